@@ -1,0 +1,134 @@
+//! Everything that the machine can ask for: the whole command alphabet, with its deadlines (L2).
+
+use serde::{Deserialize, Serialize};
+
+use super::event::Event;
+use super::input::{KeyAlgorithm, SocketId, TokenId};
+use crate::time::Tick;
+
+/// Names a command; its one answer comes back as [`Input::Done`](super::Input::Done) under this name.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct CommandId(pub u64);
+
+/// One output of a step. Run them in order.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Output {
+    /// Do this; it wants exactly one answer.
+    Do(Command),
+    /// Tell the application; it wants none.
+    Tell(Event),
+}
+
+/// Something to do, answered once.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Command {
+    /// Its name.
+    pub id: CommandId,
+    /// When the machine treats it as failed by itself. An answer after that is stale.
+    pub deadline: Tick,
+    /// What to do.
+    pub action: Action,
+}
+
+/// How far the server's clock is ahead of the local wall clock in milliseconds, `None` while unknown.
+/// A proof's `iat` is the wall clock plus this, at the moment of signing (L45).
+pub type ClockOffset = Option<i64>;
+
+/// What a command asks for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Action {
+    /// Make a key pair; answered `KeyMade`. 10 s.
+    MakeKey {
+        /// Of this kind.
+        algorithm: KeyAlgorithm,
+    },
+    /// `provider.authenticate(context)`; answered `Token`. 60 s the first time, then 30 s.
+    Mint {
+        /// The key whose fingerprint goes into the context; none without a key.
+        fingerprint: Option<KeyAlgorithm>,
+    },
+    /// `provider.refresh()`; answered `Token`. By L18, 30 s at most.
+    Refresh,
+    /// GET subscriber/info with this base; answered `Inspected`. 10 s.
+    Inspect {
+        /// The base token.
+        base: TokenId,
+    },
+    /// POST devices/token with a proof: exchange a base for a bound token; answered `Token`. By L18.
+    Activate {
+        /// The base token.
+        base: TokenId,
+        /// For the proof's `iat`.
+        offset: ClockOffset,
+    },
+    /// POST devices/refresh with a proof: renew a bound token; answered `Token`. By L18.
+    Renew {
+        /// The bound token.
+        bound: TokenId,
+        /// For the proof's `iat`.
+        offset: ClockOffset,
+    },
+    /// Open a socket, send nothing; answered `Opened`. 10 s.
+    Open {
+        /// Its name from now on.
+        socket: SocketId,
+        /// The token whose header tells the host (L32).
+        token: TokenId,
+    },
+    /// `signalwire.connect` as the first frame; answered `Authenticated`. 10 s.
+    Authenticate {
+        /// On this socket.
+        socket: SocketId,
+        /// With this token.
+        token: TokenId,
+        /// With `authorization_state` and `protocol`.
+        resume: bool,
+        /// For the proof's `iat`.
+        offset: ClockOffset,
+    },
+    /// `signalwire.reauthenticate`; answered `Reauthenticated`. 5 s.
+    Reauthenticate {
+        /// On this socket.
+        socket: SocketId,
+        /// With this token.
+        token: TokenId,
+        /// For the proof's `iat`.
+        offset: ClockOffset,
+    },
+    /// Ask the socket for a sign of life; answered `Alive`. 10 s.
+    Probe {
+        /// Which.
+        socket: SocketId,
+    },
+    /// Write the record; answered `Finished`. min(2 s, a tenth of the time left).
+    Persist,
+    /// Erase record and key; answered `Finished`. 2 s.
+    Erase,
+    /// Close a socket; answered `Finished`. 2 s.
+    Close {
+        /// Which.
+        socket: SocketId,
+    },
+}
+
+impl Action {
+    /// Its name in logs and scenarios.
+    #[must_use]
+    pub const fn name(&self) -> &'static str {
+        match self {
+            Self::MakeKey { .. } => "make_key",
+            Self::Mint { .. } => "mint",
+            Self::Refresh => "refresh",
+            Self::Inspect { .. } => "inspect",
+            Self::Activate { .. } => "activate",
+            Self::Renew { .. } => "renew",
+            Self::Open { .. } => "open",
+            Self::Authenticate { .. } => "authenticate",
+            Self::Reauthenticate { .. } => "reauthenticate",
+            Self::Probe { .. } => "probe",
+            Self::Persist => "persist",
+            Self::Erase => "erase",
+            Self::Close { .. } => "close",
+        }
+    }
+}

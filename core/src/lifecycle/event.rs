@@ -1,0 +1,284 @@
+//! Everything that the machine tells: the whole event alphabet (L2), warnings with the official codes.
+
+use serde::{Deserialize, Serialize};
+
+use super::command::CommandId;
+use super::input::{AskId, Failure, Generation, KeyAlgorithm, TokenId};
+use crate::time::{Millis, Tick};
+
+/// Something that the application should know.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Event {
+    /// The session is authenticated on a socket.
+    Live {
+        /// The server restored the old session; if not, registrations and calls must be made anew.
+        resumed: bool,
+        /// Counts acknowledgements.
+        generation: Generation,
+    },
+    /// A client-bound token has come into force, for the first time from its base.
+    Bound {
+        /// Which.
+        token: TokenId,
+    },
+    /// A new token is in force: exchanged, pushed and acknowledged (L25).
+    Renewed {
+        /// Counts acknowledgements.
+        generation: Generation,
+        /// Which token.
+        token: TokenId,
+        /// Who brought it.
+        by: Mechanism,
+        /// When it ends, as far as anybody said.
+        ends: Option<Tick>,
+    },
+    /// Something that will end badly unless somebody acts, or that explains what follows.
+    Warn(Warning),
+    /// What an application waited for failed.
+    Failed {
+        /// Who waited.
+        ask: AskId,
+        /// Why.
+        error: AskError,
+    },
+    /// What an application waited for has happened; after a rejection it may repeat its request once.
+    Recovered {
+        /// Who waited.
+        ask: AskId,
+        /// The generation now in force.
+        generation: Generation,
+    },
+    /// The wall clock ran ahead of the monotonic one, or a step came late: sleep, or a set clock (L23).
+    ClockJump {
+        /// By how much.
+        by: Millis,
+    },
+    /// No held token is valid any more; the socket is closed (L22).
+    Expired {
+        /// Attempts to renew go on for the grace period.
+        renewing: bool,
+    },
+    /// The session is at rest until it is resumed (L41).
+    Suspended,
+    /// A stale answer or socket input arrived and changed nothing (L1).
+    Ignored(Ignored),
+    /// The session is over. The last event.
+    Teardown {
+        /// Why.
+        reason: TeardownReason,
+        /// The failure that decided it, if there was one.
+        cause: Option<Cause>,
+    },
+}
+
+/// Who renews (L12).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Mechanism {
+    /// Client-bound: proof of possession, internal.
+    Bound,
+    /// The provider's `refresh`, or a repeated mint.
+    Provider,
+    /// Nobody: the session ends at its expiry.
+    None,
+}
+
+impl Mechanism {
+    /// A stable name.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Bound => "bound",
+            Self::Provider => "provider",
+            Self::None => "none",
+        }
+    }
+}
+
+/// A failure and the command that met it; the layer above may know more of it by that name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Cause {
+    /// The command that failed.
+    pub command: CommandId,
+    /// How.
+    pub failure: Failure,
+}
+
+/// A warning. Its [`code`](Warning::code) is stable; official ones are spelt as the official client does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Warning {
+    /// The provider's refresh really takes over from a wanted client-bound one (L16).
+    RefreshFallback {
+        /// Why. An open set in the official client: do not branch on it.
+        reason: FallbackReason,
+    },
+    /// Nobody can renew: the session will end (L16).
+    NoRefreshHandler {
+        /// When, if anybody said.
+        ends: Option<Tick>,
+        /// That end is only assumed.
+        assumed: bool,
+    },
+    /// The credential nears its end and has not been renewed (L21).
+    Expiring {
+        /// When.
+        ends: Tick,
+        /// That end is only assumed.
+        assumed: bool,
+        /// Who is trying.
+        mechanism: Mechanism,
+    },
+    /// An attempt to renew failed (L21).
+    RefreshFailed {
+        /// The number of this attempt since the last success, from 1.
+        attempt: u32,
+        /// Who tried.
+        mechanism: Mechanism,
+        /// What went wrong.
+        cause: Cause,
+        /// When the next attempt is due, if there will be one.
+        next: Option<Tick>,
+    },
+    /// The token could not be pushed to the live socket; the old one stays in force (L26, L27).
+    PushFailed {
+        /// Which token.
+        token: TokenId,
+        /// What went wrong.
+        cause: Cause,
+    },
+    /// Writing the record failed; the session goes on in memory (L25).
+    StoreFailed {
+        /// What went wrong.
+        cause: Cause,
+    },
+    /// A source puts a token's end earlier than another did, by more than 10 s (L8).
+    ExpiryShortened {
+        /// Which token.
+        token: TokenId,
+        /// By how much.
+        by: Millis,
+    },
+    /// The server may not accept this kind of key: switching (L46).
+    KeySwitched {
+        /// To this one.
+        to: KeyAlgorithm,
+    },
+    /// A server value is absurd and was clamped (L6).
+    Clamped {
+        /// Which token it spoke of.
+        token: TokenId,
+    },
+    /// A token is bound to a key that is not ours: it cannot be used (L46).
+    ForeignKey {
+        /// Which token.
+        token: TokenId,
+    },
+}
+
+impl Warning {
+    /// A stable snake_case code.
+    #[must_use]
+    pub const fn code(&self) -> &'static str {
+        match self {
+            Self::RefreshFallback { .. } => "credential_refresh_fallback",
+            Self::NoRefreshHandler { .. } => "credential_no_refresh_handler",
+            Self::Expiring { .. } => "credential_expiring",
+            Self::RefreshFailed { .. } => "credential_refresh_failed",
+            Self::PushFailed { .. } => "credential_push_failed",
+            Self::StoreFailed { .. } => "store_failed",
+            Self::ExpiryShortened { .. } => "expiry_shortened",
+            Self::KeySwitched { .. } => "key_switched",
+            Self::Clamped { .. } => "server_value_clamped",
+            Self::ForeignKey { .. } => "foreign_key",
+        }
+    }
+}
+
+/// Why client-bound renewal gave way to the provider's; spelt as the official client does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum FallbackReason {
+    /// The base token lacks `sat:refresh`.
+    NoScope,
+    /// There is no key.
+    NoDpopSupport,
+    /// The device endpoints refused or did not answer in time.
+    EndpointFailed,
+    /// The activation used up its budget.
+    ActivationTimeout,
+}
+
+impl FallbackReason {
+    /// The official spelling.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::NoScope => "no-scope",
+            Self::NoDpopSupport => "no-dpop-support",
+            Self::EndpointFailed => "endpoint-failed",
+            Self::ActivationTimeout => "activation-timeout",
+        }
+    }
+}
+
+/// Why a request of the application failed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum AskError {
+    /// Nobody can renew.
+    NoMechanism,
+    /// The exchange or the push failed.
+    Exchange(Cause),
+    /// The token is one that the server has rejected, has ended, or is bound to another key.
+    InvalidCredentials,
+    /// The request budget is used up; ask again later (L20).
+    Throttled,
+    /// A newer request of the same kind took its place (L40).
+    Superseded,
+    /// The session is suspended.
+    Suspended,
+    /// The session is over.
+    SessionOver,
+}
+
+/// What was ignored.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Ignored {
+    /// An answer to a command that is not open (any more).
+    StaleAnswer(CommandId),
+    /// An answer of the wrong kind for its command: treated as a malformed one.
+    WrongReply(CommandId),
+    /// An input of a socket that is not the current one.
+    StaleSocket,
+    /// An input that makes no sense in this phase (a second `Start`, `Resume` when not suspended).
+    OutOfPlace,
+}
+
+/// Why a session ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum TeardownReason {
+    /// The credential ended and nobody could renew it.
+    Expired,
+    /// The server refused every credential there was.
+    InvalidCredentials,
+    /// The first mint failed: its error went to the caller.
+    MintFailed,
+    /// The application disconnected.
+    Disconnected,
+    /// The application destroyed the session.
+    Destroyed,
+}
+
+impl TeardownReason {
+    /// A stable name.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Expired => "expired",
+            Self::InvalidCredentials => "invalid_credentials",
+            Self::MintFailed => "mint_failed",
+            Self::Disconnected => "disconnected",
+            Self::Destroyed => "destroyed",
+        }
+    }
+}

@@ -1,0 +1,296 @@
+//! Everything that can happen to a session: the machine's whole input alphabet (L2).
+//!
+//! Nothing here holds a secret or a byte of a token: tokens are known by number, replies by the facts in
+//! them (L29).
+
+use crate::time::{Millis, UnixMillis};
+use serde::{Deserialize, Serialize};
+
+use super::command::CommandId;
+
+/// Names a token. Equal bytes have equal numbers, newer tokens have greater ones.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct TokenId(pub u32);
+
+/// Names a socket, by the `Open` that asked for it. Newer sockets have greater numbers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct SocketId(pub u32);
+
+/// Names a request of the application that waits for an outcome: it gets exactly one
+/// [`Recovered`](super::Event::Recovered) or [`Failed`](super::Event::Failed).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct AskId(pub u64);
+
+/// Counts acknowledgements by the server of a token; it only grows (L7).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct Generation(pub u64);
+
+/// One input of [`Lifecycle::step`](super::Lifecycle::step).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Input {
+    /// Begins the session; the first input. A second one is ignored.
+    Start(Start),
+    /// Time has passed. Early: a silent no-op.
+    Tick,
+    /// The one answer to a command.
+    Done(CommandId, Outcome),
+    /// The socket closed or broke, whatever the close code.
+    SocketLost {
+        /// Which.
+        socket: SocketId,
+    },
+    /// The liveness watch gave the socket up (L37).
+    SocketDead {
+        /// Which.
+        socket: SocketId,
+    },
+    /// The server said `signalwire.disconnect`.
+    ServerRestart {
+        /// Which.
+        socket: SocketId,
+        /// `restart: true`: resume state is void, connect fresh.
+        wipe: bool,
+    },
+    /// A newer `authorization_state` has been received and kept: the session can be resumed from now on.
+    ResumeState {
+        /// Which.
+        socket: SocketId,
+    },
+    /// A time stamp of the server that came outside an answer (a ping, an event).
+    ServerTime(UnixMillis),
+    /// The application's own request was refused for its credential (L24).
+    Rejected {
+        /// Who waits.
+        ask: AskId,
+        /// The generation in force when that request was sent.
+        generation: Generation,
+    },
+    /// The application wants a new token now (L24).
+    RefreshNow {
+        /// Who waits.
+        ask: AskId,
+    },
+    /// The application brings a token of its own (`update_token`, L40).
+    NewBase {
+        /// Who waits.
+        ask: AskId,
+        /// What is known of it.
+        token: TokenFacts,
+    },
+    /// The application replaced its credential provider (L40).
+    NewProvider(ProviderFacts),
+    /// Stop renewing, close the socket, keep everything (L41).
+    Suspend,
+    /// Go on after [`Input::Suspend`].
+    Resume,
+    /// The host's network changed: probe and try at once (L36).
+    NetworkChanged,
+    /// End the session, forget resume state (L41).
+    Disconnect,
+    /// End the session, erase record and key (L41).
+    Destroy,
+}
+
+/// What a session starts with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Start {
+    /// What the provider can do.
+    pub provider: ProviderFacts,
+    /// Which keys may be used.
+    pub key: KeyFacts,
+    /// Whether a [`Record`](super::Action::Persist) is kept: commands to write one are only given if so.
+    pub durable: bool,
+}
+
+/// What a credential provider can do (L42).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ProviderFacts {
+    /// It has a `refresh()` of its own.
+    pub can_refresh: bool,
+    /// `authenticate()` may be called again without bothering a person. Such a provider counts as having
+    /// `refresh`.
+    pub can_mint_again: bool,
+}
+
+/// What the application allows and has of proof-of-possession keys (L46, L48).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum KeyFacts {
+    /// The machine chooses: ES256 where it can recover from a refusal, else RS256.
+    Auto,
+    /// Always this one.
+    Fixed(KeyAlgorithm),
+    /// A key is at hand already.
+    Held {
+        /// Its kind.
+        algorithm: KeyAlgorithm,
+        /// A server has accepted a proof of this kind before.
+        proved: bool,
+    },
+    /// No key is wanted or none can be had: the session stays unbound.
+    Unavailable,
+}
+
+/// The signature algorithm of a proof (RFC 7518 section 3.1).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub enum KeyAlgorithm {
+    /// ECDSA on P-256 with SHA-256.
+    Es256,
+    /// RSASSA-PKCS1-v1_5 with SHA-256, what the official client uses.
+    Rs256,
+}
+
+/// An answer, with what it says of the server's clock.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Outcome {
+    /// What came of it.
+    pub result: Result<Reply, Failure>,
+    /// The `Date` of the response, if it came from a host of SignalWire.
+    pub server_time: Option<UnixMillis>,
+    /// The server time that was written into the proof, if one was signed.
+    pub signed_at: Option<UnixMillis>,
+}
+
+impl Outcome {
+    /// A reply without a time stamp.
+    #[must_use]
+    pub const fn ok(reply: Reply) -> Self {
+        Self { result: Ok(reply), server_time: None, signed_at: None }
+    }
+
+    /// A failure without a time stamp.
+    #[must_use]
+    pub const fn failed(failure: Failure) -> Self {
+        Self { result: Err(failure), server_time: None, signed_at: None }
+    }
+}
+
+/// The successful answers, one kind for each [`Action`](super::Action).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Reply {
+    /// `MakeKey`: the key is there.
+    KeyMade,
+    /// `Mint`, `Refresh` through the provider: a base token. `Activate`, `Refresh` of a bound token: a
+    /// bound one.
+    Token(TokenFacts),
+    /// `Inspect`: what subscriber/info says of the base.
+    Inspected(Statement),
+    /// `Open`: the socket is open; nothing has been sent on it.
+    Opened,
+    /// `Authenticate`: the connect succeeded.
+    Authenticated {
+        /// The server says that it has restored the old session.
+        resumed: bool,
+        /// What the result says; of a resumed session it speaks of the previous token only (L8).
+        statement: Statement,
+    },
+    /// `Reauthenticate`: accepted.
+    Reauthenticated(Statement),
+    /// `Probe`: the socket answers.
+    Alive,
+    /// `Persist`, `Erase`, `Close`: done.
+    Finished,
+}
+
+/// A token that an exchange or the application brought.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TokenFacts {
+    /// Its number: a known one if its bytes are known.
+    pub token: TokenId,
+    /// What its answer says of it.
+    pub statement: Statement,
+    /// The answer also brought a new one-time secret (a rotating refresh token), which must not be lost
+    /// (L31).
+    pub new_secret: bool,
+}
+
+/// What an answer states of a token. Absent or unreadable fields are `None`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Statement {
+    /// An absolute end in the *server's* time.
+    pub expires_at: Option<UnixMillis>,
+    /// A lifetime.
+    pub expires_in: Option<Millis>,
+    /// The provider's own `expiry_at`: a hint, in an unknown clock (L8).
+    pub expiry_hint: Option<UnixMillis>,
+    /// A lifetime that was asked for or is documented, stated by nobody.
+    pub assumed_life: Option<Millis>,
+    /// Whether it carries `sat:refresh`.
+    pub scope: Option<bool>,
+    /// Whose key it is bound to.
+    pub cnf: Confirmation,
+}
+
+/// Whose key a token is bound to (`cnf.jkt`, RFC 9449 section 6.1).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Confirmation {
+    /// Nobody said.
+    #[default]
+    Unknown,
+    /// Bound to no key.
+    Unbound,
+    /// Bound to the key in use.
+    Ours,
+    /// Bound to another key: we cannot use it.
+    Others,
+}
+
+/// Why a command failed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Failure {
+    /// No answer by the deadline.
+    Timeout,
+    /// The request or its socket broke, or never came to be.
+    Transport,
+    /// An answer that is not what was asked for.
+    Malformed,
+    /// An HTTP error.
+    Http {
+        /// Its status.
+        status: u16,
+        /// Its `Retry-After`.
+        retry_after: Option<Millis>,
+    },
+    /// A JSON-RPC error, or a result whose `code` is not 2xx.
+    Rpc {
+        /// Its code.
+        code: i64,
+        /// It is a verdict on the credential, not on the call (L24).
+        credential: bool,
+    },
+    /// The provider said that it will never renew this (L17).
+    Rejected,
+    /// The provider failed, perhaps only now.
+    Provider {
+        /// When it wants to be asked again.
+        retry_after: Option<Millis>,
+    },
+    /// There is no key, or it cannot sign (L48).
+    NoKey,
+    /// Another holder of the record was faster (L30).
+    Conflict,
+}
+
+impl Failure {
+    /// A refusal that a repetition will not change: 4xx except 408, 425 and 429, a credential verdict, a
+    /// provider's `Rejected`. Everything else is transient (L15, L17).
+    #[must_use]
+    pub const fn is_refusal(self) -> bool {
+        match self {
+            Self::Http { status, .. } => {
+                status >= 400 && status < 500 && !matches!(status, 408 | 425 | 429)
+            }
+            Self::Rpc { credential, .. } => credential,
+            Self::Rejected | Self::NoKey => true,
+            Self::Timeout | Self::Transport | Self::Malformed | Self::Provider { .. } | Self::Conflict => false,
+        }
+    }
+
+    /// How long the server asked us to wait.
+    #[must_use]
+    pub const fn retry_after(self) -> Option<Millis> {
+        match self {
+            Self::Http { retry_after, .. } | Self::Provider { retry_after } => retry_after,
+            _ => None,
+        }
+    }
+}

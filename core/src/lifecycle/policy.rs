@@ -1,0 +1,139 @@
+//! Every number that the machine decides with (L18, L20, L36, L53).
+
+use serde::{Deserialize, Serialize};
+
+use crate::time::Millis;
+
+/// The numbers behind the decisions, in milliseconds unless said otherwise. Rules are not in here: no value
+/// switches one off.
+///
+/// ```
+/// use satkeeper_core::lifecycle::Policy;
+/// let policy = Policy { grace: 120_000, ..Policy::default() };
+/// assert_eq!(policy.device_life, 900_000);
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Policy {
+    /// Lead = `min(clamp(ttl / lead_share, lead_min, lead_max), ttl / 2)`.
+    pub lead_share: u64,
+    /// See [`Policy::lead_share`].
+    pub lead_min: Millis,
+    /// See [`Policy::lead_share`].
+    pub lead_max: Millis,
+    /// Whether due times are spread at random. Off only in comparisons with the official client.
+    pub jitter: bool,
+    /// Least time an attempt gets.
+    pub attempt_min: Millis,
+    /// Most time an attempt of our own gets.
+    pub attempt_max: Millis,
+    /// Most time a call of the application's provider gets.
+    pub provider_max: Millis,
+    /// Time that the first `authenticate()` gets.
+    pub first_mint: Millis,
+    /// First wait between attempts to renew.
+    pub backoff_min: Millis,
+    /// Longest wait between attempts to renew.
+    pub backoff_max: Millis,
+    /// Budget of an activation in connected time, at most; a third of the base's life if that is less.
+    pub activation_budget: Millis,
+    /// After this long a declined client-bound mechanism is tried again.
+    pub promotion: Millis,
+    /// Without a mechanism `credential_expiring` comes this long before the end.
+    pub expiring_notice: Millis,
+    /// After expiry attempts go on at least this long and at least [`Policy::grace_attempts`] times.
+    /// `u64::MAX`: for ever.
+    pub grace: Millis,
+    /// See [`Policy::grace`].
+    pub grace_attempts: u32,
+    /// From this long before its end a token opens no socket.
+    pub reopen_margin: Millis,
+    /// Lifetime asked of devices/token and devices/refresh, seconds.
+    pub device_life: Millis,
+    /// First ceiling of the wait before a reconnect.
+    pub reconnect_min: Millis,
+    /// Ceiling within the first minute of an outage.
+    pub reconnect_early_max: Millis,
+    /// Ceiling after the first minute.
+    pub reconnect_max: Millis,
+    /// Authenticated for this long: the connection counts as stable.
+    pub stable: Millis,
+    /// Time for MakeKey, Inspect, Open, Authenticate, Probe each.
+    pub network: Millis,
+    /// Time for Reauthenticate.
+    pub push: Millis,
+    /// Time for Close and Erase, and at most for Persist.
+    pub local: Millis,
+    /// A second round of offers to a server that refused them all waits this long.
+    pub second_round: Millis,
+    /// A step this much later than `wake_at`, or a wall clock this much ahead, may have been sleep.
+    pub jump: Millis,
+    /// Work that is due after a wake, a resume or an outage is spread over at most this.
+    pub spread: Millis,
+    /// Token bucket for token endpoints: its size.
+    pub exchange_burst: u32,
+    /// The last ones of it, kept for due renewals.
+    pub exchange_reserve: u32,
+    /// One more each `clamp(ttl / 12, exchange_refill_min, exchange_refill_max)`.
+    pub exchange_refill_min: Millis,
+    /// See [`Policy::exchange_refill_min`].
+    pub exchange_refill_max: Millis,
+    /// Token bucket for sockets: its size.
+    pub socket_burst: u32,
+    /// One more each.
+    pub socket_refill: Millis,
+    /// Least interval to the next renewal after one that did not extend the end; doubles.
+    pub barren_min: Millis,
+    /// See [`Policy::barren_min`].
+    pub barren_max: Millis,
+}
+
+impl Default for Policy {
+    fn default() -> Self {
+        Self {
+            lead_share: 10,
+            lead_min: 30_000,
+            lead_max: 300_000,
+            jitter: true,
+            attempt_min: 2_000,
+            attempt_max: 10_000,
+            provider_max: 30_000,
+            first_mint: 60_000,
+            backoff_min: 1_000,
+            backoff_max: 30_000,
+            activation_budget: 30_000,
+            promotion: 300_000,
+            expiring_notice: 120_000,
+            grace: 60_000,
+            grace_attempts: 4,
+            reopen_margin: 5_000,
+            device_life: 900_000,
+            reconnect_min: 500,
+            reconnect_early_max: 3_000,
+            reconnect_max: 30_000,
+            stable: 10_000,
+            network: 10_000,
+            push: 5_000,
+            local: 2_000,
+            second_round: 30_000,
+            jump: 5_000,
+            spread: 5_000,
+            exchange_burst: 10,
+            exchange_reserve: 4,
+            exchange_refill_min: 1_000,
+            exchange_refill_max: 5_000,
+            socket_burst: 5,
+            socket_refill: 3_000,
+            barren_min: 1_000,
+            barren_max: 300_000,
+        }
+    }
+}
+
+impl Policy {
+    /// How long before `renew_by` the renewal of a token with this life must have begun (L18).
+    #[must_use]
+    pub fn lead(&self, life: Millis) -> Millis {
+        let share = life.checked_div(self.lead_share).unwrap_or(life);
+        share.max(self.lead_min).min(self.lead_max).min(life / 2)
+    }
+}

@@ -1,0 +1,94 @@
+//! What the machine says of itself (L3).
+
+use serde::{Deserialize, Serialize};
+
+use super::event::{Mechanism, TeardownReason};
+use super::input::{Generation, TokenId};
+use super::wake::Wake;
+use crate::time::{Millis, Tick};
+
+/// Where a session stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Phase {
+    /// Not started.
+    Idle,
+    /// Getting a key and the first token.
+    Minting,
+    /// No authenticated socket yet, for the first time.
+    Connecting,
+    /// Authenticated on a socket.
+    Live,
+    /// The socket is gone; another is on its way.
+    Reconnecting,
+    /// Every token has ended; attempts to renew go on (L22).
+    Expired,
+    /// At rest until resumed.
+    Suspended,
+    /// Putting things away.
+    Ending,
+    /// Over.
+    Over(TeardownReason),
+}
+
+impl Phase {
+    /// A stable name.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Idle => "idle",
+            Self::Minting => "minting",
+            Self::Connecting => "connecting",
+            Self::Live => "live",
+            Self::Reconnecting => "reconnecting",
+            Self::Expired => "expired",
+            Self::Suspended => "suspended",
+            Self::Ending => "ending",
+            Self::Over(_) => "over",
+        }
+    }
+}
+
+/// A summary of the state.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Status {
+    /// Where the session stands.
+    pub phase: Phase,
+    /// Who renews.
+    pub mechanism: Mechanism,
+    /// Counts acknowledgements.
+    pub generation: Generation,
+    /// The token that the server last acknowledged.
+    pub in_force: Option<TokenId>,
+    /// It is a client-bound one.
+    pub bound: bool,
+    /// When the token in force ends, as far as anybody said.
+    pub token_ends: Option<Tick>,
+    /// When the session ends, if no renewal succeeds: the latest end of all held tokens.
+    pub session_ends: Option<Tick>,
+    /// From the last step to the session's end.
+    pub time_left: Option<Millis>,
+    /// How far the server's clock is ahead of the wall clock, in milliseconds.
+    pub clock_offset: Option<i64>,
+}
+
+/// Why the machine will wake next, and the numbers that the deadline was computed from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Why {
+    /// When.
+    pub at: Tick,
+    /// What for.
+    pub wake: Wake,
+    /// The token that it is about.
+    pub token: Option<TokenId>,
+    /// That token's `renew_by`: the earliest end that anybody stated (L8).
+    pub renew_by: Option<Tick>,
+    /// That token's `ends`: the end that counts.
+    pub ends: Option<Tick>,
+    /// Its lead (L18).
+    pub lead: Option<Millis>,
+    /// Its drawn jitter (L18).
+    pub jitter: Option<Millis>,
+    /// Failures since the last success of what is due.
+    pub failures: u32,
+}

@@ -1,0 +1,82 @@
+//! Why the machine wants to be stepped: one name for each deadline there is.
+
+use serde::{Deserialize, Serialize};
+
+use super::command::CommandId;
+
+/// What a deadline is for. The machine keeps no timers: after each input it derives all of these from its
+/// state, does what is due, and returns the earliest of the rest as `wake_at`. So nothing can be forgotten,
+/// and nothing can fire that is not due any more.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Wake {
+    /// A command's deadline: it counts as failed.
+    Deadline(CommandId),
+    /// No held token is valid any more (L22).
+    Expiry,
+    /// The grace period after the end is over (L22).
+    GraceOver,
+    /// The outage's offers are used up: the end (L35).
+    Refused,
+    /// The connection counts as stable (L36).
+    Stable,
+    /// `credential_expiring` is due (L21).
+    Expiring,
+    /// The client-bound mechanism gives way to the provider's (L15, L17).
+    Handover,
+    /// The client-bound mechanism may be tried again (L17).
+    Promotion,
+    /// Nobody can renew: say so (L16).
+    NoMechanism,
+    /// Make a key.
+    MakeKey,
+    /// Mint a base: the first one, or one in place of those that were refused or have ended.
+    Mint,
+    /// Ask what a base can do.
+    Inspect,
+    /// Exchange a base for a bound token.
+    Activate,
+    /// Renew the bound token.
+    Renew,
+    /// Renew the base through the provider.
+    Refresh,
+    /// Write the record.
+    Persist,
+    /// Push a token to the live socket.
+    Push,
+    /// A refused push is decided by a fresh connect (L27).
+    Verdict,
+    /// Open a socket.
+    Open,
+    /// Everything is put away: the last event.
+    Farewell,
+}
+
+impl Wake {
+    /// A stable name.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Deadline(_) => "deadline",
+            Self::Expiry => "expiry",
+            Self::GraceOver => "grace_over",
+            Self::Refused => "refused",
+            Self::Stable => "stable",
+            Self::Expiring => "expiring",
+            Self::Handover => "handover",
+            Self::Promotion => "promotion",
+            Self::NoMechanism => "no_mechanism",
+            Self::MakeKey => "make_key",
+            Self::Mint => "mint",
+            Self::Inspect => "inspect",
+            Self::Activate => "activate",
+            Self::Renew => "renew",
+            Self::Refresh => "refresh",
+            Self::Persist => "persist",
+            Self::Push => "push",
+            Self::Verdict => "verdict",
+            Self::Open => "open",
+            Self::Farewell => "farewell",
+        }
+    }
+}

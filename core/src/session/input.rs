@@ -1,0 +1,164 @@
+//! What a driver tells a [`Session`](super::Session).
+
+use crate::dpop::ProofKey;
+use crate::error::Error;
+use crate::lifecycle::{AskId, SocketId};
+use crate::secret::Secret;
+use crate::time::UnixMillis;
+use crate::wire::http::HttpResponse;
+
+use super::provider::Provider;
+
+/// Names one request of the session to its driver: an HTTP request, a call of the application's provider,
+/// a key to be made. The answer carries the same name; each is answered at most once, late answers are
+/// harmless.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct RequestId(pub u64);
+
+/// Names a JSON-RPC call of the application, chosen by the driver, unique within a session.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct CallId(pub u64);
+
+/// One input of [`Session::step`](super::Session::step).
+pub enum SessionInput {
+    /// Begin. The first input.
+    Start,
+    /// Time has passed; early ticks do nothing.
+    Tick,
+    /// The answer to [`SessionOutput::Request`](super::SessionOutput::Request): a whole response of any
+    /// status, or why there was none.
+    Http {
+        /// Which request.
+        id: RequestId,
+        /// The response, its body already limited to 64 KiB (L50).
+        result: Result<HttpResponse, Error>,
+    },
+    /// The socket that was asked for is open.
+    Opened {
+        /// Which.
+        socket: SocketId,
+        /// The `Date` header of the upgrade response, if there was one (L9).
+        date: Option<String>,
+    },
+    /// A text frame arrived.
+    Frame {
+        /// On which socket.
+        socket: SocketId,
+        /// Its text, at most 1 MiB (L50). Larger ones and binary ones: [`SessionInput::OddFrame`].
+        text: String,
+    },
+    /// A frame arrived that is oversized or not text; it counts as a sign of life and is dropped with an
+    /// event (L39).
+    OddFrame {
+        /// On which socket.
+        socket: SocketId,
+    },
+    /// The socket never opened, closed or broke, whatever the close code.
+    Closed {
+        /// Which.
+        socket: SocketId,
+        /// What the transport said of it, for the log.
+        error: Option<Error>,
+    },
+    /// The answer of the application's provider.
+    Credential {
+        /// Which request.
+        id: RequestId,
+        /// A credential, or the provider's error.
+        result: Result<Credential, ProviderError>,
+    },
+    /// The key that was asked for.
+    Key {
+        /// Which request.
+        id: RequestId,
+        /// The key, or why there is none.
+        result: Result<ProofKey, Error>,
+    },
+    /// The application calls a method over the session. Waits, bounded, until the session is live; repeated
+    /// once after a recovered rejection (L24, L33).
+    Call {
+        /// Its name.
+        call: CallId,
+        /// JSON-RPC method.
+        method: String,
+        /// JSON-RPC params.
+        params: serde_json::Value,
+    },
+    /// The application no longer waits for this call.
+    CancelCall {
+        /// Which.
+        call: CallId,
+    },
+    /// The application brings a token of its own (L40).
+    UpdateToken {
+        /// Who waits.
+        ask: AskId,
+        /// The token and what is known of its end.
+        credential: Credential,
+    },
+    /// The application wants a renewal now (L24).
+    RefreshNow {
+        /// Who waits.
+        ask: AskId,
+    },
+    /// The application replaces its provider (L40).
+    SetProvider(Provider),
+    /// Stop renewing, close the socket, keep everything (L41).
+    Suspend,
+    /// Go on after a suspension.
+    Resume,
+    /// The host's network changed (L36).
+    NetworkChanged,
+    /// End the session (L41).
+    Disconnect,
+    /// End the session and erase what was kept (L41).
+    Destroy,
+}
+
+/// What a provider returns: a subscriber access token and what is known of its end.
+///
+/// ```
+/// use satkeeper_core::session::Credential;
+/// use satkeeper_core::secret::Secret;
+/// let credential = Credential::new(Secret::new("eyJhbGciOiJkaXIifQ.."));
+/// assert!(credential.expiry_at.is_none());
+/// ```
+#[derive(Clone)]
+pub struct Credential {
+    /// The token.
+    pub token: Secret,
+    /// The provider's `expiry_at`: unix **milliseconds**; a hint that the server's word outranks (L8).
+    pub expiry_at: Option<UnixMillis>,
+}
+
+impl Credential {
+    /// A token whose end nobody stated.
+    #[must_use]
+    pub const fn new(token: Secret) -> Self {
+        Self { token, expiry_at: None }
+    }
+
+    /// With the provider's `expiry_at`, unix milliseconds.
+    #[must_use]
+    pub const fn expiring_at(mut self, at: UnixMillis) -> Self {
+        self.expiry_at = Some(at);
+        self
+    }
+}
+
+/// Why the application's provider returned no credential.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum ProviderError {
+    /// This credential can not be renewed, ever: the schedule stops, the session goes on to its end
+    /// (L17, seed 002).
+    #[error("the provider will not renew this credential: {0}")]
+    Rejected(String),
+    /// It failed, perhaps only now: it will be asked again.
+    #[error("the provider failed for now: {message}")]
+    Transient {
+        /// What happened. Must not hold a secret.
+        message: String,
+        /// Milliseconds it wants to be left alone.
+        retry_after: Option<u64>,
+    },
+}

@@ -1,0 +1,140 @@
+//! What a [`Session`](super::Session) asks of its driver and tells its application.
+
+use crate::error::Error;
+use crate::lifecycle::{AskId, Event, Generation, KeyAlgorithm, SocketId, Wake};
+use crate::secret::Secret;
+use crate::time::Tick;
+use crate::wire::http::HttpRequest;
+use crate::wire::url::SecureUrl;
+
+use super::input::{CallId, RequestId};
+
+/// What one step of a session produced. Run the outputs in order; step again at `wake_at` or before.
+#[must_use]
+pub struct SessionStep {
+    /// In the order in which they must be carried out.
+    pub outputs: Vec<SessionOutput>,
+    /// When to step next if nothing happens before, and what for.
+    pub wake_at: Option<(Tick, SessionWake)>,
+}
+
+/// What the next deadline is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SessionWake {
+    /// A deadline of the lifecycle.
+    Lifecycle(Wake),
+    /// The liveness watch of the socket (L37).
+    Liveness,
+    /// The time limit of a call.
+    Call(CallId),
+}
+
+/// One output of a step.
+pub enum SessionOutput {
+    /// Send this HTTP request, follow no redirect, repeat nothing, and hand back what comes.
+    Request {
+        /// Its name.
+        id: RequestId,
+        /// Ready to be sent.
+        request: HttpRequest,
+        /// When the session stops waiting for it.
+        deadline: Tick,
+    },
+    /// Open a WebSocket at this URL: no subprotocol, no header of its own.
+    Open {
+        /// Its name.
+        socket: SocketId,
+        /// Where to.
+        url: SecureUrl,
+        /// When the session stops waiting for it.
+        deadline: Tick,
+    },
+    /// Send this text frame. To a socket that has gone: drop it.
+    Send {
+        /// On which socket.
+        socket: SocketId,
+        /// The frame.
+        text: Secret,
+    },
+    /// Close the socket; nothing of it is of interest any more.
+    Close {
+        /// Which.
+        socket: SocketId,
+    },
+    /// Call the application's provider.
+    AskProvider {
+        /// Its name.
+        id: RequestId,
+        /// Which of its functions.
+        call: ProviderCall,
+        /// When the session stops waiting for it.
+        deadline: Tick,
+    },
+    /// Make a key pair, off the event loop (RSA takes 60 to 200 ms).
+    MakeKey {
+        /// Its name.
+        id: RequestId,
+        /// Its kind.
+        algorithm: KeyAlgorithm,
+        /// When the session stops waiting for it.
+        deadline: Tick,
+    },
+    /// Tell the application.
+    Tell(SessionEvent),
+    /// An ask of the application has come to its end.
+    Settled {
+        /// Who waited.
+        ask: AskId,
+        /// The generation in force, or why it failed.
+        result: Result<Generation, Error>,
+    },
+    /// A call of the application has come to its end.
+    Returned {
+        /// Which.
+        call: CallId,
+        /// The JSON-RPC result, or why there is none.
+        result: Result<serde_json::Value, Error>,
+    },
+    /// A request or event of the server that is not the lifecycle's, untouched and in order (L39).
+    Notification(Notification),
+}
+
+/// Which function of the application's provider to call (L42).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ProviderCall {
+    /// `authenticate(context)`.
+    Authenticate {
+        /// RFC 7638 thumbprint of the session's key, 43 characters, to be forwarded to the token endpoint
+        /// with `scope: "sat:refresh"`.
+        fingerprint: Option<String>,
+    },
+    /// `refresh()`.
+    Refresh,
+}
+
+/// An event of the lifecycle, with what only the session knows of it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct SessionEvent {
+    /// What happened.
+    pub event: SessionNews,
+    /// The error behind it: the server's or the transport's own words, no secrets.
+    pub cause: Option<Error>,
+}
+
+/// What happened.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SessionNews {
+    /// The lifecycle's own event.
+    Lifecycle(Event),
+    /// A frame was malformed, oversized or not text, and was dropped (L39).
+    FrameDropped,
+}
+
+/// A request or event of the server for the application.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Notification {
+    /// JSON-RPC method.
+    pub method: String,
+    /// JSON-RPC params as they came.
+    pub params: serde_json::Value,
+}

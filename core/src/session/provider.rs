@@ -1,0 +1,48 @@
+//! Credential providers (L42, L43): who brings tokens.
+
+use crate::lifecycle::ProviderFacts;
+use crate::secret::Secret;
+use crate::wire::rest::{BasicAuth, CreateSubscriberToken};
+use crate::wire::url::SecureUrl;
+
+use super::input::Credential;
+
+/// Who brings tokens to a session. All but `Callback` are plain HTTP requests that the session makes itself.
+#[derive(Clone)]
+pub enum Provider {
+    /// One token, never renewed by itself (a client-bound exchange may still renew it).
+    Static(Credential),
+    /// A click-to-call token, exchanged at `POST {host}/api/fabric/embeds/tokens`; can be repeated.
+    Embed {
+        /// The embed token (`c2c_…`).
+        token: Secret,
+        /// Whom to ask.
+        host: SecureUrl,
+    },
+    /// A backend with project credentials: creates subscriber tokens, refreshes them with the rotating
+    /// refresh token, creates anew when that one is too old, refused or in doubt.
+    Subscriber {
+        /// `https://{space}.signalwire.com`.
+        space: SecureUrl,
+        /// Project id and API token.
+        auth: BasicAuth,
+        /// What to ask for; fingerprint and scope are filled in by the session.
+        request: CreateSubscriberToken,
+    },
+    /// The application's own functions, asked through
+    /// [`SessionOutput::AskProvider`](super::SessionOutput::AskProvider).
+    Callback(ProviderFacts),
+}
+
+impl Provider {
+    /// What it can do.
+    #[must_use]
+    pub const fn facts(&self) -> ProviderFacts {
+        match self {
+            Self::Static(_) => ProviderFacts { can_refresh: false, can_mint_again: false },
+            Self::Embed { .. } => ProviderFacts { can_refresh: false, can_mint_again: true },
+            Self::Subscriber { .. } => ProviderFacts { can_refresh: true, can_mint_again: true },
+            Self::Callback(facts) => *facts,
+        }
+    }
+}
