@@ -1,0 +1,189 @@
+//! The one error type of this crate (L52).
+
+use crate::wire::rest::HttpError;
+
+/// Result with this crate's [`Error`].
+pub type Result<T> = core::result::Result<T, Error>;
+
+/// Everything that can go wrong, as plain data: it can be cloned into an event and compared in a test.
+///
+/// No variant ever holds a credential: texts that come from a server pass through
+/// [`crate::wire::text::Cleaner`], which bounds them and cuts tokens out, and JSON errors keep only category,
+/// line and column.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// The credential cannot work: its header does not decode, its end has passed, it was refused (L11, L35).
+    #[error("the credential cannot be used: {reason}; supply a new one (`update_token` or the provider)")]
+    InvalidCredentials {
+        /// Why, without any part of the credential.
+        reason: String,
+    },
+    /// No new token could be had (L24).
+    #[error("the token could not be renewed: {message}")]
+    TokenRefresh {
+        /// What happened.
+        message: String,
+        /// The failure underneath, if there is one.
+        source: Option<Box<Error>>,
+    },
+    /// The exchange for a client-bound token failed (L15).
+    #[error("the client-bound token could not be had: {message}")]
+    DeviceToken {
+        /// What happened.
+        message: String,
+        /// The failure underneath, if there is one.
+        source: Option<Box<Error>>,
+    },
+    /// The proof-of-possession key is missing or unusable; the session goes on unbound (L48).
+    #[error("the proof key cannot be used: {message}; the session goes on without proof of possession")]
+    DpopInit {
+        /// What happened.
+        message: String,
+    },
+    /// The server answered a JSON-RPC request with an error.
+    #[error("the server refused the request with {code}: {message}")]
+    Rpc {
+        /// JSON-RPC error code; protocol.md 3.6 lists the ones that are known on this socket.
+        code: i64,
+        /// The server's message, bounded and cleaned.
+        message: String,
+        /// The error's `data` as JSON text, bounded and cleaned.
+        data: Option<String>,
+    },
+    /// No answer within the deadline.
+    #[error("no answer to {what} within {after_ms} ms; it is retried while the credential lasts")]
+    Timeout {
+        /// What was waited for.
+        what: &'static str,
+        /// The deadline, milliseconds.
+        after_ms: u64,
+    },
+    /// The network failed: name resolution, TLS, socket, HTTP below the status line.
+    #[error("the connection failed: {message}; check network, proxy and certificates")]
+    Transport {
+        /// What happened, without URL queries or headers.
+        message: String,
+    },
+    /// The record could not be read or written.
+    #[error("the store failed: {message}; the session goes on in memory")]
+    Store {
+        /// What happened.
+        message: String,
+    },
+    /// The credential provider failed.
+    #[error("the credential provider failed ({kind}): {message}")]
+    Provider {
+        /// Whether trying again can help.
+        kind: ProviderFault,
+        /// What the provider said.
+        message: String,
+    },
+    /// A REST call was answered with a status outside 2xx (L44).
+    #[error(transparent)]
+    Http(Box<HttpError>),
+    /// The governor has no request left for an on-demand call (L20).
+    #[error("too many requests to the token endpoints; try again in {retry_after_ms} ms")]
+    Throttled {
+        /// When a request will be available, milliseconds from now.
+        retry_after_ms: u64,
+    },
+    /// The session has ended; nothing can be asked of it any more (L40).
+    #[error("the session is over; open a new one")]
+    SessionOver,
+    /// A URL was refused (L50). The URL itself is not repeated: it may hold a credential.
+    #[error("the URL is refused: {reason}")]
+    InvalidUrl {
+        /// Why.
+        reason: &'static str,
+    },
+    /// A field of a request or of the configuration was refused before anything was sent (L43).
+    #[error("`{field}` is refused: {reason}")]
+    InvalidField {
+        /// The field's name on the wire or in the configuration.
+        field: &'static str,
+        /// Why. The value itself is not repeated.
+        reason: &'static str,
+    },
+    /// A 2xx answer or a frame that does not have what it must have.
+    #[error("unexpected answer to {what}: {reason}")]
+    UnexpectedReply {
+        /// Which request or frame.
+        what: &'static str,
+        /// What is missing or wrong.
+        reason: String,
+    },
+}
+
+/// What kind of failure a provider reported (L17).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, thiserror::Error)]
+#[non_exhaustive]
+pub enum ProviderFault {
+    /// Refused for good: asking again with the same credential cannot help.
+    #[error("refused for good")]
+    Rejected,
+    /// Anything else: retried while the credential lasts.
+    #[error("transient, retried")]
+    Transient,
+    /// The provider has no such operation.
+    #[error("not supported by this provider")]
+    Unsupported,
+}
+
+impl Error {
+    /// Stable identifier of the kind of error, snake_case; safe to match on and to count by.
+    pub const fn code(&self) -> &'static str {
+        match self {
+            Self::InvalidCredentials { .. } => "invalid_credentials",
+            Self::TokenRefresh { .. } => "token_refresh",
+            Self::DeviceToken { .. } => "device_token",
+            Self::DpopInit { .. } => "dpop_init",
+            Self::Rpc { .. } => "rpc",
+            Self::Timeout { .. } => "timeout",
+            Self::Transport { .. } => "transport",
+            Self::Store { .. } => "store",
+            Self::Provider { .. } => "provider",
+            Self::Http(_) => "http",
+            Self::Throttled { .. } => "throttled",
+            Self::SessionOver => "session_over",
+            Self::InvalidUrl { .. } => "invalid_url",
+            Self::InvalidField { .. } => "invalid_field",
+            Self::UnexpectedReply { .. } => "unexpected_reply",
+        }
+    }
+
+    /// The class of the SignalWire browser SDK v4 that stands for the same thing, where it has one.
+    pub const fn official_name(&self) -> Option<&'static str> {
+        match self {
+            Self::InvalidCredentials { .. } => Some("InvalidCredentialsError"),
+            Self::TokenRefresh { .. } => Some("TokenRefreshError"),
+            Self::DeviceToken { .. } => Some("DeviceTokenError"),
+            Self::DpopInit { .. } => Some("DPoPInitError"),
+            Self::Rpc { .. } => Some("JSONRPCError"),
+            Self::Timeout { .. } => Some("RPCTimeoutError"),
+            Self::Transport { .. } => Some("TransportConnectionError"),
+            Self::Http(_) => Some("RequestError"),
+            Self::UnexpectedReply { .. } => Some("MessageParseError"),
+            Self::Store { .. }
+            | Self::Provider { .. }
+            | Self::Throttled { .. }
+            | Self::SessionOver
+            | Self::InvalidUrl { .. }
+            | Self::InvalidField { .. } => None,
+        }
+    }
+
+    pub(crate) fn credentials(reason: &str) -> Self {
+        Self::InvalidCredentials { reason: reason.to_owned() }
+    }
+
+    pub(crate) fn reply(what: &'static str, reason: impl Into<String>) -> Self {
+        Self::UnexpectedReply { what, reason: reason.into() }
+    }
+}
+
+impl From<HttpError> for Error {
+    fn from(error: HttpError) -> Self {
+        Self::Http(Box::new(error))
+    }
+}

@@ -1,0 +1,159 @@
+//! HTTP requests and responses as plain data; a driver moves them.
+
+use core::fmt;
+
+use zeroize::Zeroizing;
+
+use super::time::{http_date, retry_after};
+use super::url::SecureUrl;
+use crate::secret::Secret;
+
+/// Largest response body that is read, bytes (L50). A driver should stop reading here.
+pub const MAX_BODY: usize = 64 * 1024;
+
+/// Method of a request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Method {
+    /// GET.
+    Get,
+    /// POST.
+    Post,
+}
+
+impl Method {
+    /// Name on the wire, also the `htm` of a proof.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Get => "GET",
+            Self::Post => "POST",
+        }
+    }
+}
+
+/// Value of a request header.
+#[derive(Clone, PartialEq, Eq)]
+pub enum HeaderValue {
+    /// May be logged.
+    Plain(&'static str),
+    /// A credential. Mark it sensitive in the HTTP client.
+    Secret(Secret),
+}
+
+impl HeaderValue {
+    /// The value itself.
+    pub fn expose(&self) -> &str {
+        match self {
+            Self::Plain(value) => value,
+            Self::Secret(value) => value.expose(),
+        }
+    }
+}
+
+/// A request that is ready to be sent, once: a proof in it is spent by sending.
+///
+/// No redirect may be followed with it (L50). Debug shows method, URL without query, and header names.
+#[derive(Clone, PartialEq, Eq)]
+pub struct HttpRequest {
+    /// Method.
+    pub method: Method,
+    /// Where to.
+    pub url: SecureUrl,
+    /// Headers, names in lower case, in the order in which they are to be sent.
+    pub headers: Vec<(&'static str, HeaderValue)>,
+    /// JSON, if there is a body.
+    pub body: Option<Secret>,
+}
+
+impl fmt::Debug for HttpRequest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let names: Vec<_> = self.headers.iter().map(|(name, _)| name).collect();
+        f.debug_struct("HttpRequest")
+            .field("method", &self.method)
+            .field("url", &self.url)
+            .field("headers", &names)
+            .finish_non_exhaustive()
+    }
+}
+
+/// What a driver hands back: the status, the body and the few headers that matter.
+///
+/// Debug shows neither body nor header values, except the date.
+#[derive(Clone, PartialEq, Eq, Default)]
+pub struct HttpResponse {
+    /// Status code.
+    pub status: u16,
+    /// `Date`, the server's clock.
+    pub date: Option<String>,
+    /// `Retry-After`.
+    pub retry_after: Option<String>,
+    /// `DPoP-Nonce` (RFC 9449 section 8).
+    pub dpop_nonce: Option<String>,
+    /// `WWW-Authenticate`; several are joined by `, `.
+    pub www_authenticate: Option<String>,
+    /// The body, at most [`MAX_BODY`] bytes of it.
+    pub body: Zeroizing<Vec<u8>>,
+}
+
+impl HttpResponse {
+    /// With this status and body and no headers.
+    pub fn new(status: u16, body: impl Into<Vec<u8>>) -> Self {
+        Self { status, body: Zeroizing::new(body.into()), ..Self::default() }
+    }
+
+    /// Takes a header over if it is one of those that matter; others and values over 4 KiB are ignored. The
+    /// name is compared without regard to case.
+    pub fn set_header(&mut self, name: &str, value: &str) {
+        if value.len() > 4096 {
+            return;
+        }
+        if name.eq_ignore_ascii_case("www-authenticate") {
+            match &mut self.www_authenticate {
+                Some(all) => {
+                    all.push_str(", ");
+                    all.push_str(value);
+                }
+                none => *none = Some(value.to_owned()),
+            }
+            return;
+        }
+        let slot = match () {
+            () if name.eq_ignore_ascii_case("date") => &mut self.date,
+            () if name.eq_ignore_ascii_case("retry-after") => &mut self.retry_after,
+            () if name.eq_ignore_ascii_case("dpop-nonce") => &mut self.dpop_nonce,
+            () => return,
+        };
+        *slot = Some(value.to_owned());
+    }
+
+    /// Whether the status is 2xx; create answers 200 where its siblings answer 201 (protocol.md 1).
+    pub const fn is_success(&self) -> bool {
+        self.status >= 200 && self.status < 300
+    }
+
+    /// The server's clock, unix milliseconds.
+    pub fn server_unix_ms(&self) -> Option<u64> {
+        http_date(self.date.as_deref()?)
+    }
+
+    /// How long the server wants to be left alone, milliseconds. A date is measured from the response's own
+    /// `Date`, so that neither clock matters; without one it is ignored.
+    pub fn retry_after_ms(&self) -> Option<u64> {
+        let text = self.retry_after.as_deref()?;
+        match self.server_unix_ms() {
+            Some(server_now) => retry_after(text, server_now),
+            // Only the form in seconds needs no clock; a date would come out as a wait of decades.
+            None if http_date(text).is_none() => retry_after(text, 0),
+            None => None,
+        }
+    }
+}
+
+impl fmt::Debug for HttpResponse {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("HttpResponse")
+            .field("status", &self.status)
+            .field("date", &self.server_unix_ms())
+            .field("body_bytes", &self.body.len())
+            .finish_non_exhaustive()
+    }
+}

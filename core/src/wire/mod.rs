@@ -1,0 +1,16 @@
+//! Wire formats: what goes to SignalWire and what comes back, byte for byte, with nothing decided.
+//!
+//! Parsers are lenient by design (L51): every field may be absent, mistyped, huge or a lie. What cannot be used
+//! counts as absent, and nothing panics.
+
+pub mod connect;
+pub mod http;
+pub mod push;
+pub mod reauthenticate;
+pub mod rest;
+pub mod routing;
+pub mod rpc;
+pub mod sat;
+pub mod text;
+pub mod time;
+pub mod url;

@@ -1,0 +1,265 @@
+//! JSON-RPC 2.0 frames, one per WebSocket text message (protocol.md 3.1).
+
+use core::fmt;
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use serde_json::value::RawValue;
+
+use super::text::{Cleaner, encode, json_error};
+use crate::error::Error;
+use crate::secret::Secret;
+
+/// Largest frame that is read, bytes (L50).
+pub const MAX_FRAME: usize = 1024 * 1024;
+
+/// The id of a request from the server, kept as it was written so that the answer carries exactly the same.
+///
+/// Debug and Display show it: servers choose ids, credentials are not among them.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Id(Box<str>);
+
+impl Id {
+    /// The id as JSON text: a string with its quotes, or a number.
+    pub fn as_json(&self) -> &str {
+        &self.0
+    }
+
+    /// Whether this is the string `id`, as every id that satkeeper makes is.
+    pub fn is(&self, id: &str) -> bool {
+        serde_json::from_str::<String>(&self.0).is_ok_and(|text| text == id)
+    }
+
+    /// The id as text, if it is a string.
+    pub fn text(&self) -> Option<String> {
+        serde_json::from_str(&self.0).ok()
+    }
+
+    fn of(raw: &RawValue) -> Option<Self> {
+        let json = raw.get();
+        json.starts_with(|c: char| c == '"' || c == '-' || c.is_ascii_digit()).then(|| Self(json.into()))
+    }
+}
+
+impl fmt::Display for Id {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl fmt::Debug for Id {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Id({})", self.0)
+    }
+}
+
+/// A frame from the server. No Debug: results and params carry tokens and `authorization_state`.
+#[derive(Clone, PartialEq)]
+pub enum Frame {
+    /// A request or, without an id, a notification.
+    Request {
+        /// To be repeated in the answer; without one there is no answer.
+        id: Option<Id>,
+        /// Its method.
+        method: String,
+        /// Its parameters, `null` where there are none.
+        params: Value,
+    },
+    /// The answer to a request that was granted, at this level: see [`business_code`].
+    Success {
+        /// The request's id.
+        id: Option<Id>,
+        /// What came back.
+        result: Value,
+    },
+    /// The answer to a request that was refused.
+    Failure {
+        /// The request's id.
+        id: Option<Id>,
+        /// Why.
+        error: RpcError,
+    },
+}
+
+/// The `error` of a refused request, as it was sent. No Debug, since nothing is cleaned yet: use
+/// [`RpcError::to_error`].
+#[derive(Clone, PartialEq)]
+pub struct RpcError {
+    /// Code; -32603 (internal error) where it is missing or no number, which counts as transient.
+    pub code: i64,
+    /// Message; empty where it is missing.
+    pub message: String,
+    /// Whatever the server added.
+    pub data: Option<Value>,
+}
+
+impl RpcError {
+    /// As this crate's error, bounded, and with the given secrets cut out of it.
+    pub fn to_error(&self, secrets: &[&Secret]) -> Error {
+        let cleaner = Cleaner::new(secrets);
+        Error::Rpc {
+            code: self.code,
+            message: cleaner.clean(&self.message),
+            data: self.data.as_ref().map(|data| cleaner.clean(&encode(data))),
+        }
+    }
+
+    /// Whether it refuses the credential, by [`is_auth_refusal`].
+    pub fn is_auth_refusal(&self) -> bool {
+        is_auth_refusal(self.code, &self.message, self.data.as_ref())
+    }
+}
+
+/// Why a text message is no frame. Repeats nothing of it.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum FrameError {
+    /// Longer than [`MAX_FRAME`].
+    #[error("the frame has {length} bytes, more than 1 MiB")]
+    TooLarge {
+        /// Its length, bytes.
+        length: usize,
+    },
+    /// No JSON, or no object.
+    #[error("the frame is {place}")]
+    NotJson {
+        /// Category, line and column.
+        place: String,
+    },
+    /// Neither `method` nor `result` nor `error`.
+    #[error("the frame is neither a request nor an answer")]
+    NotJsonRpc,
+}
+
+impl Frame {
+    /// Reads one text message. A missing or other `jsonrpc` is overlooked, and an id that is neither text nor
+    /// number is as if absent.
+    ///
+    /// # Errors
+    /// [`FrameError`]; the frame is to be dropped with an event, never the connection (L39).
+    pub fn parse(text: &str) -> core::result::Result<Self, FrameError> {
+        #[derive(Deserialize)]
+        struct Envelope<'a> {
+            #[serde(borrow, default)]
+            id: Option<&'a RawValue>,
+            #[serde(default)]
+            method: Option<Value>,
+            #[serde(default)]
+            params: Value,
+            // `"result": null` is an answer, a missing one is not.
+            #[serde(default, deserialize_with = "present")]
+            result: Option<Value>,
+            #[serde(default)]
+            error: Option<Value>,
+        }
+        if text.len() > MAX_FRAME {
+            return Err(FrameError::TooLarge { length: text.len() });
+        }
+        // Derived structs also read arrays, member by member.
+        if !text.trim_start().starts_with('{') {
+            return Err(FrameError::NotJson { place: "no JSON object".to_owned() });
+        }
+        let frame: Envelope<'_> =
+            serde_json::from_str(text).map_err(|error| FrameError::NotJson { place: json_error(&error) })?;
+        let id = frame.id.and_then(Id::of);
+        match (frame.method, frame.error, frame.result) {
+            (Some(Value::String(method)), _, _) => Ok(Self::Request { id, method, params: frame.params }),
+            (_, Some(error), _) => Ok(Self::Failure { id, error: rpc_error(error) }),
+            (_, None, Some(result)) => Ok(Self::Success { id, result }),
+            _ => Err(FrameError::NotJsonRpc),
+        }
+    }
+
+    /// The id, whatever the frame is.
+    pub const fn id(&self) -> Option<&Id> {
+        match self {
+            Self::Request { id, .. } | Self::Success { id, .. } | Self::Failure { id, .. } => id.as_ref(),
+        }
+    }
+}
+
+fn present<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Option<Value>, D::Error> {
+    Value::deserialize(deserializer).map(Some)
+}
+
+fn rpc_error(error: Value) -> RpcError {
+    const INTERNAL_ERROR: i64 = -32603;
+    match error {
+        Value::Object(mut error) => RpcError {
+            code: error.get("code").and_then(integer).unwrap_or(INTERNAL_ERROR),
+            message: match error.remove("message") {
+                Some(Value::String(message)) => message,
+                _ => String::new(),
+            },
+            data: error.remove("data").filter(|data| !data.is_null()),
+        },
+        Value::String(message) => RpcError { code: INTERNAL_ERROR, message, data: None },
+        other => RpcError { code: INTERNAL_ERROR, message: String::new(), data: Some(other) },
+    }
+}
+
+/// A whole number, or a text that holds one.
+fn integer(value: &Value) -> Option<i64> {
+    match value {
+        Value::String(text) => text.trim().parse().ok(),
+        other => other.as_i64(),
+    }
+}
+
+/// `result.code`, with which SignalWire reports failures inside a success: a number or a text holding one.
+/// `None` where there is none or it is neither (protocol.md 3.1).
+pub fn business_code(result: &Value) -> Option<i64> {
+    integer(result.get("code")?)
+}
+
+/// Whether an answer with this business code is one of acceptance: absent or 2xx (L28).
+pub fn is_accepted(code: Option<i64>) -> bool {
+    code.is_none_or(|code| (200..300).contains(&code))
+}
+
+/// Whether an error says that the credential was refused (L24): -32003, or -32002 where message or data says
+/// authentication. The same number refuses calls ("CALL ERROR", "CALL DOES NOT EXIST"): no verdict.
+pub fn is_auth_refusal(code: i64, message: &str, data: Option<&Value>) -> bool {
+    const CALL: [&str; 3] = ["call error", "call does not exist", "invalid_msg_unspecified"];
+    const AUTHENTICATION: [&str; 4] = ["authenticat", "unauthorized", "auth_required", "dpop"];
+    match code {
+        -32003 => true,
+        -32002 => {
+            let mut text = message.to_ascii_lowercase();
+            if let Some(data) = data {
+                text.push('\n');
+                text.push_str(&encode(data).to_ascii_lowercase());
+            }
+            !CALL.iter().any(|word| text.contains(word))
+                && AUTHENTICATION.iter().any(|word| text.contains(word))
+        }
+        _ => false,
+    }
+}
+
+/// A request. `id` should be a UUID, as every id on this socket is.
+pub fn request(id: &str, method: &str, params: &(impl Serialize + ?Sized)) -> Secret {
+    #[derive(Serialize)]
+    struct Request<'a, P: ?Sized> {
+        jsonrpc: &'a str,
+        id: &'a str,
+        method: &'a str,
+        params: &'a P,
+    }
+    Secret::new(encode(&Request { jsonrpc: "2.0", id, method, params }))
+}
+
+/// The answer to a request of the server that was understood.
+pub fn success(id: &Id, result: &(impl Serialize + ?Sized)) -> String {
+    format!(r#"{{"jsonrpc":"2.0","id":{},"result":{}}}"#, id.as_json(), encode(result))
+}
+
+/// The answer to a request of the server that was not, -32601 for an unknown method.
+pub fn failure(id: &Id, code: i64, message: &str) -> String {
+    #[derive(Serialize)]
+    struct Failure<'a> {
+        code: i64,
+        message: &'a str,
+    }
+    format!(r#"{{"jsonrpc":"2.0","id":{},"error":{}}}"#, id.as_json(), encode(&Failure { code, message }))
+}
