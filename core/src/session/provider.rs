@@ -2,7 +2,7 @@
 
 use crate::lifecycle::ProviderFacts;
 use crate::secret::Secret;
-use crate::wire::rest::{BasicAuth, CreateSubscriberToken};
+use crate::wire::rest::{CreateSubscriberToken, GuestToken, Space};
 use crate::wire::url::SecureUrl;
 
 use super::input::Credential;
@@ -22,12 +22,17 @@ pub enum Provider {
     /// A backend with project credentials: creates subscriber tokens, refreshes them with the rotating
     /// refresh token, creates anew when that one is too old, refused or in doubt.
     Subscriber {
-        /// `https://{space}.signalwire.com`.
-        space: SecureUrl,
-        /// Project id and API token.
-        auth: BasicAuth,
+        /// `https://{space}.signalwire.com`, with project id and API token.
+        space: Space,
         /// What to ask for; fingerprint and scope are filled in by the session.
-        request: CreateSubscriberToken,
+        request: Box<CreateSubscriberToken>,
+    },
+    /// A backend with project credentials that mints tokens for a guest; can be repeated.
+    Guest {
+        /// `https://{space}.signalwire.com`, with project id and API token.
+        space: Space,
+        /// What to ask for.
+        request: GuestToken,
     },
     /// The application's own functions, asked through
     /// [`SessionOutput::AskProvider`](super::SessionOutput::AskProvider).
@@ -40,7 +45,7 @@ impl Provider {
     pub const fn facts(&self) -> ProviderFacts {
         match self {
             Self::Static(_) => ProviderFacts { can_refresh: false, can_mint_again: false },
-            Self::Embed { .. } => ProviderFacts { can_refresh: false, can_mint_again: true },
+            Self::Embed { .. } | Self::Guest { .. } => ProviderFacts { can_refresh: false, can_mint_again: true },
             Self::Subscriber { .. } => ProviderFacts { can_refresh: true, can_mint_again: true },
             Self::Callback(facts) => *facts,
         }
