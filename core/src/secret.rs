@@ -12,6 +12,13 @@ use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
 ///
 /// Wiped on drop. Equality looks at every byte of two values of the same length, whatever it finds on the way.
 ///
+/// ```
+/// # use satkeeper_core::secret::Secret;
+/// let token = Secret::new("only on purpose");
+/// assert_eq!(token.expose(), "only on purpose");
+/// # let _: fn(&str) -> serde_json::Result<String> = |text| serde_json::to_string(text);
+/// ```
+///
 /// ```compile_fail
 /// # use satkeeper_core::secret::Secret;
 /// format!("{:?}", Secret::new("no Debug"));

@@ -242,3 +242,25 @@ impl ProofSigner for SoftwareEs256 {
         Ok(signature.to_bytes().to_vec())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::{ProofKey, URL_SAFE_NO_PAD};
+    use base64::Engine as _;
+
+    #[test]
+    fn signatures_are_deterministic_and_those_of_rfc_7515_a3() {
+        let scalar = URL_SAFE_NO_PAD.decode("jpsQnnGQmL-YBIffH1136cspYG6-0iY7X1fCE9-E9LI");
+        let scalar: [u8; 32] = scalar.unwrap_or_default().try_into().unwrap_or_default();
+        let signature = ProofKey::es256_from_bytes(&scalar).ok().and_then(|key| {
+            key.sign(
+                b"eyJhbGciOiJFUzI1NiJ9.eyJpc3MiOiJqb2UiLA0KICJleHAiOjEzMDA4MTkzODAsDQogImh0dHA6Ly9leGFtcGxlLmNvbS9pc19yb290Ijp0cnVlfQ",
+            )
+            .ok()
+        });
+        assert_eq!(
+            signature.map(|it| URL_SAFE_NO_PAD.encode(it)).as_deref(),
+            Some("e4ZrhZdbFQ7630Tq51E6RQiJaae9bFNGJszIhtusEwzvO21rzH76Wer6yRn2Zb34VjIm3cVRl0iQctbf4uBY3w")
+        );
+    }
+}
