@@ -244,6 +244,7 @@ fn rsa_65537(signature: &[u8], n: &[u8]) -> Vec<u8> {
         power = multiply(&power, &power);
     }
     let power = multiply(&power, &base);
-    let bytes: Vec<u8> = power[..n.len() - 1].iter().rev().flat_map(|l| (*l as u32).to_be_bytes()).collect();
+    let bytes: Vec<u8> =
+        power[..n.len() - 1].iter().rev().flat_map(|l| u32::try_from(*l).unwrap().to_be_bytes()).collect();
     bytes
 }

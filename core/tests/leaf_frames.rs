@@ -81,6 +81,7 @@ fn what_is_no_frame_is_dropped_with_a_reason_that_repeats_nothing() {
         "CANARY",
         "\"CANARY\"",
         "[\"CANARY\"]",
+        "[\"CANARY\",\"m\",{},null,null]",
         "[]",
         "null",
         "{\"CANARY\"",

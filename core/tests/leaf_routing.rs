@@ -43,6 +43,10 @@ fn what_is_no_token_is_refused_without_being_repeated() {
         format!("{canary} .{canary}.{canary}"),
         format!("{canary}\n.{canary}.{canary}"),
         encoded("[\"CANARY\"]"),
+        "e30".to_owned(),
+        "e30.CANARY".to_owned(),
+        "e30.CANARY.CANARY.CANARY".to_owned(),
+        "e30.CANARY.CANARY.CANARY.CANARY.CANARY".to_owned(),
         encoded("{\"CANARY\":"),
         encoded("\"CANARY\""),
         encoded(""),
@@ -107,6 +111,7 @@ fn only_secure_urls_are_accepted() {
         "https://example.com:x",
         "https://example.com:+443",
         "https://exa mple.com",
+        "https://example.com/a\\b",
         " https://example.com",
         "https://example.com\t",
         "https://exa\nmple.com",
@@ -162,6 +167,8 @@ fn only_secure_urls_are_accepted() {
             }
         }
     }
+    let error = SecureUrl::parse("https://user:pass@example.com", Plain::Never).unwrap_err();
+    assert_eq!(error, Error::InvalidUrl { reason: "it has a user name or a password" });
     let long = format!("https://example.com/{}", "a".repeat(2048));
     assert!(SecureUrl::parse(&long, Plain::Never).is_err());
 }
