@@ -1,5 +1,5 @@
 //! REST requests and replies.
-#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing)]
+#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, clippy::string_slice)]
 
 use satkeeper_core::error::Error;
 use satkeeper_core::secret::Secret;
