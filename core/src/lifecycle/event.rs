@@ -27,8 +27,8 @@ pub enum Event {
         generation: Generation,
         /// Which token.
         token: TokenId,
-        /// Who brought it.
-        by: Mechanism,
+        /// Who brought it; `None`: the application itself (`update_token`).
+        by: Option<Mechanism>,
         /// When it ends, as far as anybody said.
         ends: Option<Tick>,
     },

@@ -276,12 +276,12 @@ impl Failure {
     #[must_use]
     pub const fn is_refusal(self) -> bool {
         match self {
-            Self::Http { status, .. } => {
-                status >= 400 && status < 500 && !matches!(status, 408 | 425 | 429)
-            }
+            Self::Http { status, .. } => status >= 400 && status < 500 && !matches!(status, 408 | 425 | 429),
             Self::Rpc { credential, .. } => credential,
             Self::Rejected | Self::NoKey => true,
-            Self::Timeout | Self::Transport | Self::Malformed | Self::Provider { .. } | Self::Conflict => false,
+            Self::Timeout | Self::Transport | Self::Malformed | Self::Provider { .. } | Self::Conflict => {
+                false
+            }
         }
     }
 

@@ -1,15 +1,60 @@
-//! `Lifecycle`: every decision of a session, as a pure state machine. (docs follow)
+//! `Lifecycle`: every decision of a session, as a pure state machine.
+//!
+//! One mutator, [`Lifecycle::step`]: it takes what the clocks read and one [`Input`], and returns what to do
+//! and when to be stepped again. It is **level-triggered**: an input changes only the facts in the state;
+//! then the *agenda*, all that is due and when, is derived from the state alone, and whatever is due is
+//! done, earliest first. There is no timer to arm and none to forget (see [`Wake`]).
+//!
+//! | file | what it holds |
+//! |---|---|
+//! | `input`, `command`, `event`, `wake` | the four alphabets, listed whole (L2) |
+//! | `policy` | every number |
+//! | `clock`, `random`, `governor` | time, draws, request budget |
+//! | `token` | what is known of a token, above all its end |
+//! | `mechanism` | who renews |
+//! | `agenda` | what is due, and when |
+//! | `act` | doing what is due |
+//! | `answers` | what came of a command |
+//! | `connection` | the socket: lost, refused, resumed, acknowledged |
+//! | `requests` | what the application asks for |
+//! | `report` | status, why, check |
+//!
+//! ```
+//! use satkeeper_core::lifecycle::{
+//!     Action, Input, KeyFacts, Lifecycle, Output, Policy, ProviderFacts, Start,
+//! };
+//! use satkeeper_core::{Now, secret::Seed};
+//!
+//! let mut lifecycle = Lifecycle::new(Policy::default(), &Seed::from_bytes([7; 32]));
+//! let provider = ProviderFacts { can_refresh: true, can_mint_again: false };
+//! let start = Start { provider, key: KeyFacts::Unavailable, durable: false };
+//! let step = lifecycle.step(Now::new(0, 1_700_000_000_000), Input::Start(start));
+//! assert!(matches!(
+//!     step.outputs.as_slice(),
+//!     [Output::Do(command)] if command.action == Action::Mint { fingerprint: None }
+//! ));
+//! ```
+
+mod act;
+mod agenda;
+mod answers;
+mod clock;
 mod command;
+mod connection;
 mod event;
+mod governor;
 mod input;
+mod mechanism;
 mod policy;
+mod random;
+mod report;
+mod requests;
 mod status;
+mod token;
 mod wake;
 
 pub use command::{Action, ClockOffset, Command, CommandId, Output};
-pub use event::{
-    AskError, Cause, Event, FallbackReason, Ignored, Mechanism, TeardownReason, Warning,
-};
+pub use event::{AskError, Cause, Event, FallbackReason, Ignored, Mechanism, TeardownReason, Warning};
 pub use input::{
     AskId, Confirmation, Failure, Generation, Input, KeyAlgorithm, KeyFacts, Outcome, ProviderFacts, Reply,
     SocketId, Start, Statement, TokenFacts, TokenId,
@@ -19,45 +64,300 @@ pub use status::{Phase, Status, Why};
 pub use wake::Wake;
 
 use crate::secret::Seed;
-use crate::time::{Now, Tick};
+use crate::time::{Millis, Now, Tick};
+use clock::{At, Clock};
+use connection::{Link, Outage};
+use governor::{Bucket, Retry};
+use mechanism::{Key, KeyState};
+use random::{Domain, Random};
+use requests::Ask;
+use token::Token;
+
+/// Most things that one step does; more would be a machine that does not come to rest (`check`).
+const MOST_ACTS: usize = 64;
+
+/// Most refused tokens that are remembered (L11).
+const MOST_REJECTED: usize = 16;
 
 /// What one step produced. Run the outputs in order; step again at `wake_at` or before.
+///
+/// ```
+/// use satkeeper_core::lifecycle::Step;
+/// let at_rest = Step::default();
+/// assert!(at_rest.outputs.is_empty() && at_rest.wake_at.is_none());
+/// ```
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[must_use]
 pub struct Step {
     /// In the order in which they must be carried out.
     pub outputs: Vec<Output>,
-    /// When to step next if nothing happens before, and what for.
+    /// When to step next if nothing happens before, and what for. `None`: nothing to wait for.
     pub wake_at: Option<(Tick, Wake)>,
 }
 
-/// The machine.
+/// The machine. See the [module](self).
+#[derive(Clone)]
 pub struct Lifecycle {
     policy: Policy,
+    random: Random,
+    clock: Clock,
+    mode: Mode,
+    provider: ProviderFacts,
+    key: Key,
+    durable: bool,
+    /// Oldest first.
+    held: Vec<Token>,
+    /// Refused by the server for good, newest last.
+    rejected: Vec<TokenId>,
+    in_force: Option<TokenId>,
+    generation: Generation,
+    link: Link,
+    outage: Outage,
+    /// There is an `authorization_state` to resume with.
+    resumable: bool,
+    ever_live: bool,
+    /// The first mint has been asked for.
+    minted: bool,
+    /// A new base is wanted, whatever the schedule says.
+    remint: Remint,
+    expired: Option<Expired>,
+    pending: Vec<Pending>,
+    next_command: u64,
+    next_socket: u32,
+    exchanges: Bucket,
+    sockets: Bucket,
+    retries: Retries,
+    barren: Barren,
+    asks: Vec<Ask>,
+    /// A renewal was asked for and has not been attempted yet.
+    demanded: bool,
+    told_fallback: Vec<FallbackReason>,
+    told_expiring: Option<Generation>,
+    /// The record does not say what the state says.
+    unsaved: bool,
+    /// Time may have been lost; nothing ends before the probe has been answered (L23).
+    unsure: bool,
+    /// Work that came due together starts here, not before (L18).
+    spread: At,
+    wake: Option<(At, Wake)>,
+    out: Vec<Output>,
+}
+
+/// Whether the session runs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Mode {
+    Idle,
+    Running,
+    Suspended,
+    Ending(TeardownReason, Option<Cause>),
+    Over(TeardownReason),
+}
+
+/// A command without an answer yet.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Pending {
+    id: CommandId,
+    action: Action,
+    issued: At,
+    deadline: At,
+}
+
+impl Pending {
+    /// An exchange brings a token; at most one is unanswered (L13).
+    const fn is_exchange(&self) -> bool {
+        matches!(
+            self.action,
+            Action::Mint { .. } | Action::Refresh | Action::Activate { .. } | Action::Renew { .. }
+        )
+    }
+}
+
+/// Whether a new base is wanted in place of what the server refused (L35), or for a new key (L46).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Remint {
+    No,
+    Wanted,
+}
+
+/// The session's end has passed; attempts go on for a while (L22).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Expired {
+    since: At,
+    attempts: u32,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+struct Retries {
+    activate: Retry,
+    renew: Retry,
+    provider: Retry,
+    push: Retry,
+    persist: Retry,
+}
+
+/// Renewals that do not extend the end come ever more rarely (L20).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+struct Barren {
+    interval: Millis,
+    not_before: At,
 }
 
 impl Lifecycle {
-    /// A machine that has not started.
+    /// A machine that has not started. The seed decides every draw: the same seed and the same inputs at
+    /// the same times give the same outputs (L4).
     #[must_use]
-    pub fn new(policy: Policy, _seed: &Seed) -> Self {
-        Self { policy }
+    pub fn new(policy: Policy, seed: &Seed) -> Self {
+        Self {
+            random: Random::new(seed),
+            clock: Clock::new(),
+            mode: Mode::Idle,
+            provider: ProviderFacts { can_refresh: false, can_mint_again: false },
+            key: Key {
+                state: KeyState::Declined,
+                algorithm: KeyAlgorithm::Es256,
+                proved: false,
+                may_switch: false,
+            },
+            durable: false,
+            held: Vec::new(),
+            rejected: Vec::new(),
+            in_force: None,
+            generation: Generation(0),
+            link: Link::Down { not_before: 0 },
+            outage: Outage::default(),
+            resumable: false,
+            ever_live: false,
+            minted: false,
+            remint: Remint::No,
+            expired: None,
+            pending: Vec::new(),
+            next_command: 0,
+            next_socket: 0,
+            exchanges: Bucket::new(policy.exchange_burst),
+            sockets: Bucket::new(policy.socket_burst),
+            retries: Retries::default(),
+            barren: Barren::default(),
+            asks: Vec::new(),
+            demanded: false,
+            told_fallback: Vec::new(),
+            told_expiring: None,
+            unsaved: false,
+            unsure: false,
+            spread: 0,
+            wake: None,
+            out: Vec::new(),
+            policy,
+        }
     }
 
-    /// The only mutator: total, never panics, never fails.
-    pub fn step(&mut self, _now: Now, _input: Input) -> Step {
-        Step::default()
+    /// The only mutator. Total: it never panics and never fails; an input that makes no sense is answered
+    /// with [`Event::Ignored`]. An early tick is a silent no-op; a late one does what was missed.
+    pub fn step(&mut self, now: Now, input: Input) -> Step {
+        if matches!(self.mode, Mode::Over(_)) {
+            return Step::default();
+        }
+        self.read_clocks(now);
+        self.expire_commands();
+        self.absorb(input);
+        for _ in 0..MOST_ACTS {
+            self.run_stopwatch();
+            self.wake = self.agenda();
+            match self.wake {
+                Some((at, wake)) if at <= self.clock.now() => self.act(wake),
+                _ => break,
+            }
+        }
+        let wake_at = self.wake.map(|(at, wake)| (self.clock.tick_of(at.max(self.clock.now())), wake));
+        Step { outputs: core::mem::take(&mut self.out), wake_at }
     }
 
     /// Whether the machine may still ask for something to be done with this token. What it does not hold
     /// can be forgotten.
     #[must_use]
-    pub fn holds(&self, _token: TokenId) -> bool {
-        true
+    pub fn holds(&self, token: TokenId) -> bool {
+        self.token(token).is_some()
     }
 
-    /// The policy.
+    /// The numbers that it decides with.
     #[must_use]
     pub const fn policy(&self) -> &Policy {
         &self.policy
+    }
+
+    /// Takes the clock readings and notices time that may have been lost (L23).
+    fn read_clocks(&mut self, now: Now) {
+        let expected = self.wake.map(|(at, _)| at);
+        let jumped = self.clock.advance(now, self.policy.jump);
+        let late = expected
+            .map(|at| self.clock.now().saturating_sub(at))
+            .filter(|late| *late > self.policy.jump && self.mode == Mode::Running);
+        let Some(by) = jumped.or(late) else { return };
+        if self.mode != Mode::Running {
+            return;
+        }
+        self.tell(Event::ClockJump { by });
+        self.unsure = self.probe();
+        self.spread_work();
+    }
+
+    /// Work that is due after a wake, a resume or an outage starts within `min(lead / 4, 5 s)` (L18).
+    fn spread_work(&mut self) {
+        let lead = self.newest_valid().and_then(|token| token.lead(&self.clock, &self.policy));
+        let range = lead.map_or(self.policy.spread, |lead| (lead / 4).min(self.policy.spread));
+        if self.policy.jitter {
+            self.spread = self.clock.now().saturating_add(self.random.below(Domain::Spread, range));
+        }
+    }
+
+    /// Connected time counts for an activation only while one is wanted (L15).
+    fn run_stopwatch(&mut self) {
+        let running = self.mode == Mode::Running && self.link.is_live() && self.wants_activation().is_some();
+        let now = self.clock.now();
+        let Some(id) = self.newest_base().map(|base| base.id) else { return };
+        if let Some(base) = self.token_mut(id).and_then(Token::base_mut) {
+            base.activation.run(running, now);
+        }
+    }
+
+    fn tell(&mut self, event: Event) {
+        self.out.push(Output::Tell(event));
+    }
+
+    fn warn(&mut self, warning: Warning) {
+        self.tell(Event::Warn(warning));
+    }
+
+    /// Gives a command, to be answered within `span`.
+    fn command(&mut self, action: Action, span: Millis) -> CommandId {
+        let now = self.clock.now();
+        let id = CommandId(self.next_command);
+        self.next_command = self.next_command.saturating_add(1);
+        let deadline = now.saturating_add(span);
+        self.pending.push(Pending { id, action, issued: now, deadline });
+        self.out.push(Output::Do(Command { id, deadline: self.clock.tick_of(deadline), action }));
+        id
+    }
+
+    /// Forgets commands: their answers will be stale.
+    fn retire(&mut self, which: impl Fn(&Pending) -> bool) {
+        self.pending.retain(|pending| !which(pending));
+    }
+
+    fn retire_bound_exchange(&mut self) {
+        self.retire(|pending| matches!(pending.action, Action::Activate { .. } | Action::Renew { .. }));
+    }
+
+    /// Puts everything away and ends (L41). Nothing in flight can bring the session back.
+    fn end(&mut self, reason: TeardownReason, cause: Option<Cause>) {
+        self.pending.clear();
+        self.close_socket();
+        if self.durable {
+            let action = if reason == TeardownReason::Destroyed { Action::Erase } else { Action::Persist };
+            self.command(action, self.policy.local);
+        }
+        for ask in core::mem::take(&mut self.asks) {
+            self.tell(Event::Failed { ask: ask.id, error: AskError::SessionOver });
+        }
+        self.mode = Mode::Ending(reason, cause);
     }
 }

@@ -47,7 +47,7 @@ pub struct Policy {
     pub grace_attempts: u32,
     /// From this long before its end a token opens no socket.
     pub reopen_margin: Millis,
-    /// Lifetime asked of devices/token and devices/refresh, seconds.
+    /// Lifetime asked of devices/token and devices/refresh.
     pub device_life: Millis,
     /// First ceiling of the wait before a reconnect.
     pub reconnect_min: Millis,

@@ -16,8 +16,8 @@ pub enum Wake {
     Expiry,
     /// The grace period after the end is over (L22).
     GraceOver,
-    /// The outage's offers are used up: the end (L35).
-    Refused,
+    /// Every offer was refused once; make them again (L35).
+    SecondRound,
     /// The connection counts as stable (L36).
     Stable,
     /// `credential_expiring` is due (L21).
@@ -26,6 +26,8 @@ pub enum Wake {
     Handover,
     /// The client-bound mechanism may be tried again (L17).
     Promotion,
+    /// The provider renews although client-bound renewal was wanted: say so (L16).
+    Fallback,
     /// Nobody can renew: say so (L16).
     NoMechanism,
     /// Make a key.
@@ -60,11 +62,12 @@ impl Wake {
             Self::Deadline(_) => "deadline",
             Self::Expiry => "expiry",
             Self::GraceOver => "grace_over",
-            Self::Refused => "refused",
+            Self::SecondRound => "second_round",
             Self::Stable => "stable",
             Self::Expiring => "expiring",
             Self::Handover => "handover",
             Self::Promotion => "promotion",
+            Self::Fallback => "fallback",
             Self::NoMechanism => "no_mechanism",
             Self::MakeKey => "make_key",
             Self::Mint => "mint",

@@ -1,0 +1,240 @@
+//! Doing what is due: one function for each [`Wake`].
+
+use crate::time::Millis;
+
+use super::clock::At;
+use super::command::{Action, CommandId};
+use super::event::{Cause, Event, FallbackReason, Mechanism, TeardownReason, Warning};
+use super::input::{Failure, Outcome, TokenId};
+use super::token::{Inspection, Token};
+use super::wake::Wake;
+use super::{Expired, Lifecycle, Mode, Remint};
+
+/// Time that an exchange leaves for the push of what it brings (L18).
+const PUSH_RESERVE: Millis = 5_000;
+
+impl Lifecycle {
+    /// Does one thing that is due. Each leaves the state such that it is not due any more.
+    pub(super) fn act(&mut self, wake: Wake) {
+        match wake {
+            Wake::Deadline(command) => self.time_out(command),
+            Wake::Expiry => self.expire(None),
+            Wake::GraceOver => self.end(TeardownReason::Expired, None),
+            Wake::SecondRound => self.begin_second_round(),
+            Wake::Stable => self.is_stable(),
+            Wake::Expiring => self.warn_of_expiry(),
+            Wake::Handover => self.hand_over(),
+            Wake::Promotion => self.promote(),
+            Wake::Fallback => self.tell_fallback(),
+            Wake::NoMechanism => self.tell_no_mechanism(),
+            Wake::MakeKey => {
+                let algorithm = self.key.algorithm;
+                self.command(Action::MakeKey { algorithm }, self.policy.network);
+            }
+            Wake::Mint => self.mint(),
+            Wake::Inspect => self.inspect(),
+            Wake::Activate => self.activate(),
+            Wake::Renew => self.renew(),
+            Wake::Refresh => {
+                let span = self.attempt_span(self.policy.provider_max);
+                self.exchange(Action::Refresh, span);
+            }
+            Wake::Persist => self.persist(),
+            Wake::Push => self.push(),
+            Wake::Verdict => self.drop_link_for_verdict(),
+            Wake::Open => self.open(),
+            Wake::Farewell => self.farewell(),
+        }
+    }
+
+    fn time_out(&mut self, command: CommandId) {
+        self.done(command, &Outcome::failed(Failure::Timeout));
+    }
+
+    /// A late step first lets go of the commands whose deadlines have passed: their answers are stale,
+    /// even one that comes with this very step (L1).
+    pub(super) fn expire_commands(&mut self) {
+        if !matches!(self.mode, Mode::Running | Mode::Ending(..)) {
+            return;
+        }
+        let now = self.clock.now();
+        while let Some(late) = self.pending.iter().find(|pending| pending.deadline <= now).map(|late| late.id)
+        {
+            self.time_out(late);
+        }
+    }
+
+    // ---- The end ----
+
+    /// No held token is valid any more (L22).
+    pub(super) fn expire(&mut self, cause: Option<Cause>) {
+        let renewing = self.provider_can() && self.policy.grace > 0;
+        if self.expired.is_some() {
+            return;
+        }
+        self.tell(Event::Expired { renewing });
+        if renewing {
+            self.expired = Some(Expired { since: self.clock.now(), attempts: 0 });
+            self.drop_link(Some(0));
+        } else {
+            self.end(TeardownReason::Expired, cause);
+        }
+    }
+
+    fn farewell(&mut self) {
+        if let Mode::Ending(reason, cause) = self.mode {
+            self.mode = Mode::Over(reason);
+            self.tell(Event::Teardown { reason, cause });
+        }
+    }
+
+    // ---- What is said ----
+
+    fn warn_of_expiry(&mut self) {
+        self.told_expiring = Some(self.generation);
+        let Some(token) = self.in_force.and_then(|id| self.token(id)) else { return };
+        let end = token.end(&self.clock);
+        let Some(at) = end.at else { return };
+        let ends = self.clock.tick_of(at);
+        self.warn(Warning::Expiring { ends, assumed: end.assumed, mechanism: self.mechanism() });
+    }
+
+    fn tell_fallback(&mut self) {
+        if let Some(reason) = self.fallback_reason() {
+            self.told_fallback.push(reason);
+            self.warn(Warning::RefreshFallback { reason });
+        }
+    }
+
+    fn tell_no_mechanism(&mut self) {
+        let ends = self.presumed_end().map(|at| self.clock.tick_of(at));
+        let assumed = self.session_end().is_none();
+        let Some(id) = self.newest_base().map(|base| base.id) else { return };
+        if let Some(base) = self.token_mut(id).and_then(Token::base_mut) {
+            base.told_no_mechanism = true;
+            self.warn(Warning::NoRefreshHandler { ends, assumed });
+        }
+    }
+
+    // ---- Who renews ----
+
+    /// The client-bound mechanism has not delivered in time (L15, L17).
+    fn hand_over(&mut self) {
+        let activating = self.wants_activation().is_some();
+        self.decline(if activating {
+            FallbackReason::ActivationTimeout
+        } else {
+            FallbackReason::EndpointFailed
+        });
+    }
+
+    fn promote(&mut self) {
+        let Some(id) = self.newest_base().map(|base| base.id) else { return };
+        if let Some(base) = self.token_mut(id).and_then(Token::base_mut) {
+            base.declined = None;
+            base.activation.reset();
+        }
+    }
+
+    // ---- Exchanges ----
+
+    fn mint(&mut self) {
+        let first = !self.minted;
+        self.minted = true;
+        let key = matches!(self.key.state, super::KeyState::Ready).then_some(self.key.algorithm);
+        let span = if first { self.policy.first_mint } else { self.attempt_span(self.policy.provider_max) };
+        self.exchange(Action::Mint { fingerprint: key }, span);
+    }
+
+    fn activate(&mut self) {
+        let Some(base) = self.wants_activation().map(|base| base.id) else { return };
+        let offset = self.clock.offset();
+        self.exchange(Action::Activate { base, offset }, self.attempt_span(self.policy.attempt_max));
+    }
+
+    fn renew(&mut self) {
+        let Some(bound) = self.newest_base().and_then(|base| self.bound_of(base.id)).map(|bound| bound.id)
+        else {
+            return;
+        };
+        let offset = self.clock.offset();
+        self.exchange(Action::Renew { bound, offset }, self.attempt_span(self.policy.attempt_max));
+    }
+
+    fn exchange(&mut self, action: Action, span: Millis) {
+        self.exchanges.take(self.clock.now(), self.exchange_period());
+        self.demanded = false;
+        self.command(action, span);
+    }
+
+    /// How long an attempt to renew may take: a quarter of the time left, within bounds, never past the end
+    /// less what the push needs (L18). After the end, its upper bound.
+    fn attempt_span(&self, most: Millis) -> Millis {
+        let now = self.clock.now();
+        let Some(end) = self.session_end().filter(|_| self.expired.is_none()) else {
+            return most.min(self.policy.network);
+        };
+        let left = end.saturating_sub(now);
+        let lead = self.newest_valid().and_then(|token| token.lead(&self.clock, &self.policy)).unwrap_or(0);
+        let reserve = PUSH_RESERVE.min(lead / 6);
+        let share = (left / 4).max(self.policy.attempt_min).min(most);
+        share.min(left.saturating_sub(reserve)).max(left.min(self.policy.attempt_min)).max(1)
+    }
+
+    /// Time until no held token is valid any more; without a known end, the longest back-off.
+    pub(super) fn time_left(&self) -> Millis {
+        self.presumed_end().map_or(self.policy.barren_max, |end| end.saturating_sub(self.clock.now()))
+    }
+
+    fn inspect(&mut self) {
+        let Some(base) = self.wants_inspection().map(|base| base.id) else { return };
+        if let Some(facts) = self.token_mut(base).and_then(Token::base_mut) {
+            facts.inspection = Inspection::Asked;
+        }
+        self.command(Action::Inspect { base }, self.policy.network);
+    }
+
+    fn persist(&mut self) {
+        self.unsaved = false;
+        let span = (self.time_left() / 10).min(self.policy.local).max(1);
+        self.command(Action::Persist, span);
+    }
+
+    /// Lets a fresh connect decide on a token whose push was refused (L27).
+    fn drop_link_for_verdict(&mut self) {
+        self.resumable = false;
+        self.drop_link(Some(0));
+    }
+
+    /// Books whether a renewal extended the end; those that do not come ever more rarely (L20).
+    pub(super) fn book_extension(&mut self, before: Option<At>, token: TokenId) {
+        let now = self.clock.now();
+        let after = self.token(token).and_then(|token| token.renew_by(&self.clock));
+        let gained = match (before, after) {
+            (Some(before), Some(after)) => after > before.max(now).saturating_add(self.policy.barren_min),
+            (None, _) => true,
+            (Some(_), None) => true,
+        };
+        if gained {
+            self.barren = super::Barren::default();
+        } else {
+            let interval = (self.barren.interval.saturating_mul(2))
+                .max(self.policy.barren_min)
+                .min(self.policy.barren_max);
+            self.barren = super::Barren { interval, not_before: now.saturating_add(interval) };
+        }
+    }
+
+    /// A new base has come, or none is needed any more.
+    pub(super) fn stop_reminting(&mut self) {
+        self.remint = Remint::No;
+    }
+
+    /// The mechanism that an exchange belongs to.
+    pub(super) const fn mechanism_of(action: &Action) -> Mechanism {
+        match action {
+            Action::Activate { .. } | Action::Renew { .. } => Mechanism::Bound,
+            _ => Mechanism::Provider,
+        }
+    }
+}

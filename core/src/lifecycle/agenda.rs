@@ -1,0 +1,245 @@
+//! What is due, and when: derived from the state each time, never stored (L1, L13).
+
+use crate::time::Millis;
+
+use super::clock::At;
+use super::command::Action;
+use super::event::Mechanism;
+use super::token::{Inspection, Token};
+use super::wake::Wake;
+use super::{Lifecycle, Link, Mode, Remint};
+
+/// Keeps the earliest of what it is offered; of equals the first.
+#[derive(Default)]
+struct Earliest(Option<(At, Wake)>);
+
+impl Earliest {
+    fn offer(&mut self, at: Option<At>, wake: Wake) {
+        if let Some(at) = at
+            && self.0.is_none_or(|(best, _)| at < best)
+        {
+            self.0 = Some((at, wake));
+        }
+    }
+
+    fn offer_if(&mut self, holds: bool, wake: Wake) {
+        self.offer(holds.then_some(0), wake);
+    }
+}
+
+impl Lifecycle {
+    /// The earliest deadline there is, which may have passed.
+    pub(super) fn agenda(&self) -> Option<(At, Wake)> {
+        let mut agenda = Earliest::default();
+        match self.mode {
+            Mode::Idle | Mode::Suspended | Mode::Over(_) => return None,
+            Mode::Ending(..) => {
+                self.offer_deadlines(&mut agenda);
+                agenda.offer_if(self.pending.is_empty(), Wake::Farewell);
+                return agenda.0;
+            }
+            Mode::Running => {}
+        }
+        self.offer_deadlines(&mut agenda);
+        self.offer_judgements(&mut agenda);
+        agenda.offer_if(self.wants_key(), Wake::MakeKey);
+        agenda.offer_if(self.wants_inspection().is_some(), Wake::Inspect);
+        if let Some((at, wake)) = self.next_exchange() {
+            agenda.offer(Some(at), wake);
+        }
+        agenda.offer(self.next_persist(), Wake::Persist);
+        agenda.offer(self.next_push().map(|(at, _)| at), Wake::Push);
+        agenda.offer(self.next_verdict(), Wake::Verdict);
+        agenda.offer(self.next_open(), Wake::Open);
+        agenda.0
+    }
+
+    fn offer_deadlines(&self, agenda: &mut Earliest) {
+        for pending in &self.pending {
+            agenda.offer(Some(pending.deadline), Wake::Deadline(pending.id));
+        }
+    }
+
+    /// Deadlines at which something is decided or said rather than asked for.
+    fn offer_judgements(&self, agenda: &mut Earliest) {
+        match self.expired {
+            None => agenda.offer(self.session_end().filter(|_| !self.unsure), Wake::Expiry),
+            Some(expired) => agenda.offer(self.grace_over(expired), Wake::GraceOver),
+        }
+        agenda.offer(self.outage.second_round, Wake::SecondRound);
+        if let Link::Live { since, stable: false, .. } = self.link {
+            agenda.offer(Some(since.saturating_add(self.policy.stable)), Wake::Stable);
+        }
+        agenda.offer(self.next_expiring(), Wake::Expiring);
+        agenda.offer(self.next_handover(), Wake::Handover);
+        let declined = self.newest_base().and_then(|base| self.declined(base));
+        agenda.offer(declined.map(|declined| declined.until), Wake::Promotion);
+        let fallback = self.fallback_reason().is_some_and(|reason| !self.told_fallback.contains(&reason));
+        agenda.offer_if(fallback, Wake::Fallback);
+        agenda.offer_if(self.lacks_mechanism(), Wake::NoMechanism);
+    }
+
+    // ---- Ends ----
+
+    /// When no held token counts as valid any more; `None` while one may be valid for ever (L7).
+    pub(super) fn session_end(&self) -> Option<At> {
+        let mut latest = None;
+        for token in &self.held {
+            let end = token.end(&self.clock);
+            latest = latest.max(Some(end.at.filter(|_| !end.assumed)?));
+        }
+        latest
+    }
+
+    /// The session's end with assumed ends taken at their word, for what is said about it.
+    pub(super) fn presumed_end(&self) -> Option<At> {
+        self.held.iter().filter_map(|token| token.end(&self.clock).at).max()
+    }
+
+    fn grace_over(&self, expired: super::Expired) -> Option<At> {
+        if self.policy.grace == Millis::MAX || expired.attempts < self.policy.grace_attempts {
+            return None;
+        }
+        Some(expired.since.saturating_add(self.policy.grace))
+    }
+
+    /// When `credential_expiring` is due for the token in force (L21).
+    fn next_expiring(&self) -> Option<At> {
+        if self.expired.is_some() || self.told_expiring == Some(self.generation) {
+            return None;
+        }
+        let token = self.in_force.and_then(|id| self.token(id))?;
+        let end = token.end(&self.clock).at?;
+        let notice = match self.mechanism() {
+            Mechanism::None => self.policy.expiring_notice.min(token.life(&self.clock)? / 2),
+            Mechanism::Bound | Mechanism::Provider => token.lead(&self.clock, &self.policy)? / 3,
+        };
+        Some(end.saturating_sub(notice))
+    }
+
+    // ---- Exchanges ----
+
+    /// The exchange that comes next and when; none while one is unanswered (L13).
+    pub(super) fn next_exchange(&self) -> Option<(At, Wake)> {
+        if self.pending.iter().any(super::Pending::is_exchange) || self.key_is_on_its_way() {
+            return None;
+        }
+        let budget = self.exchanges.ready(0, self.exchange_period());
+        if self.held.is_empty() && !self.minted {
+            return Some((0, Wake::Mint));
+        }
+        let provider = self.retries.provider.not_before.max(budget);
+        if self.remint == Remint::Wanted {
+            return Some((provider, self.remint_wake()));
+        }
+        if self.expired.is_some() {
+            return self.provider_can().then(|| (provider, self.remint_wake()));
+        }
+        let (at, wake) = self.scheduled_exchange()?;
+        if self.demanded {
+            return Some((budget, wake));
+        }
+        Some((at.max(budget), wake))
+    }
+
+    /// What the schedule holds, ahead of the request budget.
+    fn scheduled_exchange(&self) -> Option<(At, Wake)> {
+        let mut next = Earliest::default();
+        let base = self.newest_base()?;
+        let facts = base.base()?;
+        let mechanism = self.mechanism();
+        if facts.limits_bound && self.provider_can() {
+            let at = self.retries.provider.not_before.max(self.barren.not_before);
+            return Some((at, self.remint_wake()));
+        }
+        let activation = self.wants_activation().is_some();
+        // An activation is worth its while only on the way to a live session, unless it is all there is.
+        if activation && (mechanism == Mechanism::Bound || !self.link.is_down()) {
+            next.offer(Some(self.retries.activate.not_before.max(self.spread)), Wake::Activate);
+        }
+        match mechanism {
+            Mechanism::None => {}
+            Mechanism::Bound => {
+                if let Some(bound) = self.bound_of(base.id).filter(|_| !activation) {
+                    let due = self.due(bound);
+                    next.offer(
+                        due.map(|due| self.not_before(due, self.retries.renew.not_before)),
+                        Wake::Renew,
+                    );
+                }
+            }
+            // What falls due waits for a running activation, for its budget of connected time (L15).
+            Mechanism::Provider if activation && self.link.is_live() => {}
+            Mechanism::Provider => {
+                let token = self.newest_valid().unwrap_or(base);
+                let due = self.due(token);
+                let wake = if self.provider.can_refresh { Wake::Refresh } else { Wake::Mint };
+                next.offer(due.map(|due| self.not_before(due, self.retries.provider.not_before)), wake);
+            }
+        }
+        next.0
+    }
+
+    /// When this token's renewal is due: by the schedule, or because somebody asked for it.
+    fn due(&self, token: &Token) -> Option<At> {
+        if self.demanded { Some(0) } else { token.due(&self.clock, &self.policy) }
+    }
+
+    /// When something due at `due` really starts: earlier by time that may have been slept away, later for
+    /// the endpoint's back-off, for renewals that did not extend the end, for spreading.
+    fn not_before(&self, due: At, retry: At) -> At {
+        due.saturating_sub(self.clock.suspect()).max(retry).max(self.barren.not_before).max(self.spread)
+    }
+
+    /// How a new base is got in place of one that is no good: a mint where that can be repeated.
+    fn remint_wake(&self) -> Wake {
+        if self.provider.can_mint_again { Wake::Mint } else { Wake::Refresh }
+    }
+
+    /// How long a permit of the request budget takes to form (L20).
+    pub(super) fn exchange_period(&self) -> Millis {
+        let life = self.newest_valid().and_then(|token| token.life(&self.clock)).unwrap_or(0);
+        (life / 12).max(self.policy.exchange_refill_min).min(self.policy.exchange_refill_max)
+    }
+
+    /// When the provider takes over from a client-bound mechanism that does not deliver (L15, L17).
+    fn next_handover(&self) -> Option<At> {
+        if !self.provider_can() {
+            return None;
+        }
+        if let Some(overdue) = self.activation_overdue() {
+            return Some(overdue);
+        }
+        let base = self.newest_base()?;
+        if self.mechanism() != Mechanism::Bound {
+            return None;
+        }
+        let bound = self.bound_of(base.id)?;
+        let half = bound.lead(&self.clock, &self.policy)? / 2;
+        Some(bound.renew_by(&self.clock)?.saturating_sub(half))
+    }
+
+    pub(super) fn wants_inspection(&self) -> Option<&Token> {
+        self.newest_base().filter(|token| {
+            token.base().is_some_and(|base| base.inspection == Inspection::Wanted) && self.is_valid(token)
+        })
+    }
+
+    fn wants_key(&self) -> bool {
+        self.key.state == super::KeyState::Wanted
+            && !self.is_pending(|action| matches!(action, Action::MakeKey { .. }))
+    }
+
+    fn key_is_on_its_way(&self) -> bool {
+        self.key.state == super::KeyState::Wanted
+    }
+
+    pub(super) fn is_pending(&self, which: impl Fn(&Action) -> bool) -> bool {
+        self.pending.iter().any(|pending| which(&pending.action))
+    }
+
+    fn next_persist(&self) -> Option<At> {
+        let idle = !self.is_pending(|action| matches!(action, Action::Persist));
+        (self.durable && self.unsaved && idle).then_some(self.retries.persist.not_before)
+    }
+}

@@ -1,0 +1,324 @@
+//! What came of a command: one function for each kind (L2).
+
+use super::Lifecycle;
+use super::Pending;
+use super::command::{Action, CommandId};
+use super::event::{Cause, Event, FallbackReason, Ignored, Mechanism, TeardownReason, Warning};
+use super::input::{Confirmation, Failure, Outcome, Reply, Statement, TokenFacts, TokenId};
+use super::mechanism::KeyState;
+use super::random::Domain;
+use super::requests::UpdateCheck;
+use super::token::{Base, Inspection, Kind, Source, Stated, Token};
+
+impl Lifecycle {
+    /// The answer to a command, or its deadline.
+    pub(super) fn done(&mut self, command: CommandId, outcome: &Outcome) {
+        let Some(index) = self.pending.iter().position(|pending| pending.id == command) else {
+            self.tell(Event::Ignored(Ignored::StaleAnswer(command)));
+            return;
+        };
+        let pending = self.pending.remove(index);
+        if let Some(time) = outcome.server_time {
+            self.clock.observe(time, pending.issued);
+            self.unsure = false;
+        }
+        match (pending.action, &outcome.result) {
+            (Action::MakeKey { .. }, Ok(Reply::KeyMade)) => self.key.state = KeyState::Ready,
+            (Action::MakeKey { .. }, Err(_)) => self.key.state = KeyState::Failed,
+            (Action::Mint { .. } | Action::Refresh, Ok(Reply::Token(facts))) => {
+                self.base_came(&pending, facts)
+            }
+            (Action::Activate { base, .. }, Ok(Reply::Token(facts))) => {
+                self.bound_came(&pending, base, facts, outcome);
+            }
+            (Action::Renew { bound, .. }, Ok(Reply::Token(facts))) => {
+                match self.token(bound).map(|t| &t.kind) {
+                    Some(Kind::Bound { of }) => self.bound_came(&pending, *of, facts, outcome),
+                    _ => {}
+                }
+            }
+            (
+                Action::Mint { .. } | Action::Refresh | Action::Activate { .. } | Action::Renew { .. },
+                Err(failure),
+            ) => self.exchange_failed(&pending, *failure, outcome),
+            (Action::Inspect { base }, Ok(Reply::Inspected(statement))) => {
+                self.inspected(base, Some(statement))
+            }
+            (Action::Inspect { base }, Err(failure)) => self.inspect_failed(&pending, base, *failure),
+            (Action::Open { socket, .. }, Ok(Reply::Opened)) => self.opened(socket),
+            (Action::Open { .. }, Err(_)) => self.drop_link(None),
+            (
+                Action::Authenticate { socket, token, resume, .. },
+                Ok(Reply::Authenticated { resumed, statement }),
+            ) => {
+                self.stated(token, Source::Connect, statement, pending.issued);
+                self.went_live(socket, token, resume && *resumed);
+            }
+            (Action::Authenticate { .. }, Err(failure)) => {
+                self.connect_failed(&pending, outcome.signed_at, *failure);
+            }
+            (Action::Reauthenticate { token, .. }, Ok(Reply::Reauthenticated(statement))) => {
+                self.stated(token, Source::Connect, statement, pending.issued);
+                self.pushed(token);
+            }
+            (Action::Reauthenticate { token, .. }, Err(failure)) => {
+                self.push_failed(pending.id, token, *failure);
+            }
+            (Action::Probe { .. }, Ok(Reply::Alive)) => self.unsure = false,
+            (Action::Probe { .. }, Err(_)) => self.drop_link(None),
+            (Action::Persist, Ok(Reply::Finished)) => self.persisted(&pending),
+            (Action::Persist, Err(failure)) => self.persist_failed(&pending, *failure),
+            (Action::Erase | Action::Close { .. }, _) => {}
+            (_, Ok(_)) => {
+                // Put back and fail it: a driver that mixes answers up must not stall the session.
+                self.tell(Event::Ignored(Ignored::WrongReply(command)));
+                self.pending.push(pending);
+                self.done(command, &Outcome::failed(Failure::Malformed));
+            }
+        }
+    }
+
+    // ---- Tokens that came ----
+
+    /// Holds a token as the newest.
+    pub(super) fn hold(
+        &mut self,
+        facts: &TokenFacts,
+        kind: Kind,
+        sent: super::clock::At,
+        by: Option<Mechanism>,
+        first: bool,
+    ) {
+        let draw = self.random.draw(Domain::Schedule);
+        self.held.retain(|held| held.id != facts.token);
+        self.held.push(Token {
+            id: facts.token,
+            kind,
+            sent,
+            received: self.clock.now(),
+            stated: Stated::default(),
+            by,
+            first,
+            draw,
+            persisted: false,
+            awaits_verdict: false,
+        });
+        self.stated(facts.token, Source::Exchange, &facts.statement, sent);
+        self.unsaved = true;
+        self.expired = None;
+    }
+
+    /// An answer says something of a token (L8).
+    fn stated(&mut self, token: TokenId, source: Source, says: &Statement, _sent: super::clock::At) {
+        let clock = self.clock.clone();
+        let Some(held) = self.token_mut(token) else { return };
+        let noted = held.note(source, says, &clock);
+        let base = match held.kind {
+            Kind::Bound { of } => of,
+            Kind::Base(_) => token,
+        };
+        if says.cnf == Confirmation::Ours {
+            self.key.proved = true;
+        }
+        if let Some(scope) = says.scope
+            && let Some(facts) = self.token_mut(base).and_then(Token::base_mut)
+        {
+            facts.scope.get_or_insert(scope);
+        }
+        if noted.clamped {
+            self.warn(Warning::Clamped { token });
+        }
+        if let Some(by) = noted.shortened {
+            self.warn(Warning::ExpiryShortened { token, by });
+        }
+    }
+
+    /// A mint or the provider's refresh brought a base.
+    fn base_came(&mut self, pending: &Pending, facts: &TokenFacts) {
+        let minted = matches!(pending.action, Action::Mint { .. });
+        match self.check_new_base(facts) {
+            UpdateCheck::Usable => {}
+            UpdateCheck::Foreign => {
+                self.warn(Warning::ForeignKey { token: facts.token });
+                return self.unusable_base(pending);
+            }
+            UpdateCheck::Rejected | UpdateCheck::Ended => return self.unusable_base(pending),
+        }
+        self.retries.provider = super::governor::Retry::default();
+        self.stop_reminting();
+        let before = self.newest_valid().and_then(|token| token.renew_by(&self.clock));
+        let same = self.token(facts.token).is_some();
+        if same {
+            // The very token that we hold: nothing is gained, except perhaps a later end.
+            self.stated(facts.token, Source::Exchange, &facts.statement, pending.issued);
+            self.settle_asks(facts.token);
+        } else {
+            let base = Kind::Base(Base::default());
+            self.hold(facts, base, pending.issued, Some(Mechanism::Provider), minted);
+        }
+        self.book_extension(before, facts.token);
+    }
+
+    /// What the provider brought can not be used: as good as a refusal.
+    fn unusable_base(&mut self, pending: &Pending) {
+        self.exchange_failed(pending, Failure::Malformed, &Outcome::failed(Failure::Malformed));
+    }
+
+    /// An exchange brought a bound token.
+    fn bound_came(&mut self, pending: &Pending, base: TokenId, facts: &TokenFacts, outcome: &Outcome) {
+        if self.token(facts.token).is_some() || self.rejected.contains(&facts.token) {
+            let malformed = Outcome { result: Err(Failure::Malformed), ..outcome.clone() };
+            return self.exchange_failed(pending, Failure::Malformed, &malformed);
+        }
+        let activated = matches!(pending.action, Action::Activate { .. });
+        let before = self.newest_valid().filter(|token| token.is_bound());
+        let before = before.and_then(|token| token.renew_by(&self.clock));
+        self.retries.activate = super::governor::Retry::default();
+        self.retries.renew = super::governor::Retry::default();
+        self.key.proved = true;
+        self.told_fallback.clear();
+        self.hold(facts, Kind::Bound { of: base }, pending.issued, Some(Mechanism::Bound), activated);
+        let life = self.token(facts.token).and_then(|token| token.life(&self.clock));
+        if let Some(base) = self.token_mut(base).and_then(Token::base_mut) {
+            base.scope = Some(true);
+            base.declined = None;
+            base.activation.reset();
+            if let Some(life) = life {
+                let first = *base.first_bound_life.get_or_insert(life);
+                base.limits_bound = life < first.saturating_sub(first / 4);
+            }
+        }
+        self.book_extension(before, facts.token);
+    }
+
+    // ---- Failures ----
+
+    /// An attempt to get a token failed.
+    fn exchange_failed(&mut self, pending: &Pending, failure: Failure, outcome: &Outcome) {
+        let cause = Cause { command: pending.id, failure };
+        if self.held.is_empty() && self.in_force.is_none() {
+            // The initial mint is one call; its error goes to the caller (L42).
+            return self.end(TeardownReason::MintFailed, Some(cause));
+        }
+        self.stop_waiting_for_renewal();
+        if let Some(expired) = &mut self.expired {
+            expired.attempts = expired.attempts.saturating_add(1);
+        }
+        let cap = self.time_left() / 2;
+        let now = self.clock.now();
+        let asked = failure.retry_after();
+        let retry = match pending.action {
+            Action::Activate { .. } => &mut self.retries.activate,
+            Action::Renew { .. } => &mut self.retries.renew,
+            _ => &mut self.retries.provider,
+        };
+        // A proof refused for its time alone is signed anew at once, and the endpoint is not blamed (L35).
+        let first = retry.failures == 0;
+        retry.failed(now, &self.policy, &mut self.random, asked, cap);
+        let attempt = retry.failures;
+        let missigned = first && failure.is_refusal() && self.was_missigned(pending, outcome.signed_at);
+        match pending.action {
+            Action::Activate { .. } if missigned => self.retries.activate.not_before = now,
+            Action::Renew { .. } if missigned => self.retries.renew.not_before = now,
+            Action::Activate { .. } | Action::Renew { .. } if failure == Failure::NoKey => {
+                self.key.state = KeyState::Failed;
+            }
+            Action::Activate { .. } => self.activation_failed(failure),
+            Action::Renew { bound, .. } => self.renewal_failed(bound, failure),
+            _ => self.provider_failed(failure, cause),
+        }
+        let next = self.next_exchange().map(|(at, _)| self.clock.tick_of(at.max(self.clock.now())));
+        let mechanism = Self::mechanism_of(&pending.action);
+        self.warn(Warning::RefreshFailed { attempt, mechanism, cause, next });
+        if missigned {
+            self.demanded = self.renewal_is_asked_for();
+        } else {
+            self.fail_renewal_asks(cause);
+        }
+    }
+
+    fn activation_failed(&mut self, failure: Failure) {
+        if !failure.is_refusal() || self.switch_key() || !self.provider_can() {
+            return;
+        }
+        self.decline(FallbackReason::EndpointFailed);
+    }
+
+    fn renewal_failed(&mut self, bound: TokenId, failure: Failure) {
+        if !failure.is_refusal() {
+            return;
+        }
+        let ended = self.token(bound).is_some_and(|token| !self.is_valid(token));
+        let base_is_valid = self.newest_base().is_some_and(|base| self.is_valid(base));
+        if ended && base_is_valid {
+            // No verdict: a bound token past its end is exchanged anew from its base (L17).
+            self.held.retain(|held| held.id != bound);
+        } else if self.provider_can() {
+            self.decline(FallbackReason::EndpointFailed);
+        }
+    }
+
+    fn provider_failed(&mut self, failure: Failure, cause: Cause) {
+        let refused =
+            matches!(failure, Failure::Rejected | Failure::Http { status: 401 | 403 | 404 | 422, .. });
+        if !refused {
+            return;
+        }
+        let Some(id) = self.newest_base().map(|base| base.id) else { return };
+        if let Some(base) = self.token_mut(id).and_then(Token::base_mut) {
+            base.rejected = true;
+        }
+        if self.remint == super::Remint::Wanted {
+            self.stop_reminting();
+            self.offers_refused(cause);
+        }
+        if self.expired.is_some() {
+            self.end(TeardownReason::Expired, Some(cause));
+        }
+    }
+
+    // ---- Inspect, push, persist ----
+
+    fn inspected(&mut self, base: TokenId, statement: Option<&Statement>) {
+        if let Some(statement) = statement {
+            // subscriber/info names special capabilities only: without them there is no scope (L14).
+            let scope = statement.scope.or(Some(false));
+            self.stated(base, Source::Info, &Statement { scope, ..*statement }, self.clock.now());
+        }
+        if let Some(facts) = self.token_mut(base).and_then(Token::base_mut) {
+            facts.inspection = Inspection::Over;
+        }
+    }
+
+    /// A 401 counts only while nobody is authenticated; other failures are not fatal (L38).
+    fn inspect_failed(&mut self, pending: &Pending, base: TokenId, failure: Failure) {
+        self.inspected(base, None);
+        let unauthorized = matches!(failure, Failure::Http { status: 401, .. });
+        if unauthorized && !self.link.is_live() && self.expired.is_none() && !self.was_refused(base) {
+            self.drop_link(Some(0));
+            self.refused(base, Cause { command: pending.id, failure });
+        }
+    }
+
+    fn pushed(&mut self, token: TokenId) {
+        self.retries.push = super::governor::Retry::default();
+        if self.acknowledge(token) {
+            self.tell_renewed(token);
+        }
+        self.settle_asks(token);
+    }
+
+    fn persisted(&mut self, pending: &Pending) {
+        self.retries.persist = super::governor::Retry::default();
+        for held in &mut self.held {
+            held.persisted |= held.received <= pending.issued;
+        }
+    }
+
+    fn persist_failed(&mut self, pending: &Pending, failure: Failure) {
+        self.unsaved = true;
+        let cap = self.time_left() / 2;
+        self.retries.persist.failed(self.clock.now(), &self.policy, &mut self.random, None, cap);
+        self.warn(Warning::StoreFailed { cause: Cause { command: pending.id, failure } });
+    }
+}

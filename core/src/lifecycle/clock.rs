@@ -1,0 +1,176 @@
+//! Time as the machine sees it: one clock that never goes back, the server's clock against it, and the
+//! suspicion that time was lost in sleep (L6, L9, L23).
+
+use crate::time::{Millis, Now, Tick, UnixMillis};
+
+use super::command::ClockOffset;
+
+/// A moment on the machine's own clock: the monotonic clock plus all time that a server has confirmed to be
+/// lost in sleep. Advancing this one clock moves every end and deadline at once (L23).
+pub(super) type At = u64;
+
+/// The last moment that a four-digit year can name; later server times are lies (L6).
+const YEAR_9999: u64 = 253_402_300_799_999;
+
+/// Between two readings of the server's clock, differences up to this are network and rounding.
+const SLACK: i64 = 1_000;
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Clock {
+    started: bool,
+    tick: Tick,
+    unix: UnixMillis,
+    lost: Millis,
+    /// The server's time at our moment zero.
+    server: Option<i64>,
+    /// How far the wall clock ran ahead of the monotonic one since a server last told the time.
+    suspect: Millis,
+}
+
+impl Clock {
+    pub(super) const fn new() -> Self {
+        Self { started: false, tick: Tick(0), unix: UnixMillis(0), lost: 0, server: None, suspect: 0 }
+    }
+
+    /// Takes a reading; returns how far the wall clock ran ahead of the monotonic one, if by more than
+    /// `tolerance`. A monotonic clock that goes back is taken to stand still.
+    pub(super) fn advance(&mut self, now: Now, tolerance: Millis) -> Option<Millis> {
+        let tick = now.tick.max(self.tick);
+        let wall = now.unix.0.saturating_sub(self.unix.0);
+        let ahead = wall.saturating_sub(self.tick.until(tick));
+        let first = !self.started;
+        self.started = true;
+        self.tick = tick;
+        self.unix = now.unix;
+        if first || ahead <= tolerance {
+            return None;
+        }
+        self.suspect = self.suspect.saturating_add(ahead);
+        Some(ahead)
+    }
+
+    /// The moment of the last reading.
+    pub(super) const fn now(&self) -> At {
+        self.tick.0.saturating_add(self.lost)
+    }
+
+    /// That moment on the driver's clock.
+    pub(super) const fn tick_of(&self, at: At) -> Tick {
+        Tick(at.saturating_sub(self.lost))
+    }
+
+    /// Time that may have been lost in sleep, unconfirmed: what could be due by then is due (L23).
+    pub(super) const fn suspect(&self) -> Millis {
+        self.suspect
+    }
+
+    /// The server told its time, in an answer to something sent at `sent`. Its clock ticks in whole
+    /// seconds, so all that is known is an interval; the estimate moves only when it lies outside.
+    pub(super) fn observe(&mut self, server: UnixMillis, sent: At) {
+        if server.0 > YEAR_9999 {
+            return;
+        }
+        let time = signed(server.0);
+        let earliest = time.saturating_sub(signed(self.now())).saturating_sub(SLACK);
+        let latest = time.saturating_add(999).saturating_sub(signed(sent)).saturating_add(SLACK);
+        let suspect = core::mem::take(&mut self.suspect);
+        let Some(known) = self.server else {
+            self.server = Some(midpoint(earliest, latest));
+            return;
+        };
+        if (earliest..=latest).contains(&known) {
+            return;
+        }
+        let moved = midpoint(earliest, latest).saturating_sub(known);
+        // What a suspected sleep explains is time that we did not see pass; the rest is the server's clock
+        // that was set, or a wrong first estimate.
+        let slept = u64::try_from(moved).unwrap_or(0).min(suspect);
+        self.lost = self.lost.saturating_add(slept);
+        self.server = Some(known.saturating_add(moved).saturating_sub(signed(slept)));
+    }
+
+    /// The server's time at `at`, as far as it is known.
+    pub(super) fn server_time(&self, at: At) -> Option<UnixMillis> {
+        self.server.map(|base| UnixMillis(unsigned(base.saturating_add(signed(at)))))
+    }
+
+    /// When the server's clock will show `time`; `None` until the server has told its time.
+    pub(super) fn when_server_shows(&self, time: UnixMillis) -> Option<At> {
+        self.server.map(|base| unsigned(signed(time.0).saturating_sub(base)))
+    }
+
+    /// When the local wall clock will show `time`, if nobody sets it.
+    pub(super) fn when_wall_shows(&self, time: UnixMillis) -> At {
+        let ahead = signed(time.0).saturating_sub(signed(self.unix.0));
+        unsigned(signed(self.now()).saturating_add(ahead))
+    }
+
+    /// What is to be added to the wall clock to get the server's time; a suspected sleep is taken for one,
+    /// since a wrong guess is healed by signing anew (L35).
+    pub(super) fn offset(&self) -> ClockOffset {
+        self.server_time(self.now().saturating_add(self.suspect))
+            .map(|server| signed(server.0).saturating_sub(signed(self.unix.0)))
+    }
+}
+
+fn signed(value: u64) -> i64 {
+    i64::try_from(value).unwrap_or(i64::MAX)
+}
+
+fn unsigned(value: i64) -> u64 {
+    u64::try_from(value).unwrap_or(0)
+}
+
+const fn midpoint(low: i64, high: i64) -> i64 {
+    low.saturating_add(high.saturating_sub(low) / 2)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn clock_at(tick: u64, unix: u64) -> Clock {
+        let mut clock = Clock::new();
+        clock.advance(Now::new(tick, unix), 5_000);
+        clock
+    }
+
+    #[test]
+    fn the_server_clock_is_learned_within_its_own_precision() {
+        // proves L9
+        let mut clock = clock_at(10_000, 1_000_000_000_000);
+        clock.observe(UnixMillis(1_000_003_600_000), 9_900);
+        let offset = clock.offset().expect("known");
+        assert!((offset - 3_600_000).abs() <= 600, "{offset}");
+    }
+
+    #[test]
+    fn a_confirmed_sleep_moves_the_clock_and_a_set_clock_does_not() {
+        // proves L23
+        let mut clock = clock_at(0, 1_000_000_000_000);
+        clock.observe(UnixMillis(1_000_000_000_000), 0);
+        assert_eq!(clock.advance(Now::new(1_000, 1_000_000_601_000), 5_000), Some(600_000));
+        assert_eq!(clock.now(), 1_000);
+        clock.observe(UnixMillis(1_000_000_601_000), 900);
+        assert!(clock.now().abs_diff(601_000) <= 1_500, "{}", clock.now());
+        assert_eq!(clock.tick_of(clock.now()), Tick(1_000));
+
+        let mut clock = clock_at(0, 1_000_000_000_000);
+        clock.observe(UnixMillis(1_000_000_000_000), 0);
+        clock.advance(Now::new(1_000, 1_000_000_601_000), 5_000);
+        clock.observe(UnixMillis(1_000_000_001_000), 900);
+        assert_eq!(clock.now(), 1_000);
+        assert_eq!(clock.suspect(), 0);
+    }
+
+    #[test]
+    fn time_never_goes_back() {
+        // proves L6
+        let mut clock = clock_at(10_000, 1_000_000_000_000);
+        assert_eq!(clock.advance(Now::new(4_000, 1), 5_000), None);
+        assert_eq!(clock.now(), 10_000);
+        assert_eq!(clock.advance(Now::new(u64::MAX, u64::MAX), 5_000), None);
+        clock.observe(UnixMillis(u64::MAX), 0);
+        assert_eq!(clock.offset(), None);
+    }
+}

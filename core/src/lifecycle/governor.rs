@@ -1,0 +1,130 @@
+//! The request budget: token buckets that bound what any server, clock or application can make us send
+//! (L20), and the waits between attempts (L18).
+
+use crate::time::Millis;
+
+use super::clock::At;
+use super::policy::Policy;
+use super::random::{Domain, Random};
+
+/// A bucket that holds `size` permits and gains one each `period`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Bucket {
+    size: u32,
+    left: u32,
+    /// When the next permit began to form.
+    since: At,
+}
+
+impl Bucket {
+    pub(super) const fn new(size: u32) -> Self {
+        Self { size, left: size, since: 0 }
+    }
+
+    /// When more than `reserve` permits are there.
+    pub(super) fn ready(&self, reserve: u32, period: Millis) -> At {
+        let missing = reserve.saturating_add(1).saturating_sub(self.left);
+        if missing == 0 { 0 } else { self.since.saturating_add(period.saturating_mul(u64::from(missing))) }
+    }
+
+    /// Takes one permit at `now`; an empty bucket stays empty.
+    pub(super) fn take(&mut self, now: At, period: Millis) {
+        self.refill(now, period);
+        if self.left == self.size {
+            self.since = now;
+        }
+        self.left = self.left.saturating_sub(1);
+    }
+
+    /// Adds the permits that have formed by `now`.
+    pub(super) fn refill(&mut self, now: At, period: Millis) {
+        let period = period.max(1);
+        let formed = now.saturating_sub(self.since) / period;
+        self.left = self.left.saturating_add(u32::try_from(formed).unwrap_or(u32::MAX)).min(self.size);
+        self.since = self.since.saturating_add(formed.saturating_mul(period));
+    }
+}
+
+/// How an endpoint has answered of late.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Retry {
+    /// Failures since the last success.
+    pub(super) failures: u32,
+    /// Not before this.
+    pub(super) not_before: At,
+}
+
+impl Retry {
+    /// Books a failure: equal jitter, doubling, no shorter than what the server asked for up to `cap`.
+    pub(super) fn failed(
+        &mut self,
+        now: At,
+        policy: &Policy,
+        random: &mut Random,
+        asked: Option<Millis>,
+        cap: Millis,
+    ) {
+        let ceiling = doubled(policy.backoff_min, self.failures).min(policy.backoff_max);
+        let half = ceiling / 2;
+        let wait = half.saturating_add(random.below(Domain::Backoff, ceiling.saturating_sub(half)));
+        self.failures = self.failures.saturating_add(1);
+        self.not_before = now.saturating_add(wait.max(asked.unwrap_or(0).min(cap)));
+    }
+}
+
+/// `first · 2ⁿ`, saturating.
+pub(super) const fn doubled(first: Millis, times: u32) -> Millis {
+    if times >= 32 { u64::MAX } else { first.saturating_mul(1 << times) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn a_bucket_never_gives_more_than_its_size_and_its_refill(
+            gaps in proptest::collection::vec(0u64..5_000, 1..300),
+        ) {
+            // proves L20
+            let (size, period) = (5, 3_000);
+            let mut bucket = Bucket::new(size);
+            let (mut now, mut taken) = (0u64, 0u64);
+            for gap in gaps {
+                now += gap;
+                if bucket.ready(0, period) <= now {
+                    bucket.take(now, period);
+                    taken += 1;
+                }
+                prop_assert!(taken <= u64::from(size) + now / period, "{taken} by {now}");
+            }
+        }
+    }
+
+    #[test]
+    fn an_empty_bucket_says_exactly_when_it_is_ready() {
+        let mut bucket = Bucket::new(2);
+        bucket.take(100, 1_000);
+        bucket.take(200, 1_000);
+        assert_eq!(bucket.ready(0, 1_000), 1_100);
+        bucket.take(1_100, 1_000);
+        assert_eq!(bucket.ready(0, 1_000), 2_100);
+    }
+
+    #[test]
+    fn waits_double_and_are_half_fixed() {
+        // proves L18
+        let policy = Policy::default();
+        let mut random = Random::new(&crate::secret::Seed::from_bytes([1; 32]));
+        let mut retry = Retry::default();
+        let mut ceiling = 1_000;
+        for _ in 0..8 {
+            retry.failed(0, &policy, &mut random, None, 0);
+            assert!((ceiling / 2..ceiling).contains(&retry.not_before), "{} of {ceiling}", retry.not_before);
+            ceiling = (ceiling * 2).min(30_000);
+        }
+        retry.failed(0, &policy, &mut random, Some(86_400_000), 40_000);
+        assert_eq!(retry.not_before, 40_000);
+    }
+}

@@ -1,0 +1,362 @@
+//! What the application and the driver bring from outside: every input but answers (L24, L40, L41).
+
+use super::command::Action;
+use super::connection::{Link, Outage};
+use super::event::{AskError, Cause, Event, Ignored, Mechanism, TeardownReason};
+use super::input::{
+    AskId, Confirmation, Generation, Input, KeyAlgorithm, KeyFacts, ProviderFacts, Start, TokenFacts, TokenId,
+};
+use super::mechanism::{Key, KeyState};
+use super::token::{Base, Inspection, Kind, Token};
+use super::{Lifecycle, Mode, Remint};
+
+/// Most asks that wait at once.
+const MOST_ASKS: usize = 64;
+
+/// Somebody waits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Ask {
+    pub(super) id: AskId,
+    kind: AskKind,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum AskKind {
+    /// For a renewal.
+    Renewal,
+    /// For this token, or one exchanged from it, to be in force.
+    Update(TokenId),
+}
+
+/// Whether a base token can be used (L11).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum UpdateCheck {
+    Usable,
+    /// The server has rejected it.
+    Rejected,
+    /// It has ended in the server's time.
+    Ended,
+    /// It is bound to a key that is not ours.
+    Foreign,
+}
+
+impl Lifecycle {
+    /// Takes an input into the state. Decides as little as possible: what follows from it is on the agenda.
+    pub(super) fn absorb(&mut self, input: Input) {
+        match input {
+            Input::Start(start) => self.start(&start),
+            Input::Tick => {}
+            Input::Done(command, outcome) => self.done(command, &outcome),
+            Input::SocketLost { socket } => self.socket_gone(socket, false),
+            Input::SocketDead { socket } => self.socket_gone(socket, true),
+            Input::ServerRestart { socket, wipe } => {
+                if wipe && self.link.socket() == Some(socket) {
+                    self.resumable = false;
+                }
+                self.socket_gone(socket, true);
+            }
+            Input::ResumeState { socket } => {
+                if self.link.socket() == Some(socket) && self.mode == Mode::Running {
+                    self.resumable = true;
+                    self.unsaved = true;
+                } else {
+                    self.tell(Event::Ignored(Ignored::StaleSocket));
+                }
+            }
+            Input::ServerTime(time) => self.server_time(time),
+            Input::Rejected { ask, generation } => self.rejected_by_server(ask, generation),
+            Input::RefreshNow { ask } => self.ask_for_renewal(ask),
+            Input::NewBase { ask, token } => self.update_token(ask, &token),
+            Input::NewProvider(provider) => self.set_provider(provider),
+            Input::Suspend => self.suspend(),
+            Input::Resume => self.resume(),
+            Input::NetworkChanged => self.network_changed(),
+            Input::Disconnect => self.leave(TeardownReason::Disconnected),
+            Input::Destroy => self.leave(TeardownReason::Destroyed),
+        }
+    }
+
+    fn out_of_place(&mut self) {
+        self.tell(Event::Ignored(Ignored::OutOfPlace));
+    }
+
+    fn start(&mut self, start: &Start) {
+        if self.mode != Mode::Idle {
+            return self.out_of_place();
+        }
+        self.mode = Mode::Running;
+        self.provider = start.provider;
+        self.durable = start.durable;
+        self.key = match start.key {
+            KeyFacts::Auto => Key {
+                state: KeyState::Wanted,
+                algorithm: self.automatic_algorithm(),
+                proved: false,
+                may_switch: start.provider.can_mint_again,
+            },
+            KeyFacts::Fixed(algorithm) => {
+                Key { state: KeyState::Wanted, algorithm, proved: false, may_switch: false }
+            }
+            KeyFacts::Held { algorithm, proved } => {
+                Key { state: KeyState::Ready, algorithm, proved, may_switch: false }
+            }
+            KeyFacts::Unavailable => Key { state: KeyState::Declined, ..self.key },
+        };
+    }
+
+    /// ES256 where a refusal can be recovered from by minting anew, else what the official client uses
+    /// (L46).
+    const fn automatic_algorithm(&self) -> KeyAlgorithm {
+        if self.provider.can_mint_again { KeyAlgorithm::Es256 } else { KeyAlgorithm::Rs256 }
+    }
+
+    /// A time stamp that came unasked: sent at some time before now.
+    fn server_time(&mut self, time: crate::time::UnixMillis) {
+        const MOST_UNDERWAY: u64 = 2_000;
+        let sent = self.clock.now().saturating_sub(MOST_UNDERWAY);
+        self.clock.observe(time, sent);
+    }
+
+    fn network_changed(&mut self) {
+        if self.mode != Mode::Running {
+            return self.out_of_place();
+        }
+        self.probe();
+        if let Link::Down { not_before } = &mut self.link {
+            *not_before = 0;
+        }
+    }
+
+    // ---- Asks ----
+
+    /// Registers somebody who waits; refuses when that is impossible.
+    fn wait(&mut self, ask: AskId, kind: AskKind) -> bool {
+        let refusal = match self.mode {
+            Mode::Running => (self.asks.len() >= MOST_ASKS).then_some(AskError::Throttled),
+            Mode::Idle | Mode::Suspended => Some(AskError::Suspended),
+            Mode::Ending(..) | Mode::Over(_) => Some(AskError::SessionOver),
+        };
+        match refusal {
+            Some(error) => self.tell(Event::Failed { ask, error }),
+            None => self.asks.push(Ask { id: ask, kind }),
+        }
+        refusal.is_none()
+    }
+
+    fn ask_for_renewal(&mut self, ask: AskId) {
+        if self.wait(ask, AskKind::Renewal) {
+            self.demand_renewal(ask);
+        }
+    }
+
+    /// The application's own request was refused for its credential (L24).
+    fn rejected_by_server(&mut self, ask: AskId, generation: Generation) {
+        if self.mode == Mode::Running && generation < self.generation {
+            // A newer token has come into force since that request was sent.
+            self.tell(Event::Recovered { ask, generation: self.generation });
+        } else if self.wait(ask, AskKind::Renewal) {
+            self.demand_renewal(ask);
+        }
+    }
+
+    /// Shares the exchange or the push that is under way, else asks for one (L24).
+    fn demand_renewal(&mut self, ask: AskId) {
+        let id = self.newest_base().map(|base| base.id);
+        if let Some(base) = id.and_then(|id| self.token_mut(id)).and_then(Token::base_mut) {
+            base.rejected = false;
+        }
+        let under_way = self.pending.iter().any(super::Pending::is_exchange)
+            || self.is_pending(|action| matches!(action, Action::Reauthenticate { .. }));
+        if under_way {
+            return;
+        }
+        let error = if self.held.is_empty() || self.mechanism() == Mechanism::None {
+            AskError::NoMechanism
+        } else if self.exchanges.ready(self.policy.exchange_reserve, self.exchange_period())
+            > self.clock.now()
+        {
+            AskError::Throttled
+        } else {
+            self.demanded = true;
+            return;
+        };
+        self.asks.retain(|waiting| waiting.id != ask);
+        self.tell(Event::Failed { ask, error });
+    }
+
+    /// A token has come into force: those who waited for it, or for any, have what they wanted.
+    pub(super) fn settle_asks(&mut self, token: TokenId) {
+        let generation = self.generation;
+        let base = match self.token(token).map(|held| &held.kind) {
+            Some(Kind::Bound { of }) => *of,
+            _ => token,
+        };
+        let newest = self.newest_valid().is_none_or(|newest| newest.id == token);
+        let asks = core::mem::take(&mut self.asks);
+        for ask in asks {
+            let settled = match ask.kind {
+                AskKind::Renewal => newest,
+                AskKind::Update(wanted) => wanted == token || wanted == base,
+            };
+            if settled {
+                self.tell(Event::Recovered { ask: ask.id, generation });
+            } else {
+                self.asks.push(ask);
+            }
+        }
+    }
+
+    pub(super) fn renewal_is_asked_for(&self) -> bool {
+        self.asks.iter().any(|ask| ask.kind == AskKind::Renewal)
+    }
+
+    /// The attempt that they shared failed.
+    pub(super) fn fail_renewal_asks(&mut self, cause: Cause) {
+        let asks = core::mem::take(&mut self.asks);
+        for ask in asks {
+            if ask.kind == AskKind::Renewal {
+                self.tell(Event::Failed { ask: ask.id, error: AskError::Exchange(cause) });
+            } else {
+                self.asks.push(ask);
+            }
+        }
+    }
+
+    /// The server refused a token that the application brought; `false`: nobody waits for it.
+    pub(super) fn fail_update(&mut self, token: TokenId, cause: Cause) -> bool {
+        let waiting = self.asks.iter().find(|ask| ask.kind == AskKind::Update(token)).copied();
+        let Some(ask) = waiting else { return false };
+        self.asks.retain(|other| other.id != ask.id);
+        self.tell(Event::Failed { ask: ask.id, error: AskError::Exchange(cause) });
+        true
+    }
+
+    // ---- A token of the application's own ----
+
+    pub(super) fn check_new_base(&self, facts: &TokenFacts) -> UpdateCheck {
+        let says = &facts.statement;
+        let shown = self.clock.server_time(self.clock.now());
+        let ended = says.expires_at.or(says.expiry_hint).zip(shown).is_some_and(|(end, now)| end <= now);
+        if self.rejected.contains(&facts.token) {
+            UpdateCheck::Rejected
+        } else if says.cnf == Confirmation::Others {
+            UpdateCheck::Foreign
+        } else if ended {
+            UpdateCheck::Ended
+        } else {
+            UpdateCheck::Usable
+        }
+    }
+
+    /// `update_token` (L40).
+    fn update_token(&mut self, ask: AskId, facts: &TokenFacts) {
+        if !self.wait(ask, AskKind::Update(facts.token)) {
+            return;
+        }
+        if self.check_new_base(facts) != UpdateCheck::Usable {
+            self.asks.retain(|waiting| waiting.id != ask);
+            self.tell(Event::Failed { ask, error: AskError::InvalidCredentials });
+            return;
+        }
+        self.supersede_updates(ask);
+        self.retire(|pending| pending.is_exchange());
+        self.stop_reminting();
+        if self.in_force == Some(facts.token) && self.link.is_live() {
+            self.settle_asks(facts.token);
+            return;
+        }
+        let now = self.clock.now();
+        self.hold(facts, Kind::Base(Base::default()), now, None, false);
+        if let Link::Down { not_before } = &mut self.link {
+            *not_before = (*not_before).min(now);
+        }
+    }
+
+    /// A newer call takes the place of older ones, and their tokens go unless one is in force.
+    fn supersede_updates(&mut self, newest: AskId) {
+        let asks = core::mem::take(&mut self.asks);
+        for ask in asks {
+            match ask.kind {
+                AskKind::Update(token) if ask.id != newest => {
+                    if self.in_force != Some(token) {
+                        self.held.retain(|held| held.id != token);
+                        self.retire(|pending| {
+                            matches!(pending.action, Action::Reauthenticate { token: pushed, .. } if pushed == token)
+                        });
+                    }
+                    self.tell(Event::Failed { ask: ask.id, error: AskError::Superseded });
+                }
+                _ => self.asks.push(ask),
+            }
+        }
+    }
+
+    fn set_provider(&mut self, provider: ProviderFacts) {
+        if matches!(self.mode, Mode::Ending(..) | Mode::Over(_)) {
+            return self.out_of_place();
+        }
+        self.provider = provider;
+        let first = self.held.is_empty();
+        self.retire(|pending| matches!(pending.action, Action::Mint { .. } | Action::Refresh));
+        if first && self.mode == Mode::Running {
+            self.minted = false;
+        }
+        self.retries.provider = super::governor::Retry::default();
+        self.told_fallback.clear();
+        for base in self.held.iter_mut().filter_map(Token::base_mut) {
+            base.rejected = false;
+            base.declined = None;
+            base.told_no_mechanism = false;
+        }
+    }
+
+    // ---- Rest and end ----
+
+    fn suspend(&mut self) {
+        if self.mode != Mode::Running {
+            return self.out_of_place();
+        }
+        self.close_socket();
+        // The first mint may be a person signing in: it is let finish, and its token kept (L41, L42).
+        let minting = self.held.is_empty();
+        self.retire(|pending| !(minting && matches!(pending.action, Action::Mint { .. })));
+        for base in self.held.iter_mut().filter_map(Token::base_mut) {
+            if base.inspection == Inspection::Asked {
+                base.inspection = Inspection::Wanted;
+            }
+        }
+        self.link = Link::Down { not_before: 0 };
+        self.run_stopwatch();
+        for ask in core::mem::take(&mut self.asks) {
+            self.tell(Event::Failed { ask: ask.id, error: AskError::Suspended });
+        }
+        self.demanded = false;
+        self.mode = Mode::Suspended;
+        self.tell(Event::Suspended);
+    }
+
+    fn resume(&mut self) {
+        if self.mode != Mode::Suspended {
+            return self.out_of_place();
+        }
+        self.mode = Mode::Running;
+        let minting = self.is_pending(|action| matches!(action, Action::Mint { .. }));
+        if self.held.is_empty() && !minting {
+            self.minted = false;
+        }
+        self.outage = Outage::default();
+        self.link = Link::Down { not_before: self.clock.now() };
+        self.spread_work();
+    }
+
+    fn leave(&mut self, reason: TeardownReason) {
+        match self.mode {
+            Mode::Ending(..) | Mode::Over(_) => self.out_of_place(),
+            Mode::Idle | Mode::Running | Mode::Suspended => {
+                self.resumable = false;
+                self.remint = Remint::No;
+                self.end(reason, None);
+            }
+        }
+    }
+}

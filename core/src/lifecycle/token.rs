@@ -1,0 +1,286 @@
+//! What is known of a held token, above all of its end (L7, L8, L9).
+
+use crate::time::{Millis, UnixMillis};
+
+use super::clock::{At, Clock};
+use super::event::{FallbackReason, Mechanism};
+use super::input::{Confirmation, Statement, TokenId};
+use super::policy::Policy;
+use super::random::share;
+
+/// Longest lifetime that is believed (L6): a hundred years.
+const LONGEST_LIFE: Millis = 100 * 366 * 86_400_000;
+
+/// A source that puts the end earlier than this warns (L8).
+const SHORTENED_BY: Millis = 10_000;
+
+/// Last second of the year 9999.
+const LAST_TIME: UnixMillis = UnixMillis(253_402_300_799_999);
+
+/// One token that the session holds.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Token {
+    pub(super) id: TokenId,
+    pub(super) kind: Kind,
+    /// When it was asked for and when it came.
+    pub(super) sent: At,
+    pub(super) received: At,
+    pub(super) stated: Stated,
+    /// Who brought it; `None`: the application.
+    pub(super) by: Option<Mechanism>,
+    /// It came of a mint or an activation, not of a renewal: a whole fleet may have one from this second.
+    pub(super) first: bool,
+    /// What its jitter is made of.
+    pub(super) draw: u32,
+    pub(super) persisted: bool,
+    /// Its push to the live socket was refused; a fresh connect will decide (L27).
+    pub(super) awaits_verdict: bool,
+}
+
+/// Where a token comes from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Kind {
+    /// From the provider or the application.
+    Base(Base),
+    /// Exchanged from a base.
+    Bound {
+        /// Which.
+        of: TokenId,
+    },
+}
+
+/// What is known of a base token, and what its renewal has come to. All flags of the choice of mechanism
+/// live here: with the next base everything is open again.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Base {
+    pub(super) scope: Option<bool>,
+    pub(super) cnf: Confirmation,
+    pub(super) inspection: Inspection,
+    /// The client-bound mechanism is declined until then (L17).
+    pub(super) declined: Option<Declined>,
+    /// Connected time that its activation has used (L15).
+    pub(super) activation: Stopwatch,
+    /// The provider will not renew it (L17).
+    pub(super) rejected: bool,
+    /// Life of the first bound token that came of it.
+    pub(super) first_bound_life: Option<Millis>,
+    /// Bound tokens of it grow shorter: its own end limits them (L17).
+    pub(super) limits_bound: bool,
+    /// The application was told that nobody renews.
+    pub(super) told_no_mechanism: bool,
+    /// Its first bound token has been in force.
+    pub(super) has_been_bound: bool,
+}
+
+/// Whether subscriber/info has been asked about a base: once per base (L14).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) enum Inspection {
+    #[default]
+    Wanted,
+    Asked,
+    Over,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Declined {
+    pub(super) reason: FallbackReason,
+    pub(super) until: At,
+}
+
+/// Time that counts only while something holds.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Stopwatch {
+    used: Millis,
+    since: Option<At>,
+}
+
+impl Stopwatch {
+    pub(super) fn run(&mut self, running: bool, now: At) {
+        match (self.since, running) {
+            (None, true) => self.since = Some(now),
+            (Some(since), false) => {
+                self.used = self.used.saturating_add(now.saturating_sub(since));
+                self.since = None;
+            }
+            _ => {}
+        }
+    }
+
+    /// When it will show `limit`, if it goes on running; `Some(0)` if it has.
+    pub(super) fn reaches(&self, limit: Millis) -> Option<At> {
+        let left = limit.saturating_sub(self.used);
+        if left == 0 { Some(0) } else { self.since.map(|since| since.saturating_add(left)) }
+    }
+
+    pub(super) fn reset(&mut self) {
+        *self = Self::default();
+    }
+}
+
+/// The ends that were stated, by source; the newest statement of each source counts.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Stated {
+    connect: Option<UnixMillis>,
+    info: Option<UnixMillis>,
+    exchange: Option<UnixMillis>,
+    life: Option<Millis>,
+    hint: Option<Hint>,
+    assumed: Option<Millis>,
+}
+
+/// The provider's `expiry_at`, in a clock that nobody knows: read in both (L9).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Hint {
+    server: UnixMillis,
+    local: At,
+}
+
+/// Which answer a statement came with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Source {
+    /// The exchange that brought the token, or the application.
+    Exchange,
+    /// subscriber/info.
+    Info,
+    /// A connect or reauthenticate result.
+    Connect,
+}
+
+/// What came of a statement.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Noted {
+    /// A value was absurd and was clamped.
+    pub(super) clamped: bool,
+    /// It put the end earlier by this much.
+    pub(super) shortened: Option<Millis>,
+}
+
+/// When a token ends.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct End {
+    /// `None`: nobody said, or the server's clock is not known yet.
+    pub(super) at: Option<At>,
+    /// Nobody stated it: it is what was asked for or is documented. Past it the token counts as valid
+    /// until it is refused (L8).
+    pub(super) assumed: bool,
+}
+
+impl Token {
+    pub(super) const fn is_bound(&self) -> bool {
+        matches!(self.kind, Kind::Bound { .. })
+    }
+
+    pub(super) const fn base(&self) -> Option<&Base> {
+        match &self.kind {
+            Kind::Base(base) => Some(base),
+            Kind::Bound { .. } => None,
+        }
+    }
+
+    pub(super) const fn base_mut(&mut self) -> Option<&mut Base> {
+        match &mut self.kind {
+            Kind::Base(base) => Some(base),
+            Kind::Bound { .. } => None,
+        }
+    }
+
+    /// Takes in what an answer says of this token.
+    pub(super) fn note(&mut self, source: Source, says: &Statement, clock: &Clock) -> Noted {
+        let before = self.renew_by(clock);
+        let mut clamped = false;
+        if let Some(at) = says.expires_at {
+            clamped |= at > LAST_TIME;
+            let at = Some(at.min(LAST_TIME));
+            match source {
+                Source::Exchange => self.stated.exchange = at,
+                Source::Info => self.stated.info = at,
+                Source::Connect => self.stated.connect = at,
+            }
+        }
+        if let Some(life) = says.expires_in {
+            clamped |= life > LONGEST_LIFE;
+            self.stated.life = Some(life.min(LONGEST_LIFE));
+        }
+        if let Some(hint) = says.expiry_hint {
+            clamped |= hint > LAST_TIME;
+            let server = hint.min(LAST_TIME);
+            self.stated.hint = Some(Hint { server, local: clock.when_wall_shows(server) });
+        }
+        if let Some(life) = says.assumed_life {
+            self.stated.assumed = Some(life.min(LONGEST_LIFE));
+        }
+        if let Some(base) = self.base_mut() {
+            base.scope = says.scope.or(base.scope);
+            if says.cnf != Confirmation::Unknown {
+                base.cnf = says.cnf;
+            }
+        }
+        let shortened = before
+            .zip(self.renew_by(clock))
+            .map(|(before, after)| before.saturating_sub(after))
+            .filter(|by| *by > SHORTENED_BY && source != Source::Exchange);
+        Noted { clamped, shortened }
+    }
+
+    /// The earliest end that anybody stated or assumed: what renewal is planned by (L8). Before the
+    /// server's clock is known its absolute times are read on the wall clock.
+    pub(super) fn renew_by(&self, clock: &Clock) -> Option<At> {
+        let Stated { connect, info, exchange, life, hint, assumed } = &self.stated;
+        let absolute = [connect, info, exchange]
+            .into_iter()
+            .flatten()
+            .map(|at| clock.when_server_shows(*at).unwrap_or_else(|| clock.when_wall_shows(*at)));
+        let relative = [life, assumed].into_iter().flatten().map(|life| self.sent.saturating_add(*life));
+        let hinted = hint
+            .iter()
+            .map(|hint| clock.when_server_shows(hint.server).map_or(hint.local, |at| at.min(hint.local)));
+        absolute.chain(relative).chain(hinted).min()
+    }
+
+    /// The end that counts: the latest that the server stated; the provider's only while there is none, an
+    /// assumed one only while there is neither (L8).
+    pub(super) fn end(&self, clock: &Clock) -> End {
+        let Stated { connect, info, exchange, life, hint, assumed } = &self.stated;
+        let absolute = [connect, info, exchange].into_iter().flatten().map(|at| clock.when_server_shows(*at));
+        let relative = life.iter().map(|life| Some(self.received.saturating_add(*life)));
+        let latest = absolute.chain(relative).max();
+        if let Some(at) = latest {
+            return End { at, assumed: false };
+        }
+        if let Some(hint) = hint {
+            let at = clock.when_server_shows(hint.server).map(|at| at.max(hint.local));
+            return End { at, assumed: false };
+        }
+        End { at: assumed.map(|life| self.received.saturating_add(life)), assumed: true }
+    }
+
+    /// Whether it counts as valid at `at`.
+    pub(super) fn is_valid(&self, clock: &Clock, at: At) -> bool {
+        let end = self.end(clock);
+        end.assumed || end.at.is_none_or(|end| at < end)
+    }
+
+    /// Its whole life, as renewal is planned by.
+    pub(super) fn life(&self, clock: &Clock) -> Option<Millis> {
+        self.renew_by(clock).map(|by| by.saturating_sub(self.received))
+    }
+
+    pub(super) fn lead(&self, clock: &Clock, policy: &Policy) -> Option<Millis> {
+        self.life(clock).map(|life| policy.lead(life))
+    }
+
+    /// How much earlier than the lead its renewal is due, as drawn (L18).
+    pub(super) fn jitter(&self, clock: &Clock, policy: &Policy) -> Option<Millis> {
+        let life = self.life(clock)?;
+        let lead = policy.lead(life);
+        let early = life.saturating_sub(life / 4).saturating_sub(lead).min(life / 2);
+        let range = if self.first { early } else { lead / 2 };
+        Some(if policy.jitter { share(self.draw, range) } else { 0 })
+    }
+
+    /// When its renewal is due (L18).
+    pub(super) fn due(&self, clock: &Clock, policy: &Policy) -> Option<At> {
+        let before = self.lead(clock, policy)?.saturating_add(self.jitter(clock, policy)?);
+        Some(self.renew_by(clock)?.saturating_sub(before))
+    }
+}
