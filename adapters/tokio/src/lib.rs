@@ -1,1 +1,71 @@
-//! See the workspace README.
+//! Keeps a SignalWire subscriber session authenticated for as long as anyone is able to renew its credential,
+//! says early and exactly what is going wrong when nobody is, and then ends it cleanly.
+//!
+//! ```no_run
+//! # async fn example() -> Result<(), satkeeper::Error> {
+//! use satkeeper::Client;
+//! let client = Client::builder()
+//!     .subscriber("example.signalwire.com", "project id", "API token", "alice@example.com")
+//!     .connect()
+//!     .await?;
+//! # let _ = client;
+//! # Ok(()) }
+//! ```
+//!
+//! | you want to | use |
+//! |---|---|
+//! | name where tokens come from | [`Builder::subscriber`], [`Builder::embed`], [`Builder::static_token`], [`Builder::provider`] |
+//! | speak JSON-RPC over the session | [`Client::call`], [`Client::notifications`] |
+//! | make HTTP requests with its token | [`Client::credential`] |
+//! | know what goes on | [`Client::events`], [`Client::status`], [`Client::why`], `tracing` with target `satkeeper` |
+//! | bring a token, renew now | [`Client::update_token`], [`Client::refresh_now`] |
+//! | rest, go on, end | [`Client::suspend`], [`Client::resume`], [`Client::disconnect`], [`Client::destroy`] |
+//!
+//! Every decision is made by `satkeeper-core`, a machine without I/O; this crate gives it sockets, TLS, clocks
+//! and randomness on tokio. One task owns the machine, handles send it messages, there are no locks.
+//!
+//! # Secrets
+//! No error, event, log line of target `satkeeper` or `Debug` text holds a token, key or proof. Tungstenite
+//! logs every frame in clear at TRACE: leave its target above that. Buffers of HTTP and TLS keep copies of
+//! tokens that nobody wipes.
+//!
+//! # Network
+//! TLS 1.2 and 1.3 with the platform's roots and those of [`Builder::ca_pem`]. No redirect is followed, no
+//! request repeated, no proxy taken from the environment. Answers are read up to 64 KiB, frames up to 1 MiB.
+
+mod ask;
+mod builder;
+mod client;
+mod clock;
+mod dial;
+mod driver;
+mod end;
+mod error;
+mod events;
+mod http;
+pub mod keys;
+mod provider;
+mod socket;
+mod tls;
+mod work;
+
+pub use builder::Builder;
+pub use client::Client;
+pub use end::End;
+pub use error::Error;
+pub use events::{Events, Missed, Notifications};
+pub use provider::{AuthenticateContext, BoxFuture, Callback, CredentialProvider};
+
+pub use satkeeper_core as core;
+pub use satkeeper_core::dpop::ProofKey;
+pub use satkeeper_core::error::{Error as SessionError, ProviderFault};
+pub use satkeeper_core::lifecycle::{
+    Event, FallbackReason, Generation, KeyAlgorithm, Mechanism, Phase, Policy, Status, TeardownReason, Warning,
+    Why,
+};
+pub use satkeeper_core::secret::{Secret, Seed};
+pub use satkeeper_core::session::{
+    Credential, InForce, KeyChoice, Notification, Provider, ProviderError, SessionEvent, SessionNews,
+};
+pub use satkeeper_core::wire::rest::{CreateSubscriberToken, GuestToken};
+pub use satkeeper_core::{Now, Tick, UnixMillis};

@@ -1,0 +1,83 @@
+//! What handles ask of the driver.
+
+use std::sync::Arc;
+
+use satkeeper_core::error::Error as SessionError;
+use satkeeper_core::lifecycle::{Generation, Why};
+use satkeeper_core::session::{CallId, Credential, Notification, Provider, SessionEvent, SessionInput};
+use serde_json::Value;
+use tokio::sync::{mpsc, oneshot};
+
+use crate::events::Opening;
+use crate::provider::CredentialProvider;
+
+/// The way from the handles to the driver. Unbounded, so that asking never waits: each message is followed by
+/// somebody who waits for its answer, and the driver never lets one lie.
+pub(crate) type Asks = mpsc::UnboundedSender<Ask>;
+
+/// The outcome of a call.
+pub(crate) type Returned = Result<Value, SessionError>;
+
+/// The outcome of what leads to a token in force.
+pub(crate) type Settled = Result<Generation, SessionError>;
+
+/// One wish of an application.
+pub(crate) enum Ask {
+    Call { call: CallId, method: String, params: Value, reply: oneshot::Sender<Returned> },
+    CancelCall(CallId),
+    UpdateToken { credential: Credential, reply: oneshot::Sender<Settled> },
+    RefreshNow { reply: oneshot::Sender<Settled> },
+    SetProvider { source: Source, done: oneshot::Sender<()> },
+    /// An input without an answer; `done` says that the session has taken it in.
+    Tell { input: Plain, done: oneshot::Sender<()> },
+    Why { reply: oneshot::Sender<Option<Why>> },
+    Events { reply: oneshot::Sender<Opening<SessionEvent>> },
+    Notifications { reply: oneshot::Sender<Opening<Notification>> },
+}
+
+/// The inputs that carry nothing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Plain {
+    Suspend,
+    Resume,
+    NetworkChanged,
+    Disconnect,
+    Destroy,
+}
+
+impl From<Plain> for SessionInput {
+    fn from(plain: Plain) -> Self {
+        match plain {
+            Plain::Suspend => Self::Suspend,
+            Plain::Resume => Self::Resume,
+            Plain::NetworkChanged => Self::NetworkChanged,
+            Plain::Disconnect => Self::Disconnect,
+            Plain::Destroy => Self::Destroy,
+        }
+    }
+}
+
+/// Where tokens come from: from the application's own code, or from requests that the session makes.
+#[derive(Clone)]
+pub(crate) enum Source {
+    Own(Arc<dyn CredentialProvider>),
+    Builtin(Provider),
+}
+
+impl Source {
+    /// As the session knows it.
+    pub(crate) fn describe(&self) -> Provider {
+        match self {
+            Self::Own(provider) => Provider::Callback(crate::provider::facts(provider.as_ref())),
+            Self::Builtin(provider) => provider.clone(),
+        }
+    }
+
+    /// The application's own code, if there is any.
+    pub(crate) fn own(self) -> Option<Arc<dyn CredentialProvider>> {
+        match self {
+            Self::Own(provider) => Some(provider),
+            Self::Builtin(_) => None,
+        }
+    }
+}

@@ -1,0 +1,322 @@
+//! The handle that applications hold.
+
+use std::fmt;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use satkeeper_core::Now;
+use satkeeper_core::error::Error as SessionError;
+use satkeeper_core::lifecycle::{Generation, Status, Why};
+use satkeeper_core::session::{CallId, Credential, InForce, Provider};
+use serde_json::Value;
+use tokio::sync::{oneshot, watch};
+
+use crate::ask::{Ask, Asks, Plain, Source};
+use crate::builder::Builder;
+use crate::clock::Clock;
+use crate::end::{End, Progress};
+use crate::error::Error;
+use crate::events::{Events, Notifications};
+use crate::provider::CredentialProvider;
+
+/// Largest params of a call as JSON, bytes: what a frame may hold, less its envelope (L50).
+const MAX_PARAMS: usize = 1024 * 1024 - 1024;
+
+/// A session that is kept authenticated. Cheap to clone; all clones speak of the same session.
+///
+/// The session lives on a task of the runtime on which it was started. It ends when its credential can be
+/// renewed no more, with [`Client::disconnect`] or [`Client::destroy`], or when the last clone is dropped,
+/// which disconnects.
+///
+/// ```no_run
+/// # async fn example() -> Result<(), satkeeper::Error> {
+/// use satkeeper::Client;
+/// let client = Client::builder()
+///     .subscriber("example.signalwire.com", "project id", "API token", "alice@example.com")
+///     .connect()
+///     .await?;
+/// let answer = client.call("subscriber.online", serde_json::json!({})).await?;
+/// # let _ = answer;
+/// # Ok(()) }
+/// ```
+#[derive(Clone)]
+pub struct Client {
+    asks: Asks,
+    status: watch::Receiver<Status>,
+    credential: watch::Receiver<Option<InForce>>,
+    progress: watch::Receiver<Progress>,
+    calls: Arc<AtomicU64>,
+    clock: Clock,
+}
+
+impl Client {
+    /// Begins to set a session up.
+    pub fn builder() -> Builder {
+        Builder::new()
+    }
+
+    pub(crate) fn new(
+        asks: Asks,
+        status: watch::Receiver<Status>,
+        credential: watch::Receiver<Option<InForce>>,
+        progress: watch::Receiver<Progress>,
+        clock: Clock,
+    ) -> Self {
+        Self { asks, status, credential, progress, calls: Arc::new(AtomicU64::new(0)), clock }
+    }
+
+    /// Waits until the session is live for the first time. At once where it has been.
+    ///
+    /// # Errors
+    /// Where it ends before: the error that ended it, of the initial mint the provider's own.
+    pub async fn ready(&self) -> Result<(), Error> {
+        let mut progress = self.progress.clone();
+        match progress.wait_for(Progress::has_begun).await.map(|progress| progress.clone()) {
+            Ok(Progress::Over(ended)) => Err(ended.end.clone().into_error()),
+            Ok(_) => Ok(()),
+            Err(_) => Err(Error::DriverStopped),
+        }
+    }
+
+    /// Calls a JSON-RPC method of the server and returns its `result`.
+    ///
+    /// While the session is not live the call waits, together with at most 1,024 others or 1 MiB. Where the
+    /// server refuses it for its credential, the credential is renewed and the call repeated, once. Time limit:
+    /// [`Builder::call_timeout`]. Dropping the future withdraws the call; it may have been sent by then.
+    ///
+    /// # Errors
+    /// [`SessionError::Rpc`]: what the server answered. [`SessionError::Timeout`],
+    /// [`SessionError::Transport`]: no answer, the call may or may not have had its effect.
+    /// [`SessionError::InvalidField`]: params of over 1 MiB. [`SessionError::SessionOver`].
+    pub async fn call(&self, method: impl Into<String>, params: Value) -> Result<Value, Error> {
+        let method = method.into();
+        if !fits(&params) || method.len() > 256 {
+            let field = if method.len() > 256 { "method" } else { "params" };
+            return Err(SessionError::InvalidField { field, reason: "it does not fit into a frame of 1 MiB" }.into());
+        }
+        // Only uniqueness matters; no order between calls is implied.
+        let call = CallId(self.calls.fetch_add(1, Ordering::Relaxed));
+        let mut withdrawal = Withdrawal { asks: &self.asks, call, due: true };
+        let returned = self.ask(|reply| Ask::Call { call, method, params, reply }).await;
+        withdrawal.due = false;
+        Ok(returned??)
+    }
+
+    /// Hands in a token that the application got by itself. Resolves when the server has accepted it.
+    ///
+    /// ```no_run
+    /// # async fn example(client: satkeeper::Client, jwt: String) -> Result<(), satkeeper::Error> {
+    /// use satkeeper::{Credential, Secret};
+    /// client.update_token(Credential::new(Secret::new(jwt))).await?;
+    /// # Ok(()) }
+    /// ```
+    ///
+    /// # Errors
+    /// [`SessionError::InvalidCredentials`] or [`SessionError::Rpc`] with the server's message where it is
+    /// refused: the old token stays in force. [`SessionError::TokenRefresh`] where a newer call took its place.
+    /// [`SessionError::SessionOver`].
+    pub async fn update_token(&self, credential: Credential) -> Result<Generation, Error> {
+        Ok(self.ask(|reply| Ask::UpdateToken { credential, reply }).await??)
+    }
+
+    /// Renews the credential now. Resolves when the new one is in force; shares a renewal that is under way.
+    ///
+    /// # Errors
+    /// [`SessionError::TokenRefresh`] where it failed or nobody can renew, [`SessionError::Throttled`] where
+    /// too many were asked for, [`SessionError::SessionOver`].
+    pub async fn refresh_now(&self) -> Result<Generation, Error> {
+        Ok(self.ask(|reply| Ask::RefreshNow { reply }).await??)
+    }
+
+    /// Replaces the provider. The token in force stays until it has to be renewed.
+    ///
+    /// # Errors
+    /// [`SessionError::SessionOver`].
+    pub async fn set_provider(&self, provider: impl CredentialProvider) -> Result<(), Error> {
+        let source = Source::Own(Arc::new(provider));
+        self.ask(|done| Ask::SetProvider { source, done }).await
+    }
+
+    /// Replaces the provider by one of those that the session implements itself.
+    ///
+    /// # Errors
+    /// [`SessionError::SessionOver`].
+    pub async fn set_builtin_provider(&self, provider: Provider) -> Result<(), Error> {
+        let source = Source::Builtin(provider);
+        self.ask(|done| Ask::SetProvider { source, done }).await
+    }
+
+    /// Stops renewing and closes the socket; tokens, key and resume state are kept. Calls wait.
+    ///
+    /// # Errors
+    /// [`SessionError::SessionOver`].
+    pub async fn suspend(&self) -> Result<(), Error> {
+        self.tell(Plain::Suspend).await
+    }
+
+    /// Goes on after [`Client::suspend`].
+    ///
+    /// # Errors
+    /// [`SessionError::SessionOver`].
+    pub async fn resume(&self) -> Result<(), Error> {
+        self.tell(Plain::Resume).await
+    }
+
+    /// Says that the host's network has changed: the socket is probed, or a new one tried, at once.
+    ///
+    /// # Errors
+    /// [`SessionError::SessionOver`].
+    pub async fn network_changed(&self) -> Result<(), Error> {
+        self.tell(Plain::NetworkChanged).await
+    }
+
+    /// Ends the session and forgets how to resume it. Resolves when it is over and its socket closed (2 s at
+    /// most); of a session that was over already, says how it ended.
+    pub async fn disconnect(&self) -> End {
+        // An error says that it is over already.
+        let _ = self.tell(Plain::Disconnect).await;
+        self.closed().await
+    }
+
+    /// Ends the session and erases what was kept of it, the key included. Otherwise as
+    /// [`Client::disconnect`].
+    pub async fn destroy(&self) -> End {
+        let _ = self.tell(Plain::Destroy).await;
+        self.closed().await
+    }
+
+    /// Waits for the end of the session.
+    pub async fn closed(&self) -> End {
+        let mut progress = self.progress.clone();
+        match progress.wait_for(Progress::is_over).await.map(|progress| progress.clone()) {
+            Ok(Progress::Over(ended)) => ended.end.clone(),
+            _ => End::stopped(),
+        }
+    }
+
+    /// Where the session stands, now and from now on. Its ticks are milliseconds of [`Client::now`]; changes of
+    /// `time_left` alone wake nobody.
+    ///
+    /// ```no_run
+    /// # fn example(client: satkeeper::Client) {
+    /// let phase = client.status().borrow().phase;
+    /// println!("{}", phase.name());
+    /// # }
+    /// ```
+    #[must_use]
+    pub fn status(&self) -> watch::Receiver<Status> {
+        self.status.clone()
+    }
+
+    /// The token in force, now and from now on, for the application's own HTTP calls. `None` until the server
+    /// has accepted one.
+    ///
+    /// Where a server refuses it: [`Client::refresh_now`], then try once more with the new one.
+    #[must_use]
+    pub fn credential(&self) -> watch::Receiver<Option<InForce>> {
+        self.credential.clone()
+    }
+
+    /// The session's events, from the first.
+    #[must_use]
+    pub fn events(&self) -> Events {
+        let (reply, opening) = oneshot::channel();
+        // An error drops the other end of `opening`, which says the same.
+        let _ = self.asks.send(Ask::Events { reply });
+        Events::new(opening, self.progress.clone())
+    }
+
+    /// The server's requests and events that are not the session's own.
+    #[must_use]
+    pub fn notifications(&self) -> Notifications {
+        let (reply, opening) = oneshot::channel();
+        let _ = self.asks.send(Ask::Notifications { reply });
+        Notifications::new(opening, self.progress.clone())
+    }
+
+    /// The next deadline of the session, what it is for, and from which numbers it was computed. `None` where
+    /// there is none or the session is over.
+    pub async fn why(&self) -> Option<Why> {
+        self.ask(|reply| Ask::Why { reply }).await.ok().flatten()
+    }
+
+    /// What the session's clocks read: ticks are milliseconds since the client was started.
+    #[must_use]
+    pub fn now(&self) -> Now {
+        self.clock.now()
+    }
+
+    async fn tell(&self, input: Plain) -> Result<(), Error> {
+        self.ask(|done| Ask::Tell { input, done }).await
+    }
+
+    /// Asks the driver and waits for its answer. No answer: the driver has gone.
+    async fn ask<T>(&self, ask: impl FnOnce(oneshot::Sender<T>) -> Ask) -> Result<T, Error> {
+        let (reply, answer) = oneshot::channel();
+        if self.asks.send(ask(reply)).is_ok()
+            && let Ok(answer) = answer.await
+        {
+            return Ok(answer);
+        }
+        Err(Error::OVER)
+    }
+}
+
+impl fmt::Debug for Client {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let status = *self.status.borrow();
+        f.debug_struct("Client")
+            .field("phase", &status.phase.name())
+            .field("mechanism", &status.mechanism.name())
+            .field("generation", &status.generation.0)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Withdraws a call whose future is dropped before its answer.
+struct Withdrawal<'a> {
+    asks: &'a Asks,
+    call: CallId,
+    due: bool,
+}
+
+impl Drop for Withdrawal<'_> {
+    fn drop(&mut self) {
+        if self.due {
+            let _ = self.asks.send(Ask::CancelCall(self.call));
+        }
+    }
+}
+
+/// Whether the JSON of a value is small enough for a frame.
+fn fits(value: &Value) -> bool {
+    /// Counts and forgets.
+    struct Budget(usize);
+    impl std::io::Write for Budget {
+        fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+            match self.0.checked_sub(bytes.len()) {
+                Some(left) => self.0 = left,
+                None => return Err(std::io::ErrorKind::FileTooLarge.into()),
+            }
+            Ok(bytes.len())
+        }
+
+        fn flush(&mut self) -> std::io::Result<()> {
+            Ok(())
+        }
+    }
+    serde_json::to_writer(Budget(MAX_PARAMS), value).is_ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{MAX_PARAMS, fits};
+    use serde_json::Value;
+
+    #[test]
+    fn params_fit_up_to_the_limit() {
+        assert!(fits(&Value::String("x".repeat(MAX_PARAMS - 2))));
+        assert!(!fits(&Value::String("x".repeat(MAX_PARAMS - 1))));
+        assert!(!fits(&Value::String("\u{1}".repeat(MAX_PARAMS / 4))));
+    }
+}

@@ -1,0 +1,72 @@
+//! The two clocks of a session.
+
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use satkeeper_core::{Now, Tick};
+
+/// Longest sleep of the driver. On systems whose monotonic clock stops while the machine sleeps (Linux), a
+/// longer one would go on after the wake as if nothing had happened; this bounds how late the lifecycle
+/// notices that the wall clock has moved on (L23).
+pub(crate) const LONGEST_SLEEP: Duration = Duration::from_secs(30);
+
+/// Reads both clocks. Ticks count milliseconds since the client started.
+///
+/// [`Instant`] is `CLOCK_MONOTONIC` on Linux, which stands still during suspend, and a clock that goes on
+/// elsewhere. The lifecycle copes with both: it compares it with the wall clock at every step (L23).
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Clock {
+    start: Instant,
+}
+
+impl Clock {
+    pub(crate) fn start() -> Self {
+        Self { start: Instant::now() }
+    }
+
+    /// What both clocks read. A wall clock set before 1970 reads 0.
+    pub(crate) fn now(self) -> Now {
+        let unix = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        Now::new(millis(self.start.elapsed()), millis(unix))
+    }
+
+    /// How long until this tick; zero if it has passed.
+    pub(crate) fn until(self, tick: Tick) -> Duration {
+        Duration::from_millis(tick.0).saturating_sub(self.start.elapsed())
+    }
+
+    /// How long to sleep before the next step: to this tick, but at most [`LONGEST_SLEEP`]. At least a
+    /// millisecond, so that no deadline that has passed can make the driver spin.
+    pub(crate) fn nap(self, wake_at: Option<Tick>) -> Duration {
+        let until = wake_at.map_or(LONGEST_SLEEP, |tick| self.until(tick));
+        until.clamp(Duration::from_millis(1), LONGEST_SLEEP)
+    }
+}
+
+fn millis(span: Duration) -> u64 {
+    u64::try_from(span.as_millis()).unwrap_or(u64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Clock, LONGEST_SLEEP};
+    use satkeeper_core::Tick;
+    use std::time::Duration;
+
+    #[test]
+    fn a_nap_is_never_longer_than_half_a_minute_and_never_nothing() {
+        let clock = Clock::start();
+        assert_eq!(clock.nap(None), LONGEST_SLEEP);
+        assert_eq!(clock.nap(Some(Tick(u64::MAX))), LONGEST_SLEEP);
+        assert_eq!(clock.nap(Some(Tick(0))), Duration::from_millis(1));
+        let nap = clock.nap(Some(clock.now().tick.after(5_000)));
+        assert!(nap > Duration::from_millis(4_900) && nap <= Duration::from_millis(5_001), "{nap:?}");
+    }
+
+    #[test]
+    fn a_wake_up_at_a_tick_is_not_before_it() {
+        let clock = Clock::start();
+        let due = clock.now().tick.after(3);
+        std::thread::sleep(clock.nap(Some(due)));
+        assert!(clock.now().tick >= due);
+    }
+}

@@ -1,0 +1,267 @@
+//! The task that owns the machine: carries out what it asks for, hands in what happens, wakes it when it wants.
+//! Nothing else touches the session, so there are no locks.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
+
+use satkeeper_core::Tick;
+use satkeeper_core::lifecycle::{AskId, Event, Status};
+use satkeeper_core::session::{
+    CallId, InForce, Notification, Session, SessionEvent, SessionInput, SessionNews, SessionOutput, SessionStep,
+};
+use tokio::sync::{mpsc, oneshot, watch};
+use tokio::time::sleep;
+use tracing::{debug, info};
+
+use crate::ask::{Ask, Returned, Settled};
+use crate::clock::Clock;
+use crate::end::{End, Ended, Progress};
+use crate::error::Error;
+use crate::events::Feed;
+use crate::provider::CredentialProvider;
+use crate::socket::{News, Sockets};
+use crate::work::Work;
+
+/// What the driver shows to the handles.
+pub(crate) struct Shown {
+    pub(crate) status: watch::Sender<Status>,
+    pub(crate) credential: watch::Sender<Option<InForce>>,
+    pub(crate) progress: watch::Sender<Progress>,
+}
+
+/// Drives one session until it is over.
+pub(crate) struct Driver {
+    session: Session,
+    clock: Clock,
+    asks: mpsc::UnboundedReceiver<Ask>,
+    /// The last handle has been dropped.
+    orphaned: bool,
+    work: Work,
+    sockets: Sockets,
+    news: mpsc::Receiver<News>,
+    provider: Option<Arc<dyn CredentialProvider>>,
+    calls: BTreeMap<CallId, oneshot::Sender<Returned>>,
+    waiting: BTreeMap<AskId, oneshot::Sender<Settled>>,
+    next_ask: u64,
+    events: Feed<SessionEvent>,
+    notifications: Feed<Notification>,
+    /// Inputs that came of outputs.
+    pending: VecDeque<SessionInput>,
+    wake_at: Option<Tick>,
+    end: Option<End>,
+    shown: Shown,
+}
+
+impl Driver {
+    pub(crate) fn new(
+        session: Session,
+        clock: Clock,
+        asks: mpsc::UnboundedReceiver<Ask>,
+        provider: Option<Arc<dyn CredentialProvider>>,
+        work: Work,
+        (sockets, news): (Sockets, mpsc::Receiver<News>),
+        shown: Shown,
+    ) -> Self {
+        Self {
+            session,
+            clock,
+            asks,
+            orphaned: false,
+            work,
+            sockets,
+            news,
+            provider,
+            calls: BTreeMap::new(),
+            waiting: BTreeMap::new(),
+            next_ask: 0,
+            events: Feed::of_events(),
+            notifications: Feed::of_notifications(),
+            pending: VecDeque::from([SessionInput::Start]),
+            wake_at: None,
+            end: None,
+            shown,
+        }
+    }
+
+    pub(crate) async fn run(mut self) {
+        loop {
+            while let Some(input) = self.pending.pop_front() {
+                self.step(input);
+            }
+            if let Some(end) = self.end.take() {
+                return self.finish(end).await;
+            }
+            let nap = sleep(self.clock.nap(self.wake_at));
+            tokio::select! {
+                ask = self.asks.recv(), if !self.orphaned => self.take(ask),
+                Some(input) = self.work.next() => self.pending.push_back(input),
+                Some((socket, input)) = self.news.recv() => {
+                    if self.sockets.knows(socket) {
+                        self.pending.push_back(input);
+                    }
+                }
+                () = nap => self.pending.push_back(SessionInput::Tick),
+            }
+        }
+    }
+
+    fn step(&mut self, input: SessionInput) {
+        if let SessionInput::Closed { socket, error } = &input {
+            debug!(target: "satkeeper", socket = socket.0, error = error.as_ref().map(tracing::field::display), "socket closed");
+            self.sockets.close(*socket);
+        }
+        let SessionStep { outputs, wake_at } = self.session.step(self.clock.now(), input);
+        self.wake_at = wake_at.map(|(at, _)| at);
+        for output in outputs {
+            self.carry_out(output);
+        }
+        self.show();
+    }
+
+    fn carry_out(&mut self, output: SessionOutput) {
+        match output {
+            SessionOutput::Request { id, request, deadline } => {
+                debug!(target: "satkeeper", id = id.0, method = request.method.name(), url = %request.url, "request");
+                self.work.request(id, request, deadline);
+            }
+            SessionOutput::Open { socket, url, deadline } => {
+                debug!(target: "satkeeper", socket = socket.0, %url, "open socket");
+                self.sockets.open(socket, url, self.clock.until(deadline));
+            }
+            SessionOutput::Send { socket, text } => {
+                if let Err(error) = self.sockets.send(socket, text) {
+                    self.pending.push_back(SessionInput::Closed { socket, error: Some(error) });
+                }
+            }
+            SessionOutput::Close { socket } => self.sockets.close(socket),
+            SessionOutput::AskProvider { id, call, deadline } => {
+                debug!(target: "satkeeper", id = id.0, ?call, "ask provider");
+                self.work.ask_provider(id, self.provider.clone(), call, deadline);
+            }
+            SessionOutput::MakeKey { id, algorithm, deadline: _ } => self.work.make_key(id, algorithm),
+            SessionOutput::Tell(event) => self.tell(event),
+            SessionOutput::Settled { ask, result } => {
+                if let Some(reply) = self.waiting.remove(&ask) {
+                    // Who has stopped waiting needs no answer; so everywhere below.
+                    let _ = reply.send(result);
+                }
+            }
+            SessionOutput::Returned { call, result } => {
+                if let Some(reply) = self.calls.remove(&call) {
+                    let _ = reply.send(result);
+                }
+            }
+            SessionOutput::Notification(notification) => self.notifications.publish(notification),
+        }
+    }
+
+    fn tell(&mut self, event: SessionEvent) {
+        let cause = event.cause.as_ref().map(tracing::field::display);
+        match event.event {
+            SessionNews::Lifecycle(Event::Ignored(ignored)) => debug!(target: "satkeeper", ?ignored, cause),
+            SessionNews::Lifecycle(told) => info!(target: "satkeeper", event = ?told, cause),
+            SessionNews::FrameDropped => info!(target: "satkeeper", event = "FrameDropped", cause),
+        }
+        match event.event {
+            SessionNews::Lifecycle(Event::Live { .. }) => {
+                self.shown.progress.send_if_modified(|progress| {
+                    let first = !progress.has_begun();
+                    if first {
+                        *progress = Progress::Live;
+                    }
+                    first
+                });
+            }
+            SessionNews::Lifecycle(Event::Teardown { reason, .. }) => {
+                self.end = Some(End::new(reason, event.cause.clone().map(Error::from)));
+            }
+            _ => {}
+        }
+        self.events.publish(event);
+    }
+
+    /// One wish of the application; `None`: the last handle has gone.
+    fn take(&mut self, ask: Option<Ask>) {
+        let Some(ask) = ask else {
+            self.orphaned = true;
+            return self.pending.push_back(SessionInput::Disconnect);
+        };
+        match ask {
+            Ask::Call { call, method, params, reply } => {
+                self.calls.insert(call, reply);
+                self.pending.push_back(SessionInput::Call { call, method, params });
+            }
+            Ask::CancelCall(call) => {
+                if self.calls.remove(&call).is_some() {
+                    self.pending.push_back(SessionInput::CancelCall { call });
+                }
+            }
+            Ask::UpdateToken { credential, reply } => {
+                let ask = self.wait(reply);
+                self.pending.push_back(SessionInput::UpdateToken { ask, credential });
+            }
+            Ask::RefreshNow { reply } => {
+                let ask = self.wait(reply);
+                self.pending.push_back(SessionInput::RefreshNow { ask });
+            }
+            Ask::SetProvider { source, done } => {
+                let provider = source.describe();
+                self.provider = source.own();
+                self.step(SessionInput::SetProvider(provider));
+                let _ = done.send(());
+            }
+            Ask::Tell { input, done } => {
+                self.step(input.into());
+                let _ = done.send(());
+            }
+            Ask::Why { reply } => drop(reply.send(self.session.why())),
+            Ask::Events { reply } => drop(reply.send(self.events.subscribe())),
+            Ask::Notifications { reply } => drop(reply.send(self.notifications.subscribe())),
+        }
+    }
+
+    fn wait(&mut self, reply: oneshot::Sender<Settled>) -> AskId {
+        let ask = AskId(self.next_ask);
+        self.next_ask = self.next_ask.saturating_add(1);
+        self.waiting.insert(ask, reply);
+        ask
+    }
+
+    /// Brings what the handles can see up to date.
+    fn show(&self) {
+        let status = self.session.status();
+        self.shown.status.send_if_modified(|shown| {
+            // The time left runs down with each step; that alone wakes nobody.
+            let news = Status { time_left: None, ..*shown } != Status { time_left: None, ..status };
+            *shown = status;
+            news
+        });
+        let credential = self.session.credential();
+        self.shown.credential.send_if_modified(|shown| {
+            let same = match (&*shown, &credential) {
+                (None, None) => true,
+                (Some(a), Some(b)) => {
+                    a.generation == b.generation && a.expires_at == b.expires_at && a.token == b.token
+                }
+                _ => false,
+            };
+            if !same {
+                *shown = credential;
+            }
+            !same
+        });
+    }
+
+    /// The session is over: nothing is taken on any more, sockets say goodbye, whoever still waits is told.
+    async fn finish(self, end: End) {
+        let Self { mut asks, work, sockets, news, calls, waiting, events, notifications, shown, .. } = self;
+        // Nothing in flight can bring it back (L41); whatever was asked and not answered fails when its
+        // `oneshot` is dropped.
+        drop((work, news, calls, waiting));
+        asks.close();
+        while asks.try_recv().is_ok() {}
+        sockets.finish().await;
+        let ended = Ended { end, events: events.close(), notifications: notifications.close() };
+        shown.progress.send_replace(Progress::Over(Arc::new(ended)));
+    }
+}

@@ -1,0 +1,136 @@
+//! Proof-of-possession keys: made and used with aws-lc-rs.
+//!
+//! A session makes a key of its own unless it is given one with
+//! [`Builder::key`](crate::Builder::key). Reasons to give one: RSA keys take 60 to 200 ms to make, so a process
+//! with many sessions shares one; and a token that is bound to a key is of use only with that key, so a key
+//! that outlives the process must be kept by the application.
+//!
+//! ```
+//! use satkeeper::keys;
+//! use satkeeper::{KeyAlgorithm, KeyChoice};
+//! let key = keys::generate(KeyAlgorithm::Es256)?;
+//! assert_eq!(key.thumbprint().len(), 43);
+//! let choice = KeyChoice::Held { key, proved: false };
+//! # let _ = satkeeper::Client::builder().key(choice);
+//! # Ok::<(), satkeeper::Error>(())
+//! ```
+
+use std::sync::Arc;
+
+use aws_lc_rs::rand::SystemRandom;
+use aws_lc_rs::rsa::KeySize;
+use aws_lc_rs::signature::{
+    ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, KeyPair as _, RSA_PKCS1_SHA256, RsaKeyPair,
+};
+use satkeeper_core::dpop::{Algorithm, ProofKey, ProofSigner, PublicJwk, SignError};
+use satkeeper_core::error::Error as SessionError;
+use satkeeper_core::lifecycle::KeyAlgorithm;
+use satkeeper_core::secret::Seed;
+
+use crate::error::Error;
+
+/// Makes a key: P-256 in microseconds, RSA (2048 bits) in 60 to 200 ms. Blocks for that long: on an event loop
+/// use `spawn_blocking`.
+///
+/// # Errors
+/// [`SessionError::DpopInit`] where the operating system has no randomness.
+pub fn generate(algorithm: KeyAlgorithm) -> Result<ProofKey, Error> {
+    Ok(make(algorithm)?)
+}
+
+/// A P-256 key from PKCS #8 (RFC 5958) in DER.
+///
+/// ```
+/// assert!(satkeeper::keys::es256_from_pkcs8_der(b"no key").is_err());
+/// ```
+///
+/// # Errors
+/// [`SessionError::DpopInit`] where it is something else. Nothing of it is repeated.
+pub fn es256_from_pkcs8_der(der: &[u8]) -> Result<ProofKey, Error> {
+    let pair = EcdsaKeyPair::from_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, der)
+        .map_err(|_| unusable("this is no P-256 private key in PKCS #8"))?;
+    Ok(es256(pair)?)
+}
+
+/// An RSA key of 2048 to 8192 bits from PKCS #8 (RFC 5958) in DER.
+///
+/// ```
+/// assert!(satkeeper::keys::rs256_from_pkcs8_der(b"no key").is_err());
+/// ```
+///
+/// # Errors
+/// [`SessionError::DpopInit`] where it is something else. Nothing of it is repeated.
+pub fn rs256_from_pkcs8_der(der: &[u8]) -> Result<ProofKey, Error> {
+    let pair =
+        RsaKeyPair::from_pkcs8(der).map_err(|_| unusable("this is no RSA private key in PKCS #8"))?;
+    Ok(rs256(pair)?)
+}
+
+/// A seed from the operating system's randomness.
+pub(crate) fn seed() -> Result<Seed, Error> {
+    let mut bytes = [0_u8; 32];
+    aws_lc_rs::rand::fill(&mut bytes)
+        .map_err(|_| Error::Setup { message: "the operating system has no randomness".to_owned() })?;
+    Ok(Seed::from_bytes(bytes))
+}
+
+/// What a session asks for with `MakeKey`.
+pub(crate) fn make(algorithm: KeyAlgorithm) -> Result<ProofKey, SessionError> {
+    const FAILED: &str = "no key could be made";
+    match algorithm {
+        KeyAlgorithm::Es256 => {
+            let pair = EcdsaKeyPair::generate(&ECDSA_P256_SHA256_FIXED_SIGNING);
+            es256(pair.map_err(|_| unusable(FAILED))?)
+        }
+        KeyAlgorithm::Rs256 => rs256(RsaKeyPair::generate(KeySize::Rsa2048).map_err(|_| unusable(FAILED))?),
+    }
+}
+
+fn es256(pair: EcdsaKeyPair) -> Result<ProofKey, SessionError> {
+    const FAILED: &str = "its public half is no point on P-256";
+    // SEC 1: 0x04, then x and y of 32 bytes each.
+    let point: &[u8] = pair.public_key().as_ref();
+    let Some((&4, coordinates)) = point.split_first() else { return Err(unusable(FAILED)) };
+    let Some((x, y)) = coordinates.split_first_chunk::<32>() else { return Err(unusable(FAILED)) };
+    let y = y.try_into().map_err(|_| unusable(FAILED))?;
+    let jwk = PublicJwk::ec(x, y);
+    ProofKey::new(Algorithm::Es256, jwk, Arc::new(Es256(pair))).map_err(|error| unusable(&error.to_string()))
+}
+
+fn rs256(pair: RsaKeyPair) -> Result<ProofKey, SessionError> {
+    let public = pair.public_key();
+    let jwk = PublicJwk::rsa(
+        public.modulus().big_endian_without_leading_zero(),
+        public.exponent().big_endian_without_leading_zero(),
+    );
+    ProofKey::new(Algorithm::Rs256, jwk, Arc::new(Rs256(pair))).map_err(|error| unusable(&error.to_string()))
+}
+
+fn unusable(message: &str) -> SessionError {
+    SessionError::DpopInit { message: message.to_owned() }
+}
+
+struct Es256(EcdsaKeyPair);
+
+impl ProofSigner for Es256 {
+    fn sign(&self, input: &[u8]) -> Result<Vec<u8>, SignError> {
+        let signature = self.0.sign(&SystemRandom::new(), input).map_err(|_| failed("ES256"))?;
+        Ok(signature.as_ref().to_vec())
+    }
+}
+
+struct Rs256(RsaKeyPair);
+
+impl ProofSigner for Rs256 {
+    fn sign(&self, input: &[u8]) -> Result<Vec<u8>, SignError> {
+        let mut signature = vec![0; self.0.public_modulus_len()];
+        self.0
+            .sign(&RSA_PKCS1_SHA256, &SystemRandom::new(), input, &mut signature)
+            .map_err(|_| failed("RS256"))?;
+        Ok(signature)
+    }
+}
+
+fn failed(algorithm: &str) -> SignError {
+    SignError::Failed { message: algorithm.to_owned() }
+}

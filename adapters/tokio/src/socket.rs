@@ -1,0 +1,256 @@
+//! WebSockets of a session. Each has a task of its own, so that neither a slow peer nor a large frame ever
+//! holds the driver up.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use futures_util::stream::{SplitSink, SplitStream};
+use futures_util::{SinkExt as _, StreamExt as _};
+use satkeeper_core::error::Error as SessionError;
+use satkeeper_core::lifecycle::SocketId;
+use satkeeper_core::secret::Secret;
+use satkeeper_core::session::SessionInput;
+use satkeeper_core::wire::text::Cleaner;
+use satkeeper_core::wire::url::SecureUrl;
+use tokio::sync::{mpsc, oneshot};
+use tokio::task::JoinSet;
+use tokio::time::timeout;
+use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
+use tokio_tungstenite::tungstenite::{Error as WsError, Message};
+use tokio_tungstenite::{WebSocketStream, client_async_with_config};
+
+use crate::dial::{Connection, dial};
+use crate::http::chain;
+use crate::tls::Tls;
+
+/// Largest message that is received (L50).
+const MAX_MESSAGE: usize = 1024 * 1024;
+
+/// Most that may wait to be sent: the session's own queue (1,024 frames, 1 MiB), which it hands over at once
+/// when it comes to life, and as much again and more.
+const MAX_QUEUED_FRAMES: usize = 4096;
+const MAX_QUEUED_BYTES: usize = 4 * MAX_MESSAGE;
+
+/// A peer that takes nothing for this long is given up.
+const STALL: Duration = Duration::from_secs(10);
+
+/// How long a socket may take to say goodbye (L2, `Close`).
+const GOODBYE: Duration = Duration::from_secs(2);
+
+/// Frames that wait for the driver. Small: each may be 1 MiB, and TCP holds the rest back.
+const INBOX: usize = 16;
+
+type WebSocket = WebSocketStream<Box<dyn Connection>>;
+
+/// What a socket has to say; an input of the session.
+pub(crate) type News = (SocketId, SessionInput);
+
+/// The sockets of one session.
+pub(crate) struct Sockets {
+    open: BTreeMap<SocketId, Handle>,
+    tasks: JoinSet<()>,
+    news: mpsc::Sender<News>,
+    tls: Tls,
+}
+
+/// A socket, as the driver sees it. Dropping it makes the socket say goodbye and go.
+struct Handle {
+    outbox: mpsc::Sender<Secret>,
+    queued: Arc<AtomicUsize>,
+    _stop: oneshot::Sender<()>,
+}
+
+impl Sockets {
+    /// None yet, and where their news will come out.
+    pub(crate) fn new(tls: Tls) -> (Self, mpsc::Receiver<News>) {
+        let (news, inbox) = mpsc::channel(INBOX);
+        (Self { open: BTreeMap::new(), tasks: JoinSet::new(), news, tls }, inbox)
+    }
+
+    /// Opens a socket within this time; [`SessionInput::Opened`] or [`SessionInput::Closed`] says what came of it.
+    pub(crate) fn open(&mut self, socket: SocketId, url: SecureUrl, within: Duration) {
+        // Those that have ended by themselves since.
+        while self.tasks.try_join_next().is_some() {}
+        let (outbox, frames) = mpsc::channel(MAX_QUEUED_FRAMES);
+        let (stop, stopped) = oneshot::channel();
+        let queued = Arc::new(AtomicUsize::new(0));
+        let task = Task { socket, frames, queued: Arc::clone(&queued), news: self.news.clone() };
+        self.tasks.spawn(task.run(url, self.tls.clone(), within, stopped));
+        self.open.insert(socket, Handle { outbox, queued, _stop: stop });
+    }
+
+    /// Queues a frame. To a socket that has gone: nothing. `Err`: the queue is full, the peer has stopped
+    /// reading, and the socket is given up.
+    pub(crate) fn send(&mut self, socket: SocketId, text: Secret) -> Result<(), SessionError> {
+        let Some(handle) = self.open.get(&socket) else { return Ok(()) };
+        let queued = handle.queued.fetch_add(text.len(), Ordering::Relaxed).saturating_add(text.len());
+        let full = queued > MAX_QUEUED_BYTES
+            || matches!(handle.outbox.try_send(text), Err(mpsc::error::TrySendError::Full(_)));
+        if full {
+            self.open.remove(&socket);
+            return Err(stalled());
+        }
+        Ok(())
+    }
+
+    /// Sends what is queued, says goodbye, and forgets the socket.
+    pub(crate) fn close(&mut self, socket: SocketId) {
+        self.open.remove(&socket);
+    }
+
+    /// Whether the session still cares for what this socket says.
+    pub(crate) fn knows(&self, socket: SocketId) -> bool {
+        self.open.contains_key(&socket)
+    }
+
+    /// Closes all and waits for them to have gone, 2 s at most.
+    pub(crate) async fn finish(mut self) {
+        self.open.clear();
+        let gone = async { while self.tasks.join_next().await.is_some() {} };
+        let _ = timeout(GOODBYE, gone).await;
+    }
+}
+
+struct Task {
+    socket: SocketId,
+    frames: mpsc::Receiver<Secret>,
+    queued: Arc<AtomicUsize>,
+    news: mpsc::Sender<News>,
+}
+
+impl Task {
+    async fn run(mut self, url: SecureUrl, tls: Tls, within: Duration, mut stopped: oneshot::Receiver<()>) {
+        let opened = tokio::select! {
+            _ = &mut stopped => return,
+            opened = timeout(within, open(&url, &tls)) => opened,
+        };
+        let late = |_| {
+            let after_ms = u64::try_from(within.as_millis()).unwrap_or(u64::MAX);
+            Err(SessionError::Timeout { what: "a WebSocket to open", after_ms })
+        };
+        let (websocket, date) = match opened.unwrap_or_else(late) {
+            Ok(opened) => opened,
+            Err(error) => return self.closed(error).await,
+        };
+        self.tell(SessionInput::Opened { socket: self.socket, date }).await;
+        let (mut sink, mut stream) = websocket.split();
+        let error = tokio::select! {
+            _ = stopped => None,
+            error = read(self.socket, &mut stream, &self.news) => Some(error),
+            error = write(&mut sink, &mut self.frames, &self.queued) => Some(error),
+        };
+        if let Some(error) = error {
+            self.closed(error).await;
+            // Tungstenite has its answer to the peer's Close ready; a peer that takes nothing gets nothing.
+            let _ = timeout(Duration::from_millis(500), sink.close()).await;
+            return;
+        }
+        let _ = timeout(GOODBYE, self.goodbye(sink, stream)).await;
+    }
+
+    /// Sends what is queued and a Close, and reads on until the peer has gone as well: a socket that is closed
+    /// with something unread resets the connection, and the peer may lose what was sent last.
+    async fn goodbye(&mut self, mut sink: SplitSink<WebSocket, Message>, mut stream: SplitStream<WebSocket>) {
+        self.frames.close();
+        let speak = async {
+            while let Some(text) = self.frames.recv().await {
+                sink.send(Message::text(text.expose())).await?;
+            }
+            sink.close().await
+        };
+        let listen = async { while let Some(Ok(_)) = stream.next().await {} };
+        let _ = tokio::join!(speak, listen);
+    }
+
+    async fn tell(&self, news: SessionInput) {
+        // An error says that the driver has gone.
+        let _ = self.news.send((self.socket, news)).await;
+    }
+
+    async fn closed(&self, error: SessionError) {
+        self.tell(SessionInput::Closed { socket: self.socket, error: Some(error) }).await;
+    }
+}
+
+async fn open(url: &SecureUrl, tls: &Tls) -> Result<(WebSocket, Option<String>), SessionError> {
+    let connection = dial(url, tls).await?;
+    let config = WebSocketConfig::default()
+        .max_message_size(Some(MAX_MESSAGE))
+        .max_frame_size(Some(MAX_MESSAGE))
+        .read_buffer_size(16 * 1024)
+        .write_buffer_size(16 * 1024)
+        // Every frame is flushed before the next: this only has to hold one, and the pongs.
+        .max_write_buffer_size(2 * MAX_QUEUED_BYTES);
+    let (websocket, response) =
+        client_async_with_config(url.as_str(), connection, Some(config)).await.map_err(failed)?;
+    let date = response.headers().get(http::header::DATE).and_then(|date| date.to_str().ok());
+    Ok((websocket, date.map(str::to_owned)))
+}
+
+/// Hands frames on until the socket ends, and says how it did.
+async fn read(
+    socket: SocketId,
+    stream: &mut SplitStream<WebSocket>,
+    news: &mpsc::Sender<News>,
+) -> SessionError {
+    while let Some(message) = stream.next().await {
+        let input = match message {
+            Ok(Message::Text(text)) => SessionInput::Frame { socket, text: text.as_str().to_owned() },
+            Ok(Message::Binary(_)) => SessionInput::OddFrame { socket },
+            // Pings are answered by tungstenite with the next read.
+            Ok(Message::Ping(_) | Message::Pong(_) | Message::Frame(_)) => continue,
+            Ok(Message::Close(frame)) => {
+                let why = frame.map(|frame| format!("{} {}", u16::from(frame.code), frame.reason));
+                let why = Cleaner::default().clean(&why.unwrap_or_else(|| "no code".to_owned()));
+                return SessionError::Transport { message: format!("the server closed the socket: {why}") };
+            }
+            Err(error) => {
+                // What is left of such a frame cannot be told from the next: the socket is of no more use.
+                if matches!(error, WsError::Capacity(_) | WsError::Utf8(_)) {
+                    let _ = news.send((socket, SessionInput::OddFrame { socket })).await;
+                }
+                return failed(error);
+            }
+        };
+        if news.send((socket, input)).await.is_err() {
+            break;
+        }
+    }
+    SessionError::Transport { message: "the socket ended".to_owned() }
+}
+
+/// Sends what is queued, and says why it cannot.
+async fn write(
+    sink: &mut SplitSink<WebSocket, Message>,
+    frames: &mut mpsc::Receiver<Secret>,
+    queued: &AtomicUsize,
+) -> SessionError {
+    while let Some(text) = frames.recv().await {
+        match timeout(STALL, sink.send(Message::text(text.expose()))).await {
+            Ok(Ok(())) => {}
+            Ok(Err(error)) => return failed(error),
+            Err(_) => return stalled(),
+        }
+        queued.fetch_sub(text.len(), Ordering::Relaxed);
+    }
+    // The driver has let go; `stopped` says the same and decides.
+    std::future::pending().await
+}
+
+fn stalled() -> SessionError {
+    SessionError::Transport { message: "the server has stopped reading from the socket".to_owned() }
+}
+
+fn failed(error: WsError) -> SessionError {
+    let message = match error {
+        // The response itself stays out of it: nobody knows what is in its body.
+        WsError::Http(response) => {
+            format!("the WebSocket was refused with HTTP status {}", response.status().as_u16())
+        }
+        WsError::WriteBufferFull(_) => "a frame was larger than the write buffer".to_owned(),
+        error => chain(&error),
+    };
+    SessionError::Transport { message }
+}

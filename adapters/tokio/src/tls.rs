@@ -1,0 +1,126 @@
+//! One TLS configuration for HTTP and WebSocket alike.
+
+use std::sync::Arc;
+
+use rustls::client::danger::ServerCertVerifier;
+use rustls::client::{ClientConfig, WebPkiServerVerifier};
+use rustls::crypto::{CryptoProvider, aws_lc_rs};
+use rustls::pki_types::CertificateDer;
+use rustls::pki_types::pem::PemObject as _;
+use rustls::{ConfigBuilder, RootCertStore, WantsVerifier, version};
+use rustls_platform_verifier::Verifier;
+
+use crate::error::Error;
+
+/// Whom a session trusts, ready for use. Cheap to clone.
+#[derive(Clone)]
+pub(crate) struct Tls {
+    config: Result<Arc<ClientConfig>, Arc<str>>,
+}
+
+impl Tls {
+    /// Trusts the platform's roots and those in `ca_pem`.
+    ///
+    /// A machine without roots of its own is no error here: with `ca_pem` they are not needed, and a session
+    /// over plain loopback needs none at all. Where one is needed, [`Tls::config`] says what is missing.
+    pub(crate) fn new(ca_pem: Option<&[u8]>) -> Result<Self, Error> {
+        let provider = Arc::new(aws_lc_rs::default_provider());
+        let extra = ca_pem.map(certificates).transpose()?.unwrap_or_default();
+        let config = match verifier(extra, &provider)? {
+            Ok(verifier) => Ok(Arc::new(
+                versions(provider)?
+                    .dangerous()
+                    .with_custom_certificate_verifier(verifier)
+                    .with_no_client_auth(),
+            )),
+            Err(why) => Err(why),
+        };
+        Ok(Self { config })
+    }
+
+    /// The configuration, or why there is none.
+    pub(crate) fn config(&self) -> Result<&Arc<ClientConfig>, &str> {
+        self.config.as_ref().map_err(|why| &**why)
+    }
+}
+
+/// The platform's verifier. Outside `Err`: `extra` is unusable; inside: the platform has nothing to offer.
+type Verdict = Result<Result<Arc<dyn ServerCertVerifier>, Arc<str>>, Error>;
+
+fn verifier(extra: Vec<CertificateDer<'static>>, provider: &Arc<CryptoProvider>) -> Verdict {
+    if extra.is_empty() {
+        return Ok(match Verifier::new(Arc::clone(provider)) {
+            Ok(verifier) => Ok(Arc::new(verifier)),
+            Err(error) => Err(format!(
+                "this machine has no trusted root certificates ({error}); install its ca-certificates or name \
+                 an authority with `ca_pem`"
+            )
+            .into()),
+        });
+    }
+    // Judged by themselves first, so that a bad one is told apart from a platform without roots.
+    let unusable = |_| Error::Certificate { reason: "it is no certificate that can be a root" };
+    let mut own = RootCertStore::empty();
+    for certificate in &extra {
+        own.add(certificate.clone()).map_err(unusable)?;
+    }
+    if let Ok(verifier) = Verifier::new_with_extra_roots(extra, Arc::clone(provider)) {
+        return Ok(Ok(Arc::new(verifier)));
+    }
+    match WebPkiServerVerifier::builder_with_provider(Arc::new(own), Arc::clone(provider)).build() {
+        Ok(verifier) => Ok(Ok(verifier)),
+        Err(_) => Err(Error::Certificate { reason: "no verifier can be made of it" }),
+    }
+}
+
+/// A configuration that trusts nobody, for an HTTP client that will only be used in plain.
+pub(crate) fn trusting_nobody() -> Result<ClientConfig, Error> {
+    let provider = Arc::new(aws_lc_rs::default_provider());
+    Ok(versions(provider)?.with_root_certificates(RootCertStore::empty()).with_no_client_auth())
+}
+
+/// The crypto provider is named: rustls would otherwise look for a process-wide one, and panic where a
+/// dependency of the application has brought a second.
+fn versions(provider: Arc<CryptoProvider>) -> Result<ConfigBuilder<ClientConfig, WantsVerifier>, Error> {
+    ClientConfig::builder_with_provider(provider)
+        .with_protocol_versions(&[&version::TLS13, &version::TLS12])
+        .map_err(|error| Error::Setup { message: format!("TLS: {error}") })
+}
+
+/// Every certificate of a PEM file; other sections are passed over.
+fn certificates(pem: &[u8]) -> Result<Vec<CertificateDer<'static>>, Error> {
+    let all: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(pem).collect();
+    match all {
+        Ok(all) if !all.is_empty() => Ok(all),
+        Ok(_) => Err(Error::Certificate { reason: "it has no CERTIFICATE section" }),
+        Err(_) => Err(Error::Certificate { reason: "it is no PEM" }),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Tls, trusting_nobody};
+    use crate::error::Error;
+
+    #[test]
+    fn an_authority_must_be_one() {
+        for pem in [&b""[..], b"hello", b"-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n"] {
+            assert!(matches!(Tls::new(Some(pem)), Err(Error::Certificate { .. })), "{pem:?}");
+        }
+        let no_certificate = b"-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n";
+        assert!(matches!(Tls::new(Some(no_certificate)), Err(Error::Certificate { .. })));
+    }
+
+    #[test]
+    fn an_authority_of_ones_own_is_enough() {
+        let key = rcgen::KeyPair::generate().unwrap();
+        let ca = rcgen::CertificateParams::new(Vec::new()).unwrap().self_signed(&key).unwrap();
+        let tls = Tls::new(Some(ca.pem().as_bytes())).unwrap();
+        assert!(tls.config().is_ok());
+    }
+
+    #[test]
+    fn trusting_nobody_needs_no_roots() {
+        assert!(trusting_nobody().is_ok());
+    }
+}

@@ -1,0 +1,125 @@
+//! What a session has asked for and is still under way: requests, calls of the provider, keys. Each runs on a
+//! task of its own and ends in exactly one input of the session.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use satkeeper_core::Tick;
+use satkeeper_core::error::Error as SessionError;
+use satkeeper_core::lifecycle::KeyAlgorithm;
+use satkeeper_core::session::{ProviderCall, ProviderError, RequestId, SessionInput};
+use satkeeper_core::wire::http::HttpRequest;
+use tokio::task::{AbortHandle, Id, JoinSet};
+use tokio::time::timeout;
+
+use crate::clock::Clock;
+use crate::http::Http;
+use crate::keys;
+use crate::provider::{AuthenticateContext, CredentialProvider};
+
+/// The tasks of one session. Dropping it aborts them.
+pub(crate) struct Work {
+    tasks: JoinSet<SessionInput>,
+    /// What to say for a task that panics: an application's provider may.
+    names: HashMap<Id, Errand>,
+    http: Http,
+    clock: Clock,
+}
+
+#[derive(Clone, Copy)]
+enum Errand {
+    Request(RequestId),
+    Provider(RequestId),
+    Key(RequestId),
+}
+
+impl Work {
+    pub(crate) fn new(http: Http, clock: Clock) -> Self {
+        Self { tasks: JoinSet::new(), names: HashMap::new(), http, clock }
+    }
+
+    pub(crate) fn request(&mut self, id: RequestId, request: HttpRequest, deadline: Tick) {
+        let sending = self.http.clone().send(request, deadline, self.clock);
+        let task = self.tasks.spawn(async move { SessionInput::Http { id, result: sending.await } });
+        self.remember(&task, Errand::Request(id));
+    }
+
+    pub(crate) fn ask_provider(
+        &mut self,
+        id: RequestId,
+        provider: Option<Arc<dyn CredentialProvider>>,
+        call: ProviderCall,
+        deadline: Tick,
+    ) {
+        let within = self.clock.until(deadline);
+        let task = self.tasks.spawn(async move {
+            let Some(provider) = provider else {
+                // Only where a built-in provider took its place meanwhile.
+                let gone = ProviderError::Rejected("the provider has been replaced".to_owned());
+                return SessionInput::Credential { id, result: Err(gone) };
+            };
+            let answer = async {
+                match call {
+                    ProviderCall::Authenticate { fingerprint } => {
+                        provider.authenticate(AuthenticateContext::new(fingerprint)).await
+                    }
+                    ProviderCall::Refresh => provider.refresh().await,
+                }
+            };
+            let result = timeout(within, answer).await;
+            SessionInput::Credential { id, result: result.unwrap_or_else(|_| Err(no_answer(within))) }
+        });
+        self.remember(&task, Errand::Provider(id));
+    }
+
+    pub(crate) fn make_key(&mut self, id: RequestId, algorithm: KeyAlgorithm) {
+        let task =
+            self.tasks.spawn_blocking(move || SessionInput::Key { id, result: keys::make(algorithm) });
+        self.remember(&task, Errand::Key(id));
+    }
+
+    /// The next input that work has led to; `None` where there is none under way. Cancel safe.
+    pub(crate) async fn next(&mut self) -> Option<SessionInput> {
+        loop {
+            match self.tasks.join_next_with_id().await? {
+                Ok((id, input)) => {
+                    self.names.remove(&id);
+                    return Some(input);
+                }
+                Err(error) => {
+                    if let Some(errand) = self.names.remove(&error.id()) {
+                        return Some(errand.panicked());
+                    }
+                }
+            }
+        }
+    }
+
+    fn remember(&mut self, task: &AbortHandle, errand: Errand) {
+        self.names.insert(task.id(), errand);
+    }
+}
+
+impl Errand {
+    fn panicked(self) -> SessionInput {
+        match self {
+            Self::Request(id) => {
+                let message = "the HTTP client panicked".to_owned();
+                SessionInput::Http { id, result: Err(SessionError::Transport { message }) }
+            }
+            Self::Provider(id) => SessionInput::Credential { id, result: Err(transient("it panicked")) },
+            Self::Key(id) => {
+                let message = "making it panicked".to_owned();
+                SessionInput::Key { id, result: Err(SessionError::DpopInit { message }) }
+            }
+        }
+    }
+}
+
+fn no_answer(within: std::time::Duration) -> ProviderError {
+    transient(&format!("no answer within {} ms", within.as_millis()))
+}
+
+fn transient(message: &str) -> ProviderError {
+    ProviderError::Transient { message: message.to_owned(), retry_after: None }
+}
