@@ -2,7 +2,7 @@
 
 use crate::dpop::ProofKey;
 use crate::error::Error;
-use crate::lifecycle::{AskId, SocketId};
+use crate::lifecycle::{AskId, Generation, SocketId};
 use crate::secret::Secret;
 use crate::time::UnixMillis;
 use crate::wire::http::HttpResponse;
@@ -100,6 +100,14 @@ pub enum SessionInput {
     RefreshNow {
         /// Who waits.
         ask: AskId,
+    },
+    /// A request of the application's own, outside of the session, was refused for its credential (L24);
+    /// calls over the session need not say so.
+    Rejected {
+        /// Who waits.
+        ask: AskId,
+        /// The generation of the credential that was refused.
+        generation: Generation,
     },
     /// The application replaces its provider (L40).
     SetProvider(Provider),

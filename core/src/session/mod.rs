@@ -1,115 +1,289 @@
-//! `Session`: the lifecycle with its bytes. No decision, no I/O: wire formats, secrets, proofs, liveness of
-//! the socket, the queue of frames.
+//! `Session`: the lifecycle with its bytes. Still no I/O: HTTP responses and socket events in, ready-made
+//! HTTP requests and frames out; and no decision of its own.
+//!
+//! One mutator, [`Session::step`]. A [`SessionInput`] becomes the facts in it (L29), the facts go through
+//! [`Lifecycle::step`], and what the lifecycle commands becomes [`SessionOutput`]s. What can be answered on
+//! the spot is, within the same step.
+//!
+//! | file | what it holds |
+//! |---|---|
+//! | `input`, `output`, `config`, `provider` | what a driver and an application see |
+//! | `commands`, `exchanges`, `replies` | commands as requests, and what comes back |
+//! | `connection`, `liveness` | the socket: first frame, acknowledgements, signs of life |
+//! | `calls`, `asks` | what the application waits for |
+//! | `tokens`, `keys`, `nonces`, `source` | the bytes behind the numbers |
+//! | `facts` | replies as facts |
+//! | `journal` | the errors behind the lifecycle's failures |
+//! | `ids`, `turn` | names that are given; one step in the making |
+//!
+//! ```
+//! use satkeeper_core::Now;
+//! use satkeeper_core::secret::{Secret, Seed};
+//! use satkeeper_core::session::{
+//!     Config, Credential, KeyChoice, Provider, Session, SessionInput, SessionOutput,
+//! };
+//!
+//! // {"alg":"dir","enc":"A256GCM","typ":"SAT"}
+//! let token = Secret::new("eyJhbGciOiJkaXIiLCJlbmMiOiJBMjU2R0NNIiwidHlwIjoiU0FUIn0....");
+//! let config = Config::new(Provider::Static(Credential::new(token))).key(KeyChoice::None);
+//! let mut session = Session::new(config, Seed::from_bytes([7; 32]));
+//! let step = session.step(Now::new(0, 1_700_000_000_000), SessionInput::Start);
+//! let opens = step.outputs.iter().any(|output| match output {
+//!     SessionOutput::Open { url, .. } => url.as_str() == "wss://puc.signalwire.com/",
+//!     _ => false,
+//! });
+//! assert!(opens);
+//! ```
+
+mod asks;
+mod calls;
+mod commands;
+mod config;
+mod connection;
+mod exchanges;
+mod facts;
+mod ids;
 mod input;
+mod journal;
+mod keys;
+mod liveness;
+mod nonces;
 mod output;
 mod provider;
+mod replies;
+mod source;
+mod tokens;
+mod turn;
 
+pub use config::{CALL_TIMEOUT, Config, KeyChoice};
 pub use input::{CallId, Credential, ProviderError, RequestId, SessionInput};
 pub use output::{
     Notification, ProviderCall, SessionEvent, SessionNews, SessionOutput, SessionStep, SessionWake,
 };
 pub use provider::Provider;
 
-use crate::dpop::ProofKey;
-use crate::lifecycle::{Generation, KeyAlgorithm, Policy, Status, Why};
+use crate::lifecycle::{Generation, Input, Lifecycle, Output, Start, Status, Wake, Why};
 use crate::secret::{Secret, Seed};
-use crate::time::{Now, UnixMillis};
-use crate::wire::url::SecureUrl;
+use crate::time::{Now, Tick, UnixMillis};
+use crate::wire::time::Oddity;
 
-/// How a session is set up. (builder-style, all but the provider have defaults)
-pub struct Config {
-    /// Who brings tokens.
-    pub provider: Provider,
-    /// The numbers behind the decisions.
-    pub policy: Policy,
-    /// Which keys may be used.
-    pub key: KeyChoice,
-    /// Overrides what `ch` in the token's header says.
-    pub relay: Option<SecureUrl>,
-    /// Overrides what `ch` in the token's header says.
-    pub fabric: Option<SecureUrl>,
-    /// `htu` as a full URI (RFC 9449) instead of the path that the official client sends (L45).
-    pub full_htu: bool,
-    /// The `agent` of `signalwire.connect`; default `satkeeper/<version>`.
-    pub agent: Option<String>,
-    /// Time limit of an application's call, milliseconds; default 10 s.
-    pub call_timeout: u64,
-}
+use asks::Asks;
+use calls::Calls;
+use connection::{Resume, Socket};
+use exchanges::Exchanges;
+use ids::Ids;
+use journal::Journal;
+use keys::Keys;
+use nonces::Nonces;
+use source::Source;
+use tokens::Tokens;
+use turn::Turn;
 
-/// Which proof-of-possession keys may be used (L46).
-#[derive(Clone, Debug)]
-pub enum KeyChoice {
-    /// ES256 where a refusal can be recovered from, else RS256.
-    Auto,
-    /// Always this kind.
-    Fixed(KeyAlgorithm),
-    /// This key.
-    Held {
-        /// The key.
-        key: ProofKey,
-        /// A server has accepted a proof by a key of this kind before.
-        proved: bool,
-    },
-    /// None: the session stays unbound.
-    None,
-}
+/// Most inputs that one step feeds the lifecycle; the governor leaves it far below.
+const MOST_INPUTS: usize = 256;
 
 /// The token in force, for the application's own HTTP calls.
 #[derive(Clone)]
 pub struct InForce {
     /// The token.
     pub token: Secret,
-    /// Counts acknowledgements.
+    /// Counts acknowledgements; to be named when a request with this token is refused for its credential
+    /// ([`SessionInput::Rejected`]).
     pub generation: Generation,
     /// When it ends in local wall time, as far as anybody said.
     pub expires_at: Option<UnixMillis>,
 }
 
-/// The session.
+/// The session. See the [module](self).
 pub struct Session {
-    #[allow(dead_code)]
+    lifecycle: Lifecycle,
     config: Config,
+    now: Now,
+    wake: Option<(Tick, Wake)>,
+    over: bool,
+    ids: Ids,
+    source: Source,
+    keys: Keys,
+    tokens: Tokens,
+    nonces: Nonces,
+    exchanges: Exchanges,
+    socket: Option<Socket>,
+    resume: Resume,
+    calls: Calls,
+    asks: Asks,
+    journal: Journal,
+    odd_times: Vec<(&'static str, Oddity)>,
+    told_short_lived: bool,
 }
 
 impl Session {
-    /// A session that has not started. The seed has no default: use 32 bytes of a CSPRNG in production.
+    /// A session that has not started. The seed has no default: use 32 bytes of a CSPRNG in production,
+    /// since proof ids are drawn from it (L4).
     #[must_use]
     pub fn new(config: Config, seed: Seed) -> Self {
-        let _ = seed;
-        Self { config }
+        let mut keys = Keys::default();
+        if let KeyChoice::Held { key, .. } = &config.key {
+            keys.keep(key.clone());
+        }
+        Self {
+            lifecycle: Lifecycle::new(config.policy, &seed),
+            config,
+            now: Now::default(),
+            wake: None,
+            over: false,
+            ids: Ids::new(seed),
+            source: Source::default(),
+            keys,
+            tokens: Tokens::default(),
+            nonces: Nonces::default(),
+            exchanges: Exchanges::default(),
+            socket: None,
+            resume: Resume::default(),
+            calls: Calls::default(),
+            asks: Asks::default(),
+            journal: Journal::default(),
+            odd_times: Vec::new(),
+            told_short_lived: false,
+        }
     }
 
-    /// The only mutator: total, never panics, never fails.
+    /// The only mutator. Total: it never panics and never fails. After
+    /// [`Teardown`](crate::lifecycle::Event::Teardown), the last event, nothing comes out any more but the
+    /// refusal of what is asked of it then.
     pub fn step(&mut self, now: Now, input: SessionInput) -> SessionStep {
-        let _ = (now, input);
-        SessionStep { outputs: Vec::new(), wake_at: None }
+        self.now = Now { tick: now.tick.max(self.now.tick), unix: now.unix };
+        let mut turn = Turn::new(self.now);
+        self.take(&mut turn, input);
+        self.run(&mut turn);
+        if !self.over {
+            self.watch_socket(&mut turn);
+            self.watch_calls(&mut turn);
+            self.run(&mut turn);
+            self.flush_calls(&mut turn);
+            let lifecycle = &self.lifecycle;
+            self.tokens.forget(|id| lifecycle.holds(id));
+        }
+        SessionStep { outputs: turn.outputs, wake_at: self.wake_at() }
     }
 
     /// Where the session stands.
     #[must_use]
     pub fn status(&self) -> Status {
-        Status {
-            phase: crate::lifecycle::Phase::Idle,
-            mechanism: crate::lifecycle::Mechanism::None,
-            generation: Generation(0),
-            in_force: None,
-            bound: false,
-            token_ends: None,
-            session_ends: None,
-            time_left: None,
-            clock_offset: None,
-        }
+        self.lifecycle.status()
     }
 
     /// The next deadline of the lifecycle and why.
     #[must_use]
     pub fn why(&self) -> Option<Why> {
-        None
+        self.lifecycle.why()
     }
 
     /// The token in force.
     #[must_use]
     pub fn credential(&self) -> Option<InForce> {
-        None
+        let status = self.lifecycle.status();
+        let known = self.tokens.get(status.in_force?)?;
+        let left = |end: Tick| {
+            let (ahead, behind) = (self.now.tick.until(end), end.until(self.now.tick));
+            UnixMillis(self.now.unix.0.saturating_add(ahead).saturating_sub(behind))
+        };
+        Some(InForce {
+            token: known.token.clone(),
+            generation: status.generation,
+            expires_at: status.token_ends.map(left),
+        })
+    }
+
+    /// What must hold after every step; the first thing that does not, if any. For tests, fuzzers and the
+    /// simulator.
+    ///
+    /// # Errors
+    /// A sentence naming the broken invariant.
+    pub fn check(&self) -> Result<(), &'static str> {
+        self.lifecycle.check()
+    }
+
+    /// Turns an input into what the lifecycle must hear.
+    fn take(&mut self, turn: &mut Turn, input: SessionInput) {
+        match input {
+            SessionInput::Call { call, method, params } => self.call(turn, call, method, &params),
+            SessionInput::UpdateToken { ask, credential } => self.update_token(turn, ask, &credential),
+            SessionInput::RefreshNow { ask } => self.refresh_now(turn, ask),
+            SessionInput::Rejected { ask, generation } => self.rejected(turn, ask, generation),
+            _ if self.over => {}
+            SessionInput::Start => turn.feed(Input::Start(Start {
+                provider: self.config.provider.facts(),
+                key: self.config.key.facts(),
+                durable: false,
+            })),
+            SessionInput::Tick => turn.feed(Input::Tick),
+            SessionInput::Http { id, result } => self.http(turn, id, result),
+            SessionInput::Opened { socket, date } => self.opened(turn, socket, date.as_deref()),
+            SessionInput::Frame { socket, text } => self.frame(turn, socket, text),
+            SessionInput::OddFrame { socket } => {
+                self.odd_frame(turn, socket, "it is not text, or larger than 1 MiB");
+            }
+            SessionInput::Closed { socket, error } => self.closed(turn, socket, error),
+            SessionInput::Credential { id, result } => self.credential_came(turn, id, result),
+            SessionInput::Key { id, result } => self.key_came(turn, id, result),
+            SessionInput::CancelCall { call } => self.cancel_call(call),
+            SessionInput::SetProvider(provider) => {
+                turn.feed(Input::NewProvider(provider.facts()));
+                self.config.provider = provider;
+                self.source.replace();
+            }
+            SessionInput::Suspend => turn.feed(Input::Suspend),
+            SessionInput::Resume => turn.feed(Input::Resume),
+            SessionInput::NetworkChanged => turn.feed(Input::NetworkChanged),
+            SessionInput::Disconnect => {
+                self.resume.forget();
+                turn.feed(Input::Disconnect);
+            }
+            SessionInput::Destroy => {
+                self.resume.forget();
+                // What an exchange in flight brings is of no use to anybody (L31).
+                self.source.replace();
+                turn.feed(Input::Destroy);
+            }
+        }
+    }
+
+    /// Feeds the lifecycle and carries out what it says, until both are at rest.
+    fn run(&mut self, turn: &mut Turn) {
+        for _ in 0..MOST_INPUTS {
+            let Some(input) = turn.next_input() else { return };
+            let step = self.lifecycle.step(turn.now, input);
+            self.wake = step.wake_at;
+            for output in step.outputs {
+                match output {
+                    Output::Do(command) => self.carry_out(turn, &command),
+                    Output::Tell(event) => self.tell(turn, event),
+                }
+            }
+        }
+    }
+
+    /// The lifecycle is over: nothing secret is kept, nothing is waited for.
+    fn put_away(&mut self) {
+        self.over = true;
+        self.wake = None;
+        self.socket = None;
+        self.resume = Resume::default();
+        self.source.clear();
+        self.exchanges.clear();
+        self.tokens.clear();
+        self.keys.clear();
+        self.config.key = KeyChoice::None;
+        self.config.provider = Provider::Callback(self.config.provider.facts());
+    }
+
+    fn wake_at(&self) -> Option<(Tick, SessionWake)> {
+        if self.over {
+            return None;
+        }
+        let lifecycle = self.wake.map(|(at, wake)| (at, SessionWake::Lifecycle(wake)));
+        let liveness = self.liveness_due().map(|at| (at, SessionWake::Liveness));
+        let call = self.calls.due(self.config.call_timeout).map(|(at, id)| (at, SessionWake::Call(id)));
+        [lifecycle, liveness, call].into_iter().flatten().min_by_key(|(at, _)| *at)
     }
 }

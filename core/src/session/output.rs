@@ -1,10 +1,13 @@
 //! What a [`Session`](super::Session) asks of its driver and tells its application.
 
+use core::fmt;
+
 use crate::error::Error;
 use crate::lifecycle::{AskId, Event, Generation, KeyAlgorithm, SocketId, Wake};
 use crate::secret::Secret;
 use crate::time::Tick;
 use crate::wire::http::HttpRequest;
+use crate::wire::time::Oddity;
 use crate::wire::url::SecureUrl;
 
 use super::input::{CallId, RequestId};
@@ -128,13 +131,42 @@ pub enum SessionNews {
     Lifecycle(Event),
     /// A frame was malformed, oversized or not text, and was dropped (L39).
     FrameDropped,
+    /// A time that a server or a provider stated was odd, and how it was read; once for each field (L10).
+    OddTime {
+        /// Which field.
+        field: &'static str,
+        /// What was odd.
+        oddity: Oddity,
+    },
+    /// A token with `sat:refresh` was asked for without a fingerprint: it will live 60 s at most (L43).
+    ScopeWithoutFingerprint,
 }
 
-/// A request or event of the server for the application.
-#[derive(Clone, Debug, PartialEq)]
+impl SessionNews {
+    /// A stable snake_case code for what is the session's own.
+    #[must_use]
+    pub const fn code(&self) -> &'static str {
+        match self {
+            Self::Lifecycle(_) => "lifecycle",
+            Self::FrameDropped => "frame_dropped",
+            Self::OddTime { .. } => "odd_time",
+            Self::ScopeWithoutFingerprint => "scope_without_fingerprint",
+        }
+    }
+}
+
+/// A request or event of the server for the application. Debug shows the method only: what is in the
+/// parameters is between server and application.
+#[derive(Clone, PartialEq)]
 pub struct Notification {
     /// JSON-RPC method.
     pub method: String,
     /// JSON-RPC params as they came.
     pub params: serde_json::Value,
+}
+
+impl fmt::Debug for Notification {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Notification").field("method", &self.method).finish_non_exhaustive()
+    }
 }

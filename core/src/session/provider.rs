@@ -45,7 +45,9 @@ impl Provider {
     pub const fn facts(&self) -> ProviderFacts {
         match self {
             Self::Static(_) => ProviderFacts { can_refresh: false, can_mint_again: false },
-            Self::Embed { .. } | Self::Guest { .. } => ProviderFacts { can_refresh: false, can_mint_again: true },
+            Self::Embed { .. } | Self::Guest { .. } => {
+                ProviderFacts { can_refresh: false, can_mint_again: true }
+            }
             Self::Subscriber { .. } => ProviderFacts { can_refresh: true, can_mint_again: true },
             Self::Callback(facts) => *facts,
         }

@@ -1,0 +1,213 @@
+//! Calls of the application over the session: held until it is live, sent in order, repeated once after a
+//! recovered rejection (L24, L33).
+
+use std::collections::VecDeque;
+
+use serde_json::Value;
+use serde_json::value::RawValue;
+
+use crate::error::Error;
+use crate::lifecycle::{AskId, Generation, Input};
+use crate::time::{Millis, Tick};
+use crate::wire::rpc::{self, MAX_FRAME, RpcError};
+use crate::wire::{connect, reauthenticate};
+
+use super::Session;
+use super::asks::OWN_ASKS;
+use super::connection::lost;
+use super::input::CallId;
+use super::output::SessionOutput;
+use super::turn::Turn;
+
+/// Most calls that are open at once.
+const MOST: usize = 1_024;
+/// Most bytes that wait for a live session.
+const MOST_WAITING: usize = MAX_FRAME;
+/// What a frame has besides method and params.
+const ENVELOPE: usize = 128;
+/// Longest time that a call waits for a live session, or for the verdict on its rejection.
+const PATIENCE: Millis = 60_000;
+
+/// In the order in which they were made.
+#[derive(Default)]
+pub(super) struct Calls {
+    open: VecDeque<Call>,
+    next_ask: u64,
+}
+
+struct Call {
+    id: CallId,
+    method: String,
+    params: Box<RawValue>,
+    stage: Stage,
+    /// Sent once more after a rejection already.
+    repeated: bool,
+}
+
+enum Stage {
+    Waiting {
+        since: Tick,
+    },
+    Sent {
+        frame: String,
+        at: Tick,
+        generation: Generation,
+    },
+    /// Refused for its credential; the lifecycle is asked to renew.
+    Refused {
+        ask: AskId,
+        at: Tick,
+        error: Error,
+    },
+}
+
+impl Call {
+    fn size(&self) -> usize {
+        self.method.len().saturating_add(self.params.get().len()).saturating_add(ENVELOPE)
+    }
+
+    const fn is_waiting(&self) -> bool {
+        matches!(self.stage, Stage::Waiting { .. })
+    }
+
+    fn due(&self, timeout: Millis) -> Tick {
+        match &self.stage {
+            Stage::Waiting { since } => since.after(PATIENCE),
+            Stage::Sent { at, .. } => at.after(timeout),
+            Stage::Refused { at, .. } => at.after(PATIENCE),
+        }
+    }
+}
+
+impl Calls {
+    fn take(&mut self, is_it: impl Fn(&Call) -> bool) -> Option<Call> {
+        let at = self.open.iter().position(is_it)?;
+        self.open.remove(at)
+    }
+
+    /// Whether another one of this size may come in (L33).
+    fn has_room(&self, size: usize) -> bool {
+        let waiting = self.open.iter().filter(|call| call.is_waiting()).map(Call::size).sum::<usize>();
+        self.open.len() < MOST && waiting.saturating_add(size) <= MOST_WAITING
+    }
+
+    /// The next time limit.
+    pub(super) fn due(&self, timeout: Millis) -> Option<(Tick, CallId)> {
+        self.open.iter().map(|call| (call.due(timeout), call.id)).min()
+    }
+}
+
+impl Session {
+    pub(super) fn call(&mut self, turn: &mut Turn, id: CallId, method: String, params: &Value) {
+        let refused = match serde_json::value::to_raw_value(params) {
+            _ if self.over => Error::SessionOver,
+            _ if matches!(method.as_str(), connect::METHOD | reauthenticate::METHOD) => {
+                Error::InvalidField { field: "method", reason: "it is the session's own" }
+            }
+            _ if self.calls.open.iter().any(|call| call.id == id) => {
+                Error::InvalidField { field: "call", reason: "a call of this name is open" }
+            }
+            Ok(params) => {
+                let stage = Stage::Waiting { since: turn.now.tick };
+                let call = Call { id, method, params, stage, repeated: false };
+                if call.size() > MAX_FRAME {
+                    Error::InvalidField { field: "params", reason: "the frame would exceed 1 MiB" }
+                } else if self.calls.has_room(call.size()) {
+                    return self.calls.open.push_back(call);
+                } else {
+                    Error::Throttled { retry_after_ms: self.config.call_timeout }
+                }
+            }
+            Err(_) => Error::InvalidField { field: "params", reason: "they cannot be written as JSON" },
+        };
+        turn.put(SessionOutput::Returned { call: id, result: Err(refused) });
+    }
+
+    pub(super) fn cancel_call(&mut self, id: CallId) {
+        self.calls.take(|call| call.id == id);
+    }
+
+    /// Sends what waits, once the socket is authenticated.
+    pub(super) fn flush_calls(&mut self, turn: &mut Turn) {
+        let Some(socket) = self.authenticated_socket() else { return };
+        let generation = self.lifecycle.status().generation;
+        for call in self.calls.open.iter_mut().filter(|call| call.is_waiting()) {
+            let frame = self.ids.frame();
+            let text = rpc::request(&frame, &call.method, &call.params);
+            call.stage = Stage::Sent { frame, at: turn.now.tick, generation };
+            turn.put(SessionOutput::Send { socket, text });
+        }
+    }
+
+    /// An answer that is not the lifecycle's.
+    pub(super) fn call_answered(&mut self, turn: &mut Turn, frame: &str, answer: Result<Value, RpcError>) {
+        let is_it = |call: &Call| matches!(&call.stage, Stage::Sent { frame: sent, .. } if sent == frame);
+        let Some(at) = self.calls.open.iter().position(is_it) else { return };
+        let result = match answer {
+            Ok(result) => Ok(result),
+            Err(refusal) => {
+                let error = refusal.to_error(&self.secrets());
+                if refusal.is_auth_refusal()
+                    && let Some(call) = self.calls.open.get_mut(at)
+                    && let Stage::Sent { generation, .. } = call.stage
+                    && !call.repeated
+                {
+                    let ask = AskId(OWN_ASKS | self.calls.next_ask);
+                    self.calls.next_ask = self.calls.next_ask.saturating_add(1) & !OWN_ASKS;
+                    call.stage = Stage::Refused { ask, at: turn.now.tick, error };
+                    turn.feed(Input::Rejected { ask, generation });
+                    return;
+                }
+                Err(error)
+            }
+        };
+        if let Some(call) = self.calls.open.remove(at) {
+            turn.put(SessionOutput::Returned { call: call.id, result });
+        }
+    }
+
+    /// The lifecycle's verdict on a rejection: repeat the call once, or give its own error back.
+    pub(super) fn call_verdict(&mut self, turn: &mut Turn, ask: AskId, recovered: bool) {
+        let is_it = |call: &Call| matches!(call.stage, Stage::Refused { ask: asked, .. } if asked == ask);
+        let Some(at) = self.calls.open.iter().position(is_it) else { return };
+        if recovered {
+            if let Some(call) = self.calls.open.get_mut(at) {
+                call.repeated = true;
+                call.stage = Stage::Waiting { since: turn.now.tick };
+            }
+        } else if let Some(call) = self.calls.open.remove(at) {
+            self.give_up(turn, call);
+        }
+    }
+
+    /// Time limits.
+    pub(super) fn watch_calls(&mut self, turn: &mut Turn) {
+        let timeout = self.config.call_timeout;
+        while let Some(call) = self.calls.take(|call| call.due(timeout) <= turn.now.tick) {
+            self.give_up(turn, call);
+        }
+    }
+
+    /// The socket is gone: nobody knows whether what was sent on it has been done.
+    pub(super) fn calls_lost(&mut self, turn: &mut Turn) {
+        while let Some(call) = self.calls.take(|call| matches!(call.stage, Stage::Sent { .. })) {
+            let result = Err(lost("the connection was lost before the answer came"));
+            turn.put(SessionOutput::Returned { call: call.id, result });
+        }
+    }
+
+    pub(super) fn fail_calls(&mut self, turn: &mut Turn) {
+        while let Some(call) = self.calls.open.pop_front() {
+            turn.put(SessionOutput::Returned { call: call.id, result: Err(Error::SessionOver) });
+        }
+    }
+
+    fn give_up(&self, turn: &mut Turn, call: Call) {
+        let error = match call.stage {
+            Stage::Refused { error, .. } => error,
+            Stage::Sent { .. } => Error::Timeout { what: "a call", after_ms: self.config.call_timeout },
+            Stage::Waiting { .. } => Error::Timeout { what: "a live session", after_ms: PATIENCE },
+        };
+        turn.put(SessionOutput::Returned { call: call.id, result: Err(error) });
+    }
+}

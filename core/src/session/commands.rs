@@ -1,0 +1,292 @@
+//! The lifecycle's commands, carried out.
+
+use crate::dpop::{self, Claims};
+use crate::error::{Error, ProviderFault};
+use crate::lifecycle::{
+    Action, ClockOffset, Command, CommandId, Failure, KeyAlgorithm, Outcome, Reply, TokenFacts, TokenId,
+};
+use crate::secret::Secret;
+use crate::time::{Millis, Now, UnixMillis};
+use crate::wire::http::HttpRequest;
+use crate::wire::rest::{self, Endpoint};
+
+use super::Session;
+use super::exchanges::{Device, Exchange, Provision, Purpose};
+use super::facts::{EMBED_LIFE, SUBSCRIBER_LIFE, UNBOUND_SCOPE_LIFE};
+use super::journal::Fault;
+use super::output::{ProviderCall, SessionNews, SessionOutput};
+use super::provider::Provider;
+use super::turn::Turn;
+
+/// A proof, when it says that it was signed, and by which key.
+pub(super) struct Signed {
+    pub(super) proof: Secret,
+    pub(super) at: UnixMillis,
+    pub(super) key: KeyAlgorithm,
+}
+
+impl Session {
+    pub(super) fn carry_out(&mut self, turn: &mut Turn, command: &Command) {
+        self.journal.open(command, turn.now);
+        let done = match command.action {
+            Action::MakeKey { algorithm } => self.make_key(turn, command, algorithm),
+            Action::Mint { fingerprint } => {
+                self.provide(turn, command, Provision { renewal: false, key: fingerprint })
+            }
+            Action::Refresh => {
+                let key = self.keys.newest().map(|key| key.algorithm().into());
+                self.provide(turn, command, Provision { renewal: true, key })
+            }
+            Action::Inspect { base } => self.inspect(turn, command, base),
+            Action::Activate { base, offset } => {
+                let endpoint = Endpoint::DeviceToken;
+                self.exchange(turn, command, Device { endpoint, token: base, offset, repeated: false })
+            }
+            Action::Renew { bound, offset } => {
+                let endpoint = Endpoint::DeviceRefresh;
+                self.exchange(turn, command, Device { endpoint, token: bound, offset, repeated: false })
+            }
+            Action::Open { socket, token } => self.open(turn, command, socket, token),
+            Action::Authenticate { socket, token, resume, offset } => {
+                self.authenticate(turn, command, socket, token, resume, offset)
+            }
+            Action::Reauthenticate { socket, token, offset } => {
+                self.reauthenticate(turn, command, socket, token, offset)
+            }
+            Action::Probe { socket } => self.probe(turn, command, socket),
+            Action::Close { socket } => {
+                self.close(turn, socket);
+                turn.reply(command.id, Reply::Finished);
+                Ok(())
+            }
+            // Nothing is kept: `Start { durable: false }`.
+            Action::Persist | Action::Erase => {
+                turn.reply(command.id, Reply::Finished);
+                Ok(())
+            }
+        };
+        if let Err(fault) = done {
+            self.fail(turn, command.id, fault, None, None);
+        }
+    }
+
+    /// A command has failed; the error is kept for whoever is told of it.
+    pub(super) fn fail(
+        &mut self,
+        turn: &mut Turn,
+        command: CommandId,
+        fault: Fault,
+        server_time: Option<UnixMillis>,
+        signed_at: Option<UnixMillis>,
+    ) {
+        self.journal.fail(command, fault.error);
+        turn.done(command, Outcome { result: Err(fault.failure), server_time, signed_at });
+    }
+
+    /// Signs for one attempt (L45). `None`: there is no key at all.
+    pub(super) fn sign(
+        &mut self,
+        now: Now,
+        token: TokenId,
+        claims: &Claims<'_>,
+        offset: ClockOffset,
+        nonce: Option<&str>,
+    ) -> Result<Option<Signed>, Fault> {
+        let bound_to = self.tokens.get(token).and_then(|known| known.key);
+        let Some(key) = self.keys.of(bound_to) else { return Ok(None) };
+        let at = now.unix.shifted(offset.unwrap_or(0));
+        let jti = self.ids.proof();
+        let proof = dpop::proof(key, &jti, at.as_seconds(), claims, nonce)
+            .map_err(|error| Fault::no_key(&error.to_string()))?;
+        Ok(Some(Signed { proof, at, key: key.algorithm().into() }))
+    }
+
+    /// One exchange for a client-bound token; a repetition for a nonce is another request within the same
+    /// command.
+    pub(super) fn exchange(
+        &mut self,
+        turn: &mut Turn,
+        command: &Command,
+        device: Device,
+    ) -> Result<(), Fault> {
+        let Some(known) = self.tokens.get(device.token) else { return Err(unknown_token()) };
+        let (token, fabric) = (known.token.clone(), known.routing.fabric().clone());
+        let url = device.endpoint.url(&fabric);
+        let htu = if self.config.full_htu { url.htu() } else { device.endpoint.path().to_owned() };
+        let renews = device.endpoint == Endpoint::DeviceRefresh;
+        let ath = renews.then(|| dpop::ath(&token));
+        let nonce = self.nonces.of(&url.origin()).map(str::to_owned);
+        let htm = device.endpoint.method().name();
+        let claims = Claims::Http { htm, htu: &htu, ath: ath.as_deref() };
+        let signed = self.sign(turn.now, device.token, &claims, device.offset, nonce.as_deref())?;
+        let Some(signed) = signed else { return Err(Fault::no_key("there is none")) };
+        let life = self.lifecycle.policy().device_life / 1_000;
+        let build = if renews { rest::device_refresh } else { rest::device_token };
+        let request = build(&fabric, &token, &signed.proof, life)?;
+        let mut exchange = self.exchange_for(turn.now, command, Purpose::Device(device));
+        exchange.signed = Some((signed.at, signed.key));
+        self.send(turn, exchange, request);
+        Ok(())
+    }
+
+    fn make_key(&mut self, turn: &mut Turn, command: &Command, algorithm: KeyAlgorithm) -> Result<(), Fault> {
+        // One that came too late for its own command serves the next.
+        if self.keys.get(algorithm).is_some() {
+            turn.reply(command.id, Reply::KeyMade);
+            return Ok(());
+        }
+        let exchange = self.exchange_for(turn.now, command, Purpose::Key(algorithm));
+        turn.put(SessionOutput::MakeKey { id: exchange.id, algorithm, deadline: exchange.deadline });
+        self.exchanges.open(exchange);
+        Ok(())
+    }
+
+    fn inspect(&mut self, turn: &mut Turn, command: &Command, base: TokenId) -> Result<(), Fault> {
+        let Some(known) = self.tokens.get(base) else { return Err(unknown_token()) };
+        let request = rest::subscriber_info(known.routing.fabric(), &known.token)?;
+        let exchange = self.exchange_for(turn.now, command, Purpose::Inspect { base });
+        self.send(turn, exchange, request);
+        Ok(())
+    }
+
+    /// A token from the provider (L42, L43).
+    fn provide(&mut self, turn: &mut Turn, command: &Command, provision: Provision) -> Result<(), Fault> {
+        match &self.config.provider {
+            Provider::Static(_) if provision.renewal => Err(Fault::from(Error::Provider {
+                kind: ProviderFault::Rejected,
+                message: "a static token cannot be refreshed".to_owned(),
+            })),
+            Provider::Static(credential) => {
+                let credential = credential.clone();
+                let facts = self.admit_credential(turn, &credential)?;
+                turn.reply(command.id, Reply::Token(facts));
+                Ok(())
+            }
+            Provider::Callback(facts) => {
+                let call = if provision.renewal && facts.can_refresh {
+                    ProviderCall::Refresh
+                } else {
+                    ProviderCall::Authenticate { fingerprint: self.fingerprint(provision.key) }
+                };
+                let provision = match call {
+                    // `refresh()` is not told the fingerprint.
+                    ProviderCall::Refresh => Provision { key: None, ..provision },
+                    ProviderCall::Authenticate { .. } => provision,
+                };
+                let exchange = self.exchange_for(turn.now, command, Purpose::Callback(provision));
+                turn.put(SessionOutput::AskProvider { id: exchange.id, call, deadline: exchange.deadline });
+                self.exchanges.open(exchange);
+                Ok(())
+            }
+            Provider::Embed { token, host } => {
+                let request = rest::embed_token(host, token);
+                let secret = token.clone();
+                let provision = Provision { key: None, ..provision };
+                self.ask_space(turn, command, Endpoint::EmbedToken, provision, EMBED_LIFE, request, secret)
+            }
+            Provider::Guest { space, request } => {
+                let life = self.life_until(turn.now, request.expire_at).unwrap_or(SUBSCRIBER_LIFE);
+                let request = request.request(space);
+                let secret = Secret::new("");
+                let provision = Provision { key: None, ..provision };
+                self.ask_space(turn, command, Endpoint::GuestToken, provision, life, request, secret)
+            }
+            Provider::Subscriber { space, .. } => {
+                let one_time = self.source.usable(turn.now).filter(|_| provision.renewal);
+                let Some(secret) = one_time else { return self.create(turn, command, provision) };
+                let (secret, request) = (secret.clone(), rest::refresh_subscriber_token(space, secret));
+                let endpoint = Endpoint::RefreshSubscriberToken;
+                let provision = Provision { key: None, ..provision };
+                self.ask_space(turn, command, endpoint, provision, SUBSCRIBER_LIFE, request, secret)
+            }
+        }
+    }
+
+    /// A new subscriber token, bound to our key where there is one (L43).
+    pub(super) fn create(
+        &mut self,
+        turn: &mut Turn,
+        command: &Command,
+        provision: Provision,
+    ) -> Result<(), Fault> {
+        let Provider::Subscriber { space, request } = &self.config.provider else {
+            return Err(unknown_token());
+        };
+        let mut wanted = request.clone();
+        let space = space.clone();
+        if let Some(fingerprint) = self.fingerprint(provision.key) {
+            wanted.fingerprint = Some(fingerprint);
+            wanted.scope_refresh = true;
+        }
+        let most = if wanted.is_short_lived() { UNBOUND_SCOPE_LIFE } else { Millis::MAX };
+        let life = self.life_until(turn.now, wanted.expire_at).unwrap_or(SUBSCRIBER_LIFE).min(most);
+        if wanted.is_short_lived() && !self.told_short_lived {
+            self.told_short_lived = true;
+            turn.news(SessionNews::ScopeWithoutFingerprint, None);
+        }
+        let secret = wanted.password.clone().unwrap_or_else(|| Secret::new(""));
+        let endpoint = Endpoint::CreateSubscriberToken;
+        self.ask_space(turn, command, endpoint, provision, life, wanted.request(&space), secret)
+    }
+
+    #[allow(clippy::too_many_arguments, reason = "one call, said once for four endpoints")]
+    fn ask_space(
+        &mut self,
+        turn: &mut Turn,
+        command: &Command,
+        endpoint: Endpoint,
+        provision: Provision,
+        life: Millis,
+        request: Result<HttpRequest, Error>,
+        secret: Secret,
+    ) -> Result<(), Fault> {
+        // A field that is refused before it is sent will be refused for ever.
+        let request = request.map_err(|error| Fault::new(Failure::Rejected, error))?;
+        let purpose = Purpose::Space { endpoint, provision, life, epoch: self.source.epoch };
+        let mut exchange = self.exchange_for(turn.now, command, purpose);
+        exchange.secrets.push(secret);
+        if endpoint == Endpoint::RefreshSubscriberToken {
+            self.source.present(exchange.id);
+        }
+        self.send(turn, exchange, request);
+        Ok(())
+    }
+
+    fn send(&mut self, turn: &mut Turn, exchange: Exchange, request: HttpRequest) {
+        let exchange = exchange.carrying(&request);
+        turn.put(SessionOutput::Request { id: exchange.id, request, deadline: exchange.deadline });
+        self.exchanges.open(exchange);
+    }
+
+    fn exchange_for(&mut self, now: Now, command: &Command, purpose: Purpose) -> Exchange {
+        Exchange::new(self.ids.request(), command, now, purpose)
+    }
+
+    fn fingerprint(&self, key: Option<KeyAlgorithm>) -> Option<String> {
+        self.keys.get(key?).map(|key| key.thumbprint().to_owned())
+    }
+
+    /// How long it is until a configured `expire_at`, in the server's time as far as that is known.
+    fn life_until(&self, now: Now, expire_at: Option<u64>) -> Option<Millis> {
+        let server = now.unix.shifted(self.lifecycle.status().clock_offset.unwrap_or(0));
+        Some(expire_at?.saturating_mul(1_000).saturating_sub(server.0))
+    }
+}
+
+/// What a provider's answer says of its token, besides the lifetime that was asked for or is documented.
+pub(super) const fn assumed(token: TokenId, life: Millis, new_secret: bool) -> TokenFacts {
+    let statement = crate::lifecycle::Statement {
+        expires_at: None,
+        expires_in: None,
+        expiry_hint: None,
+        assumed_life: Some(life),
+        scope: None,
+        cnf: crate::lifecycle::Confirmation::Unknown,
+    };
+    TokenFacts { token, statement, new_secret }
+}
+
+/// The lifecycle asks only for what it holds, and what it holds is not forgotten.
+pub(super) fn unknown_token() -> Fault {
+    Fault::from(Error::credentials("the token is not held any more"))
+}

@@ -1,0 +1,140 @@
+//! How a session is set up.
+
+use crate::dpop::ProofKey;
+use crate::lifecycle::{KeyAlgorithm, KeyFacts, Policy};
+use crate::time::Millis;
+use crate::wire::url::SecureUrl;
+
+use super::provider::Provider;
+
+/// Time limit of a call where [`Config::call_timeout`] says nothing else (SignalWire browser SDK v3).
+pub const CALL_TIMEOUT: Millis = 10_000;
+
+/// How a session is set up. All but the provider has a default.
+///
+/// ```
+/// use satkeeper_core::secret::Secret;
+/// use satkeeper_core::session::{Config, Credential, Provider};
+/// let token = Credential::new(Secret::new("eyJhbGciOiJkaXIifQ...."));
+/// let config = Config::new(Provider::Static(token)).agent("my-app/1.0");
+/// assert_eq!(config.call_timeout, 10_000);
+/// assert!(!config.full_htu);
+/// ```
+#[derive(Clone)]
+pub struct Config {
+    /// Who brings tokens.
+    pub provider: Provider,
+    /// The numbers behind the decisions.
+    pub policy: Policy,
+    /// Which keys may be used.
+    pub key: KeyChoice,
+    /// Where the WebSocket is opened, instead of where `ch` in the token's header says.
+    pub relay: Option<SecureUrl>,
+    /// Where the subscriber-side REST API is, instead of where `ch` in the token's header says.
+    pub fabric: Option<SecureUrl>,
+    /// `htu` as a full URI (RFC 9449) instead of the path that the official client sends (L45).
+    pub full_htu: bool,
+    /// The `agent` of `signalwire.connect`; default `satkeeper/<version>`.
+    pub agent: Option<String>,
+    /// How long a call of the application waits for its answer once it has been sent, milliseconds.
+    pub call_timeout: Millis,
+}
+
+impl Config {
+    /// With this provider and every default: [`Policy::default`], [`KeyChoice::Auto`], hosts from the token.
+    #[must_use]
+    pub fn new(provider: Provider) -> Self {
+        Self {
+            provider,
+            policy: Policy::default(),
+            key: KeyChoice::Auto,
+            relay: None,
+            fabric: None,
+            full_htu: false,
+            agent: None,
+            call_timeout: CALL_TIMEOUT,
+        }
+    }
+
+    /// With other numbers.
+    #[must_use]
+    pub fn policy(mut self, policy: Policy) -> Self {
+        self.policy = policy;
+        self
+    }
+
+    /// With this choice of keys.
+    #[must_use]
+    pub fn key(mut self, key: KeyChoice) -> Self {
+        self.key = key;
+        self
+    }
+
+    /// With a WebSocket host of its own, for a proxy or a test server.
+    #[must_use]
+    pub fn relay(mut self, relay: SecureUrl) -> Self {
+        self.relay = Some(relay);
+        self
+    }
+
+    /// With a REST host of its own, for a proxy or a test server.
+    #[must_use]
+    pub fn fabric(mut self, fabric: SecureUrl) -> Self {
+        self.fabric = Some(fabric);
+        self
+    }
+
+    /// With the full URI in `htu`, or only the path.
+    #[must_use]
+    pub const fn full_htu(mut self, full_htu: bool) -> Self {
+        self.full_htu = full_htu;
+        self
+    }
+
+    /// With another `agent`.
+    #[must_use]
+    pub fn agent(mut self, agent: impl Into<String>) -> Self {
+        self.agent = Some(agent.into());
+        self
+    }
+
+    /// With another time limit of calls, milliseconds.
+    #[must_use]
+    pub const fn call_timeout(mut self, call_timeout: Millis) -> Self {
+        self.call_timeout = call_timeout;
+        self
+    }
+}
+
+/// Which proof-of-possession keys may be used (L46).
+#[derive(Clone, Debug)]
+pub enum KeyChoice {
+    /// ES256 where a refusal can be recovered from, else RS256.
+    Auto,
+    /// Always this kind.
+    Fixed(KeyAlgorithm),
+    /// This key.
+    Held {
+        /// The key.
+        key: ProofKey,
+        /// A server has accepted a proof by a key of this kind before.
+        proved: bool,
+    },
+    /// None: the session stays unbound.
+    None,
+}
+
+impl KeyChoice {
+    /// What the lifecycle needs to know of it.
+    #[must_use]
+    pub fn facts(&self) -> KeyFacts {
+        match self {
+            Self::Auto => KeyFacts::Auto,
+            Self::Fixed(algorithm) => KeyFacts::Fixed(*algorithm),
+            Self::Held { key, proved } => {
+                KeyFacts::Held { algorithm: key.algorithm().into(), proved: *proved }
+            }
+            Self::None => KeyFacts::Unavailable,
+        }
+    }
+}

@@ -1,0 +1,114 @@
+//! Requests to the driver without an answer yet.
+
+use crate::lifecycle::{ClockOffset, Command, CommandId, KeyAlgorithm, TokenId};
+use crate::secret::Secret;
+use crate::time::{Millis, Now, Tick, UnixMillis};
+use crate::wire::http::{HeaderValue, HttpRequest};
+use crate::wire::rest::Endpoint;
+
+use super::input::RequestId;
+
+/// Most that are remembered; the governor lets far fewer be made in the time that an answer can take.
+const MOST: usize = 32;
+
+/// A request to the driver. It stays here past its deadline: a late answer can bring a one-time secret.
+pub(super) struct Exchange {
+    pub(super) id: RequestId,
+    pub(super) command: CommandId,
+    pub(super) deadline: Tick,
+    pub(super) sent: Now,
+    pub(super) purpose: Purpose,
+    /// What was sent in confidence, to be cut out of what comes back.
+    pub(super) secrets: Vec<Secret>,
+    /// `scheme://host[:port]`, which nonces are kept by.
+    pub(super) origin: String,
+    /// The server time in the proof, and the kind of its key.
+    pub(super) signed: Option<(UnixMillis, KeyAlgorithm)>,
+}
+
+/// What it was made for.
+#[derive(Clone, Copy)]
+pub(super) enum Purpose {
+    Key(KeyAlgorithm),
+    Callback(Provision),
+    Space { endpoint: Endpoint, provision: Provision, life: Millis, epoch: u32 },
+    Inspect { base: TokenId },
+    Device(Device),
+}
+
+/// A token from the provider.
+#[derive(Clone, Copy)]
+pub(super) struct Provision {
+    /// It renews; else it is a mint.
+    pub(super) renewal: bool,
+    /// The key whose fingerprint went along.
+    pub(super) key: Option<KeyAlgorithm>,
+}
+
+/// A client-bound token.
+#[derive(Clone, Copy)]
+pub(super) struct Device {
+    pub(super) endpoint: Endpoint,
+    /// The token that authorises the exchange.
+    pub(super) token: TokenId,
+    pub(super) offset: ClockOffset,
+    /// The server has asked for a nonce already: once is enough.
+    pub(super) repeated: bool,
+}
+
+impl Exchange {
+    pub(super) const fn new(id: RequestId, command: &Command, now: Now, purpose: Purpose) -> Self {
+        Self {
+            id,
+            command: command.id,
+            deadline: command.deadline,
+            sent: now,
+            purpose,
+            secrets: Vec::new(),
+            origin: String::new(),
+            signed: None,
+        }
+    }
+
+    /// What the request holds in confidence, and where it goes.
+    pub(super) fn carrying(mut self, request: &HttpRequest) -> Self {
+        self.origin = request.url.origin();
+        for (_, value) in &request.headers {
+            let HeaderValue::Secret(value) = value else { continue };
+            let credential = value.expose().split_once(' ').map_or(value.expose(), |(_, rest)| rest);
+            self.secrets.push(Secret::new(credential));
+        }
+        self
+    }
+
+    pub(super) fn signed_at(&self) -> Option<UnixMillis> {
+        self.signed.map(|(at, _)| at)
+    }
+
+    pub(super) fn is_late(&self, now: Now) -> bool {
+        now.tick >= self.deadline
+    }
+}
+
+/// Oldest first.
+#[derive(Default)]
+pub(super) struct Exchanges(Vec<Exchange>);
+
+impl Exchanges {
+    pub(super) fn open(&mut self, exchange: Exchange) {
+        if self.0.len() >= MOST {
+            self.0.remove(0);
+        }
+        self.0.push(exchange);
+    }
+
+    /// Each is answered once, and in its own kind.
+    pub(super) fn take(&mut self, id: RequestId, is_kind: impl Fn(&Purpose) -> bool) -> Option<Exchange> {
+        let at = self.0.iter().position(|open| open.id == id && is_kind(&open.purpose))?;
+        Some(self.0.remove(at))
+    }
+
+    pub(super) fn clear(&mut self) {
+        self.0.clear();
+    }
+}

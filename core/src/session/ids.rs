@@ -1,0 +1,94 @@
+//! Names that the session gives: proof ids and frame ids, drawn from the seed; requests, counted.
+
+use rand_chacha::ChaCha20Rng;
+use rand_chacha::rand_core::{Rng, SeedableRng};
+
+use crate::dpop::jti_from;
+use crate::secret::Seed;
+
+use super::input::RequestId;
+
+/// What an id is for: a stream of its own, so that a draw in one domain shifts no other (L4). The
+/// lifecycle's own domains are small numbers.
+#[derive(Clone, Copy)]
+enum Domain {
+    Proof,
+    Frame,
+}
+
+impl Domain {
+    const fn stream(self) -> u64 {
+        match self {
+            Self::Proof => u64::from_be_bytes(*b"proof id"),
+            Self::Frame => u64::from_be_bytes(*b"frame id"),
+        }
+    }
+}
+
+pub(super) struct Ids {
+    seed: Seed,
+    proofs: u64,
+    frames: u64,
+    requests: u64,
+}
+
+impl Ids {
+    pub(super) const fn new(seed: Seed) -> Self {
+        Self { seed, proofs: 0, frames: 0, requests: 0 }
+    }
+
+    /// A `jti` that no other proof of this seed has (L45).
+    pub(super) fn proof(&mut self) -> String {
+        let count = self.proofs;
+        self.proofs = count.wrapping_add(1);
+        jti_from(self.draw(Domain::Proof, count))
+    }
+
+    /// The id of a request of ours, a UUID as in the official client.
+    pub(super) fn frame(&mut self) -> String {
+        let count = self.frames;
+        self.frames = count.wrapping_add(1);
+        jti_from(self.draw(Domain::Frame, count))
+    }
+
+    pub(super) fn request(&mut self) -> RequestId {
+        self.requests = self.requests.saturating_add(1);
+        RequestId(self.requests)
+    }
+
+    fn draw(&self, domain: Domain, count: u64) -> [u8; 16] {
+        const WORDS: u128 = 4;
+        let mut stream = ChaCha20Rng::from_seed(*self.seed.bytes());
+        stream.set_stream(domain.stream());
+        stream.set_word_pos(u128::from(count) * WORDS);
+        let mut bytes = [0; 16];
+        stream.fill_bytes(&mut bytes);
+        bytes
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn draws_repeat_with_the_seed_and_do_not_shift_each_other() {
+        // proves L4
+        let mut one = Ids::new(Seed::from_bytes([7; 32]));
+        let mut two = Ids::new(Seed::from_bytes([7; 32]));
+        two.frame();
+        two.frame();
+        let first = one.proof();
+        assert_eq!(first, two.proof());
+        assert_ne!(first, one.proof());
+        assert_ne!(one.frame(), one.proof());
+        assert_ne!(first, Ids::new(Seed::from_bytes([8; 32])).proof());
+        assert_eq!(first.len(), 36);
+    }
+
+    #[test]
+    fn requests_are_counted() {
+        let mut ids = Ids::new(Seed::from_bytes([7; 32]));
+        assert!(ids.request() < ids.request());
+    }
+}

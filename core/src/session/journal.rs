@@ -1,0 +1,139 @@
+//! What is known of recent commands beyond what the lifecycle hears: the errors behind its failures.
+
+use std::collections::VecDeque;
+
+use crate::error::{Error, ProviderFault};
+use crate::lifecycle::{Cause, Command, CommandId, Event, Failure, Warning};
+use crate::time::{Millis, Now};
+
+/// Most commands that are remembered.
+const MOST: usize = 64;
+
+/// An error, and what the lifecycle hears of it.
+pub(super) struct Fault {
+    pub(super) failure: Failure,
+    pub(super) error: Error,
+}
+
+impl Fault {
+    pub(super) const fn new(failure: Failure, error: Error) -> Self {
+        Self { failure, error }
+    }
+
+    /// There is no key, or it cannot sign (L48).
+    pub(super) fn no_key(message: &str) -> Self {
+        Self::new(Failure::NoKey, Error::DpopInit { message: message.to_owned() })
+    }
+}
+
+impl From<Error> for Fault {
+    fn from(error: Error) -> Self {
+        let failure = match &error {
+            Error::Http(http) => Failure::Http { status: http.status, retry_after: http.retry_after_ms },
+            Error::Rpc { code, .. } => Failure::Rpc { code: *code, credential: false },
+            Error::Timeout { .. } => Failure::Timeout,
+            Error::DpopInit { .. } => Failure::NoKey,
+            Error::Provider { kind: ProviderFault::Rejected, .. } => Failure::Rejected,
+            Error::Provider { .. } => Failure::Provider { retry_after: None },
+            Error::Throttled { retry_after_ms } => Failure::Provider { retry_after: Some(*retry_after_ms) },
+            Error::InvalidCredentials { .. }
+            | Error::InvalidField { .. }
+            | Error::InvalidUrl { .. }
+            | Error::UnexpectedReply { .. } => Failure::Malformed,
+            _ => Failure::Transport,
+        };
+        Self { failure, error }
+    }
+}
+
+struct Entry {
+    command: CommandId,
+    what: &'static str,
+    span: Millis,
+    error: Option<Error>,
+}
+
+/// Oldest first, bounded.
+#[derive(Default)]
+pub(super) struct Journal(VecDeque<Entry>);
+
+impl Journal {
+    pub(super) fn open(&mut self, command: &Command, now: Now) {
+        if self.0.len() >= MOST {
+            self.0.pop_front();
+        }
+        let span = now.tick.until(command.deadline);
+        self.0.push_back(Entry { command: command.id, what: command.action.name(), span, error: None });
+    }
+
+    pub(super) fn fail(&mut self, command: CommandId, error: Error) {
+        if let Some(entry) = self.0.iter_mut().find(|entry| entry.command == command) {
+            entry.error = Some(error);
+        }
+    }
+
+    /// The error behind a failure; where none was seen, one that says what the lifecycle knows.
+    pub(super) fn error(&self, cause: Cause) -> Error {
+        let entry = self.0.iter().find(|entry| entry.command == cause.command);
+        if let Some(error) = entry.and_then(|entry| entry.error.clone()) {
+            return error;
+        }
+        let what = entry.map_or("a command", |entry| entry.what);
+        match cause.failure {
+            Failure::Timeout => Error::Timeout { what, after_ms: entry.map_or(0, |entry| entry.span) },
+            Failure::NoKey => Error::DpopInit { message: "there is no key".to_owned() },
+            Failure::Rpc { code, .. } => Error::Rpc { code, message: String::new(), data: None },
+            Failure::Rejected => Error::Provider { kind: ProviderFault::Rejected, message: what.to_owned() },
+            Failure::Provider { .. } => {
+                Error::Provider { kind: ProviderFault::Transient, message: what.to_owned() }
+            }
+            Failure::Conflict => Error::Store { message: "another holder was faster".to_owned() },
+            // The lifecycle's own verdict on what the provider brought (L11).
+            Failure::Malformed if matches!(what, "mint" | "refresh") => Error::credentials(
+                "the server has refused this token before, it has ended, or its key is another's",
+            ),
+            Failure::Malformed => Error::reply(what, "it is not what was asked for"),
+            Failure::Transport | Failure::Http { .. } => {
+                Error::Transport { message: format!("{what} failed") }
+            }
+        }
+    }
+}
+
+/// The failure that an event speaks of.
+pub(super) const fn cause(event: &Event) -> Option<Cause> {
+    match event {
+        Event::Warn(
+            Warning::RefreshFailed { cause, .. }
+            | Warning::PushFailed { cause, .. }
+            | Warning::StoreFailed { cause },
+        ) => Some(*cause),
+        Event::Teardown { cause, .. } => *cause,
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::lifecycle::Action;
+    use crate::time::Tick;
+
+    #[test]
+    fn the_error_behind_a_failure_is_found_by_its_command() {
+        let mut journal = Journal::default();
+        let command = |id| Command { id: CommandId(id), deadline: Tick(10_000), action: Action::Refresh };
+        for id in 0..100 {
+            journal.open(&command(id), Now::new(0, 0));
+        }
+        let error = Error::Transport { message: "refused".to_owned() };
+        journal.fail(CommandId(99), error.clone());
+        journal.fail(CommandId(1), error.clone());
+        let cause = |id, failure| Cause { command: CommandId(id), failure };
+        assert_eq!(journal.error(cause(99, Failure::Transport)), error);
+        let late = Error::Timeout { what: "refresh", after_ms: 10_000 };
+        assert_eq!(journal.error(cause(98, Failure::Timeout)), late);
+        assert_eq!(journal.error(cause(1, Failure::Timeout)).code(), "timeout");
+        assert_eq!(journal.0.len(), MOST);
+    }
+}

@@ -1,0 +1,159 @@
+//! The one-time secret of a `Subscriber` provider: its rotating refresh token (L31, L43).
+
+use crate::error::Error;
+use crate::secret::Secret;
+use crate::time::{Millis, Now};
+
+use super::input::RequestId;
+
+/// The refresh token lives 5 minutes longer than the 2 hours of its token (seed 003); from then on a new
+/// token is created instead.
+const FRESH: Millis = 7_200_000;
+
+/// What is kept beside the provider itself.
+#[derive(Default)]
+pub(super) struct Source {
+    /// Grows with each provider: what an older one brings late is not the newer one's.
+    pub(super) epoch: u32,
+    one_time: Option<OneTime>,
+}
+
+struct OneTime {
+    secret: Secret,
+    /// The request that brought it, and when that was sent.
+    request: RequestId,
+    sent: Now,
+    /// Presented in this request, which has not been answered: it is in doubt.
+    presented: Option<RequestId>,
+}
+
+impl Source {
+    pub(super) fn secret(&self) -> Option<&Secret> {
+        self.one_time.as_ref().map(|it| &it.secret)
+    }
+
+    /// A new provider: the old one's secret is void.
+    pub(super) fn replace(&mut self) {
+        self.epoch = self.epoch.wrapping_add(1);
+        self.one_time = None;
+    }
+
+    /// The secret, if it may be presented: young enough by both clocks, and not in doubt.
+    pub(super) fn usable(&self, now: Now) -> Option<&Secret> {
+        let it = self.one_time.as_ref()?;
+        let by_wall = now.unix.0.saturating_sub(it.sent.unix.0);
+        let age = it.sent.tick.until(now.tick).max(by_wall);
+        (age < FRESH && it.presented.is_none()).then_some(&it.secret)
+    }
+
+    /// It goes out now; until the answer it is in doubt.
+    pub(super) fn present(&mut self, request: RequestId) {
+        if let Some(it) = &mut self.one_time {
+            it.presented = Some(request);
+        }
+    }
+
+    /// Keeps a new one, however late it comes, unless a newer request has already brought one. Returns
+    /// whether it was kept.
+    pub(super) fn keep(&mut self, secret: Secret, request: RequestId, sent: Now) -> bool {
+        if self.one_time.as_ref().is_some_and(|it| it.request > request) {
+            return false;
+        }
+        self.one_time = Some(OneTime { secret, request, sent, presented: None });
+        true
+    }
+
+    /// It was accepted and no new one came with the answer: spent.
+    pub(super) fn spent(&mut self, request: RequestId) {
+        if self.is_presented(request) {
+            self.one_time = None;
+        }
+    }
+
+    /// The answer to presenting it was an error. Returns whether it was refused for good. A refusal spends
+    /// it; "later" gives it back; anything else leaves it in doubt.
+    pub(super) fn failed(&mut self, request: RequestId, error: &Error) -> bool {
+        let Error::Http(http) = error else { return false };
+        match http.status {
+            408 | 425 | 429 => {
+                if self.is_presented(request)
+                    && let Some(it) = &mut self.one_time
+                {
+                    it.presented = None;
+                }
+                false
+            }
+            400..500 => {
+                self.spent(request);
+                true
+            }
+            _ => false,
+        }
+    }
+
+    pub(super) fn clear(&mut self) {
+        self.one_time = None;
+    }
+
+    fn is_presented(&self, request: RequestId) -> bool {
+        self.one_time.as_ref().is_some_and(|it| it.presented == Some(request))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::wire::http::HttpResponse;
+    use crate::wire::rest::{Endpoint, HttpError};
+
+    const SENT: Now = Now::new(0, 1_700_000_000_000);
+
+    fn at(ms: u64) -> Now {
+        Now::new(ms, 1_700_000_000_000 + ms)
+    }
+
+    fn error(status: u16) -> Error {
+        HttpError::of(Endpoint::RefreshSubscriberToken, &HttpResponse::new(status, ""), &[]).into()
+    }
+
+    fn source() -> Source {
+        let mut source = Source::default();
+        assert!(source.keep(Secret::new("one"), RequestId(1), SENT));
+        source
+    }
+
+    #[test]
+    fn it_is_presented_only_while_young() {
+        // proves L43
+        let source = source();
+        assert!(source.usable(at(7_199_999)).is_some());
+        assert!(source.usable(at(7_200_000)).is_none());
+        assert!(source.usable(Now::new(1, SENT.unix.0 + 7_200_000)).is_none());
+    }
+
+    #[test]
+    fn a_presented_one_is_in_doubt_until_answered() {
+        // proves L31
+        for (status, is_refusal, is_usable) in
+            [(429, false, true), (500, false, false), (422, true, false), (401, true, false)]
+        {
+            let mut source = source();
+            source.present(RequestId(2));
+            assert!(source.usable(at(1)).is_none());
+            assert_eq!(source.failed(RequestId(2), &error(status)), is_refusal, "{status}");
+            assert_eq!(source.usable(at(1)).is_some(), is_usable, "{status}");
+        }
+    }
+
+    #[test]
+    fn the_newest_is_kept_however_late_it_comes() {
+        // proves L31
+        let mut source = source();
+        source.present(RequestId(2));
+        assert!(source.keep(Secret::new("three"), RequestId(3), SENT));
+        assert!(!source.keep(Secret::new("two"), RequestId(2), SENT));
+        assert!(source.secret().is_some_and(|secret| secret.expose() == "three"));
+        source.failed(RequestId(2), &error(401));
+        assert!(source.usable(at(1)).is_some());
+    }
+}

@@ -1,0 +1,132 @@
+//! The bytes behind the lifecycle's token numbers.
+
+use std::collections::VecDeque;
+
+use sha2::{Digest as _, Sha256};
+
+use crate::lifecycle::{KeyAlgorithm, TokenId};
+use crate::secret::Secret;
+use crate::wire::routing::Routing;
+
+/// Most forgotten tokens whose numbers are remembered.
+const MOST_FORGOTTEN: usize = 16;
+
+/// A token that the lifecycle may still use.
+pub(super) struct Known {
+    pub(super) id: TokenId,
+    pub(super) token: Secret,
+    /// The hosts that serve it (L32).
+    pub(super) routing: Routing,
+    /// The key that it was minted for or exchanged with, as far as that is known.
+    pub(super) key: Option<KeyAlgorithm>,
+}
+
+/// Equal bytes have equal numbers, newer ones greater numbers. A forgotten token leaves its hash, so that
+/// one that the server has refused is known when it comes back (L11).
+#[derive(Default)]
+pub(super) struct Tokens {
+    known: Vec<Known>,
+    forgotten: VecDeque<([u8; 32], TokenId)>,
+    newest: u32,
+}
+
+impl Tokens {
+    pub(super) fn admit(&mut self, token: &Secret, routing: Routing) -> TokenId {
+        if let Some(known) = self.known.iter().find(|known| known.token == *token) {
+            return known.id;
+        }
+        let hash = hash(token);
+        let id = match self.forgotten.iter().find(|(seen, _)| *seen == hash) {
+            Some((_, id)) => *id,
+            None => {
+                self.newest = self.newest.saturating_add(1);
+                TokenId(self.newest)
+            }
+        };
+        self.known.push(Known { id, token: token.clone(), routing, key: None });
+        id
+    }
+
+    pub(super) fn get(&self, id: TokenId) -> Option<&Known> {
+        self.known.iter().find(|known| known.id == id)
+    }
+
+    /// Remembers which key a token is bound to.
+    pub(super) fn bind(&mut self, id: TokenId, key: Option<KeyAlgorithm>) {
+        if let Some(known) = self.known.iter_mut().find(|known| known.id == id) {
+            known.key = key.or(known.key);
+        }
+    }
+
+    pub(super) fn secrets(&self) -> impl Iterator<Item = &Secret> {
+        self.known.iter().map(|known| &known.token)
+    }
+
+    /// Wipes the bytes of what is not needed any more.
+    pub(super) fn forget(&mut self, needed: impl Fn(TokenId) -> bool) {
+        for at in (0..self.known.len()).rev() {
+            if self.known.get(at).is_none_or(|known| needed(known.id)) {
+                continue;
+            }
+            let known = self.known.remove(at);
+            self.forgotten.retain(|(_, id)| *id != known.id);
+            if self.forgotten.len() >= MOST_FORGOTTEN {
+                self.forgotten.pop_front();
+            }
+            self.forgotten.push_back((hash(&known.token), known.id));
+        }
+    }
+
+    pub(super) fn clear(&mut self) {
+        self.known.clear();
+        self.forgotten.clear();
+    }
+}
+
+fn hash(token: &Secret) -> [u8; 32] {
+    Sha256::digest(token.expose().as_bytes()).into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn admit(tokens: &mut Tokens, text: &str) -> TokenId {
+        tokens.admit(&Secret::new(text), Routing::from_ch(None).unwrap())
+    }
+
+    #[test]
+    fn equal_bytes_have_equal_numbers_even_when_forgotten() {
+        // proves L29
+        let mut tokens = Tokens::default();
+        let a = admit(&mut tokens, "a");
+        let b = admit(&mut tokens, "b");
+        assert!(a < b);
+        assert_eq!(admit(&mut tokens, "a"), a);
+        tokens.forget(|id| id == b);
+        assert!(tokens.get(a).is_none());
+        assert_eq!(admit(&mut tokens, "a"), a);
+        assert!(admit(&mut tokens, "c") > b);
+    }
+
+    #[test]
+    fn what_is_remembered_is_bounded() {
+        let mut tokens = Tokens::default();
+        for at in 0..100 {
+            admit(&mut tokens, &format!("token {at}"));
+            tokens.forget(|_| false);
+        }
+        assert_eq!((tokens.known.len(), tokens.forgotten.len()), (0, MOST_FORGOTTEN));
+        assert_eq!(admit(&mut tokens, "token 99"), TokenId(100));
+        assert_eq!(admit(&mut tokens, "token 0"), TokenId(101));
+    }
+
+    #[test]
+    fn a_binding_is_not_lost_to_ignorance() {
+        let mut tokens = Tokens::default();
+        let a = admit(&mut tokens, "a");
+        tokens.bind(a, Some(KeyAlgorithm::Es256));
+        tokens.bind(a, None);
+        assert_eq!(tokens.get(a).and_then(|known| known.key), Some(KeyAlgorithm::Es256));
+    }
+}
