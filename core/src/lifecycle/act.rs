@@ -20,6 +20,7 @@ impl Lifecycle {
             Wake::Deadline(command) => self.time_out(command),
             Wake::Expiry => self.expire(None),
             Wake::GraceOver => self.end(TeardownReason::Expired, None),
+            Wake::Refused => self.answer_refusal(),
             Wake::SecondRound => self.begin_second_round(),
             Wake::Stable => self.is_stable(),
             Wake::Expiring => self.warn_of_expiry(),

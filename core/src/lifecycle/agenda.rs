@@ -7,7 +7,7 @@ use super::command::Action;
 use super::event::Mechanism;
 use super::token::{Inspection, Token};
 use super::wake::Wake;
-use super::{Lifecycle, Link, Mode, Remint};
+use super::{Lifecycle, Link, Mode};
 
 /// Keeps the earliest of what it is offered; of equals the first.
 #[derive(Default)]
@@ -66,6 +66,7 @@ impl Lifecycle {
             None => agenda.offer(self.session_end().filter(|_| !self.unsure), Wake::Expiry),
             Some(expired) => agenda.offer(self.grace_over(expired), Wake::GraceOver),
         }
+        agenda.offer_if(self.offers_are_spent(), Wake::Refused);
         agenda.offer(self.outage.second_round, Wake::SecondRound);
         if let Link::Live { since, stable: false, .. } = self.link {
             agenda.offer(Some(since.saturating_add(self.policy.stable)), Wake::Stable);
@@ -97,6 +98,9 @@ impl Lifecycle {
     }
 
     fn grace_over(&self, expired: super::Expired) -> Option<At> {
+        if !self.provider_can() && !self.pending.iter().any(super::Pending::is_exchange) {
+            return Some(0);
+        }
         if self.policy.grace == Millis::MAX || expired.attempts < self.policy.grace_attempts {
             return None;
         }
@@ -129,7 +133,7 @@ impl Lifecycle {
             return Some((0, Wake::Mint));
         }
         let provider = self.retries.provider.not_before.max(budget);
-        if self.remint == Remint::Wanted {
+        if self.is_reminting() {
             return Some((provider, self.remint_wake()));
         }
         if self.expired.is_some() {

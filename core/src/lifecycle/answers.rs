@@ -10,6 +10,9 @@ use super::random::Domain;
 use super::requests::UpdateCheck;
 use super::token::{Base, Inspection, Kind, Source, Stated, Token};
 
+/// Most tokens that are held at once.
+const MOST_HELD: usize = 6;
+
 impl Lifecycle {
     /// The answer to a command, or its deadline.
     pub(super) fn done(&mut self, command: CommandId, outcome: &Outcome) {
@@ -106,6 +109,20 @@ impl Lifecycle {
         self.stated(facts.token, Source::Exchange, &facts.statement, sent);
         self.unsaved = true;
         self.expired = None;
+        self.hold_no_more_than_needed();
+    }
+
+    /// Tokens that were got but never acknowledged pile up while no socket can be had: the oldest go, the
+    /// one in force and the bases of what is held stay.
+    fn hold_no_more_than_needed(&mut self) {
+        while self.held.len() > MOST_HELD {
+            let needed = |token: &Token| {
+                Some(token.id) == self.in_force
+                    || self.held.iter().any(|held| held.kind == Kind::Bound { of: token.id })
+            };
+            let Some(index) = self.held.iter().position(|token| !needed(token)) else { return };
+            self.held.remove(index);
+        }
     }
 
     /// An answer says something of a token (L8).
@@ -270,7 +287,6 @@ impl Lifecycle {
         }
         if self.remint == super::Remint::Wanted {
             self.stop_reminting();
-            self.offers_refused(cause);
         }
         if self.expired.is_some() {
             self.end(TeardownReason::Expired, Some(cause));

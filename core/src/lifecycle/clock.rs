@@ -12,6 +12,9 @@ pub(super) type At = u64;
 /// The last moment that a four-digit year can name; later server times are lies (L6).
 const YEAR_9999: u64 = 253_402_300_799_999;
 
+/// Where time stops, a hundred million years on: deadlines still fit beyond it.
+const HORIZON: u64 = u64::MAX / 4;
+
 /// Between two readings of the server's clock, differences up to this are network and rounding.
 const SLACK: i64 = 1_000;
 
@@ -35,7 +38,7 @@ impl Clock {
     /// Takes a reading; returns how far the wall clock ran ahead of the monotonic one, if by more than
     /// `tolerance`. A monotonic clock that goes back is taken to stand still.
     pub(super) fn advance(&mut self, now: Now, tolerance: Millis) -> Option<Millis> {
-        let tick = now.tick.max(self.tick);
+        let tick = Tick(now.tick.0.min(HORIZON)).max(self.tick);
         let wall = now.unix.0.saturating_sub(self.unix.0);
         let ahead = wall.saturating_sub(self.tick.until(tick));
         let first = !self.started;
@@ -85,7 +88,7 @@ impl Clock {
         // What a suspected sleep explains is time that we did not see pass; the rest is the server's clock
         // that was set, or a wrong first estimate.
         let slept = u64::try_from(moved).unwrap_or(0).min(suspect);
-        self.lost = self.lost.saturating_add(slept);
+        self.lost = self.lost.saturating_add(slept).min(HORIZON);
         self.server = Some(known.saturating_add(moved).saturating_sub(signed(slept)));
     }
 

@@ -70,6 +70,8 @@ pub(super) struct Outage {
     /// All offers were refused once; when they are made again.
     pub(super) second_round: Option<At>,
     second_round_over: bool,
+    /// The last refusal.
+    cause: Option<Cause>,
 }
 
 impl Lifecycle {
@@ -78,7 +80,7 @@ impl Lifecycle {
     /// When a socket is opened: something must be there to authenticate it with (L35).
     pub(super) fn next_open(&self) -> Option<At> {
         let Link::Down { not_before } = self.link else { return None };
-        if self.expired.is_some() || self.key.state == KeyState::Wanted || self.remint == Remint::Wanted {
+        if self.expired.is_some() || self.key.state == KeyState::Wanted || self.is_reminting() {
             return None;
         }
         let offer = self.offer()?;
@@ -346,19 +348,34 @@ impl Lifecycle {
         }
         self.reject(token);
         self.drop_refused_candidate(token, cause);
+        self.outage.cause = Some(cause);
         if ended && self.offer().is_none() {
             self.expire(Some(cause));
-        } else {
-            self.offers_refused(cause);
         }
     }
 
-    /// Decides what comes after a refusal.
-    pub(super) fn offers_refused(&mut self, cause: Cause) {
-        if self.offer().is_some() {
-            return;
-        }
+    /// A new base is wanted and somebody can bring one.
+    pub(super) fn is_reminting(&self) -> bool {
+        self.remint == Remint::Wanted && self.provider_can()
+    }
+
+    /// Every valid token has been refused and nobody is about to bring another.
+    pub(super) fn offers_are_spent(&self) -> bool {
+        let valid = |token: &&Token| self.is_valid(token);
+        self.link.is_down()
+            && self.expired.is_none()
+            && self.key.state != KeyState::Wanted
+            && self.outage.second_round.is_none()
+            && !self.is_reminting()
+            && !self.pending.iter().any(Pending::is_exchange)
+            && self.held.iter().any(|token| self.outage.refused.contains(&token.id))
+            && self.held.iter().filter(valid).all(|token| self.outage.refused.contains(&token.id))
+    }
+
+    /// Gets a new token, once an outage; waits for a second round, once a live session; or ends (L35).
+    pub(super) fn answer_refusal(&mut self) {
         let now = self.clock.now();
+        self.remint = Remint::No;
         if self.provider_can() && !self.outage.reminted {
             self.outage.reminted = true;
             self.remint = Remint::Wanted;
@@ -366,7 +383,7 @@ impl Lifecycle {
             self.outage.second_round_over = true;
             self.outage.second_round = Some(now.saturating_add(self.policy.second_round));
         } else {
-            self.end(TeardownReason::InvalidCredentials, Some(cause));
+            self.end(TeardownReason::InvalidCredentials, self.outage.cause);
         }
     }
 

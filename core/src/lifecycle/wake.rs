@@ -16,6 +16,8 @@ pub enum Wake {
     Expiry,
     /// The grace period after the end is over (L22).
     GraceOver,
+    /// Every offer was refused: get a new token, or end (L35).
+    Refused,
     /// Every offer was refused once; make them again (L35).
     SecondRound,
     /// The connection counts as stable (L36).
@@ -62,6 +64,7 @@ impl Wake {
             Self::Deadline(_) => "deadline",
             Self::Expiry => "expiry",
             Self::GraceOver => "grace_over",
+            Self::Refused => "refused",
             Self::SecondRound => "second_round",
             Self::Stable => "stable",
             Self::Expiring => "expiring",
