@@ -1,12 +1,64 @@
-//! See the workspace README.
+//! The machine inside satkeeper: it keeps a SignalWire subscriber session authenticated, without a clock, a
+//! socket or a runtime of its own.
+//!
+//! A subscriber access token (SAT) expires; the WebSocket session that it authorises does not have to. Two
+//! layers, both sans-IO, decide what to do and say it; a driver does it:
+//!
+//! ```text
+//!            tick, HTTP responses, socket events                inputs: facts, numbers
+//!   driver ─────────────────────────────────────▶ Session ─────────────────────────────▶ Lifecycle
+//!   (yours, ◀───────────────────────────────────  bytes,  ◀───────────────────────────── every
+//!   or the   requests, frames, "wake me at …"     secrets,  commands, events,            decision
+//!   tokio adapter)                                proofs    "wake me at …"
+//! ```
+//!
+//! * [`lifecycle::Lifecycle`]: every decision. Pure and total: plain data, integer time, seeded draws; knows
+//!   tokens by number and facts. For property tests, fuzzers, simulators.
+//! * [`session::Session`]: no decision. Wire formats, secrets, proofs of possession, liveness of the socket.
+//!   For people with an event loop of their own.
+//! * The crate `satkeeper` is the driver for tokio. For everybody else.
+//!
+//! Below them, usable by themselves: [`dpop`] (proofs, RFC 9449; thumbprints, RFC 7638), [`wire`] (JSON-RPC
+//! frames and REST calls), [`secret`] (values that cannot be printed), [`error`].
+//!
+//! The rules that all of this follows are in [`rules`], numbered; the code names them (`L12`).
+//!
+//! # The loop
+//!
+//! ```
+//! use satkeeper_core::secret::{Secret, Seed};
+//! use satkeeper_core::session::{Config, Credential, Provider, Session, SessionInput, SessionOutput};
+//! use satkeeper_core::Now;
+//!
+//! // Virtual time: a real driver reads its clocks here.
+//! let now = Now::new(0, 1_700_000_000_000);
+//! let token = Secret::new("eyJhbGciOiJkaXIiLCJlbmMiOiJBMjU2R0NNIiwidHlwIjoiU0FUIn0.....");
+//! let config = Config::new(Provider::Static(Credential::new(token)));
+//! let mut session = Session::new(config, Seed::from_bytes([7; 32]));
+//!
+//! let step = session.step(now, SessionInput::Start);
+//! for output in step.outputs {
+//!     match output {
+//!         SessionOutput::MakeKey { id, .. } => { /* make a key, give it back as SessionInput::Key */ }
+//!         SessionOutput::Request { id, request, .. } => { /* send it, give back SessionInput::Http */ }
+//!         SessionOutput::Open { socket, url, .. } => { /* connect, give back SessionInput::Opened */ }
+//!         SessionOutput::Send { socket, text } => { /* write the frame */ }
+//!         _ => {}
+//!     }
+//! }
+//! // Sleep until `wake_at` or until something happens, whichever is first; then step again.
+//! assert!(step.wake_at.is_some());
+//! ```
 
 pub mod dpop;
 pub mod error;
-pub mod secret;
-pub mod wire;
 pub mod lifecycle;
+pub mod secret;
 pub mod session;
 pub mod time;
+pub mod wire;
 
+#[doc = include_str!("../docs/rules.md")]
+pub mod rules {}
 
 pub use time::{Millis, Now, Tick, UnixMillis};
