@@ -23,16 +23,38 @@ pub(crate) type Settled = Result<Generation, SessionError>;
 
 /// One wish of an application.
 pub(crate) enum Ask {
-    Call { call: CallId, method: String, params: Value, reply: oneshot::Sender<Returned> },
+    Call {
+        call: CallId,
+        method: String,
+        params: Value,
+        reply: oneshot::Sender<Returned>,
+    },
     CancelCall(CallId),
-    UpdateToken { credential: Credential, reply: oneshot::Sender<Settled> },
-    RefreshNow { reply: oneshot::Sender<Settled> },
-    SetProvider { source: Source, done: oneshot::Sender<()> },
+    UpdateToken {
+        credential: Credential,
+        reply: oneshot::Sender<Settled>,
+    },
+    RefreshNow {
+        reply: oneshot::Sender<Settled>,
+    },
+    SetProvider {
+        source: Source,
+        done: oneshot::Sender<()>,
+    },
     /// An input without an answer; `done` says that the session has taken it in.
-    Tell { input: Plain, done: oneshot::Sender<()> },
-    Why { reply: oneshot::Sender<Option<Why>> },
-    Events { reply: oneshot::Sender<Opening<SessionEvent>> },
-    Notifications { reply: oneshot::Sender<Opening<Notification>> },
+    Tell {
+        input: Plain,
+        done: oneshot::Sender<()>,
+    },
+    Why {
+        reply: oneshot::Sender<Option<Why>>,
+    },
+    Events {
+        reply: oneshot::Sender<Opening<SessionEvent>>,
+    },
+    Notifications {
+        reply: oneshot::Sender<Opening<Notification>>,
+    },
 }
 
 /// The inputs that carry nothing.

@@ -271,9 +271,7 @@ impl Wanted {
     fn judge(self, plain: Plain) -> Result<Source, Error> {
         let provider = match self {
             Self::Ready(source) => return Ok(source),
-            Self::Embed { token, host } => {
-                Provider::Embed { token, host: judged(&host, plain, Kind::Http)? }
-            }
+            Self::Embed { token, host } => Provider::Embed { token, host: judged(&host, plain, Kind::Http)? },
             Self::Subscriber { space, request } => {
                 let space = space.judge(plain)?;
                 // So that a field that is no good is told now and not by the first mint.

@@ -92,7 +92,11 @@ impl Client {
         let method = method.into();
         if !fits(&params) || method.len() > 256 {
             let field = if method.len() > 256 { "method" } else { "params" };
-            return Err(SessionError::InvalidField { field, reason: "it does not fit into a frame of 1 MiB" }.into());
+            return Err(SessionError::InvalidField {
+                field,
+                reason: "it does not fit into a frame of 1 MiB",
+            }
+            .into());
         }
         // Only uniqueness matters; no order between calls is implied.
         let call = CallId(self.calls.fetch_add(1, Ordering::Relaxed));

@@ -40,8 +40,9 @@ pub(crate) async fn dial(url: &SecureUrl, tls: &Tls) -> Result<Box<dyn Connectio
     // Frames are small and answered one by one: waiting for more to send only delays them.
     stream.set_nodelay(true).map_err(|error| failed(&error))?;
     let Some(config) = config else { return Ok(Box::new(stream)) };
-    let name = ServerName::try_from(host.to_owned())
-        .map_err(|_| SessionError::InvalidUrl { reason: "its host is no name that a certificate can be for" })?;
+    let name = ServerName::try_from(host.to_owned()).map_err(|_| SessionError::InvalidUrl {
+        reason: "its host is no name that a certificate can be for",
+    })?;
     let stream = TlsConnector::from(config).connect(name, stream).await.map_err(|error| failed(&error))?;
     Ok(Box::new(stream))
 }

@@ -7,7 +7,8 @@ use std::sync::Arc;
 use satkeeper_core::Tick;
 use satkeeper_core::lifecycle::{AskId, Event, Status};
 use satkeeper_core::session::{
-    CallId, InForce, Notification, Session, SessionEvent, SessionInput, SessionNews, SessionOutput, SessionStep,
+    CallId, InForce, Notification, Session, SessionEvent, SessionInput, SessionNews, SessionOutput,
+    SessionStep,
 };
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::sleep;
@@ -160,7 +161,7 @@ impl Driver {
         match event.event {
             SessionNews::Lifecycle(Event::Ignored(ignored)) => debug!(target: "satkeeper", ?ignored, cause),
             SessionNews::Lifecycle(told) => info!(target: "satkeeper", event = ?told, cause),
-            SessionNews::FrameDropped => info!(target: "satkeeper", event = "FrameDropped", cause),
+            news => info!(target: "satkeeper", event = news.code(), ?news, cause),
         }
         match event.event {
             SessionNews::Lifecycle(Event::Live { .. }) => {

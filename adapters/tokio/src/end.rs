@@ -43,9 +43,10 @@ impl End {
     pub(crate) fn into_error(self) -> Error {
         let Self { reason, error } = self;
         error.unwrap_or_else(|| match reason {
-            TeardownReason::Expired => {
-                SessionError::InvalidCredentials { reason: "it has ended, and nobody can renew it".to_owned() }.into()
+            TeardownReason::Expired => SessionError::InvalidCredentials {
+                reason: "it has ended, and nobody can renew it".to_owned(),
             }
+            .into(),
             TeardownReason::InvalidCredentials => {
                 SessionError::InvalidCredentials { reason: "the server refused it".to_owned() }.into()
             }

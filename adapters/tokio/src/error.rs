@@ -17,7 +17,9 @@ pub enum Error {
     #[error(transparent)]
     Session(#[from] satkeeper_core::error::Error),
     /// The builder was not told where tokens come from.
-    #[error("no credential provider was named; call `subscriber`, `embed`, `static_token` or `provider` first")]
+    #[error(
+        "no credential provider was named; call `subscriber`, `embed`, `static_token` or `provider` first"
+    )]
     MissingProvider,
     /// What was given as `ca_pem` cannot be trusted with anything.
     #[error("`ca_pem` is refused: {reason}")]

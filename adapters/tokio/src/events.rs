@@ -47,7 +47,10 @@ pub struct Missed(pub u64);
 pub struct Events(Subscription<SessionEvent>);
 
 impl Events {
-    pub(crate) fn new(opening: oneshot::Receiver<Opening<SessionEvent>>, end: watch::Receiver<Progress>) -> Self {
+    pub(crate) fn new(
+        opening: oneshot::Receiver<Opening<SessionEvent>>,
+        end: watch::Receiver<Progress>,
+    ) -> Self {
         Self(Subscription::new(opening, end, |ended| ended.events.clone()))
     }
 
@@ -74,7 +77,10 @@ impl Events {
 pub struct Notifications(Subscription<Notification>);
 
 impl Notifications {
-    pub(crate) fn new(opening: oneshot::Receiver<Opening<Notification>>, end: watch::Receiver<Progress>) -> Self {
+    pub(crate) fn new(
+        opening: oneshot::Receiver<Opening<Notification>>,
+        end: watch::Receiver<Progress>,
+    ) -> Self {
         Self(Subscription::new(opening, end, |ended| ended.notifications.clone()))
     }
 

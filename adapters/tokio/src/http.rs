@@ -82,9 +82,11 @@ impl Http {
         let mut headers = HeaderMap::with_capacity(request.headers.len());
         for (name, value) in &request.headers {
             // A token with a line end in it: refused here, never quoted.
-            let mut translated = HeaderValue::from_str(value.expose()).map_err(|_| {
-                SessionError::InvalidField { field: name, reason: "it has characters that no header may have" }
-            })?;
+            let mut translated =
+                HeaderValue::from_str(value.expose()).map_err(|_| SessionError::InvalidField {
+                    field: name,
+                    reason: "it has characters that no header may have",
+                })?;
             translated.set_sensitive(matches!(value, wire::HeaderValue::Secret(_)));
             if let Ok(name) = HeaderName::from_bytes(name.as_bytes()) {
                 headers.append(name, translated);
@@ -136,3 +138,6 @@ pub(crate) fn chain(error: &dyn std::error::Error) -> String {
     }
     Cleaner::default().clean(&text)
 }
+
+#[cfg(test)]
+mod tests;

@@ -61,8 +61,7 @@ pub fn es256_from_pkcs8_der(der: &[u8]) -> Result<ProofKey, Error> {
 /// # Errors
 /// [`SessionError::DpopInit`] where it is something else. Nothing of it is repeated.
 pub fn rs256_from_pkcs8_der(der: &[u8]) -> Result<ProofKey, Error> {
-    let pair =
-        RsaKeyPair::from_pkcs8(der).map_err(|_| unusable("this is no RSA private key in PKCS #8"))?;
+    let pair = RsaKeyPair::from_pkcs8(der).map_err(|_| unusable("this is no RSA private key in PKCS #8"))?;
     Ok(rs256(pair)?)
 }
 
@@ -134,3 +133,6 @@ impl ProofSigner for Rs256 {
 fn failed(algorithm: &str) -> SignError {
     SignError::Failed { message: algorithm.to_owned() }
 }
+
+#[cfg(test)]
+mod tests;

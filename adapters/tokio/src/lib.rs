@@ -46,6 +46,8 @@ mod http;
 pub mod keys;
 mod provider;
 mod socket;
+#[cfg(test)]
+mod testing;
 mod tls;
 mod work;
 
@@ -60,8 +62,8 @@ pub use satkeeper_core as core;
 pub use satkeeper_core::dpop::ProofKey;
 pub use satkeeper_core::error::{Error as SessionError, ProviderFault};
 pub use satkeeper_core::lifecycle::{
-    Event, FallbackReason, Generation, KeyAlgorithm, Mechanism, Phase, Policy, Status, TeardownReason, Warning,
-    Why,
+    Event, FallbackReason, Generation, KeyAlgorithm, Mechanism, Phase, Policy, Status, TeardownReason,
+    Warning, Why,
 };
 pub use satkeeper_core::secret::{Secret, Seed};
 pub use satkeeper_core::session::{

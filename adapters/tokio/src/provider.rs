@@ -123,8 +123,7 @@ impl Callback {
         F: Fn(AuthenticateContext) -> A + Send + Sync + 'static,
         A: Future<Output = Result<Credential, ProviderError>> + Send + 'static,
     {
-        let authenticate =
-            Box::new(move |context| -> Answer { Box::pin(authenticate(context)) });
+        let authenticate = Box::new(move |context| -> Answer { Box::pin(authenticate(context)) });
         Self { authenticate, refresh: None, again: false }
     }
 

@@ -254,3 +254,6 @@ fn failed(error: WsError) -> SessionError {
     };
     SessionError::Transport { message }
 }
+
+#[cfg(test)]
+mod tests;

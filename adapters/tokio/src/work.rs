@@ -73,8 +73,7 @@ impl Work {
     }
 
     pub(crate) fn make_key(&mut self, id: RequestId, algorithm: KeyAlgorithm) {
-        let task =
-            self.tasks.spawn_blocking(move || SessionInput::Key { id, result: keys::make(algorithm) });
+        let task = self.tasks.spawn_blocking(move || SessionInput::Key { id, result: keys::make(algorithm) });
         self.remember(&task, Errand::Key(id));
     }
 

@@ -1,0 +1,166 @@
+//! Against servers that behave, and that do not.
+
+use std::sync::atomic::Ordering;
+use std::time::{Duration, Instant};
+
+use futures_util::{SinkExt as _, StreamExt as _};
+use http::HeaderValue;
+use satkeeper_core::error::Error as SessionError;
+use satkeeper_core::lifecycle::SocketId;
+use satkeeper_core::secret::Secret;
+use satkeeper_core::session::SessionInput;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::mpsc;
+use tokio_tungstenite::tungstenite::Message;
+use tokio_tungstenite::tungstenite::handshake::server::{Request, Response};
+use tokio_tungstenite::{WebSocketStream, accept_hdr_async};
+
+use super::{MAX_MESSAGE, MAX_QUEUED_BYTES, News, Sockets};
+use crate::testing::{Canned, Identity, Sealed, url};
+use crate::tls::Tls;
+
+const ONE: SocketId = SocketId(1);
+const DATE: &str = "Sun, 06 Nov 1994 08:49:37 GMT";
+
+/// A socket that is open, and the server's end of it.
+async fn pair() -> (Sockets, mpsc::Receiver<News>, WebSocketStream<TcpStream>) {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let (mut sockets, mut news) = Sockets::new(Tls::new(None).unwrap());
+    sockets.open(ONE, url(&format!("ws://{}/", listener.local_addr().unwrap())), Duration::from_secs(5));
+    let (stream, _) = listener.accept().await.unwrap();
+    #[allow(clippy::result_large_err)]
+    let date = |_: &Request, mut response: Response| {
+        response.headers_mut().insert("date", HeaderValue::from_static(DATE));
+        Ok(response)
+    };
+    let server = accept_hdr_async(stream, date).await.unwrap();
+    let Some((ONE, SessionInput::Opened { date, .. })) = news.recv().await else { panic!("opened") };
+    assert_eq!(date.as_deref(), Some(DATE));
+    (sockets, news, server)
+}
+
+async fn closed(news: &mut mpsc::Receiver<News>) -> SessionError {
+    match news.recv().await {
+        Some((ONE, SessionInput::Closed { error: Some(error), .. })) => error,
+        _ => panic!("a closed socket"),
+    }
+}
+
+#[tokio::test]
+async fn frames_go_both_ways_in_order() {
+    let (mut sockets, mut news, mut server) = pair().await;
+    for n in 0..5 {
+        sockets.send(ONE, Secret::new(format!("{n}"))).unwrap();
+    }
+    for n in 0..5 {
+        assert_eq!(server.next().await.unwrap().unwrap(), Message::text(format!("{n}")));
+    }
+    server.send(Message::text("hello")).await.unwrap();
+    server.send(Message::binary(vec![1, 2])).await.unwrap();
+    assert!(matches!(news.recv().await, Some((ONE, SessionInput::Frame { text, .. })) if text == "hello"));
+    assert!(matches!(news.recv().await, Some((ONE, SessionInput::OddFrame { .. }))));
+    assert!(sockets.knows(ONE));
+}
+
+#[tokio::test]
+async fn pings_are_answered_without_the_session() {
+    let (_sockets, _news, mut server) = pair().await;
+    server.send(Message::Ping(vec![7].into())).await.unwrap();
+    assert_eq!(server.next().await.unwrap().unwrap(), Message::Pong(vec![7].into()));
+}
+
+#[tokio::test]
+async fn the_largest_frame_passes_and_a_larger_one_ends_the_socket() {
+    let (_sockets, mut news, mut server) = pair().await;
+    server.send(Message::text("x".repeat(MAX_MESSAGE))).await.unwrap();
+    assert!(
+        matches!(news.recv().await, Some((ONE, SessionInput::Frame { text, .. })) if text.len() == MAX_MESSAGE)
+    );
+    let _ = server.send(Message::text("x".repeat(MAX_MESSAGE + 1))).await;
+    assert!(matches!(news.recv().await, Some((ONE, SessionInput::OddFrame { .. }))));
+    assert!(matches!(closed(&mut news).await, SessionError::Transport { .. }));
+}
+
+#[tokio::test]
+async fn a_close_is_told_with_its_code() {
+    let (_sockets, mut news, mut server) = pair().await;
+    let frame =
+        tokio_tungstenite::tungstenite::protocol::CloseFrame { code: 1012.into(), reason: "later".into() };
+    server.close(Some(frame)).await.unwrap();
+    assert!(closed(&mut news).await.to_string().contains("1012 later"));
+    // The answer to the Close comes too.
+    while let Some(Ok(_)) = server.next().await {}
+}
+
+#[tokio::test]
+async fn what_is_queued_is_sent_before_the_goodbye() {
+    let (mut sockets, _news, mut server) = pair().await;
+    for n in 0..100 {
+        sockets.send(ONE, Secret::new(format!("{n}"))).unwrap();
+    }
+    sockets.close(ONE);
+    assert!(!sockets.knows(ONE));
+    sockets.send(ONE, Secret::new("to a socket that has gone")).unwrap();
+    let serve = async {
+        for n in 0..100 {
+            assert_eq!(server.next().await.unwrap().unwrap(), Message::text(format!("{n}")));
+        }
+        assert!(matches!(server.next().await.unwrap().unwrap(), Message::Close(_)));
+        assert!(server.next().await.is_none());
+    };
+    let ((), ()) = tokio::join!(serve, sockets.finish());
+}
+
+#[tokio::test]
+async fn a_peer_that_does_not_read_is_given_up_and_never_waited_for() {
+    let (mut sockets, _news, _server) = pair().await;
+    let begun = Instant::now();
+    let frame = "x".repeat(64 * 1024);
+    let mut taken = 0;
+    let error = loop {
+        match sockets.send(ONE, Secret::new(frame.clone())) {
+            Ok(()) => taken += frame.len(),
+            Err(error) => break error,
+        }
+        tokio::task::yield_now().await;
+        assert!(taken < 64 * MAX_QUEUED_BYTES, "the queue is not bounded");
+    };
+    assert!(matches!(error, SessionError::Transport { .. }));
+    assert!(!sockets.knows(ONE));
+    sockets.finish().await;
+    assert!(begun.elapsed() < Duration::from_secs(5));
+}
+
+#[tokio::test]
+async fn whoever_does_not_speak_websocket_is_told_apart() {
+    let refusing =
+        Canned::start("HTTP/1.1 403 Forbidden\r\nContent-Length: 6\r\n\r\n", b"canary", false).await;
+    let (mut sockets, mut news) = Sockets::new(Tls::new(None).unwrap());
+    sockets.open(ONE, url(&format!("ws://{}/", refusing.address)), Duration::from_secs(5));
+    let told = closed(&mut news).await.to_string();
+    assert!(told.contains("403") && !told.contains("canary"), "{told}");
+
+    let silent = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let silent_url = url(&format!("ws://{}/", silent.local_addr().unwrap()));
+    sockets.open(ONE, silent_url, Duration::from_millis(200));
+    assert!(matches!(closed(&mut news).await, SessionError::Timeout { after_ms: 200, .. }));
+
+    sockets.open(ONE, url("ws://127.0.0.1:1/"), Duration::from_secs(5));
+    assert!(matches!(closed(&mut news).await, SessionError::Transport { .. }));
+}
+
+#[tokio::test]
+async fn a_server_that_is_not_trusted_gets_no_byte() {
+    let identity = Identity::new("localhost", false);
+    let server = Sealed::start(&identity).await;
+    let address = url(&format!("wss://localhost:{}/", server.port));
+    let (mut sockets, mut news) = Sockets::new(Tls::new(None).unwrap());
+    sockets.open(ONE, address.clone(), Duration::from_secs(5));
+    assert!(closed(&mut news).await.to_string().contains("certificate"));
+    assert_eq!(server.received.load(Ordering::SeqCst), 0);
+
+    let (mut sockets, mut news) = Sockets::new(Tls::new(Some(identity.ca_pem.as_bytes())).unwrap());
+    sockets.open(ONE, address, Duration::from_secs(5));
+    assert!(closed(&mut news).await.to_string().contains("204"));
+    assert!(server.received.load(Ordering::SeqCst) > 0);
+}
