@@ -158,6 +158,10 @@ impl Session {
         if !self.over {
             self.watch_socket(&mut turn);
             self.watch_calls(&mut turn);
+            if self.wake.is_some_and(|(at, _)| at <= self.now.tick) {
+                // The input was not the lifecycle's, but something of the lifecycle's is due.
+                turn.feed(Input::Tick);
+            }
             self.run(&mut turn);
             self.flush_calls(&mut turn);
             let lifecycle = &self.lifecycle;
