@@ -1,0 +1,174 @@
+//! The command line.
+
+use std::ffi::OsString;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::time::Duration;
+
+use clap::error::{ContextKind, ContextValue, ErrorKind};
+use clap::{Args, Parser, Subcommand};
+
+use crate::duration;
+use crate::exec_provider::CONTRACT;
+use crate::exit::CODES;
+use crate::run_args::{self, RunArgs};
+use crate::terminal::Terminal;
+
+const ABOUT: &str = "\
+Keeps a SignalWire subscriber session authenticated: renews its token by itself for as long as anybody can,
+says early and exactly what is wrong when nobody can, and then ends the session cleanly.
+
+Begin with `satkeeper demo`: it needs no account, no network and about a minute.";
+
+#[derive(Parser)]
+#[command(
+    name = "satkeeper",
+    version,
+    about = "Keeps a SignalWire subscriber session authenticated",
+    long_about = ABOUT,
+    after_long_help = CODES,
+    max_term_width = 110,
+    arg_required_else_help = true,
+    subcommand_required = true
+)]
+struct Whole {
+    #[command(subcommand)]
+    command: Command,
+}
+
+/// What is to be done.
+#[derive(Subcommand)]
+pub(crate) enum Command {
+    /// Keep one session alive until told to stop
+    #[command(long_about = run_args::ABOUT, after_long_help = run_help())]
+    Run(Box<RunArgs>),
+    /// A server that speaks the protocol, for tests and development
+    #[command(long_about = SERVE_ABOUT, after_long_help = SERVE_EXAMPLES)]
+    Serve(ServeArgs),
+}
+
+fn run_help() -> String {
+    format!("{}\n\n{CONTRACT}\n\n{CODES}", run_args::EXAMPLES)
+}
+
+const SERVE_ABOUT: &str = "\
+A server that speaks SignalWire's subscriber protocol: tokens, device exchanges with proofs of possession that
+are really verified, and the WebSocket with its JSON-RPC, all on one port. It answers whatever host it is called
+by, knows the tokens of its predecessors, and accepts any project and API token.
+
+The first line on standard output is one JSON object: `https` and `wss` (with --tls; else `http` and `ws`) are
+where it listens, `ca` is the certificate to trust (PEM), `ca_file` the file that it was written to. SIGINT and
+SIGTERM stop it.";
+
+const SERVE_EXAMPLES: &str = "\
+Examples:
+  A server with short-lived tokens, and a session kept alive against it:
+    satkeeper serve --tls --listen 127.0.0.1:8443 --ca-out ca.pem --sat-ttl 60s --device-ttl 20s
+    SATKEEPER_API_TOKEN=any satkeeper run --provider subscriber --space-url https://127.0.0.1:8443 \\
+        --project any --reference alice --relay-url wss://127.0.0.1:8443 \\
+        --fabric-url https://127.0.0.1:8443 --ca-file ca.pem
+
+  A token from it:
+    curl -s --cacert ca.pem -u any:any -d '{\"reference\": \"alice\"}' \\
+        https://127.0.0.1:8443/api/fabric/subscribers/tokens | jq -r .token
+
+  Two renewals that fail, and every socket reset after five seconds (--faults FILE):
+    {\"faults\": [{\"on\": \"devices_refresh\", \"times\": {\"next\": 2}, \"effect\": {\"status\": {\"code\": 503}}}],
+     \"actions\": [{\"at_ms\": 5000, \"do\": \"drop_sockets\"}]}";
+
+/// Options of `satkeeper serve`.
+#[derive(Args)]
+pub(crate) struct ServeArgs {
+    /// Where to listen; port 0 takes a free one. Without --tls on loopback only
+    #[arg(long, value_name = "ADDR:PORT", default_value = "127.0.0.1:0")]
+    pub(crate) listen: SocketAddr,
+    /// Serve https and wss, with a certificate made at the start
+    #[arg(long)]
+    pub(crate) tls: bool,
+    /// Write the authority that clients must trust (PEM) here, and its private key to FILE.key. If both are
+    /// there already, they are used again, so that a server started anew is still trusted
+    #[arg(long, value_name = "FILE", requires = "tls")]
+    pub(crate) ca_out: Option<PathBuf>,
+    /// The `ch` that its tokens carry, from which clients derive both hosts: the WebSocket is at HOST, the
+    /// REST endpoints at HOST with its first label replaced by `fabric`. May have a port
+    #[arg(long, value_name = "HOST")]
+    pub(crate) ch: Option<String>,
+    /// Life of subscriber tokens, and the most that is granted, such as 90, 40s or 2h [default: 2h]
+    #[arg(long, value_name = "TIME", value_parser = duration::parse)]
+    pub(crate) sat_ttl: Option<Duration>,
+    /// Most that device tokens are granted, such as 12s or 15m [default: 15m]
+    #[arg(long, value_name = "TIME", value_parser = duration::parse)]
+    pub(crate) device_ttl: Option<Duration>,
+    /// Grant no `sat:refresh`: sessions cannot become client-bound
+    #[arg(long)]
+    pub(crate) no_scope: bool,
+    /// Accept proofs whose `jti` was seen before, as the official client needs
+    #[arg(long)]
+    pub(crate) relaxed_jti: bool,
+    /// Script of what goes wrong (JSON, see the examples)
+    #[arg(long, value_name = "FILE")]
+    pub(crate) faults: Option<PathBuf>,
+    /// Write each request, frame and verdict on a proof as a line of JSON, secrets replaced by tags.
+    /// `-`: standard output
+    #[arg(long, value_name = "FILE")]
+    pub(crate) requests: Option<PathBuf>,
+}
+
+/// Why there is nothing to carry out: help was asked for, or the command line is no good.
+pub(crate) struct Refusal(clap::Error);
+
+impl Refusal {
+    /// Says so; the exit code.
+    pub(crate) fn tell(self) -> ExitCode {
+        let Self(error) = self;
+        match stray(&error) {
+            // It may be a token that lost its option. Clap would repeat it.
+            Some(what) => Terminal::stderr().error(&format!(
+                "{what} that satkeeper does not know (it is not repeated here: it may be a secret)\n\n\
+                 For more information, try '--help'."
+            )),
+            // Fails only where nobody reads.
+            None => drop(error.print()),
+        }
+        ExitCode::from(if error.use_stderr() { 2 } else { 0 })
+    }
+}
+
+/// What was found where nothing of the kind belongs, unless it can be shown.
+fn stray(error: &clap::Error) -> Option<&'static str> {
+    let (kind, what) = match error.kind() {
+        ErrorKind::UnknownArgument => (ContextKind::InvalidArg, "there is an argument"),
+        ErrorKind::InvalidSubcommand => (ContextKind::InvalidSubcommand, "there is a command"),
+        _ => return None,
+    };
+    let Some(ContextValue::String(found)) = error.get(kind) else { return Some(what) };
+    (!is_harmless(found)).then_some(what)
+}
+
+/// Options and words such as ours, mistyped or not.
+fn is_harmless(found: &str) -> bool {
+    found.len() <= 24 && found.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'-')
+}
+
+/// Reads the command line.
+pub(crate) fn parse(args: impl IntoIterator<Item = OsString>) -> Result<Command, Refusal> {
+    Whole::try_parse_from(args).map(|whole| whole.command).map_err(Refusal)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Whole, is_harmless};
+    use clap::CommandFactory as _;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Whole::command().debug_assert();
+    }
+
+    #[test]
+    fn what_may_be_repeated() {
+        assert!(is_harmless("--tokn") && is_harmless("srve"));
+        assert!(!is_harmless("eyJ0eXAiOiJTQVQifQ") && !is_harmless("--token=abc") && !is_harmless("c2c_abc"));
+    }
+}

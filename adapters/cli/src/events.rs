@@ -1,0 +1,142 @@
+//! Each event as one line of JSON (`run --events`), without secrets: tokens are numbers.
+
+use std::io::Write;
+use std::path::Path;
+
+use satkeeper::{Event, Now, SessionEvent, SessionNews, Tick, Warning};
+use serde_json::{Map, Value, json};
+
+use crate::exit::Failure;
+use crate::sentences::Sentence;
+use crate::stamp::{unix, utc};
+
+/// Where lines of JSON go.
+pub(crate) struct EventLog {
+    out: Box<dyn Write + Send>,
+    written: u64,
+}
+
+impl EventLog {
+    /// A new file, or standard output for `-`.
+    pub(crate) fn open(path: &Path) -> Result<Self, Failure> {
+        let out: Box<dyn Write + Send> = if path == Path::new("-") {
+            Box::new(std::io::stdout())
+        } else {
+            let failed = |error| Failure::usage(format!("--events {}: {error}", path.display()));
+            Box::new(std::fs::File::create(path).map_err(failed)?)
+        };
+        Ok(Self { out, written: 0 })
+    }
+
+    /// Writes one event, at once: whoever reads may act on it.
+    pub(crate) fn write(&mut self, told: &SessionEvent, said: &Sentence, now: Now) -> std::io::Result<()> {
+        self.written += 1;
+        let line = line(self.written, told, said, now);
+        writeln!(self.out, "{line}")?;
+        self.out.flush()
+    }
+}
+
+/// `n`, `time`, `unix_ms`, `event`, `level`, the fields of that event, `message`, and `error` where there is one.
+fn line(n: u64, told: &SessionEvent, said: &Sentence, now: Now) -> Value {
+    let mut line = Map::new();
+    let mut put = |name: &str, value: Value| line.insert(name.to_owned(), value);
+    put("n", json!(n));
+    put("time", json!(utc(now.unix)));
+    put("unix_ms", json!(now.unix.0));
+    put("event", json!(said.name));
+    put("level", json!(said.level.name()));
+    for (name, value) in fields(&told.event, now) {
+        put(name, value);
+    }
+    put("message", json!(said.text));
+    if let Some(error) = &told.cause {
+        put("error", json!({"code": error.code(), "message": error.to_string()}));
+    }
+    Value::Object(line)
+}
+
+/// What a program may want to know of an event. Times are unix milliseconds.
+fn fields(news: &SessionNews, now: Now) -> Vec<(&'static str, Value)> {
+    let at = |tick: &Tick| json!(unix(*tick, now).0);
+    let event = match news {
+        SessionNews::Lifecycle(event) => event,
+        SessionNews::OddTime { field, .. } => return vec![("field", json!(field))],
+        SessionNews::FrameDropped | SessionNews::ScopeWithoutFingerprint => return Vec::new(),
+    };
+    match event {
+        Event::Live { resumed, generation } => {
+            vec![("resumed", json!(resumed)), ("generation", json!(generation.0))]
+        }
+        Event::Bound { token } => vec![("token", json!(token.0))],
+        Event::Renewed { generation, token, by, ends } => vec![
+            ("generation", json!(generation.0)),
+            ("token", json!(token.0)),
+            ("by", json!(by.map_or("application", satkeeper::Mechanism::name))),
+            ("ends_at", ends.as_ref().map_or(Value::Null, at)),
+        ],
+        Event::Warn(warning) => warning_fields(warning, at),
+        Event::Recovered { generation, .. } => vec![("generation", json!(generation.0))],
+        Event::ClockJump { by } => vec![("by_ms", json!(by))],
+        Event::Expired { renewing } => vec![("renewing", json!(renewing))],
+        Event::Teardown { reason, .. } => vec![("reason", json!(reason.name()))],
+        Event::Failed { .. } | Event::Suspended | Event::Ignored(_) => Vec::new(),
+    }
+}
+
+fn warning_fields(warning: &Warning, at: impl Fn(&Tick) -> Value) -> Vec<(&'static str, Value)> {
+    match warning {
+        Warning::RefreshFallback { reason } => vec![("reason", json!(reason.name()))],
+        Warning::NoRefreshHandler { ends, assumed } => {
+            vec![("ends_at", ends.as_ref().map_or(Value::Null, &at)), ("assumed", json!(assumed))]
+        }
+        Warning::Expiring { ends, assumed, mechanism } => {
+            vec![("ends_at", at(ends)), ("assumed", json!(assumed)), ("mechanism", json!(mechanism.name()))]
+        }
+        Warning::RefreshFailed { attempt, mechanism, next, .. } => vec![
+            ("attempt", json!(attempt)),
+            ("mechanism", json!(mechanism.name())),
+            ("next_at", next.as_ref().map_or(Value::Null, &at)),
+        ],
+        Warning::ExpiryShortened { token, by } => vec![("token", json!(token.0)), ("by_ms", json!(by))],
+        Warning::PushFailed { token, .. } | Warning::Clamped { token } | Warning::ForeignKey { token } => {
+            vec![("token", json!(token.0))]
+        }
+        Warning::KeySwitched { to } => vec![("to", json!(to))],
+        Warning::StoreFailed { .. } => Vec::new(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::line;
+    use crate::sentences::sentence;
+    use satkeeper::{Event, Mechanism, Now, SessionError, SessionEvent, SessionNews, Tick, Warning};
+    use serde_json::json;
+
+    #[test]
+    fn one_flat_object() {
+        let now = Now::new(10_000, 1_767_225_600_000);
+        let warning = Warning::Expiring { ends: Tick(12_500), assumed: false, mechanism: Mechanism::None };
+        let told = SessionEvent {
+            event: SessionNews::Lifecycle(Event::Warn(warning)),
+            cause: Some(SessionError::SessionOver),
+        };
+        let line = line(7, &told, &sentence(&told, now), now);
+        assert_eq!(
+            line,
+            json!({
+                "n": 7,
+                "time": "2026-01-01T00:00:00.000Z",
+                "unix_ms": 1_767_225_600_000_u64,
+                "event": "credential_expiring",
+                "level": "warning",
+                "ends_at": 1_767_225_602_500_u64,
+                "assumed": false,
+                "mechanism": "none",
+                "message": "the credential ends in 2.5 s, and nobody can renew it",
+                "error": {"code": "session_over", "message": "the session is over; open a new one"},
+            })
+        );
+    }
+}

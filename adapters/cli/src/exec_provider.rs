@@ -1,0 +1,216 @@
+//! A credential provider that runs a program, as kubectl's exec plugins do.
+
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+use std::sync::{Mutex, PoisonError};
+
+use satkeeper::core::wire::text::Cleaner;
+use satkeeper::{
+    AuthenticateContext, BoxFuture, Credential, CredentialProvider, ProviderError, Secret, UnixMillis,
+};
+use serde_json::Value;
+use tokio::io::{AsyncBufReadExt as _, AsyncRead, AsyncReadExt as _, BufReader};
+use tokio::process::Command;
+use zeroize::Zeroizing;
+
+use crate::exit::Failure;
+use crate::terminal::{Line, Terminal, Tone};
+
+/// The contract, for `--help`.
+pub(crate) const CONTRACT: &str = "\
+The program of --provider exec:
+  is run as `COMMAND [ARG..]` for a token and as `COMMAND [ARG..] refresh` for a newer one. No shell is involved.
+  environment     SATKEEPER_FINGERPRINT is the thumbprint of the session's key: pass it to the token endpoint as
+                  `fingerprint`, together with `scope: \"sat:refresh\"`, and the session renews by itself
+  standard output {\"token\": \"...\", \"expiry_at\": <unix milliseconds, optional>}; never shown
+  exit code       0: there is a token; 3: refused, never ask again; any other: failed for now, asked again later
+  standard error  dropped, or with -v shown with everything cut out that looks like a token
+  time            60 s for the first token, then at most 30 s; then it is killed";
+
+/// The exit code with which a program says that asking again cannot help.
+const REFUSED: i32 = 3;
+/// Most that is read of what a program prints: a token has 64 KiB at most.
+const MOST_OUTPUT: u64 = 128 * 1024;
+/// Most of one line of its standard error that is read.
+const MOST_LINE: u64 = 4096;
+
+/// Runs a program for each credential.
+pub(crate) struct ExecProvider {
+    program: PathBuf,
+    args: Vec<String>,
+    /// Of the last `authenticate`: a refresh is for the same key.
+    fingerprint: Mutex<Option<String>>,
+    can_refresh: bool,
+    repeatable: bool,
+    shows_errors: bool,
+}
+
+impl ExecProvider {
+    /// Finds the program now: one that is not there is a mistake and no outage.
+    ///
+    /// # Errors
+    /// It is not there.
+    pub(crate) fn new(
+        command: &Path,
+        args: &[String],
+        can_refresh: bool,
+        repeatable: bool,
+        shows_errors: bool,
+    ) -> Result<Self, Failure> {
+        let program = find(command).ok_or_else(|| {
+            Failure::usage(format!("--command {}: there is no such program", command.display()))
+        })?;
+        let fingerprint = Mutex::default();
+        Ok(Self { program, args: args.to_vec(), fingerprint, can_refresh, repeatable, shows_errors })
+    }
+
+    async fn run(&self, fingerprint: Option<String>, refresh: bool) -> Result<Credential, ProviderError> {
+        let mut command = Command::new(&self.program);
+        command.args(&self.args).args(refresh.then_some("refresh"));
+        command
+            .env_remove("SATKEEPER_FINGERPRINT")
+            .envs(fingerprint.map(|print| ("SATKEEPER_FINGERPRINT", print)));
+        command.stdin(Stdio::null()).stdout(Stdio::piped());
+        command.stderr(if self.shows_errors { Stdio::piped() } else { Stdio::null() });
+        // At its deadline this future is dropped, and the program with it.
+        command.kill_on_drop(true);
+        let mut child =
+            command.spawn().map_err(|error| transient(format!("it cannot be started: {error}")))?;
+        let (stdout, stderr) = (child.stdout.take(), child.stderr.take());
+        let (printed, (), ended) = tokio::join!(read(stdout), pass_on(stderr), child.wait());
+        let ended = ended.map_err(|error| transient(format!("how it ended is unknown: {error}")))?;
+        match ended.code() {
+            Some(0) => understand(&printed?),
+            Some(REFUSED) => Err(ProviderError::Rejected(format!("the program ended with {REFUSED}"))),
+            Some(code) => Err(transient(format!("the program ended with {code}"))),
+            None => Err(transient("the program was killed".to_owned())),
+        }
+    }
+}
+
+impl CredentialProvider for ExecProvider {
+    fn authenticate(&self, context: AuthenticateContext) -> BoxFuture<'_, Result<Credential, ProviderError>> {
+        self.fingerprint.lock().unwrap_or_else(PoisonError::into_inner).clone_from(&context.fingerprint);
+        Box::pin(self.run(context.fingerprint, false))
+    }
+
+    fn refresh(&self) -> BoxFuture<'_, Result<Credential, ProviderError>> {
+        let fingerprint = self.fingerprint.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        Box::pin(self.run(fingerprint, true))
+    }
+
+    fn can_refresh(&self) -> bool {
+        self.can_refresh
+    }
+
+    fn can_mint_again(&self) -> bool {
+        self.repeatable
+    }
+}
+
+/// A path as it is, a bare name where the system would find it.
+fn find(command: &Path) -> Option<PathBuf> {
+    if command.as_os_str().is_empty() {
+        return None;
+    }
+    if command.components().count() > 1 || command.is_absolute() {
+        return command.is_file().then(|| command.to_owned());
+    }
+    let path = std::env::var_os("PATH")?;
+    std::env::split_paths(&path).map(|folder| folder.join(command)).find(|file| file.is_file())
+}
+
+fn transient(message: String) -> ProviderError {
+    ProviderError::Transient { message, retry_after: None }
+}
+
+async fn read(stdout: Option<impl AsyncRead + Unpin>) -> Result<Zeroizing<Vec<u8>>, ProviderError> {
+    let mut printed = Zeroizing::new(Vec::with_capacity(4096));
+    if let Some(stdout) = stdout {
+        let failed = |error| transient(format!("what it prints cannot be read: {error}"));
+        stdout.take(MOST_OUTPUT).read_to_end(&mut printed).await.map_err(failed)?;
+    }
+    Ok(printed)
+}
+
+/// Shows what the program says for people. What looks like a token is cut out.
+async fn pass_on(stderr: Option<impl AsyncRead + Unpin>) {
+    let Some(stderr) = stderr else { return };
+    let mut stderr = BufReader::new(stderr);
+    loop {
+        let mut line = Vec::new();
+        match (&mut stderr).take(MOST_LINE).read_until(b'\n', &mut line).await {
+            Ok(0) | Err(_) => return,
+            Ok(_) => {
+                let line = Cleaner::default().clean(&String::from_utf8_lossy(&line));
+                Terminal::stderr().line(&Line::new().with(Tone::Faint, format!("  {line}")));
+            }
+        }
+    }
+}
+
+/// Reads `{"token": .., "expiry_at": ..}`. Errors say what is wrong and repeat nothing.
+fn understand(printed: &[u8]) -> Result<Credential, ProviderError> {
+    let odd = |what: &str| Err(transient(format!("what the program printed is no credential: {what}")));
+    if printed.len() as u64 >= MOST_OUTPUT {
+        return odd("it is longer than 128 KiB");
+    }
+    let Ok(Value::Object(printed)) = serde_json::from_slice(printed) else {
+        return odd("it is not one JSON object");
+    };
+    let Some(token) = printed.get("token").and_then(Value::as_str).filter(|token| !token.is_empty()) else {
+        return odd("it has no `token`");
+    };
+    let credential = Credential::new(Secret::new(token));
+    match printed.get("expiry_at") {
+        None | Some(Value::Null) => Ok(credential),
+        Some(at) => match at.as_u64() {
+            Some(at) => Ok(credential.expiring_at(UnixMillis(at))),
+            None => odd("its `expiry_at` is not a whole number of milliseconds"),
+        },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{MOST_OUTPUT, find, understand};
+    use satkeeper::UnixMillis;
+    use std::path::Path;
+
+    #[test]
+    fn a_credential_with_and_without_an_end() {
+        let credential =
+            understand(br#"{"token": "abc", "expiry_at": 1767225600000, "more": 1}"#).ok().unwrap();
+        assert_eq!(credential.token.expose(), "abc");
+        assert_eq!(credential.expiry_at, Some(UnixMillis(1_767_225_600_000)));
+        assert!(understand(br#"{"token": "abc", "expiry_at": null}"#).ok().unwrap().expiry_at.is_none());
+    }
+
+    #[test]
+    fn anything_else_is_named_and_not_shown() {
+        let long = vec![b' '; usize::try_from(MOST_OUTPUT).unwrap()];
+        for printed in [
+            &b"canary"[..],
+            b"",
+            b"[\"canary\"]",
+            b"{\"token\": 7}",
+            b"{\"token\": \"\"}",
+            b"{\"tokn\": \"canary\"}",
+            b"{\"token\": \"canary\", \"expiry_at\": \"soon\"}",
+            b"{\"token\": \"canary\", \"expiry_at\": -1}",
+            &long,
+        ] {
+            let refused = understand(printed).err().unwrap().to_string();
+            assert!(!refused.contains("canary"), "{refused}");
+        }
+    }
+
+    #[test]
+    fn programs_are_found_where_the_system_finds_them() {
+        assert!(find(Path::new("sh")).is_some_and(|found| found.is_absolute()));
+        assert!(find(Path::new("/bin/sh")).is_some());
+        for nothing in ["", "no-such-program-anywhere", "./no-such-program", "/"] {
+            assert!(find(Path::new(nothing)).is_none(), "{nothing}");
+        }
+    }
+}

@@ -1,0 +1,54 @@
+//! How the program ends, and with which code.
+
+use std::process::ExitCode;
+
+/// The exit codes, for `--help`.
+pub(crate) const CODES: &str = "\
+Exit codes:
+  0  ended as asked: --for has passed, SIGINT or SIGTERM, the demo kept every promise
+  1  something else: a file that cannot be written, a promise of the demo that was not kept
+  2  usage: an option, a URL, a file or a field that is no good; nothing was sent
+  3  the credentials were refused, by the server or for good by who should bring them
+  4  the credential expired and nobody could renew it
+  5  no connection: no session within --connect-timeout, or no first token because nobody answered";
+
+/// Why the program does not end as it was asked to. No text holds a credential.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Failure {
+    /// None of the others.
+    #[error("{0}")]
+    Broken(String),
+    /// What was asked for cannot be done; nothing was sent.
+    #[error("{0}")]
+    Usage(String),
+    /// The server, or who should bring credentials, refused.
+    #[error("{0}")]
+    Refused(String),
+    /// The credential ended and nobody could renew it.
+    #[error("{0}")]
+    Expired(String),
+    /// No session came to be.
+    #[error("{0}")]
+    Unreachable(String),
+}
+
+impl Failure {
+    pub(crate) fn usage(what: impl Into<String>) -> Self {
+        Self::Usage(what.into())
+    }
+
+    /// The exit code, as [`CODES`] says.
+    pub(crate) const fn number(&self) -> u8 {
+        match self {
+            Self::Broken(_) => 1,
+            Self::Usage(_) => 2,
+            Self::Refused(_) => 3,
+            Self::Expired(_) => 4,
+            Self::Unreachable(_) => 5,
+        }
+    }
+
+    pub(crate) fn code(&self) -> ExitCode {
+        ExitCode::from(self.number())
+    }
+}

@@ -1,0 +1,66 @@
+//! `satkeeper`: keeps a SignalWire subscriber session authenticated, from the command line.
+//!
+//! | command | what it does | where |
+//! |---|---|---|
+//! | `satkeeper demo` | a whole life of a session in a minute, against a server of its own | `demo`, `demo_script`, `timeline`, `summary` |
+//! | `satkeeper run` | keeps one session alive until told to stop | `run`, `providers`, `exec_provider`, `secrets` |
+//! | `satkeeper serve` | a server that speaks the protocol, for tests and development | `serve` |
+//!
+//! What both sides tell is put into words by `sentences` (the session's events) and `server_view` (what the
+//! server saw), into JSON by `events`, and reaches the terminal through `terminal` only.
+
+mod args;
+mod duration;
+mod events;
+mod exec_provider;
+mod exit;
+mod log;
+mod providers;
+mod run;
+mod run_args;
+mod secrets;
+mod sentences;
+mod serve;
+mod signals;
+mod stamp;
+mod terminal;
+
+use std::process::ExitCode;
+
+use args::Command;
+use exit::Failure;
+use terminal::Terminal;
+
+fn main() -> ExitCode {
+    let command = match args::parse(std::env::args_os()) {
+        Ok(command) => command,
+        Err(refusal) => return refusal.tell(),
+    };
+    let ended = runtime().and_then(|runtime| {
+        let ended = runtime.block_on(carry_out(command));
+        // A provider's program or a blocked read of a file must not hold the exit up.
+        runtime.shutdown_background();
+        ended
+    });
+    match ended {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            Terminal::stderr().error(&failure.to_string());
+            failure.code()
+        }
+    }
+}
+
+fn runtime() -> Result<tokio::runtime::Runtime, Failure> {
+    tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| Failure::Broken(format!("the runtime cannot be started: {error}")))
+}
+
+async fn carry_out(command: Command) -> Result<(), Failure> {
+    match command {
+        Command::Run(args) => run::run(*args).await,
+        Command::Serve(args) => serve::serve(args).await,
+    }
+}

@@ -1,0 +1,248 @@
+//! `satkeeper run`: one session, kept alive.
+
+use std::future::pending;
+use std::time::Duration;
+
+use satkeeper::core::error::ProviderFault;
+use satkeeper::{Client, End, Error, Event, SessionError, SessionEvent, SessionNews, TeardownReason};
+use tokio::time::{Instant, sleep_until, timeout};
+
+use crate::duration::show;
+use crate::events::EventLog;
+use crate::exit::Failure;
+use crate::log::{self, LastError};
+use crate::providers;
+use crate::run_args::RunArgs;
+use crate::sentences::{Level, Sentence, sentence};
+use crate::signals::Signals;
+use crate::stamp::utc;
+use crate::terminal::{Line, Terminal, Tone};
+
+/// How long the end of a session may take: closing its socket takes 2 s at most.
+const END_WITHIN: Duration = Duration::from_secs(5);
+
+/// Keeps a session alive.
+pub(crate) async fn run(args: RunArgs) -> Result<(), Failure> {
+    let mut signals = Signals::watch()?;
+    let mut builder = providers::choose(Client::builder(), &args)?.allow_plain_on_loopback(args.allow_plain);
+    if let Some(url) = &args.relay_url {
+        builder = builder.relay_url(url);
+    }
+    if let Some(url) = &args.fabric_url {
+        builder = builder.fabric_url(url);
+    }
+    if let Some(file) = &args.ca_file {
+        let pem = std::fs::read(file)
+            .map_err(|error| Failure::usage(format!("--ca-file {}: {error}", file.display())))?;
+        builder = builder.ca_pem(pem);
+    }
+    let mut story = Story {
+        terminal: Terminal::stderr(),
+        least: least_told(&args),
+        log: args.events.as_deref().map(EventLog::open).transpose()?,
+        been_live: false,
+        renewals: 0,
+        refused: None,
+    };
+    let last_error = log::listen(args.verbose > 1);
+    let client = builder.start().await.map_err(not_set_up)?;
+    let begun = Instant::now();
+    let stop = story.follow(&client, &mut signals, &args, begun).await;
+    let end = story.wind_up(&client, &mut signals, stop.is_some()).await;
+    let verdict = story.verdict(&args, stop, end, &last_error);
+    if verdict.is_ok() {
+        let why = stop.map_or_else(String::new, |stop| stop.told(&args));
+        story.close(&client, &why, begun.elapsed());
+    }
+    verdict
+}
+
+/// From which level on events are told.
+fn least_told(args: &RunArgs) -> Option<Level> {
+    match (args.quiet, args.verbose) {
+        (0, 0) => Some(Level::Info),
+        (0, _) => Some(Level::Detail),
+        (1, _) => Some(Level::Warning),
+        _ => None,
+    }
+}
+
+/// Why the session is to end although it could go on.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Stop {
+    Signal(&'static str),
+    TimeIsUp,
+    NoConnection,
+}
+
+impl Stop {
+    fn told(self, args: &RunArgs) -> String {
+        match self {
+            Self::Signal(name) => name.to_owned(),
+            Self::TimeIsUp => format!("--for {}", args.span.map(show).unwrap_or_default()),
+            Self::NoConnection => "--connect-timeout".to_owned(),
+        }
+    }
+}
+
+/// What is told of a session, and what has to be remembered of it.
+struct Story {
+    terminal: Terminal,
+    least: Option<Level>,
+    log: Option<EventLog>,
+    been_live: bool,
+    renewals: u64,
+    /// What the server said last against a credential or a connect.
+    refused: Option<SessionError>,
+}
+
+impl Story {
+    /// Tells events until the session ends (`None`) or there is a reason to end it.
+    async fn follow(
+        &mut self,
+        client: &Client,
+        signals: &mut Signals,
+        args: &RunArgs,
+        begun: Instant,
+    ) -> Option<Stop> {
+        let mut events = client.events();
+        let time_is_up = args.span.map(|span| begun + span);
+        let connect_by = begun + args.connect_timeout;
+        loop {
+            tokio::select! {
+                event = events.recv() => match event {
+                    Some(Ok(event)) => self.tell(client, &event),
+                    Some(Err(missed)) => self.note(Tone::Warn, &missed.to_string()),
+                    None => return None,
+                },
+                name = signals.next() => return Some(Stop::Signal(name)),
+                () = at(time_is_up) => return Some(Stop::TimeIsUp),
+                () = sleep_until(connect_by), if !self.been_live => return Some(Stop::NoConnection),
+            }
+        }
+    }
+
+    /// Ends the session if it is to be ended; how it ended. A second signal, and patience, end the waiting.
+    async fn wind_up(&mut self, client: &Client, signals: &mut Signals, ends: bool) -> Option<End> {
+        let ending = async { if ends { client.disconnect().await } else { client.closed().await } };
+        tokio::select! {
+            end = timeout(END_WITHIN, ending) => end.ok(),
+            _ = signals.next() => None,
+        }
+    }
+
+    fn tell(&mut self, client: &Client, event: &SessionEvent) {
+        let now = client.now();
+        let said = sentence(event, now);
+        match event.event {
+            SessionNews::Lifecycle(Event::Live { .. }) => self.been_live = true,
+            SessionNews::Lifecycle(Event::Renewed { .. }) => self.renewals += 1,
+            _ => {}
+        }
+        self.refused = event.cause.clone().or(self.refused.take());
+        self.show(&utc(now.unix), &said);
+        if let Some(log) = &mut self.log
+            && let Err(error) = log.write(event, &said, now)
+        {
+            self.log = None;
+            self.note(Tone::Bad, &format!("--events: {error}; nothing more is written, the session goes on"));
+        }
+    }
+
+    fn show(&mut self, time: &str, said: &Sentence) {
+        if self.least.is_some_and(|least| said.level >= least) {
+            let line = Line::new().with(Tone::Faint, format!("{time} "));
+            self.terminal
+                .line(&line.with(said.level.tone(), format!("{:<12} ", said.name)).plain(&said.text));
+        }
+    }
+
+    fn note(&mut self, tone: Tone, text: &str) {
+        if self.least.is_some() {
+            self.terminal.line(&Line::new().with(tone, text));
+        }
+    }
+
+    /// What becomes of the exit code.
+    fn verdict(
+        &self,
+        args: &RunArgs,
+        stop: Option<Stop>,
+        end: Option<End>,
+        last_error: &LastError,
+    ) -> Result<(), Failure> {
+        let no_session = |after: Duration| {
+            let why = self.refused.as_ref().map(ToString::to_string).or_else(|| last_error.get());
+            let why = why.map_or_else(String::new, |why| format!(": {why}"));
+            Failure::Unreachable(format!("no session within {}{why}", show(after)))
+        };
+        match stop {
+            Some(Stop::Signal(_)) => Ok(()),
+            Some(Stop::TimeIsUp) if self.been_live => Ok(()),
+            Some(Stop::TimeIsUp) => Err(no_session(args.span.unwrap_or_default())),
+            Some(Stop::NoConnection) => Err(no_session(args.connect_timeout)),
+            None => Err(end.map_or_else(|| Failure::Broken("the session did not end".to_owned()), ended)),
+        }
+    }
+
+    /// The last line.
+    fn close(&mut self, client: &Client, why: &str, after: Duration) {
+        let now = client.now();
+        let generation = client.status().borrow().generation.0;
+        let text = format!(
+            "ended as asked ({why}) after {}: {} renewals, generation {generation}",
+            show(after),
+            self.renewals
+        );
+        self.show(&utc(now.unix), &Sentence { level: Level::Info, name: "end", text });
+    }
+}
+
+/// Waits for a moment that may never come.
+async fn at(moment: Option<Instant>) {
+    match moment {
+        Some(moment) => sleep_until(moment).await,
+        None => pending().await,
+    }
+}
+
+/// Nothing was sent yet.
+fn not_set_up(error: Error) -> Failure {
+    match error {
+        Error::Setup { .. } | Error::NoRuntime | Error::DriverStopped => Failure::Broken(error.to_string()),
+        Error::Session(SessionError::InvalidCredentials { .. }) => Failure::Refused(error.to_string()),
+        _ => Failure::usage(error.to_string()),
+    }
+}
+
+/// Why a session ended by itself.
+fn ended(end: End) -> Failure {
+    let because = end.error.as_ref().map_or_else(String::new, |error| format!(": {error}"));
+    match end.reason {
+        TeardownReason::Expired => {
+            Failure::Expired(format!("the credential expired and nobody could renew it{because}"))
+        }
+        TeardownReason::InvalidCredentials => {
+            Failure::Refused(format!("the credentials are refused{because}"))
+        }
+        TeardownReason::MintFailed if end.error.as_ref().is_some_and(is_refusal) => {
+            Failure::Refused(format!("no first token{because}"))
+        }
+        TeardownReason::MintFailed => Failure::Unreachable(format!("no first token{because}")),
+        TeardownReason::Disconnected | TeardownReason::Destroyed => {
+            Failure::Broken(format!("the session ended{because}"))
+        }
+    }
+}
+
+/// Whether asking for a first token again, with the same credentials, cannot help.
+fn is_refusal(error: &Error) -> bool {
+    match error {
+        Error::Session(SessionError::Http(http)) => {
+            (400..500).contains(&http.status) && !matches!(http.status, 408 | 425 | 429)
+        }
+        Error::Session(SessionError::Provider { kind, .. }) => *kind == ProviderFault::Rejected,
+        Error::Session(SessionError::InvalidCredentials { .. } | SessionError::InvalidField { .. }) => true,
+        _ => false,
+    }
+}

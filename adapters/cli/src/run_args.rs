@@ -1,0 +1,133 @@
+//! Options of `satkeeper run`.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::{ArgAction, Args, ValueEnum};
+
+use crate::duration;
+
+pub(crate) const ABOUT: &str = "\
+Keeps one session alive until it is told to stop, or until nobody can renew its credential any more. What happens
+is told on standard error, one line for each event, and at the end why it ended.
+
+Secrets are best given in the environment or in files: the command line can be read by every user of the machine.
+Each has four places, looked at in this order: --token, --token-file (`-`: standard input), SATKEEPER_TOKEN,
+SATKEEPER_TOKEN_FILE; likewise for --api-token and --embed-token.";
+
+pub(crate) const EXAMPLES: &str = "\
+Examples:
+  A backend with project credentials; the session renews by itself as long as the subscriber exists:
+    SATKEEPER_API_TOKEN=PT... satkeeper run --provider subscriber --space-url example.signalwire.com \\
+        --project 8f0a119a-... --reference alice@example.com
+
+  A token that somebody else minted. With `sat:refresh` it is renewed, without it the session ends with it:
+    satkeeper run --provider static --token-file token.txt
+
+  A program that brings tokens:
+    satkeeper run --provider exec --command ./get-token --arg=--user --arg=alice
+
+  For a script: ten minutes, events as JSON on standard output, nothing else:
+    satkeeper run -qq --events - --for 10m --provider static --token-file token.txt | jq -c .event";
+
+/// Who brings tokens.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum ProviderKind {
+    /// One token, from --token
+    Static,
+    /// Minted and renewed with a project's credentials
+    Subscriber,
+    /// Exchanged for a click-to-call token
+    Embed,
+    /// Printed by a program
+    Exec,
+}
+
+/// Options of `satkeeper run`.
+#[derive(Args)]
+pub(crate) struct RunArgs {
+    /// Who brings tokens
+    #[arg(long, value_enum, env = "SATKEEPER_PROVIDER", help_heading = "Where tokens come from")]
+    pub(crate) provider: ProviderKind,
+    /// static: the token (better: --token-file or SATKEEPER_TOKEN)
+    #[arg(long, value_name = "TOKEN", help_heading = "Where tokens come from", allow_hyphen_values = true)]
+    pub(crate) token: Option<String>,
+    /// static: a file with the token
+    #[arg(long, value_name = "FILE", conflicts_with = "token", help_heading = "Where tokens come from")]
+    pub(crate) token_file: Option<PathBuf>,
+    /// subscriber: the space, such as example.signalwire.com
+    #[arg(long, value_name = "URL", env = "SATKEEPER_SPACE_URL", help_heading = "Where tokens come from")]
+    pub(crate) space_url: Option<String>,
+    /// subscriber: the project's id
+    #[arg(long, value_name = "ID", env = "SATKEEPER_PROJECT", help_heading = "Where tokens come from")]
+    pub(crate) project: Option<String>,
+    /// subscriber: the project's API token (better: --api-token-file or SATKEEPER_API_TOKEN)
+    #[arg(long, value_name = "TOKEN", help_heading = "Where tokens come from", allow_hyphen_values = true)]
+    pub(crate) api_token: Option<String>,
+    /// subscriber: a file with the project's API token
+    #[arg(long, value_name = "FILE", conflicts_with = "api_token", help_heading = "Where tokens come from")]
+    pub(crate) api_token_file: Option<PathBuf>,
+    /// subscriber: the stable id of the subscriber, often an email address; it is created if need be
+    #[arg(long, value_name = "NAME", env = "SATKEEPER_REFERENCE", help_heading = "Where tokens come from")]
+    pub(crate) reference: Option<String>,
+    /// embed: the click-to-call token, c2c_... (better: --embed-token-file or SATKEEPER_EMBED_TOKEN)
+    #[arg(long, value_name = "TOKEN", help_heading = "Where tokens come from", allow_hyphen_values = true)]
+    pub(crate) embed_token: Option<String>,
+    /// embed: a file with the click-to-call token
+    #[arg(
+        long,
+        value_name = "FILE",
+        conflicts_with = "embed_token",
+        help_heading = "Where tokens come from"
+    )]
+    pub(crate) embed_token_file: Option<PathBuf>,
+    /// embed: who exchanges it [default: embeds.signalwire.com]
+    #[arg(long, value_name = "URL", env = "SATKEEPER_EMBED_URL", help_heading = "Where tokens come from")]
+    pub(crate) embed_url: Option<String>,
+    /// exec: the program
+    #[arg(long, value_name = "PROGRAM", help_heading = "Where tokens come from")]
+    pub(crate) command: Option<PathBuf>,
+    /// exec: an argument for the program; may be repeated. Write --arg=--like-this
+    #[arg(
+        long = "arg",
+        value_name = "ARG",
+        help_heading = "Where tokens come from",
+        allow_hyphen_values = true
+    )]
+    pub(crate) args: Vec<String>,
+    /// exec: the program knows no `refresh`
+    #[arg(long, help_heading = "Where tokens come from")]
+    pub(crate) no_refresh: bool,
+    /// exec: the program may be asked for a first token again, at any time: it bothers nobody
+    #[arg(long, help_heading = "Where tokens come from")]
+    pub(crate) repeatable: bool,
+
+    /// The WebSocket, whatever the token's `ch` says: wss://...
+    #[arg(long, value_name = "URL", env = "SATKEEPER_RELAY_URL", help_heading = "Where the server is")]
+    pub(crate) relay_url: Option<String>,
+    /// The subscriber's REST endpoints, whatever the token's `ch` says: https://...
+    #[arg(long, value_name = "URL", env = "SATKEEPER_FABRIC_URL", help_heading = "Where the server is")]
+    pub(crate) fabric_url: Option<String>,
+    /// Trust these authorities (PEM) beside the system's
+    #[arg(long, value_name = "FILE", env = "SATKEEPER_CA_FILE", help_heading = "Where the server is")]
+    pub(crate) ca_file: Option<PathBuf>,
+    /// Accept http and ws, on loopback addresses such as 127.0.0.1
+    #[arg(long, help_heading = "Where the server is")]
+    pub(crate) allow_plain: bool,
+
+    /// End after this time, such as 90, 30s or 10m
+    #[arg(long = "for", value_name = "TIME", value_parser = duration::positive)]
+    pub(crate) span: Option<Duration>,
+    /// Give up (code 5) if there is no session by then
+    #[arg(long, value_name = "TIME", value_parser = duration::positive, default_value = "30s")]
+    pub(crate) connect_timeout: Duration,
+    /// Write each event as a line of JSON, without secrets. `-`: standard output
+    #[arg(long, value_name = "FILE")]
+    pub(crate) events: Option<PathBuf>,
+    /// Tell less: -q warnings and the end, -qq nothing but an error that ends it
+    #[arg(short, long, action = ArgAction::Count, conflicts_with = "verbose")]
+    pub(crate) quiet: u8,
+    /// Tell more: -v details and what an exec program says, -vv each request and socket
+    #[arg(short, long, action = ArgAction::Count)]
+    pub(crate) verbose: u8,
+}

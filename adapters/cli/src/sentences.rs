@@ -1,0 +1,300 @@
+//! What a session tells, in one sentence each: what happened, why, and what it means for whoever reads it.
+
+use std::time::Duration;
+
+use satkeeper::core::lifecycle::{AskError, Ignored};
+use satkeeper::{
+    Event, FallbackReason, KeyAlgorithm, Mechanism, Now, SessionEvent, SessionNews, TeardownReason, Tick,
+    Warning,
+};
+
+use crate::duration::show;
+use crate::terminal::Tone;
+
+/// How much a reader has to care.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Level {
+    /// Only for who looks for something.
+    Detail,
+    /// All is well.
+    Info,
+    /// Will end badly unless somebody acts, or explains what follows.
+    Warning,
+    /// It has ended badly.
+    Error,
+}
+
+impl Level {
+    pub(crate) const fn name(self) -> &'static str {
+        match self {
+            Self::Detail => "detail",
+            Self::Info => "info",
+            Self::Warning => "warning",
+            Self::Error => "error",
+        }
+    }
+
+    pub(crate) const fn tone(self) -> Tone {
+        match self {
+            Self::Detail => Tone::Faint,
+            Self::Info => Tone::Good,
+            Self::Warning => Tone::Warn,
+            Self::Error => Tone::Bad,
+        }
+    }
+}
+
+/// An event in words.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Sentence {
+    pub(crate) level: Level,
+    /// A stable name; of warnings the official code.
+    pub(crate) name: &'static str,
+    pub(crate) text: String,
+}
+
+/// Puts an event into words. `now` is what spans are counted from.
+pub(crate) fn sentence(told: &SessionEvent, now: Now) -> Sentence {
+    let cause = told.cause.as_ref().map(ToString::to_string);
+    let (level, name, text) = match &told.event {
+        SessionNews::Lifecycle(event) => lifecycle(event, cause.as_deref(), now),
+        SessionNews::FrameDropped => (
+            Level::Warning,
+            told.event.code(),
+            with("a frame of the server was no JSON-RPC and was dropped", cause),
+        ),
+        SessionNews::OddTime { field, oddity } => (
+            Level::Detail,
+            told.event.code(),
+            format!("the time in `{field}` is odd ({oddity:?}) and was read as well as can be"),
+        ),
+        SessionNews::ScopeWithoutFingerprint => {
+            let text = "`sat:refresh` was asked for without a fingerprint: the token will live 60 s at most";
+            (Level::Warning, told.event.code(), text.to_owned())
+        }
+    };
+    Sentence { level, name, text }
+}
+
+fn lifecycle(event: &Event, cause: Option<&str>, now: Now) -> (Level, &'static str, String) {
+    let cause = cause.map(str::to_owned);
+    match event {
+        Event::Live { resumed: true, generation } => (
+            Level::Info,
+            "live",
+            format!("authenticated; the server restored the session, generation {}", generation.0),
+        ),
+        Event::Live { resumed: false, generation } => {
+            (Level::Info, "live", format!("authenticated; a new session, generation {}", generation.0))
+        }
+        Event::Bound { .. } => (
+            Level::Info,
+            "bound",
+            "the token in force is client-bound: it is renewed with proofs of its key".to_owned(),
+        ),
+        Event::Renewed { generation, by, ends, .. } => {
+            let by = by.map_or("the application", who);
+            (
+                Level::Info,
+                "renewed",
+                format!("renewed by {by}, generation {}{}", generation.0, ends_in(*ends, now)),
+            )
+        }
+        Event::Warn(warning) => warn(warning, cause, now),
+        Event::Failed { error, .. } => (Level::Warning, "failed", with(ask_error(*error), cause)),
+        Event::Recovered { generation, .. } => {
+            (Level::Info, "recovered", format!("a new token is in force, generation {}", generation.0))
+        }
+        Event::ClockJump { by } => {
+            (Level::Warning, "clock_jump", format!("the clock jumped by {}: sleep, or it was set", ms(*by)))
+        }
+        Event::Expired { renewing: true } => (
+            Level::Error,
+            "expired",
+            "no token is valid any more; attempts to renew go on for a while".to_owned(),
+        ),
+        Event::Expired { renewing: false } => {
+            (Level::Error, "expired", "no token is valid any more, and nobody can renew".to_owned())
+        }
+        Event::Suspended => (Level::Info, "suspended", "at rest until it is resumed".to_owned()),
+        Event::Ignored(ignored) => (Level::Detail, "ignored", ignored_what(*ignored).to_owned()),
+        Event::Teardown { reason, .. } => teardown(*reason, cause),
+    }
+}
+
+fn warn(warning: &Warning, cause: Option<String>, now: Now) -> (Level, &'static str, String) {
+    let text = match warning {
+        Warning::RefreshFallback { reason } => {
+            format!("the provider renews instead of the client-bound exchange: {}", fallback(*reason))
+        }
+        Warning::NoRefreshHandler { ends, assumed } => {
+            format!("nobody can renew: the session will end{}{}", in_span(*ends, now), if_assumed(*assumed))
+        }
+        Warning::Expiring { ends, assumed, mechanism: Mechanism::None } => {
+            format!(
+                "the credential ends{}{}, and nobody can renew it",
+                in_span(Some(*ends), now),
+                if_assumed(*assumed)
+            )
+        }
+        Warning::Expiring { ends, assumed, mechanism } => format!(
+            "the credential ends{}{} and is not renewed yet; {} is trying",
+            in_span(Some(*ends), now),
+            if_assumed(*assumed),
+            who(*mechanism)
+        ),
+        Warning::RefreshFailed { attempt, mechanism, next, .. } => {
+            let next = next.map_or_else(
+                || "; there will be no other".to_owned(),
+                |next| format!("; again{}", in_span(Some(next), now)),
+            );
+            with(format!("attempt {attempt} to renew, by {}, failed{next}", who(*mechanism)), cause)
+        }
+        Warning::PushFailed { .. } => with(
+            "the server did not take the new token on the live socket; the old one stays in force",
+            cause,
+        ),
+        Warning::StoreFailed { .. } => {
+            with("the record could not be written; the session goes on in memory", cause)
+        }
+        Warning::ExpiryShortened { by, .. } => {
+            format!(
+                "one source puts the end of the token {} before another: it is renewed by the earlier",
+                ms(*by)
+            )
+        }
+        Warning::KeySwitched { to } => {
+            let to = match to {
+                KeyAlgorithm::Es256 => "ES256",
+                KeyAlgorithm::Rs256 => "RS256",
+            };
+            format!("the server may not accept this kind of key: going on with {to}")
+        }
+        Warning::Clamped { .. } => "a lifetime that the server stated is absurd and was clamped".to_owned(),
+        Warning::ForeignKey { .. } => {
+            "the token is bound to a key that is not this session's: it cannot be used".to_owned()
+        }
+    };
+    (Level::Warning, warning.code(), text)
+}
+
+fn teardown(reason: TeardownReason, cause: Option<String>) -> (Level, &'static str, String) {
+    let (level, text) = match reason {
+        TeardownReason::Expired => (Level::Error, "over: the credential expired and nobody could renew it"),
+        TeardownReason::InvalidCredentials => {
+            (Level::Error, "over: the server refuses every credential there is")
+        }
+        TeardownReason::MintFailed => (Level::Error, "over: no first token could be had"),
+        TeardownReason::Disconnected => (Level::Info, "over: disconnected as asked"),
+        TeardownReason::Destroyed => (Level::Info, "over: destroyed as asked"),
+    };
+    (level, "teardown", with(text, cause))
+}
+
+/// Who renews.
+pub(crate) const fn who(mechanism: Mechanism) -> &'static str {
+    match mechanism {
+        Mechanism::Bound => "the client-bound exchange",
+        Mechanism::Provider => "the provider",
+        Mechanism::None => "nobody",
+    }
+}
+
+const fn fallback(reason: FallbackReason) -> &'static str {
+    match reason {
+        FallbackReason::NoScope => "the token lacks `sat:refresh` (no-scope)",
+        FallbackReason::NoDpopSupport => "there is no key to prove (no-dpop-support)",
+        FallbackReason::EndpointFailed => "the device endpoints refuse or do not answer (endpoint-failed)",
+        FallbackReason::ActivationTimeout => "its activation took too long (activation-timeout)",
+    }
+}
+
+const fn ask_error(error: AskError) -> &'static str {
+    match error {
+        AskError::NoMechanism => "what was asked for failed: nobody can renew",
+        AskError::Exchange(_) => "what was asked for failed: no new token came into force",
+        AskError::InvalidCredentials => "what was asked for failed: that token cannot be used",
+        AskError::Throttled => "what was asked for failed: too many requests",
+        AskError::Superseded => "a newer request took the place of this one",
+        AskError::Suspended => "what was asked for failed: the session is suspended",
+        AskError::SessionOver => "what was asked for failed: the session is over",
+    }
+}
+
+const fn ignored_what(ignored: Ignored) -> &'static str {
+    match ignored {
+        Ignored::StaleAnswer(_) => "an answer came too late and changed nothing",
+        Ignored::WrongReply(_) => "an answer was not of the kind that was asked for",
+        Ignored::StaleSocket => "something came from an older socket and changed nothing",
+        Ignored::OutOfPlace => "something that makes no sense in this phase was ignored",
+    }
+}
+
+fn with(text: impl Into<String>, cause: Option<String>) -> String {
+    let text = text.into();
+    cause.map_or_else(|| text.clone(), |cause| format!("{text}: {cause}"))
+}
+
+fn ms(span: u64) -> String {
+    show(Duration::from_millis(span))
+}
+
+fn in_span(tick: Option<Tick>, now: Now) -> String {
+    tick.map_or_else(
+        || " at a time that nobody stated".to_owned(),
+        |tick| format!(" in {}", ms(now.tick.until(tick))),
+    )
+}
+
+fn ends_in(tick: Option<Tick>, now: Now) -> String {
+    tick.map_or_else(String::new, |tick| format!(", ends in {}", ms(now.tick.until(tick))))
+}
+
+const fn if_assumed(assumed: bool) -> &'static str {
+    if assumed { " (assumed)" } else { "" }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Level, sentence};
+    use satkeeper::core::lifecycle::TokenId;
+    use satkeeper::{
+        Event, FallbackReason, Generation, Mechanism, Now, SessionError, SessionEvent, SessionNews,
+        TeardownReason, Tick, Warning,
+    };
+
+    fn told(event: Event, cause: Option<SessionError>) -> (Level, &'static str, String) {
+        let event = SessionEvent { event: SessionNews::Lifecycle(event), cause };
+        let said = sentence(&event, Now::new(10_000, 0));
+        (said.level, said.name, said.text)
+    }
+
+    #[test]
+    fn what_happened_and_what_it_means() {
+        let renewed = Event::Renewed {
+            generation: Generation(4),
+            token: TokenId(3),
+            by: Some(Mechanism::Bound),
+            ends: Some(Tick(22_000)),
+        };
+        let text = "renewed by the client-bound exchange, generation 4, ends in 12.0 s";
+        assert_eq!(told(renewed, None), (Level::Info, "renewed", text.to_owned()));
+
+        let fallback = Event::Warn(Warning::RefreshFallback { reason: FallbackReason::NoScope });
+        let (level, name, text) = told(fallback, None);
+        assert_eq!((level, name), (Level::Warning, "credential_refresh_fallback"));
+        assert!(text.contains("no-scope"), "{text}");
+
+        let over = Event::Teardown { reason: TeardownReason::InvalidCredentials, cause: None };
+        let error = SessionError::Rpc { code: -32003, message: "no".to_owned(), data: None };
+        let (level, _, text) = told(over, Some(error));
+        assert_eq!(level, Level::Error);
+        assert!(text.ends_with("-32003: no"), "{text}");
+    }
+
+    #[test]
+    fn an_end_that_nobody_stated_is_not_invented() {
+        let warning = Event::Warn(Warning::NoRefreshHandler { ends: None, assumed: false });
+        assert!(told(warning, None).2.ends_with("at a time that nobody stated"));
+    }
+}

@@ -1,0 +1,145 @@
+//! `satkeeper serve`: the fixture server as a process.
+
+use std::io::Write as _;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::path::Path;
+
+use satkeeper_fixtures::{Config, FixtureError, Seen, Server};
+use serde_json::{Map, Value, json};
+use tokio::sync::broadcast;
+use tokio::sync::broadcast::error::RecvError;
+
+use crate::args::ServeArgs;
+use crate::exit::Failure;
+use crate::signals::Signals;
+use crate::terminal::{Line, Terminal};
+
+/// Serves until a signal comes.
+pub(crate) async fn serve(args: ServeArgs) -> Result<(), Failure> {
+    let mut signals = Signals::watch()?;
+    let script = args.faults.as_deref().map(read_script).transpose()?;
+    let record = args.requests.as_deref().map(Sink::open).transpose()?;
+    let server = Server::start(config(&args)).await.map_err(refused)?;
+    let recording = record.map(|sink| tokio::spawn(write_down(server.watch_seen(), sink)));
+    if let Some(script) = script {
+        server.faults().load(&script).map_err(refused)?;
+    }
+    Terminal::stdout().line(&Line::new().plain(announcement(&server, args.ca_out.as_deref()).to_string()));
+    let signal = signals.next().await;
+    server.stop().await;
+    if let Some(recording) = recording {
+        // The server has gone and so has its end of the channel: what is left is written, then it ends.
+        let _ = recording.await;
+    }
+    Terminal::stderr().line(&Line::new().plain(format!("stopped by {signal}")));
+    Ok(())
+}
+
+fn config(args: &ServeArgs) -> Config {
+    let defaults = Config::default();
+    Config {
+        listen: args.listen,
+        tls: args.tls,
+        ca_file: args.ca_out.clone(),
+        ch: args.ch.clone(),
+        sat_ttl: args.sat_ttl.unwrap_or(defaults.sat_ttl),
+        device_ttl: args.device_ttl.unwrap_or(defaults.device_ttl),
+        grant_scope: !args.no_scope,
+        strict_jti: !args.relaxed_jti,
+        // Nobody asks this process for what it has seen: it is written down or not kept.
+        log_capacity: 0,
+        ..defaults
+    }
+}
+
+fn refused(error: FixtureError) -> Failure {
+    match error {
+        FixtureError::Config(_) | FixtureError::Script(_) => Failure::usage(error.to_string()),
+        FixtureError::Listen { .. } | FixtureError::File { .. } => Failure::usage(error.to_string()),
+        error => Failure::Broken(error.to_string()),
+    }
+}
+
+fn read_script(path: &Path) -> Result<String, Failure> {
+    std::fs::read_to_string(path)
+        .map_err(|error| Failure::usage(format!("--faults {}: {error}", path.display())))
+}
+
+/// The first line of standard output: where the server is, and whom to trust.
+fn announcement(server: &Server, ca_file: Option<&Path>) -> Value {
+    let at = reachable(server.addr());
+    let (http, ws) = if server.ca_pem().is_some() { ("https", "wss") } else { ("http", "ws") };
+    let mut line = Map::new();
+    line.insert(http.to_owned(), json!(format!("{http}://{at}")));
+    line.insert(ws.to_owned(), json!(format!("{ws}://{at}")));
+    line.insert("ca".to_owned(), json!(server.ca_pem()));
+    if let (Some(_), Some(path)) = (server.ca_pem(), ca_file) {
+        line.insert("ca_file".to_owned(), json!(path.to_string_lossy()));
+    }
+    Value::Object(line)
+}
+
+/// An address that a client on this machine can use for the one that is listened on.
+fn reachable(addr: SocketAddr) -> SocketAddr {
+    let ip = match addr.ip() {
+        IpAddr::V4(ip) if ip.is_unspecified() => Ipv4Addr::LOCALHOST.into(),
+        IpAddr::V6(ip) if ip.is_unspecified() => Ipv6Addr::LOCALHOST.into(),
+        ip => ip,
+    };
+    SocketAddr::new(ip, addr.port())
+}
+
+/// Where records go.
+enum Sink {
+    File(std::io::BufWriter<std::fs::File>),
+    Stdout,
+}
+
+impl Sink {
+    fn open(path: &Path) -> Result<Self, Failure> {
+        if path == Path::new("-") {
+            return Ok(Self::Stdout);
+        }
+        let file = std::fs::File::create(path)
+            .map_err(|error| Failure::usage(format!("--requests {}: {error}", path.display())))?;
+        Ok(Self::File(std::io::BufWriter::new(file)))
+    }
+
+    fn write(&mut self, record: &Value) -> std::io::Result<()> {
+        match self {
+            Self::File(file) => writeln!(file, "{record}").and_then(|()| file.flush()),
+            Self::Stdout => writeln!(std::io::stdout(), "{record}"),
+        }
+    }
+}
+
+/// Writes every record as a line until the server is over, or until it can write no more.
+async fn write_down(mut seen: broadcast::Receiver<Seen>, mut sink: Sink) {
+    loop {
+        let record = match seen.recv().await {
+            Ok(seen) => serde_json::to_value(&seen).unwrap_or_default(),
+            Err(RecvError::Lagged(lost)) => json!({"kind": "lost", "records": lost}),
+            Err(RecvError::Closed) => return,
+        };
+        if let Err(error) = sink.write(&record) {
+            return Terminal::stderr().error(&format!("--requests: {error}; nothing more is recorded"));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::reachable;
+
+    #[test]
+    fn what_is_announced_can_be_called() {
+        for (listen, call) in [
+            ("0.0.0.0:80", "127.0.0.1:80"),
+            ("[::]:80", "[::1]:80"),
+            ("127.0.0.2:80", "127.0.0.2:80"),
+            ("10.0.0.1:80", "10.0.0.1:80"),
+        ] {
+            assert_eq!(reachable(listen.parse().unwrap()).to_string(), call);
+        }
+    }
+}
