@@ -6,7 +6,7 @@ use super::clock::At;
 use super::command::{Action, CommandId};
 use super::event::{Cause, Event, FallbackReason, Mechanism, TeardownReason, Warning};
 use super::input::{Failure, Outcome, TokenId};
-use super::token::{Inspection, Token};
+use super::token::{Inspection, Saved, Token};
 use super::wake::Wake;
 use super::{Expired, Lifecycle, Mode, Remint};
 
@@ -26,6 +26,9 @@ impl Lifecycle {
             Wake::Expiring => self.warn_of_expiry(),
             Wake::Handover => self.hand_over(),
             Wake::Promotion => self.promote(),
+            // Time alone has changed what counts as valid: the agenda has been derived anew.
+            Wake::Lapse => {}
+            Wake::Vain => self.deny_demand(),
             Wake::Fallback => self.tell_fallback(),
             Wake::NoMechanism => self.tell_no_mechanism(),
             Wake::MakeKey => {
@@ -109,7 +112,7 @@ impl Lifecycle {
 
     fn tell_no_mechanism(&mut self) {
         let ends = self.presumed_end().map(|at| self.clock.tick_of(at));
-        let assumed = self.session_end().is_none();
+        let assumed = ends.is_some() && self.session_end().is_none();
         let Some(id) = self.newest_base().map(|base| base.id) else { return };
         if let Some(base) = self.token_mut(id).and_then(Token::base_mut) {
             base.told_no_mechanism = true;
@@ -164,7 +167,7 @@ impl Lifecycle {
 
     fn exchange(&mut self, action: Action, span: Millis) {
         self.exchanges.take(self.clock.now(), self.exchange_period());
-        self.demanded = false;
+        self.spread = 0;
         self.command(action, span);
     }
 
@@ -172,9 +175,10 @@ impl Lifecycle {
     /// less what the push needs (L18). After the end, its upper bound.
     fn attempt_span(&self, most: Millis) -> Millis {
         let now = self.clock.now();
-        let Some(end) = self.session_end().filter(|_| self.expired.is_none()) else {
-            return most.min(self.policy.network);
-        };
+        if self.expired.is_some() {
+            return most.min(self.policy.attempt_max);
+        }
+        let Some(end) = self.session_end() else { return most };
         let left = end.saturating_sub(now);
         let lead = self.newest_valid().and_then(|token| token.lead(&self.clock, &self.policy)).unwrap_or(0);
         let reserve = PUSH_RESERVE.min(lead / 6);
@@ -197,6 +201,11 @@ impl Lifecycle {
 
     fn persist(&mut self) {
         self.unsaved = false;
+        for held in &mut self.held {
+            if held.saved == Saved::No {
+                held.saved = Saved::Underway;
+            }
+        }
         let span = (self.time_left() / 10).min(self.policy.local).max(1);
         self.command(Action::Persist, span);
     }
@@ -211,11 +220,8 @@ impl Lifecycle {
     pub(super) fn book_extension(&mut self, before: Option<At>, token: TokenId) {
         let now = self.clock.now();
         let after = self.token(token).and_then(|token| token.renew_by(&self.clock));
-        let gained = match (before, after) {
-            (Some(before), Some(after)) => after > before.max(now).saturating_add(self.policy.barren_min),
-            (None, _) => true,
-            (Some(_), None) => true,
-        };
+        let least = before.unwrap_or(0).max(now).saturating_add(self.policy.barren_min);
+        let gained = after.is_none_or(|after| after > least);
         if gained {
             self.barren = super::Barren::default();
         } else {

@@ -8,7 +8,12 @@ use super::input::{Confirmation, Failure, Outcome, Reply, Statement, TokenFacts,
 use super::mechanism::KeyState;
 use super::random::Domain;
 use super::requests::UpdateCheck;
-use super::token::{Base, Inspection, Kind, Source, Stated, Token};
+use super::token::{Base, Inspection, Kind, SHORTENED_BY, Saved, Source, Stated, Token};
+
+/// A statement less what it says relative to the moment of the answer.
+const fn without_lifetimes(says: &Statement) -> Statement {
+    Statement { expires_in: None, assumed_life: None, ..*says }
+}
 
 /// Most tokens that are held at once.
 const MOST_HELD: usize = 6;
@@ -54,14 +59,14 @@ impl Lifecycle {
                 Action::Authenticate { socket, token, resume, .. },
                 Ok(Reply::Authenticated { resumed, statement }),
             ) => {
-                self.stated(token, Source::Connect, statement, pending.issued);
+                self.stated(token, Source::Elsewhere, statement);
                 self.went_live(socket, token, resume && *resumed);
             }
             (Action::Authenticate { .. }, Err(failure)) => {
                 self.connect_failed(&pending, outcome.signed_at, *failure);
             }
             (Action::Reauthenticate { token, .. }, Ok(Reply::Reauthenticated(statement))) => {
-                self.stated(token, Source::Connect, statement, pending.issued);
+                self.stated(token, Source::Elsewhere, statement);
                 self.pushed(token);
             }
             (Action::Reauthenticate { token, .. }, Err(failure)) => {
@@ -69,7 +74,7 @@ impl Lifecycle {
             }
             (Action::Probe { .. }, Ok(Reply::Alive)) => self.unsure = false,
             (Action::Probe { .. }, Err(_)) => self.drop_link(None),
-            (Action::Persist, Ok(Reply::Finished)) => self.persisted(&pending),
+            (Action::Persist, Ok(Reply::Finished)) => self.persisted(),
             (Action::Persist, Err(failure)) => self.persist_failed(&pending, *failure),
             (Action::Erase | Action::Close { .. }, _) => {}
             (_, Ok(_)) => {
@@ -93,22 +98,29 @@ impl Lifecycle {
         first: bool,
     ) {
         let draw = self.random.draw(Domain::Schedule);
+        let received = self.clock.now();
+        // Bytes that we know have their age already: a lifetime said of them again starts nothing anew.
+        let known = self.token(facts.token).map(|held| (held.sent, held.received, held.stated));
+        let (sent, received, stated) = known.unwrap_or((sent, received, Stated::default()));
+        let says = if known.is_some() { without_lifetimes(&facts.statement) } else { facts.statement };
         self.held.retain(|held| held.id != facts.token);
         self.held.push(Token {
             id: facts.token,
             kind,
             sent,
-            received: self.clock.now(),
-            stated: Stated::default(),
+            received,
+            stated,
             by,
             first,
             draw,
-            persisted: false,
+            saved: Saved::No,
             awaits_verdict: false,
         });
-        self.stated(facts.token, Source::Exchange, &facts.statement, sent);
+        self.stated(facts.token, Source::Exchange, &says);
         self.unsaved = true;
-        self.expired = None;
+        if self.token(facts.token).is_some_and(|token| self.is_valid(token)) {
+            self.expired = None;
+        }
         self.hold_no_more_than_needed();
     }
 
@@ -116,8 +128,10 @@ impl Lifecycle {
     /// one in force and the bases of what is held stay.
     fn hold_no_more_than_needed(&mut self) {
         while self.held.len() > MOST_HELD {
+            let last = self.held.iter().map(|token| self.reach(token)).max();
             let needed = |token: &Token| {
                 Some(token.id) == self.in_force
+                    || Some(self.reach(token)) == last
                     || self.held.iter().any(|held| held.kind == Kind::Bound { of: token.id })
             };
             let Some(index) = self.held.iter().position(|token| !needed(token)) else { return };
@@ -126,7 +140,7 @@ impl Lifecycle {
     }
 
     /// An answer says something of a token (L8).
-    fn stated(&mut self, token: TokenId, source: Source, says: &Statement, _sent: super::clock::At) {
+    fn stated(&mut self, token: TokenId, source: Source, says: &Statement) {
         let clock = self.clock.clone();
         let Some(held) = self.token_mut(token) else { return };
         let noted = held.note(source, says, &clock);
@@ -163,21 +177,36 @@ impl Lifecycle {
         }
         self.retries.provider = super::governor::Retry::default();
         self.stop_reminting();
+        self.stop_waiting_for_renewal();
+        self.serve_renewal_asks();
         let before = self.newest_valid().and_then(|token| token.renew_by(&self.clock));
+        let replaced = self.newest_base().and_then(|base| base.renew_by(&self.clock));
         let same = self.token(facts.token).is_some();
         if same {
             // The very token that we hold: nothing is gained, except perhaps a later end.
-            self.stated(facts.token, Source::Exchange, &facts.statement, pending.issued);
+            self.stated(facts.token, Source::Exchange, &without_lifetimes(&facts.statement));
             self.settle_asks(facts.token);
         } else {
             let base = Kind::Base(Base::default());
             self.hold(facts, base, pending.issued, Some(Mechanism::Provider), minted);
+            self.compare_ends(replaced, facts.token);
         }
         self.book_extension(before, facts.token);
     }
 
-    /// What the provider brought can not be used: as good as a refusal.
+    /// A renewal that brings an earlier end is worth a word (L8): the older token stays for its longer life.
+    fn compare_ends(&mut self, before: Option<super::clock::At>, token: TokenId) {
+        let after = self.token(token).and_then(|token| token.renew_by(&self.clock));
+        let by = before.zip(after).map(|(before, after)| before.saturating_sub(after));
+        if let Some(by) = by.filter(|by| *by > SHORTENED_BY) {
+            self.warn(Warning::ExpiryShortened { token, by });
+        }
+    }
+
+    /// What the provider brought can not be used. Where it was to take the place of refused ones, that was
+    /// the one chance of this outage (L35).
     fn unusable_base(&mut self, pending: &Pending) {
+        self.stop_reminting();
         self.exchange_failed(pending, Failure::Malformed, &Outcome::failed(Failure::Malformed));
     }
 
@@ -193,9 +222,13 @@ impl Lifecycle {
         self.retries.activate = super::governor::Retry::default();
         self.retries.renew = super::governor::Retry::default();
         self.key.proved = true;
+        self.stop_waiting_for_renewal();
+        self.serve_renewal_asks();
         self.told_fallback.clear();
         self.hold(facts, Kind::Bound { of: base }, pending.issued, Some(Mechanism::Bound), activated);
-        let life = self.token(facts.token).and_then(|token| token.life(&self.clock));
+        // From receipt: a slow answer must not look like a short life.
+        let ends = self.token(facts.token).and_then(|token| token.end(&self.clock).at);
+        let life = ends.map(|ends| ends.saturating_sub(self.clock.now()));
         if let Some(base) = self.token_mut(base).and_then(Token::base_mut) {
             base.scope = Some(true);
             base.declined = None;
@@ -247,9 +280,7 @@ impl Lifecycle {
         let next = self.next_exchange().map(|(at, _)| self.clock.tick_of(at.max(self.clock.now())));
         let mechanism = Self::mechanism_of(&pending.action);
         self.warn(Warning::RefreshFailed { attempt, mechanism, cause, next });
-        if missigned {
-            self.demanded = self.renewal_is_asked_for();
-        } else {
+        if !missigned {
             self.fail_renewal_asks(cause);
         }
     }
@@ -299,7 +330,7 @@ impl Lifecycle {
         if let Some(statement) = statement {
             // subscriber/info names special capabilities only: without them there is no scope (L14).
             let scope = statement.scope.or(Some(false));
-            self.stated(base, Source::Info, &Statement { scope, ..*statement }, self.clock.now());
+            self.stated(base, Source::Elsewhere, &Statement { scope, ..*statement });
         }
         if let Some(facts) = self.token_mut(base).and_then(Token::base_mut) {
             facts.inspection = Inspection::Over;
@@ -311,7 +342,9 @@ impl Lifecycle {
         self.inspected(base, None);
         let unauthorized = matches!(failure, Failure::Http { status: 401, .. });
         if unauthorized && !self.link.is_live() && self.expired.is_none() && !self.was_refused(base) {
-            self.drop_link(Some(0));
+            if !self.link.is_down() {
+                self.drop_link(Some(0));
+            }
             self.refused(base, Cause { command: pending.id, failure });
         }
     }
@@ -324,15 +357,28 @@ impl Lifecycle {
         self.settle_asks(token);
     }
 
-    fn persisted(&mut self, pending: &Pending) {
+    fn persisted(&mut self) {
         self.retries.persist = super::governor::Retry::default();
         for held in &mut self.held {
-            held.persisted |= held.received <= pending.issued;
+            if held.saved == Saved::Underway {
+                held.saved = Saved::Yes;
+            }
+        }
+    }
+
+    /// The write that was under way, if there was one, counts for nothing.
+    pub(super) fn forget_write(&mut self) {
+        for held in &mut self.held {
+            if held.saved == Saved::Underway {
+                held.saved = Saved::No;
+                self.unsaved = true;
+            }
         }
     }
 
     fn persist_failed(&mut self, pending: &Pending, failure: Failure) {
         self.unsaved = true;
+        self.forget_write();
         let cap = self.time_left() / 2;
         self.retries.persist.failed(self.clock.now(), &self.policy, &mut self.random, None, cap);
         self.warn(Warning::StoreFailed { cause: Cause { command: pending.id, failure } });

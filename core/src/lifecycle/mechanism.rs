@@ -164,6 +164,8 @@ impl Lifecycle {
     pub(super) fn lacks_mechanism(&self) -> bool {
         let Some(facts) = self.newest_base().and_then(Token::base) else { return false };
         let settled = facts.inspection == Inspection::Over || facts.scope.is_some();
-        self.mechanism() == Mechanism::None && settled && !facts.told_no_mechanism
+        // The warning names the end: a connect result is waited for where nobody has stated one.
+        let end_is_known = self.presumed_end().is_some() || self.ever_live;
+        self.mechanism() == Mechanism::None && settled && end_is_known && !facts.told_no_mechanism
     }
 }

@@ -1,0 +1,93 @@
+//! The stage of the end-to-end tests: one fixture server, clients of the tokio adapter against it, and what
+//! the *server* saw.
+//!
+//! | test | what it proves |
+//! |---|---|
+//! | `mechanisms` | each row of the table of L12, over real HTTP and WebSocket |
+//! | `many_sessions` | two hundred sessions at once under dropped sockets |
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
+
+use satkeeper::{Builder, Callback, Client, Credential, Event, Events, ProviderError, Secret, SessionNews};
+use satkeeper_fixtures::{Config, MintSpec, Server};
+
+/// A server and the providers that take their tokens from it.
+pub struct Stage {
+    /// The server.
+    pub server: Arc<Server>,
+    /// How often `refresh()` was called.
+    pub refreshes: Arc<AtomicU32>,
+}
+
+impl Stage {
+    /// A TLS server with these lives of its tokens.
+    ///
+    /// # Panics
+    /// If it cannot be started.
+    pub async fn new(sat_ttl: Duration, device_ttl: Duration) -> Self {
+        Self::with(Config { sat_ttl, device_ttl, unbound_scope_ttl: sat_ttl, ..Config::default() }).await
+    }
+
+    /// A server with this configuration.
+    ///
+    /// # Panics
+    /// If it cannot be started.
+    pub async fn with(config: Config) -> Self {
+        let server = Server::start(config).await.expect("the fixture server starts");
+        Self { server: Arc::new(server), refreshes: Arc::default() }
+    }
+
+    /// A client that trusts the server and finds it.
+    #[must_use]
+    pub fn client(&self) -> Builder {
+        Client::builder()
+            .relay_url(self.server.ws_url())
+            .fabric_url(self.server.http_url())
+            .ca_pem(self.server.ca_pem().unwrap_or_default())
+    }
+
+    /// A callback that mints at the server, bound to the fingerprint that it is handed if `scope`; with a
+    /// `refresh()` that mints without scope if `refresh`.
+    #[must_use]
+    pub fn provider(&self, scope: bool, refresh: bool) -> Callback {
+        let server = Arc::clone(&self.server);
+        let provider = Callback::new(move |context| {
+            let fingerprint = context.fingerprint.filter(|_| scope);
+            let token = server.mint(MintSpec { scope, fingerprint, ..MintSpec::default() });
+            async move { Ok(Credential::new(Secret::new(token))) }
+        });
+        if !refresh {
+            return provider;
+        }
+        let (server, refreshes) = (Arc::clone(&self.server), Arc::clone(&self.refreshes));
+        provider.with_refresh(move || {
+            refreshes.fetch_add(1, Ordering::Relaxed);
+            let token = server.mint(MintSpec::default());
+            async move { Ok::<_, ProviderError>(Credential::new(Secret::new(token))) }
+        })
+    }
+}
+
+/// Waits for the first lifecycle event that `wanted` accepts.
+///
+/// # Panics
+/// If none comes within `limit` or the session ends before.
+pub async fn await_event(
+    events: &mut Events,
+    limit: Duration,
+    mut wanted: impl FnMut(&Event) -> bool,
+) -> Event {
+    let search = async {
+        while let Some(event) = events.recv().await {
+            if let SessionNews::Lifecycle(event) = event.expect("no event is missed").event
+                && wanted(&event)
+            {
+                return event;
+            }
+        }
+        panic!("the session ended before the event came");
+    };
+    tokio::time::timeout(limit, search).await.expect("the event comes in time")
+}
