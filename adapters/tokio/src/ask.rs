@@ -37,6 +37,10 @@ pub(crate) enum Ask {
     RefreshNow {
         reply: oneshot::Sender<Settled>,
     },
+    Rejected {
+        generation: Generation,
+        reply: oneshot::Sender<Settled>,
+    },
     SetProvider {
         source: Source,
         done: oneshot::Sender<()>,

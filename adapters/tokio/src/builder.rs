@@ -6,7 +6,7 @@ use std::time::Duration;
 use satkeeper_core::error::Error as SessionError;
 use satkeeper_core::lifecycle::Policy;
 use satkeeper_core::secret::{Secret, Seed};
-use satkeeper_core::session::{Config, Credential, KeyChoice, Provider, Session};
+use satkeeper_core::session::{CALL_TIMEOUT, Config, Credential, KeyChoice, Provider, Session};
 use satkeeper_core::wire::rest::{CreateSubscriberToken, GuestToken, Space};
 use satkeeper_core::wire::url::{Plain, SecureUrl};
 use tokio::runtime::Handle;
@@ -24,9 +24,6 @@ use crate::provider::CredentialProvider;
 use crate::socket::Sockets;
 use crate::tls::Tls;
 use crate::work::Work;
-
-/// Time limit of calls where [`Builder::call_timeout`] sets no other.
-const CALL_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Sets a session up. Only a provider must be named; everything is checked by [`Builder::connect`] or
 /// [`Builder::start`], in any order of the calls before.
@@ -84,7 +81,7 @@ impl Builder {
             ca_pem: None,
             plain: Plain::Never,
             seed: None,
-            call_timeout: CALL_TIMEOUT,
+            call_timeout: Duration::from_millis(CALL_TIMEOUT),
         }
     }
 
@@ -193,7 +190,7 @@ impl Builder {
         self
     }
 
-    /// Time limit of [`Client::call`], waiting for the session to be live included. Default 10 s.
+    /// How long [`Client::call`] waits for an answer once the call has been sent. Default 10 s.
     pub fn call_timeout(mut self, limit: Duration) -> Self {
         self.call_timeout = limit;
         self

@@ -5,7 +5,6 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use satkeeper_core::Now;
-use satkeeper_core::error::Error as SessionError;
 use satkeeper_core::lifecycle::{Generation, Status, Why};
 use satkeeper_core::session::{CallId, Credential, InForce, Provider};
 use serde_json::Value;
@@ -18,9 +17,6 @@ use crate::end::{End, Progress};
 use crate::error::Error;
 use crate::events::{Events, Notifications};
 use crate::provider::CredentialProvider;
-
-/// Largest params of a call as JSON, bytes: what a frame may hold, less its envelope (L50).
-const MAX_PARAMS: usize = 1024 * 1024 - 1024;
 
 /// A session that is kept authenticated. Cheap to clone; all clones speak of the same session.
 ///
@@ -80,24 +76,19 @@ impl Client {
 
     /// Calls a JSON-RPC method of the server and returns its `result`.
     ///
-    /// While the session is not live the call waits, together with at most 1,024 others or 1 MiB. Where the
-    /// server refuses it for its credential, the credential is renewed and the call repeated, once. Time limit:
-    /// [`Builder::call_timeout`]. Dropping the future withdraws the call; it may have been sent by then.
+    /// While the session is not live the call waits, 60 s at most; once it has been sent it waits for its
+    /// answer as long as [`Builder::call_timeout`] says. Where the server refuses it for its credential, the
+    /// credential is renewed and the call repeated, once. Dropping the future withdraws the call; it may have
+    /// been sent by then.
     ///
     /// # Errors
     /// [`SessionError::Rpc`]: what the server answered. [`SessionError::Timeout`],
     /// [`SessionError::Transport`]: no answer, the call may or may not have had its effect.
-    /// [`SessionError::InvalidField`]: params of over 1 MiB. [`SessionError::SessionOver`].
+    /// [`SessionError::InvalidField`]: a frame of over 1 MiB, or a method that is the session's own.
+    /// [`SessionError::Throttled`]: 1,024 calls are open, or calls of 1 MiB in all wait for the session.
+    /// [`SessionError::SessionOver`].
     pub async fn call(&self, method: impl Into<String>, params: Value) -> Result<Value, Error> {
         let method = method.into();
-        if !fits(&params) || method.len() > 256 {
-            let field = if method.len() > 256 { "method" } else { "params" };
-            return Err(SessionError::InvalidField {
-                field,
-                reason: "it does not fit into a frame of 1 MiB",
-            }
-            .into());
-        }
         // Only uniqueness matters; no order between calls is implied.
         let call = CallId(self.calls.fetch_add(1, Ordering::Relaxed));
         let mut withdrawal = Withdrawal { asks: &self.asks, call, due: true };
@@ -130,6 +121,30 @@ impl Client {
     /// too many were asked for, [`SessionError::SessionOver`].
     pub async fn refresh_now(&self) -> Result<Generation, Error> {
         Ok(self.ask(|reply| Ask::RefreshNow { reply }).await??)
+    }
+
+    /// Says that the application's own request, outside of the session, was refused for its credential, the one
+    /// of this generation. Resolves when a newer one is in force: the request may then be repeated once. A newer
+    /// one that is in force already is enough. Calls over the session need not say so.
+    ///
+    /// ```no_run
+    /// # async fn fetch(_: &satkeeper::Secret) -> u16 { 200 }
+    /// # async fn example(client: satkeeper::Client) -> Result<(), satkeeper::Error> {
+    /// let credential = client.credential();
+    /// let held = credential.borrow().clone();
+    /// if let Some(held) = held
+    ///     && fetch(&held.token).await == 401
+    /// {
+    ///     client.rejected(held.generation).await?;
+    ///     // once more, with what `credential` holds now
+    /// }
+    /// # Ok(()) }
+    /// ```
+    ///
+    /// # Errors
+    /// As those of [`Client::refresh_now`].
+    pub async fn rejected(&self, generation: Generation) -> Result<Generation, Error> {
+        Ok(self.ask(|reply| Ask::Rejected { generation, reply }).await??)
     }
 
     /// Replaces the provider. The token in force stays until it has to be renewed.
@@ -215,7 +230,7 @@ impl Client {
     /// The token in force, now and from now on, for the application's own HTTP calls. `None` until the server
     /// has accepted one.
     ///
-    /// Where a server refuses it: [`Client::refresh_now`], then try once more with the new one.
+    /// Where a server refuses it: [`Client::rejected`].
     #[must_use]
     pub fn credential(&self) -> watch::Receiver<Option<InForce>> {
         self.credential.clone()
@@ -289,38 +304,5 @@ impl Drop for Withdrawal<'_> {
         if self.due {
             let _ = self.asks.send(Ask::CancelCall(self.call));
         }
-    }
-}
-
-/// Whether the JSON of a value is small enough for a frame.
-fn fits(value: &Value) -> bool {
-    /// Counts and forgets.
-    struct Budget(usize);
-    impl std::io::Write for Budget {
-        fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-            match self.0.checked_sub(bytes.len()) {
-                Some(left) => self.0 = left,
-                None => return Err(std::io::ErrorKind::FileTooLarge.into()),
-            }
-            Ok(bytes.len())
-        }
-
-        fn flush(&mut self) -> std::io::Result<()> {
-            Ok(())
-        }
-    }
-    serde_json::to_writer(Budget(MAX_PARAMS), value).is_ok()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::{MAX_PARAMS, fits};
-    use serde_json::Value;
-
-    #[test]
-    fn params_fit_up_to_the_limit() {
-        assert!(fits(&Value::String("x".repeat(MAX_PARAMS - 2))));
-        assert!(!fits(&Value::String("x".repeat(MAX_PARAMS - 1))));
-        assert!(!fits(&Value::String("\u{1}".repeat(MAX_PARAMS / 4))));
     }
 }

@@ -205,6 +205,10 @@ impl Driver {
                 let ask = self.wait(reply);
                 self.pending.push_back(SessionInput::RefreshNow { ask });
             }
+            Ask::Rejected { generation, reply } => {
+                let ask = self.wait(reply);
+                self.pending.push_back(SessionInput::Rejected { ask, generation });
+            }
             Ask::SetProvider { source, done } => {
                 let provider = source.describe();
                 self.provider = source.own();
@@ -241,8 +245,8 @@ impl Driver {
         self.shown.credential.send_if_modified(|shown| {
             let same = match (&*shown, &credential) {
                 (None, None) => true,
-                (Some(a), Some(b)) => {
-                    a.generation == b.generation && a.expires_at == b.expires_at && a.token == b.token
+                (Some(shown), Some(held)) => {
+                    shown.generation == held.generation && same_end(shown, held) && shown.token == held.token
                 }
                 _ => false,
             };
@@ -264,5 +268,14 @@ impl Driver {
         sockets.finish().await;
         let ended = Ended { end, events: events.close(), notifications: notifications.close() };
         shown.progress.send_replace(Progress::Over(Arc::new(ended)));
+    }
+}
+
+/// Whether two readings say the same of a token's end. It is computed anew from both clocks at each step, and
+/// their milliseconds do not turn together.
+fn same_end(one: &InForce, other: &InForce) -> bool {
+    match (one.expires_at, other.expires_at) {
+        (Some(one), Some(other)) => one.0.abs_diff(other.0) < 1_000,
+        (one, other) => one == other,
     }
 }

@@ -28,8 +28,8 @@ use crate::tls::Tls;
 /// Largest message that is received (L50).
 const MAX_MESSAGE: usize = 1024 * 1024;
 
-/// Most that may wait to be sent: the session's own queue (1,024 frames, 1 MiB), which it hands over at once
-/// when it comes to life, and as much again and more.
+/// Most that may wait to be sent: what the session lets its calls come to (1,024 of them, 1 MiB waiting), which
+/// it hands over at once when it comes to life, and as much again and more.
 const MAX_QUEUED_FRAMES: usize = 4096;
 const MAX_QUEUED_BYTES: usize = 4 * MAX_MESSAGE;
 
