@@ -6,6 +6,11 @@
 //! | `mechanisms` | each row of the table of L12, over real HTTP and WebSocket |
 //! | `many_sessions` | two hundred sessions at once under dropped sockets |
 
+/// The code blocks of the README, compiled.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+pub struct Readme;
+
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;

@@ -1,5 +1,6 @@
 //! How far a session is, and how it ended.
 
+use std::fmt;
 use std::sync::Arc;
 
 use satkeeper_core::error::{Error as SessionError, ProviderFault};
@@ -14,10 +15,7 @@ use crate::events::Kept;
 /// ```no_run
 /// # async fn wait(client: satkeeper::Client) {
 /// let end = client.closed().await;
-/// println!("over: {}", end.reason.name());
-/// if let Some(error) = end.error {
-///     println!("because: {error}");
-/// }
+/// println!("over: {end}");
 /// # }
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -27,6 +25,15 @@ pub struct End {
     pub reason: TeardownReason,
     /// The error that decided it, if there was one.
     pub error: Option<Error>,
+}
+
+impl fmt::Display for End {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.error {
+            Some(error) => write!(f, "{}: {error}", self.reason.name()),
+            None => f.write_str(self.reason.name()),
+        }
+    }
 }
 
 impl End {
