@@ -51,6 +51,7 @@ impl Lifecycle {
         agenda.offer(self.next_push().map(|(at, _)| at), Wake::Push);
         agenda.offer(self.next_verdict(), Wake::Verdict);
         agenda.offer(self.next_open(), Wake::Open);
+        agenda.offer(self.next_lapse(), Wake::Lapse);
         agenda.0
     }
 
@@ -66,6 +67,7 @@ impl Lifecycle {
             None => agenda.offer(self.session_end().filter(|_| !self.unsure), Wake::Expiry),
             Some(expired) => agenda.offer(self.grace_over(expired), Wake::GraceOver),
         }
+        agenda.offer_if(self.demand_is_vain(), Wake::Vain);
         agenda.offer_if(self.offers_are_spent(), Wake::Refused);
         agenda.offer(self.outage.second_round, Wake::SecondRound);
         if let Link::Live { since, stable: false, .. } = self.link {
@@ -95,6 +97,14 @@ impl Lifecycle {
     /// The session's end with assumed ends taken at their word, for what is said about it.
     pub(super) fn presumed_end(&self) -> Option<At> {
         self.held.iter().filter_map(|token| token.end(&self.clock).at).max()
+    }
+
+    /// When the next token stops to count as valid, for any use or for opening a socket.
+    fn next_lapse(&self) -> Option<At> {
+        let ends = self.held.iter().filter_map(|token| token.end(&self.clock).at);
+        ends.flat_map(|end| [end.saturating_sub(self.policy.reopen_margin), end])
+            .filter(|at| *at > self.clock.now())
+            .min()
     }
 
     fn grace_over(&self, expired: super::Expired) -> Option<At> {
@@ -130,17 +140,17 @@ impl Lifecycle {
         }
         let budget = self.exchanges.ready(0, self.exchange_period());
         if self.held.is_empty() && !self.minted {
-            return Some((0, Wake::Mint));
+            return Some((budget, Wake::Mint));
         }
         let provider = self.retries.provider.not_before.max(budget);
         if self.is_reminting() {
             return Some((provider, self.remint_wake()));
         }
         if self.expired.is_some() {
-            return self.provider_can().then(|| (provider, self.remint_wake()));
+            return self.provider_can().then(|| (provider.max(self.barren.not_before), self.remint_wake()));
         }
         let (at, wake) = self.scheduled_exchange()?;
-        if self.demanded {
+        if self.renewal_is_demanded() {
             return Some((budget, wake));
         }
         Some((at.max(budget), wake))
@@ -165,34 +175,29 @@ impl Lifecycle {
             Mechanism::None => {}
             Mechanism::Bound => {
                 if let Some(bound) = self.bound_of(base.id).filter(|_| !activation) {
-                    let due = self.due(bound);
-                    next.offer(
-                        due.map(|due| self.not_before(due, self.retries.renew.not_before)),
-                        Wake::Renew,
-                    );
+                    next.offer(self.starts(bound, self.retries.renew.not_before), Wake::Renew);
                 }
             }
             // What falls due waits for a running activation, for its budget of connected time (L15).
             Mechanism::Provider if activation && self.link.is_live() => {}
             Mechanism::Provider => {
                 let token = self.newest_valid().unwrap_or(base);
-                let due = self.due(token);
                 let wake = if self.provider.can_refresh { Wake::Refresh } else { Wake::Mint };
-                next.offer(due.map(|due| self.not_before(due, self.retries.provider.not_before)), wake);
+                next.offer(self.starts(token, self.retries.provider.not_before), wake);
             }
         }
         next.0
     }
 
-    /// When this token's renewal is due: by the schedule, or because somebody asked for it.
-    fn due(&self, token: &Token) -> Option<At> {
-        if self.demanded { Some(0) } else { token.due(&self.clock, &self.policy) }
-    }
-
-    /// When something due at `due` really starts: earlier by time that may have been slept away, later for
-    /// the endpoint's back-off, for renewals that did not extend the end, for spreading.
-    fn not_before(&self, due: At, retry: At) -> At {
-        due.saturating_sub(self.clock.suspect()).max(retry).max(self.barren.not_before).max(self.spread)
+    /// When this token's renewal starts. Because somebody asked for it: at once. By the schedule: when it is
+    /// due, earlier by time that may have been slept away, later for the endpoint's back-off, for renewals
+    /// that did not extend the end, for spreading.
+    fn starts(&self, token: &Token, retry: At) -> Option<At> {
+        if self.renewal_is_demanded() {
+            return Some(0);
+        }
+        let due = token.due(&self.clock, &self.policy)?.saturating_sub(self.clock.suspect(token.received));
+        Some(due.max(retry).max(self.barren.not_before).max(self.spread))
     }
 
     /// How a new base is got in place of one that is no good: a mint where that can be repeated.
@@ -242,7 +247,7 @@ impl Lifecycle {
         self.pending.iter().any(|pending| which(&pending.action))
     }
 
-    fn next_persist(&self) -> Option<At> {
+    pub(super) fn next_persist(&self) -> Option<At> {
         let idle = !self.is_pending(|action| matches!(action, Action::Persist));
         (self.durable && self.unsaved && idle).then_some(self.retries.persist.not_before)
     }

@@ -128,10 +128,10 @@ impl Lifecycle {
     /// one in force and the bases of what is held stay.
     fn hold_no_more_than_needed(&mut self) {
         while self.held.len() > MOST_HELD {
-            let last = self.held.iter().map(|token| self.reach(token)).max();
+            let last = self.held.iter().max_by_key(|token| self.reach(token)).map(|token| token.id);
             let needed = |token: &Token| {
                 Some(token.id) == self.in_force
-                    || Some(self.reach(token)) == last
+                    || Some(token.id) == last
                     || self.held.iter().any(|held| held.kind == Kind::Bound { of: token.id })
             };
             let Some(index) = self.held.iter().position(|token| !needed(token)) else { return };

@@ -28,11 +28,21 @@ pub(super) struct Clock {
     server: Option<i64>,
     /// How far the wall clock ran ahead of the monotonic one since a server last told the time.
     suspect: Millis,
+    /// When that was last noticed.
+    suspect_at: At,
 }
 
 impl Clock {
     pub(super) const fn new() -> Self {
-        Self { started: false, tick: Tick(0), unix: UnixMillis(0), lost: 0, server: None, suspect: 0 }
+        Self {
+            started: false,
+            tick: Tick(0),
+            unix: UnixMillis(0),
+            lost: 0,
+            server: None,
+            suspect: 0,
+            suspect_at: 0,
+        }
     }
 
     /// Takes a reading; returns how far the wall clock ran ahead of the monotonic one, if by more than
@@ -49,6 +59,7 @@ impl Clock {
             return None;
         }
         self.suspect = self.suspect.saturating_add(ahead);
+        self.suspect_at = self.now();
         Some(ahead)
     }
 
@@ -62,9 +73,10 @@ impl Clock {
         Tick(at.saturating_sub(self.lost))
     }
 
-    /// Time that may have been lost in sleep, unconfirmed: what could be due by then is due (L23).
-    pub(super) const fn suspect(&self) -> Millis {
-        self.suspect
+    /// Time since `since` that may have been lost in sleep, unconfirmed: what could be due by then is due
+    /// (L23). What came after the jump has slept through nothing.
+    pub(super) const fn suspect(&self, since: At) -> Millis {
+        if since < self.suspect_at { self.suspect } else { 0 }
     }
 
     /// The server told its time, in an answer to something sent at `sent`. Its clock ticks in whole
@@ -163,7 +175,7 @@ mod tests {
         clock.advance(Now::new(1_000, 1_000_000_601_000), 5_000);
         clock.observe(UnixMillis(1_000_000_001_000), 900);
         assert_eq!(clock.now(), 1_000);
-        assert_eq!(clock.suspect(), 0);
+        assert_eq!(clock.suspect(0), 0);
     }
 
     #[test]

@@ -52,6 +52,8 @@ pub(super) struct Retry {
     pub(super) failures: u32,
     /// Not before this.
     pub(super) not_before: At,
+    /// The endpoint asked not to be asked before this.
+    pub(super) asked: At,
 }
 
 impl Retry {
@@ -68,7 +70,8 @@ impl Retry {
         let half = ceiling / 2;
         let wait = half.saturating_add(random.below(Domain::Backoff, ceiling.saturating_sub(half)));
         self.failures = self.failures.saturating_add(1);
-        self.not_before = now.saturating_add(wait.max(asked.unwrap_or(0).min(cap)));
+        self.asked = asked.map_or(0, |asked| now.saturating_add(asked.min(cap)));
+        self.not_before = now.saturating_add(wait).max(self.asked);
     }
 }
 

@@ -45,7 +45,9 @@ mod event;
 mod governor;
 mod input;
 mod mechanism;
+mod offers;
 mod policy;
+mod push;
 mod random;
 mod report;
 mod requests;
@@ -129,8 +131,6 @@ pub struct Lifecycle {
     retries: Retries,
     barren: Barren,
     asks: Vec<Ask>,
-    /// A renewal was asked for and has not been attempted yet.
-    demanded: bool,
     told_fallback: Vec<FallbackReason>,
     told_expiring: Option<Generation>,
     /// The record does not say what the state says.
@@ -238,7 +238,6 @@ impl Lifecycle {
             retries: Retries::default(),
             barren: Barren::default(),
             asks: Vec::new(),
-            demanded: false,
             told_fallback: Vec::new(),
             told_expiring: None,
             unsaved: false,
@@ -256,7 +255,11 @@ impl Lifecycle {
         if matches!(self.mode, Mode::Over(_)) {
             return Step::default();
         }
-        self.read_clocks(now);
+        let jumped = self.read_clocks(now);
+        if !jumped && input == Input::Tick && self.wake.is_none_or(|(at, _)| self.clock.now() < at) {
+            // Early: nothing is due, so nothing follows. All that follows from time alone is on the agenda.
+            return Step { outputs: Vec::new(), wake_at: self.wake_at() };
+        }
         self.expire_commands();
         self.absorb(input);
         for _ in 0..MOST_ACTS {
@@ -267,8 +270,11 @@ impl Lifecycle {
                 _ => break,
             }
         }
-        let wake_at = self.wake.map(|(at, wake)| (self.clock.tick_of(at.max(self.clock.now())), wake));
-        Step { outputs: core::mem::take(&mut self.out), wake_at }
+        Step { outputs: core::mem::take(&mut self.out), wake_at: self.wake_at() }
+    }
+
+    fn wake_at(&self) -> Option<(Tick, Wake)> {
+        self.wake.map(|(at, wake)| (self.clock.tick_of(at.max(self.clock.now())), wake))
     }
 
     /// Whether the machine may still ask for something to be done with this token. What it does not hold
@@ -284,24 +290,27 @@ impl Lifecycle {
         &self.policy
     }
 
-    /// Takes the clock readings and notices time that may have been lost (L23).
-    fn read_clocks(&mut self, now: Now) {
+    /// Takes the clock readings; whether time may have been lost (L23).
+    fn read_clocks(&mut self, now: Now) -> bool {
         let expected = self.wake.map(|(at, _)| at);
         let jumped = self.clock.advance(now, self.policy.jump);
         let late = expected
             .map(|at| self.clock.now().saturating_sub(at))
             .filter(|late| *late > self.policy.jump && self.mode == Mode::Running);
-        let Some(by) = jumped.or(late) else { return };
-        if self.mode != Mode::Running {
-            return;
-        }
+        let Some(by) = jumped.or(late).filter(|_| self.mode == Mode::Running) else { return false };
         self.tell(Event::ClockJump { by });
         self.unsure = self.probe();
         self.spread_work();
+        true
     }
 
-    /// Work that is due after a wake, a resume or an outage starts within `min(lead / 4, 5 s)` (L18).
+    /// Work that is due after a wake, a resume or an outage starts within `min(lead / 4, 5 s)` (L18). Work
+    /// that was spread and has not begun is not put off again: a driver that is always late, or a socket
+    /// that always drops, would put it off for ever.
     fn spread_work(&mut self) {
+        if self.spread > 0 && self.next_exchange().is_some_and(|(at, _)| at == self.spread) {
+            return;
+        }
         let lead = self.newest_valid().and_then(|token| token.lead(&self.clock, &self.policy));
         let range = lead.map_or(self.policy.spread, |lead| (lead / 4).min(self.policy.spread));
         if self.policy.jitter {

@@ -2,10 +2,13 @@
 
 use super::Lifecycle;
 use super::Mode;
+use super::Pending;
+use super::command::Action;
 use super::event::Mechanism;
 use super::input::{SocketId, TokenId};
+use super::mechanism::KeyState;
 use super::status::{Phase, Status, Why};
-use super::token::Token;
+use super::token::{Inspection, Token};
 use super::wake::Wake;
 
 impl Lifecycle {
@@ -119,6 +122,53 @@ impl Lifecycle {
         }
         if self.held.len() > 8 {
             return Err("L7: too many tokens are held");
+        }
+        if self.mode == Mode::Running && self.expired.is_none() {
+            self.check_renewal()?;
+            self.check_push()?;
+        }
+        Ok(())
+    }
+
+    /// A mechanism that is selected implies an exchange, its deadline, or one of the named holds: the key and
+    /// the inspection that come first, a token without any end.
+    fn check_renewal(&self) -> Result<(), &'static str> {
+        let Some(base) = self.newest_base() else { return Ok(()) };
+        let token = match self.mechanism() {
+            Mechanism::None => return Ok(()),
+            Mechanism::Bound => self.bound_of(base.id),
+            Mechanism::Provider => self.newest_valid(),
+        };
+        let endless = token.is_some_and(|token| token.renew_by(&self.clock).is_none());
+        let held = endless
+            || self.key.state == KeyState::Wanted
+            || base.base().is_some_and(|base| base.inspection != Inspection::Over)
+            || self.pending.iter().any(Pending::is_exchange);
+        if held || self.next_exchange().is_some() {
+            Ok(())
+        } else {
+            Err("L13: a mechanism is selected and nothing is due")
+        }
+    }
+
+    /// A token newer than the one in force is on its way to a live socket, or waits for its activation, its
+    /// verdict, its record.
+    fn check_push(&self) -> Result<(), &'static str> {
+        let Some(current) = self.held.iter().position(|token| Some(token.id) == self.in_force) else {
+            return Ok(());
+        };
+        let waits =
+            |token: &Token| !self.is_valid(token) || token.awaits_verdict || self.awaits_activation(token);
+        let newer = self.held.iter().skip(current.saturating_add(1)).any(|token| !waits(token));
+        let under_way =
+            self.is_pending(|action| matches!(action, Action::Reauthenticate { .. } | Action::Persist));
+        if self.link.is_live()
+            && newer
+            && !under_way
+            && self.next_push().is_none()
+            && self.next_persist().is_none()
+        {
+            return Err("L26: a newer token is not on its way");
         }
         Ok(())
     }

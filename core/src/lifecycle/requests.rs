@@ -8,6 +8,7 @@ use super::input::{
 };
 use super::mechanism::{Key, KeyState};
 use super::token::{Base, Inspection, Kind, Token};
+use super::wake::Wake;
 use super::{Lifecycle, Mode, Remint};
 
 /// Most asks that wait at once.
@@ -22,8 +23,8 @@ pub(super) struct Ask {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum AskKind {
-    /// For a renewal.
-    Renewal,
+    /// For a renewal. `served`: an exchange has brought its token, which is on its way to the server.
+    Renewal { served: bool },
     /// For this token, or one exchanged from it, to be in force.
     Update(TokenId),
 }
@@ -144,7 +145,7 @@ impl Lifecycle {
     }
 
     fn ask_for_renewal(&mut self, ask: AskId) {
-        if self.wait(ask, AskKind::Renewal) {
+        if self.wait(ask, AskKind::Renewal { served: false }) {
             self.demand_renewal(ask);
         }
     }
@@ -154,7 +155,7 @@ impl Lifecycle {
         if self.mode == Mode::Running && generation < self.generation {
             // A newer token has come into force since that request was sent.
             self.tell(Event::Recovered { ask, generation: self.generation });
-        } else if self.wait(ask, AskKind::Renewal) {
+        } else if self.wait(ask, AskKind::Renewal { served: false }) {
             self.demand_renewal(ask);
         }
     }
@@ -165,23 +166,61 @@ impl Lifecycle {
         if let Some(base) = id.and_then(|id| self.token_mut(id)).and_then(Token::base_mut) {
             base.rejected = false;
         }
-        let under_way = self.pending.iter().any(super::Pending::is_exchange)
-            || self.is_pending(|action| matches!(action, Action::Reauthenticate { .. }));
-        if under_way {
-            return;
+        if self.is_pending(|action| matches!(action, Action::Reauthenticate { .. })) {
+            return self.serve_renewal_asks();
         }
-        let error = if self.held.is_empty() || self.mechanism() == Mechanism::None {
-            AskError::NoMechanism
-        } else if self.exchanges.ready(self.policy.exchange_reserve, self.exchange_period())
-            > self.clock.now()
-        {
-            AskError::Throttled
-        } else {
-            self.demanded = true;
-            return;
+        let alone =
+            self.asks.iter().all(|other| other.id == ask || other.kind != AskKind::Renewal { served: false });
+        if alone && !self.pending.iter().any(super::Pending::is_exchange) && self.on_demand_is_too_soon() {
+            self.asks.retain(|waiting| waiting.id != ask);
+            self.tell(Event::Failed { ask, error: AskError::Throttled });
+        }
+    }
+
+    /// The request budget keeps its last permits for due renewals (L20), and an endpoint that asked us to
+    /// wait is not asked on demand either (L18).
+    fn on_demand_is_too_soon(&self) -> bool {
+        let now = self.clock.now();
+        let asked = match self.next_exchange() {
+            Some((_, Wake::Activate)) => self.retries.activate.asked,
+            Some((_, Wake::Renew)) => self.retries.renew.asked,
+            Some(_) => self.retries.provider.asked,
+            None => 0,
         };
-        self.asks.retain(|waiting| waiting.id != ask);
-        self.tell(Event::Failed { ask, error });
+        self.exchanges.ready(self.policy.exchange_reserve, self.exchange_period()).max(asked) > now
+    }
+
+    /// Somebody waits for a renewal that no exchange has brought yet (L24).
+    pub(super) fn renewal_is_demanded(&self) -> bool {
+        self.asks.iter().any(|ask| ask.kind == AskKind::Renewal { served: false })
+    }
+
+    /// Somebody waits for a renewal, and nobody can renew (L24).
+    pub(super) fn demand_is_vain(&self) -> bool {
+        self.renewal_is_demanded()
+            && !self.held.is_empty()
+            && self.mechanism() == Mechanism::None
+            && !self.pending.iter().any(super::Pending::is_exchange)
+    }
+
+    /// What [`Self::demand_is_vain`] says is told.
+    pub(super) fn deny_demand(&mut self) {
+        for ask in core::mem::take(&mut self.asks) {
+            if ask.kind == (AskKind::Renewal { served: false }) {
+                self.tell(Event::Failed { ask: ask.id, error: AskError::NoMechanism });
+            } else {
+                self.asks.push(ask);
+            }
+        }
+    }
+
+    /// An exchange has brought what was waited for: it remains to be acknowledged.
+    pub(super) fn serve_renewal_asks(&mut self) {
+        for ask in &mut self.asks {
+            if let AskKind::Renewal { served } = &mut ask.kind {
+                *served = true;
+            }
+        }
     }
 
     /// A token has come into force: those who waited for it, or for any, have what they wanted.
@@ -195,7 +234,7 @@ impl Lifecycle {
         let asks = core::mem::take(&mut self.asks);
         for ask in asks {
             let settled = match ask.kind {
-                AskKind::Renewal => newest,
+                AskKind::Renewal { .. } => newest,
                 AskKind::Update(wanted) => wanted == token || wanted == base,
             };
             if settled {
@@ -206,15 +245,11 @@ impl Lifecycle {
         }
     }
 
-    pub(super) fn renewal_is_asked_for(&self) -> bool {
-        self.asks.iter().any(|ask| ask.kind == AskKind::Renewal)
-    }
-
     /// The attempt that they shared failed.
     pub(super) fn fail_renewal_asks(&mut self, cause: Cause) {
         let asks = core::mem::take(&mut self.asks);
         for ask in asks {
-            if ask.kind == AskKind::Renewal {
+            if matches!(ask.kind, AskKind::Renewal { .. }) {
                 self.tell(Event::Failed { ask: ask.id, error: AskError::Exchange(cause) });
             } else {
                 self.asks.push(ask);
@@ -222,13 +257,20 @@ impl Lifecycle {
         }
     }
 
-    /// The server refused a token that the application brought; `false`: nobody waits for it.
-    pub(super) fn fail_update(&mut self, token: TokenId, cause: Cause) -> bool {
-        let waiting = self.asks.iter().find(|ask| ask.kind == AskKind::Update(token)).copied();
-        let Some(ask) = waiting else { return false };
-        self.asks.retain(|other| other.id != ask.id);
-        self.tell(Event::Failed { ask: ask.id, error: AskError::Exchange(cause) });
-        true
+    /// The server refused a token that the application brought, or one exchanged from it: which one it
+    /// brought; `None`: nobody waits for it.
+    pub(super) fn fail_update(&mut self, token: TokenId, cause: Cause) -> Option<TokenId> {
+        let base = match self.token(token).map(|held| &held.kind) {
+            Some(Kind::Bound { of }) => *of,
+            _ => token,
+        };
+        let (id, brought) = self.asks.iter().find_map(|ask| match ask.kind {
+            AskKind::Update(brought) if brought == token || brought == base => Some((ask.id, brought)),
+            _ => None,
+        })?;
+        self.asks.retain(|other| other.id != id);
+        self.tell(Event::Failed { ask: id, error: AskError::Exchange(cause) });
+        Some(brought)
     }
 
     // ---- A token of the application's own ----
@@ -236,7 +278,8 @@ impl Lifecycle {
     pub(super) fn check_new_base(&self, facts: &TokenFacts) -> UpdateCheck {
         let says = &facts.statement;
         let shown = self.clock.server_time(self.clock.now());
-        let ended = says.expires_at.or(says.expiry_hint).zip(shown).is_some_and(|(end, now)| end <= now);
+        let ended = says.expires_at.or(says.expiry_hint).zip(shown).is_some_and(|(end, now)| end <= now)
+            || says.expires_in == Some(0);
         if self.rejected.contains(&facts.token) {
             UpdateCheck::Rejected
         } else if says.cnf == Confirmation::Others {
@@ -253,11 +296,21 @@ impl Lifecycle {
         if !self.wait(ask, AskKind::Update(facts.token)) {
             return;
         }
-        if self.check_new_base(facts) != UpdateCheck::Usable {
+        let now = self.clock.now();
+        let refusal = if self.check_new_base(facts) != UpdateCheck::Usable {
+            Some(AskError::InvalidCredentials)
+        } else if self.exchanges.ready(0, self.exchange_period()) > now {
+            // Each token that is brought costs an inspection and a push (L20).
+            Some(AskError::Throttled)
+        } else {
+            None
+        };
+        if let Some(error) = refusal {
             self.asks.retain(|waiting| waiting.id != ask);
-            self.tell(Event::Failed { ask, error: AskError::InvalidCredentials });
+            self.tell(Event::Failed { ask, error });
             return;
         }
+        self.exchanges.take(now, self.exchange_period());
         self.supersede_updates(ask);
         self.retire(|pending| pending.is_exchange());
         self.stop_reminting();
@@ -265,7 +318,6 @@ impl Lifecycle {
             self.settle_asks(facts.token);
             return;
         }
-        let now = self.clock.now();
         self.hold(facts, Kind::Base(Base::default()), now, None, false);
         if let Link::Down { not_before } = &mut self.link {
             *not_before = (*not_before).min(now);
@@ -320,6 +372,7 @@ impl Lifecycle {
         // The first mint may be a person signing in: it is let finish, and its token kept (L41, L42).
         let minting = self.held.is_empty();
         self.retire(|pending| !(minting && matches!(pending.action, Action::Mint { .. })));
+        self.forget_write();
         for base in self.held.iter_mut().filter_map(Token::base_mut) {
             if base.inspection == Inspection::Asked {
                 base.inspection = Inspection::Wanted;
@@ -330,7 +383,6 @@ impl Lifecycle {
         for ask in core::mem::take(&mut self.asks) {
             self.tell(Event::Failed { ask: ask.id, error: AskError::Suspended });
         }
-        self.demanded = false;
         self.mode = Mode::Suspended;
         self.tell(Event::Suspended);
     }

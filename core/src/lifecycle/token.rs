@@ -12,7 +12,7 @@ use super::random::share;
 const LONGEST_LIFE: Millis = 100 * 366 * 86_400_000;
 
 /// A source that puts the end earlier than this warns (L8).
-const SHORTENED_BY: Millis = 10_000;
+pub(super) const SHORTENED_BY: Millis = 10_000;
 
 /// Last second of the year 9999.
 const LAST_TIME: UnixMillis = UnixMillis(253_402_300_799_999);
@@ -32,9 +32,19 @@ pub(super) struct Token {
     pub(super) first: bool,
     /// What its jitter is made of.
     pub(super) draw: u32,
-    pub(super) persisted: bool,
+    pub(super) saved: Saved,
     /// Its push to the live socket was refused; a fresh connect will decide (L27).
     pub(super) awaits_verdict: bool,
+}
+
+/// Whether the record holds it (L25).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) enum Saved {
+    #[default]
+    No,
+    /// The write that is under way holds it.
+    Underway,
+    Yes,
 }
 
 /// Where a token comes from.
@@ -117,12 +127,12 @@ impl Stopwatch {
     }
 }
 
-/// The ends that were stated, by source; the newest statement of each source counts.
+/// The ends that were stated. A source may contradict others and itself: the earliest plans the renewal, the
+/// latest ends the session (L8).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Stated {
-    connect: Option<UnixMillis>,
-    info: Option<UnixMillis>,
-    exchange: Option<UnixMillis>,
+    /// The earliest and the latest end that the server named.
+    server: Option<(UnixMillis, UnixMillis)>,
     life: Option<Millis>,
     hint: Option<Hint>,
     assumed: Option<Millis>,
@@ -140,10 +150,8 @@ struct Hint {
 pub(super) enum Source {
     /// The exchange that brought the token, or the application.
     Exchange,
-    /// subscriber/info.
-    Info,
-    /// A connect or reauthenticate result.
-    Connect,
+    /// subscriber/info, a connect or reauthenticate result.
+    Elsewhere,
 }
 
 /// What came of a statement.
@@ -190,12 +198,9 @@ impl Token {
         let mut clamped = false;
         if let Some(at) = says.expires_at {
             clamped |= at > LAST_TIME;
-            let at = Some(at.min(LAST_TIME));
-            match source {
-                Source::Exchange => self.stated.exchange = at,
-                Source::Info => self.stated.info = at,
-                Source::Connect => self.stated.connect = at,
-            }
+            let at = at.min(LAST_TIME);
+            let (first, last) = self.stated.server.unwrap_or((at, at));
+            self.stated.server = Some((first.min(at), last.max(at)));
         }
         if let Some(life) = says.expires_in {
             clamped |= life > LONGEST_LIFE;
@@ -218,18 +223,17 @@ impl Token {
         let shortened = before
             .zip(self.renew_by(clock))
             .map(|(before, after)| before.saturating_sub(after))
-            .filter(|by| *by > SHORTENED_BY && source != Source::Exchange);
+            .filter(|by| *by > SHORTENED_BY && source == Source::Elsewhere);
         Noted { clamped, shortened }
     }
 
     /// The earliest end that anybody stated or assumed: what renewal is planned by (L8). Before the
     /// server's clock is known its absolute times are read on the wall clock.
     pub(super) fn renew_by(&self, clock: &Clock) -> Option<At> {
-        let Stated { connect, info, exchange, life, hint, assumed } = &self.stated;
-        let absolute = [connect, info, exchange]
-            .into_iter()
-            .flatten()
-            .map(|at| clock.when_server_shows(*at).unwrap_or_else(|| clock.when_wall_shows(*at)));
+        let Stated { server, life, hint, assumed } = &self.stated;
+        let absolute = server.iter().map(|(first, _)| {
+            clock.when_server_shows(*first).unwrap_or_else(|| clock.when_wall_shows(*first))
+        });
         let relative = [life, assumed].into_iter().flatten().map(|life| self.sent.saturating_add(*life));
         let hinted = hint
             .iter()
@@ -240,8 +244,8 @@ impl Token {
     /// The end that counts: the latest that the server stated; the provider's only while there is none, an
     /// assumed one only while there is neither (L8).
     pub(super) fn end(&self, clock: &Clock) -> End {
-        let Stated { connect, info, exchange, life, hint, assumed } = &self.stated;
-        let absolute = [connect, info, exchange].into_iter().flatten().map(|at| clock.when_server_shows(*at));
+        let Stated { server, life, hint, assumed } = &self.stated;
+        let absolute = server.iter().map(|(_, last)| clock.when_server_shows(*last));
         let relative = life.iter().map(|life| Some(self.received.saturating_add(*life)));
         let latest = absolute.chain(relative).max();
         if let Some(at) = latest {

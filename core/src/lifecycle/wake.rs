@@ -16,6 +16,10 @@ pub enum Wake {
     Expiry,
     /// The grace period after the end is over (L22).
     GraceOver,
+    /// A held token ends, or is about to: what follows is derived anew.
+    Lapse,
+    /// Somebody waits for a renewal and nobody can renew (L24).
+    Vain,
     /// Every offer was refused: get a new token, or end (L35).
     Refused,
     /// Every offer was refused once; make them again (L35).
@@ -64,6 +68,8 @@ impl Wake {
             Self::Deadline(_) => "deadline",
             Self::Expiry => "expiry",
             Self::GraceOver => "grace_over",
+            Self::Lapse => "lapse",
+            Self::Vain => "vain",
             Self::Refused => "refused",
             Self::SecondRound => "second_round",
             Self::Stable => "stable",

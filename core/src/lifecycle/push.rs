@@ -1,0 +1,154 @@
+//! A newer token on its way to the live socket, and its acknowledgement (L7, L25 to L28).
+
+use super::clock::At;
+use super::command::{Action, CommandId};
+use super::event::{Cause, Event, Warning};
+use super::input::{Failure, Generation, TokenId};
+use super::token::{Kind, Saved, Token};
+use super::{Lifecycle, Link};
+
+impl Lifecycle {
+    /// The token to push to the live socket and when (L7, L26).
+    pub(super) fn next_push(&self) -> Option<(At, TokenId)> {
+        if !self.link.is_live() || self.is_pending(|action| matches!(action, Action::Reauthenticate { .. })) {
+            return None;
+        }
+        let current = self.held.iter().position(|token| Some(token.id) == self.in_force);
+        let in_force = current.and_then(|at| self.held.get(at));
+        let deadline = in_force.and_then(|token| {
+            let end = token.end(&self.clock).at?;
+            Some(end.saturating_sub(token.lead(&self.clock, &self.policy)? / 3))
+        });
+        let mut best: Option<(At, TokenId)> = None;
+        for (at, token) in self.held.iter().enumerate().rev() {
+            let newer = current.is_none_or(|current| at > current);
+            if Some(token.id) == self.in_force || token.awaits_verdict || !self.is_valid(token) {
+                continue;
+            }
+            let outlives = match (token.end(&self.clock).at, in_force.and_then(|t| t.end(&self.clock).at)) {
+                (_, None) => false,
+                (None, Some(_)) => true,
+                (Some(other), Some(current)) => other > current,
+            };
+            let when = match (newer, self.awaits_activation(token)) {
+                (true, false) => Some(0),
+                (true, true) => self.activation_overdue().into_iter().chain(deadline).min(),
+                (false, _) if outlives => deadline,
+                (false, _) => None,
+            };
+            if let Some(when) = when
+                && best.is_none_or(|(earliest, _)| when < earliest)
+            {
+                best = Some((when, token.id));
+            }
+        }
+        let (at, id) = best?;
+        // Written before it is used, unless writing fails (L25).
+        let written = !self.durable
+            || self.retries.persist.failures > 0
+            || self.token(id).is_some_and(|token| token.saved == Saved::Yes);
+        written.then(|| (at.max(self.retries.push.not_before), id))
+    }
+
+    /// When a refused push is put to the test of a fresh connect (L27).
+    pub(super) fn next_verdict(&self) -> Option<At> {
+        if !self.link.is_live() || !self.held.iter().any(|token| token.awaits_verdict && self.is_valid(token))
+        {
+            return None;
+        }
+        let token = self.in_force.and_then(|id| self.token(id))?;
+        let end = token.end(&self.clock).at?;
+        Some(end.saturating_sub(token.lead(&self.clock, &self.policy)? / 3))
+    }
+
+    // ---- Acknowledgements ----
+
+    /// The server has acknowledged this token; what is older goes, but for its base (L7). Whether that is
+    /// a new generation.
+    pub(super) fn acknowledge(&mut self, token: TokenId) -> bool {
+        let Some(position) = self.held.iter().position(|held| held.id == token) else { return false };
+        let before = self.in_force;
+        let changed = before != Some(token);
+        if changed {
+            self.generation = Generation(self.generation.0.saturating_add(1));
+            self.in_force = Some(token);
+            self.unsaved = true;
+        }
+        let base = match self.held.get(position).map(|held| &held.kind) {
+            Some(Kind::Bound { of }) => Some(*of),
+            _ => None,
+        };
+        // Newer ones are on their way. What was in force before has had its time even if it is the newer
+        // one: it would only be pushed again. Of the older ones that stays which puts the session's end off.
+        let mut stay: Vec<TokenId> = Vec::new();
+        let mut reach = 0;
+        for (at, held) in self.held.iter().enumerate().rev() {
+            let stays = if at > position {
+                before != Some(held.id) || !changed
+            } else {
+                at == position || Some(held.id) == base || (self.reach(held) > reach && !held.awaits_verdict)
+            };
+            if stays {
+                stay.push(held.id);
+                reach = reach.max(self.reach(held));
+            }
+        }
+        self.held.retain(|held| stay.contains(&held.id));
+        if let Some(held) = self.token_mut(token) {
+            held.awaits_verdict = false;
+        }
+        changed
+    }
+
+    /// How far a token puts the session's end off; without a known end, for ever.
+    pub(super) fn reach(&self, token: &Token) -> At {
+        token.end(&self.clock).at.unwrap_or(At::MAX)
+    }
+
+    pub(super) fn tell_renewed(&mut self, token: TokenId) {
+        let Some(held) = self.token(token) else { return };
+        let (by, kind) = (held.by, held.kind.clone());
+        let ends = held.end(&self.clock).at.map(|at| self.clock.tick_of(at));
+        if let Kind::Bound { of } = kind
+            && let Some(base) = self.token_mut(of).and_then(Token::base_mut)
+            && !base.has_been_bound
+        {
+            base.has_been_bound = true;
+            self.tell(Event::Bound { token });
+        }
+        self.tell(Event::Renewed { generation: self.generation, token, by, ends });
+    }
+
+    pub(super) fn push(&mut self) {
+        let (Link::Live { socket, .. }, Some((_, token))) = (self.link, self.next_push()) else { return };
+        let offset = self.clock.offset();
+        self.command(Action::Reauthenticate { socket, token, offset }, self.policy.push);
+    }
+
+    pub(super) fn push_failed(&mut self, command: CommandId, token: TokenId, failure: Failure) {
+        let cause = Cause { command, failure };
+        self.warn(Warning::PushFailed { token, cause });
+        let refused = matches!(failure, Failure::Rpc { credential: true, .. });
+        if refused && let Some(brought) = self.fail_update(token, cause) {
+            self.held.retain(|held| held.id != token && held.id != brought);
+            self.reject(token);
+        } else if refused {
+            if let Some(held) = self.token_mut(token) {
+                held.awaits_verdict = true;
+            }
+            self.fail_renewal_asks(cause);
+        } else {
+            let cap = self.time_left() / 2;
+            self.retries.push.failed(
+                self.clock.now(),
+                &self.policy,
+                &mut self.random,
+                failure.retry_after(),
+                cap,
+            );
+            if failure == Failure::Timeout {
+                self.probe();
+            }
+        }
+    }
+}

@@ -1,0 +1,445 @@
+//! Arbitrary inputs in arbitrary order under arbitrary clocks, and what must hold all the same.
+#![allow(
+    dead_code,
+    unreachable_pub,
+    missing_docs,
+    reason = "a module of test files, each of which uses a part of it"
+)]
+
+use std::collections::BTreeSet;
+use std::fmt::Write as _;
+
+use proptest::prelude::*;
+use satkeeper_core::lifecycle::*;
+use satkeeper_core::secret::Seed;
+use satkeeper_core::{Now, UnixMillis};
+
+pub const EPOCH: u64 = 1_800_000_000_000;
+
+/// `cases` unless PROPTEST_CASES says otherwise; failures are printed, not kept in files.
+pub fn config(cases: u32) -> ProptestConfig {
+    let default = ProptestConfig { failure_persistence: None, ..ProptestConfig::default() };
+    if std::env::var_os("PROPTEST_CASES").is_some() { default } else { ProptestConfig { cases, ..default } }
+}
+
+/// One thing that happens.
+#[derive(Clone, Debug)]
+pub enum Move {
+    /// Both clocks go on by this.
+    Wait(u64),
+    /// Exactly to the next deadline, and step.
+    ToDeadline,
+    /// One clock is set.
+    Tick(u64),
+    Wall(u64),
+    /// One clock alone moves.
+    Slip(i64),
+    WallSlip(i64),
+    /// An answer to an open command (`aim` picks), of its own kind unless `odd`.
+    Answer {
+        aim: u8,
+        odd: u8,
+        shape: Shape,
+    },
+    /// An input from outside.
+    Say(u8, Shape),
+}
+
+/// What an answer says.
+#[derive(Clone, Copy, Debug)]
+pub struct Shape {
+    pub failure: Option<Failure>,
+    /// 0: a new token; else an old one.
+    pub old_token: u8,
+    pub statement: Statement,
+    /// Offsets to the wall clock.
+    pub server_time: Option<i64>,
+    pub signed_at: Option<i64>,
+    pub flag: bool,
+    pub other: bool,
+}
+
+fn extreme() -> impl Strategy<Value = u64> {
+    prop_oneof![
+        4 => 0u64..100_000,
+        2 => 0u64..100_000_000,
+        1 => any::<u64>(),
+        1 => Just(u64::MAX),
+        1 => Just(0),
+        1 => Just(1u64 << 62),
+    ]
+}
+
+fn failure() -> impl Strategy<Value = Failure> {
+    let retry_after = proptest::option::of(extreme());
+    prop_oneof![
+        Just(Failure::Timeout),
+        Just(Failure::Transport),
+        Just(Failure::Malformed),
+        (
+            prop_oneof![
+                Just(400),
+                Just(401),
+                Just(403),
+                Just(404),
+                Just(408),
+                Just(422),
+                Just(429),
+                Just(503)
+            ],
+            proptest::option::of(extreme())
+        )
+            .prop_map(|(status, retry_after)| Failure::Http { status, retry_after }),
+        (prop_oneof![Just(-32_002), Just(-32_003), Just(-32_602), Just(-1)], any::<bool>())
+            .prop_map(|(code, credential)| Failure::Rpc { code, credential }),
+        Just(Failure::Rejected),
+        retry_after.prop_map(|retry_after| Failure::Provider { retry_after }),
+        Just(Failure::NoKey),
+        Just(Failure::Conflict),
+    ]
+}
+
+fn statement() -> impl Strategy<Value = Statement> {
+    (
+        proptest::option::of(prop_oneof![4 => EPOCH - 100_000..EPOCH + 20_000_000, 1 => any::<u64>()]),
+        proptest::option::of(extreme()),
+        proptest::option::of(prop_oneof![4 => EPOCH - 100_000..EPOCH + 20_000_000, 1 => any::<u64>()]),
+        proptest::option::of(extreme()),
+        proptest::option::of(any::<bool>()),
+        prop_oneof![
+            5 => Just(Confirmation::Unknown),
+            1 => Just(Confirmation::Unbound),
+            2 => Just(Confirmation::Ours),
+            1 => Just(Confirmation::Others),
+        ],
+    )
+        .prop_map(|(expires_at, expires_in, expiry_hint, assumed_life, scope, cnf)| Statement {
+            expires_at: expires_at.map(UnixMillis),
+            expires_in,
+            expiry_hint: expiry_hint.map(UnixMillis),
+            assumed_life,
+            scope,
+            cnf,
+        })
+}
+
+fn shape() -> impl Strategy<Value = Shape> {
+    (
+        proptest::option::weighted(0.35, failure()),
+        prop_oneof![5 => Just(0u8), 1 => any::<u8>()],
+        statement(),
+        proptest::option::of(prop_oneof![3 => -3_000i64..3_000, 1 => any::<i64>()]),
+        proptest::option::of(prop_oneof![3 => -3_000i64..3_000, 1 => -100_000i64..100_000]),
+        any::<bool>(),
+        any::<bool>(),
+    )
+        .prop_map(|(failure, old_token, statement, server_time, signed_at, flag, other)| Shape {
+            failure,
+            old_token,
+            statement,
+            server_time,
+            signed_at,
+            flag,
+            other,
+        })
+}
+
+/// Moves; `wild`: with clocks that are set to anything.
+pub fn moves(wild: bool, most: usize) -> impl Strategy<Value = Vec<Move>> {
+    let clocks = if wild { 1 } else { 0 };
+    let one = prop_oneof![
+        6 => Just(Move::ToDeadline),
+        2 => prop_oneof![0u64..200, 0u64..20_000, 0u64..4_000_000].prop_map(Move::Wait),
+        clocks => extreme().prop_map(Move::Tick),
+        clocks => extreme().prop_map(Move::Wall),
+        1 => (-100_000i64..100_000).prop_map(Move::Slip),
+        1 => (-4_000_000i64..4_000_000).prop_map(Move::WallSlip),
+        12 => (any::<u8>(), 0u8..12, shape()).prop_map(|(aim, odd, shape)| Move::Answer { aim, odd, shape }),
+        6 => (any::<u8>(), shape()).prop_map(|(which, shape)| Move::Say(which, shape)),
+    ];
+    proptest::collection::vec(one, 1..most)
+}
+
+pub fn starts() -> impl Strategy<Value = Start> {
+    let key = prop_oneof![
+        Just(KeyFacts::Auto),
+        Just(KeyFacts::Fixed(KeyAlgorithm::Rs256)),
+        any::<bool>().prop_map(|proved| KeyFacts::Held { algorithm: KeyAlgorithm::Es256, proved }),
+        Just(KeyFacts::Unavailable),
+    ];
+    (any::<bool>(), any::<bool>(), key, any::<bool>()).prop_map(
+        |(can_refresh, can_mint_again, key, durable)| Start {
+            provider: ProviderFacts { can_refresh, can_mint_again },
+            key,
+            durable,
+        },
+    )
+}
+
+/// A machine, its clocks, and what is open.
+pub struct Run {
+    pub machine: Lifecycle,
+    pub tick: u64,
+    pub unix: u64,
+    pub wake_at: Option<u64>,
+    pub open: Vec<Command>,
+    pub waiting: BTreeSet<AskId>,
+    pub over: bool,
+    pub steps: u64,
+    next_token: u32,
+    next_ask: u64,
+    asked: BTreeSet<AskId>,
+    pub last_generation: Generation,
+    /// A clock was set since the last step.
+    pub slipped: bool,
+    /// The furthest that the monotonic clock has been.
+    pub furthest: u64,
+    log: String,
+}
+
+/// With CHAOS_LOG set, a failed run tells its story.
+impl Drop for Run {
+    fn drop(&mut self) {
+        if std::thread::panicking() && std::env::var_os("CHAOS_LOG").is_some() {
+            eprintln!("=== a failed run\n{}", self.log);
+        }
+    }
+}
+
+impl Run {
+    pub fn new(policy: Policy, start: Start) -> Self {
+        let mut run = Self {
+            machine: Lifecycle::new(policy, &Seed::from_bytes([9; 32])),
+            tick: 1_000,
+            unix: EPOCH,
+            wake_at: None,
+            open: Vec::new(),
+            waiting: BTreeSet::new(),
+            over: false,
+            steps: 0,
+            next_token: 1,
+            next_ask: 1,
+            asked: BTreeSet::new(),
+            last_generation: Generation(0),
+            slipped: false,
+            furthest: 0,
+            log: String::new(),
+        };
+        run.step(Input::Start(start));
+        run
+    }
+
+    /// Steps, and checks all that must hold after any step.
+    pub fn step(&mut self, input: Input) {
+        let step = self.machine.step(Now::new(self.tick, self.unix), input.clone());
+        self.steps += 1;
+        self.slipped = false;
+        self.furthest = self.furthest.max(self.tick);
+        let _ = writeln!(
+            self.log,
+            "{} {} {input:?}\n    {:?}\n    {:?}",
+            self.tick, self.unix, step.outputs, step.wake_at
+        );
+        if self.over {
+            assert_eq!(step, Step::default(), "after the teardown, on {input:?}");
+            return;
+        }
+        for output in step.outputs {
+            assert!(!self.over, "{output:?} after the teardown");
+            match output {
+                Output::Do(command) => {
+                    assert!(self.open.iter().all(|other| other.id != command.id), "{command:?} twice");
+                    self.open.push(command);
+                }
+                Output::Tell(Event::Recovered { ask, .. } | Event::Failed { ask, .. }) => {
+                    assert!(self.waiting.remove(&ask), "{ask:?} did not wait, on {input:?}");
+                }
+                Output::Tell(Event::Teardown { .. }) => {
+                    self.over = true;
+                    assert!(self.waiting.is_empty(), "left waiting: {:?}", self.waiting);
+                    assert_eq!(step.wake_at, None);
+                }
+                Output::Tell(_) => {}
+            }
+        }
+        self.wake_at = step.wake_at.map(|(at, _)| at.0);
+        let generation = self.machine.status().generation;
+        assert!(generation >= self.last_generation, "L7: generations only grow");
+        self.last_generation = generation;
+        if let Err(broken) = self.machine.check() {
+            panic!("{broken} after {input:?} at {} {}", self.tick, self.unix);
+        }
+    }
+
+    pub fn make(&mut self, one: Move) {
+        self.slipped |= matches!(one, Move::Tick(_) | Move::Wall(_) | Move::Slip(_) | Move::WallSlip(_));
+        match one {
+            Move::Wait(by) => self.pass(by),
+            Move::ToDeadline => {
+                if let Some(at) = self.wake_at {
+                    // Nobody waits for more than some days.
+                    self.pass(at.saturating_sub(self.tick).min(400_000_000));
+                    self.step(Input::Tick);
+                }
+            }
+            Move::Tick(at) => self.tick = at,
+            Move::Wall(at) => self.unix = at,
+            Move::Slip(by) => self.tick = self.tick.saturating_add_signed(by),
+            Move::WallSlip(by) => self.unix = self.unix.saturating_add_signed(by),
+            Move::Answer { aim, odd, shape } => {
+                if self.open.is_empty() {
+                    return;
+                }
+                let command = self.open.remove(usize::from(aim) % self.open.len());
+                let outcome = self.outcome(&command, odd, &shape);
+                self.step(Input::Done(command.id, outcome));
+            }
+            Move::Say(which, shape) => self.say(which, &shape),
+        }
+    }
+
+    pub fn pass(&mut self, by: u64) {
+        self.tick = self.tick.saturating_add(by);
+        self.unix = self.unix.saturating_add(by);
+    }
+
+    fn outcome(&mut self, command: &Command, odd: u8, shape: &Shape) -> Outcome {
+        let token = TokenFacts { token: self.token(shape), statement: shape.statement, new_secret: false };
+        let kinds = [
+            Reply::KeyMade,
+            Reply::Token(token),
+            Reply::Inspected(shape.statement),
+            Reply::Opened,
+            Reply::Authenticated { resumed: shape.flag, statement: shape.statement },
+            Reply::Reauthenticated(shape.statement),
+            Reply::Alive,
+            Reply::Finished,
+        ];
+        let right = match command.action {
+            Action::MakeKey { .. } => 0,
+            Action::Mint { .. } | Action::Refresh | Action::Activate { .. } | Action::Renew { .. } => 1,
+            Action::Inspect { .. } => 2,
+            Action::Open { .. } => 3,
+            Action::Authenticate { .. } => 4,
+            Action::Reauthenticate { .. } => 5,
+            Action::Probe { .. } => 6,
+            Action::Persist | Action::Erase | Action::Close { .. } => 7,
+        };
+        let reply =
+            kinds[if odd < 8 && shape.other && shape.flag { usize::from(odd) } else { right }].clone();
+        Outcome {
+            result: shape.failure.map_or(Ok(reply), Err),
+            server_time: shape.server_time.map(|by| UnixMillis(self.unix.saturating_add_signed(by))),
+            signed_at: shape.signed_at.map(|by| UnixMillis(self.unix.saturating_add_signed(by))),
+        }
+    }
+
+    fn token(&mut self, shape: &Shape) -> TokenId {
+        if shape.old_token > 0 && self.next_token > 1 {
+            return TokenId(self.next_token - 1 - u32::from(shape.old_token) % (self.next_token - 1).min(4));
+        }
+        let token = TokenId(self.next_token);
+        self.next_token += 1;
+        token
+    }
+
+    pub fn ask(&mut self) -> AskId {
+        let ask = AskId(self.next_ask);
+        self.next_ask += 1;
+        if !self.over {
+            self.waiting.insert(ask);
+        }
+        ask
+    }
+
+    fn say(&mut self, which: u8, shape: &Shape) {
+        let socket = if shape.flag { self.machine.socket() } else { None }
+            .unwrap_or(SocketId(u32::from(shape.old_token)));
+        let input = match which % 32 {
+            0..=2 => Input::Tick,
+            3 | 4 => Input::SocketLost { socket },
+            5 => Input::SocketDead { socket },
+            6 => Input::ServerRestart { socket, wipe: shape.other },
+            7 | 8 => Input::ResumeState { socket },
+            9 => {
+                Input::ServerTime(UnixMillis(self.unix.saturating_add_signed(shape.server_time.unwrap_or(0))))
+            }
+            10 | 11 => {
+                Input::Rejected { ask: self.ask(), generation: Generation(u64::from(shape.old_token)) }
+            }
+            12..=14 => Input::RefreshNow { ask: self.ask() },
+            15..=17 => {
+                let token = self.token(shape);
+                let token = TokenFacts { token, statement: shape.statement, new_secret: shape.flag };
+                Input::NewBase { ask: self.ask(), token }
+            }
+            18 | 19 => {
+                Input::NewProvider(ProviderFacts { can_refresh: shape.flag, can_mint_again: shape.other })
+            }
+            20 => Input::Suspend,
+            21..=23 => Input::Resume,
+            24 | 25 => Input::NetworkChanged,
+            26 if shape.old_token > 128 => Input::Disconnect,
+            27 if shape.old_token > 128 => Input::Destroy,
+            28 => Input::Done(CommandId(u64::from(shape.old_token)), Outcome::failed(Failure::Transport)),
+            _ => Input::Tick,
+        };
+        if let Input::Done(id, _) = &input {
+            self.open.retain(|command| command.id != *id);
+        }
+        self.step(input);
+    }
+
+    /// From now on the server is healthy and the provider able: everything is answered at once and truly.
+    pub fn heal(&mut self) {
+        if matches!(self.machine.status().phase, Phase::Suspended) {
+            self.step(Input::Resume);
+        }
+        self.step(Input::NewProvider(ProviderFacts { can_refresh: true, can_mint_again: true }));
+    }
+
+    /// Lets `span` pass in good health; whether the session is live or over by then.
+    pub fn in_good_health(&mut self, span: u64) -> bool {
+        let end = self.tick.saturating_add(span);
+        for _ in 0..20_000 {
+            if self.over || matches!(self.machine.status().phase, Phase::Live) {
+                return true;
+            }
+            if !self.open.is_empty() {
+                let command = self.open.remove(0);
+                let outcome = self.healthy(&command);
+                self.pass(20);
+                self.step(Input::Done(command.id, outcome));
+            } else if let Some(at) = self.wake_at.filter(|at| *at <= end) {
+                self.pass(at.saturating_sub(self.tick));
+                self.step(Input::Tick);
+            } else {
+                return false;
+            }
+        }
+        panic!("does not come to rest");
+    }
+
+    fn healthy(&mut self, command: &Command) -> Outcome {
+        let ends = Statement { expires_at: Some(UnixMillis(self.unix + 7_200_000)), ..Statement::default() };
+        let result = match command.action {
+            Action::MakeKey { .. } => Reply::KeyMade,
+            Action::Mint { .. } | Action::Refresh | Action::Activate { .. } | Action::Renew { .. } => {
+                let token = TokenId(self.next_token);
+                self.next_token += 1;
+                Reply::Token(TokenFacts { token, statement: ends, new_secret: false })
+            }
+            Action::Inspect { .. } => {
+                Reply::Inspected(Statement { scope: Some(true), ..Statement::default() })
+            }
+            Action::Open { .. } => Reply::Opened,
+            Action::Authenticate { resume, .. } => {
+                Reply::Authenticated { resumed: resume, statement: Statement::default() }
+            }
+            Action::Reauthenticate { .. } => Reply::Reauthenticated(Statement::default()),
+            Action::Probe { .. } => Reply::Alive,
+            Action::Persist | Action::Erase | Action::Close { .. } => Reply::Finished,
+        };
+        Outcome { server_time: Some(UnixMillis(self.unix)), ..Outcome::ok(result) }
+    }
+}
