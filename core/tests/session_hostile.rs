@@ -1,6 +1,14 @@
 //! Any driver, any server, any application: nothing panics, nothing leaks, nothing is left waiting, nothing
 //! runs hot.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a failing test may panic"
+)]
+
 mod session_world;
 
 use std::collections::BTreeMap;
@@ -36,9 +44,28 @@ impl Dice {
 fn odd_value(dice: &mut Dice) -> String {
     let huge = "9".repeat(400);
     dice.pick(&[
-        "null", "true", "-1", "0", "1", "900", "1e300", "-1e300", "1700000900", "1700000900000", "\"\"",
-        "\"900\"", "\"2023-11-14T23:00:00Z\"", "[]", "{}", "[[[]]]", "{\"jkt\":5}", "\"sat:refresh\"",
-        "[\"sat:refresh\"]", "{\"jkt\":\"x\"}", huge.as_str(), "18446744073709551615",
+        "null",
+        "true",
+        "-1",
+        "0",
+        "1",
+        "900",
+        "1e300",
+        "-1e300",
+        "1700000900",
+        "1700000900000",
+        "\"\"",
+        "\"900\"",
+        "\"2023-11-14T23:00:00Z\"",
+        "[]",
+        "{}",
+        "[[[]]]",
+        "{\"jkt\":5}",
+        "\"sat:refresh\"",
+        "[\"sat:refresh\"]",
+        "{\"jkt\":\"x\"}",
+        huge.as_str(),
+        "18446744073709551615",
     ])
     .to_string()
 }
@@ -53,7 +80,13 @@ fn token(dice: &mut Dice) -> String {
 }
 
 fn response(dice: &mut Dice) -> HttpResponse {
-    let status = dice.pick(&[200, 201, 200, 200, 204, 301, 400, 401, 403, 404, 408, 422, 429, 500, 503, 0, 999]);
+    if dice.roll(2) == 0 {
+        let token = sat(&dice.roll(6).to_string(), "relay.sw.test");
+        let claims = "{\"scope\":[\"sat:refresh\"]}";
+        return HttpResponse::new(200, format!("{{\"token\":\"{token}\",\"sat_claims\":{claims}}}"));
+    }
+    let status =
+        dice.pick(&[200, 201, 200, 200, 204, 301, 400, 401, 403, 404, 408, 422, 429, 500, 503, 0, 999]);
     let body = match dice.roll(6) {
         0 => format!("{{\"error\":\"use_dpop_nonce\",\"echo\":{}}}", token(dice)),
         1 => format!("not json {}", sat("3", "a.b")),
@@ -87,20 +120,42 @@ fn response(dice: &mut Dice) -> HttpResponse {
 }
 
 fn frame(dice: &mut Dice, ids: &[String]) -> String {
-    let id = if ids.is_empty() || dice.roll(6) == 0 { odd_value(dice) } else { ids[usize::try_from(dice.roll(ids.len() as u64)).unwrap()].clone() };
+    if let Some(id) = ids.last().filter(|_| dice.roll(2) == 0) {
+        return format!("{{\"id\":{id},\"result\":{{\"protocol\":\"p\"}}}}");
+    }
+    let id = if ids.is_empty() || dice.roll(6) == 0 {
+        odd_value(dice)
+    } else {
+        ids[usize::try_from(dice.roll(ids.len() as u64)).unwrap()].clone()
+    };
     match dice.roll(10) {
-        0 => format!("{{\"id\":{id},\"error\":{{\"code\":{},\"message\":{}}}}}",
-            dice.pick(&["-32002", "-32003", "-32602", "-32603", "\"x\"", "9e99"]), token(dice)),
+        0 => format!(
+            "{{\"id\":{id},\"error\":{{\"code\":{},\"message\":{}}}}}",
+            dice.pick(&["-32002", "-32003", "-32602", "-32603", "\"x\"", "9e99"]),
+            token(dice)
+        ),
         1 => format!("{{\"id\":{id},\"error\":{{\"code\":-32002,\"message\":\"Authentication failed\"}}}}"),
-        2 => format!("{{\"id\":\"s\",\"method\":\"signalwire.ping\",\"params\":{{\"timestamp\":{}}}}}", odd_value(dice)),
-        3 => format!("{{\"id\":\"s\",\"method\":\"signalwire.event\",\"params\":{{\"event_type\":\"signalwire.authorization.state\",\"params\":{{\"authorization_state\":{}}}}}}}", token(dice)),
-        4 => format!("{{\"id\":\"s\",\"method\":\"signalwire.disconnect\",\"params\":{{\"restart\":{}}}}}", odd_value(dice)),
+        2 => format!(
+            "{{\"id\":\"s\",\"method\":\"signalwire.ping\",\"params\":{{\"timestamp\":{}}}}}",
+            odd_value(dice)
+        ),
+        3 => format!(
+            "{{\"id\":\"s\",\"method\":\"signalwire.event\",\"params\":{{\"event_type\":\"signalwire.authorization.state\",\"params\":{{\"authorization_state\":{}}}}}}}",
+            token(dice)
+        ),
+        4 => format!(
+            "{{\"id\":\"s\",\"method\":\"signalwire.disconnect\",\"params\":{{\"restart\":{}}}}}",
+            odd_value(dice)
+        ),
         5 => format!("{{\"id\":{id},\"method\":\"other\",\"params\":{}}}", odd_value(dice)),
         6 => odd_value(dice),
         _ => format!(
             "{{\"id\":{id},\"result\":{{\"code\":{},\"protocol\":\"p\",\"session_restored\":{},\"authorization\":{{\"project_id\":\"p\",\"scope\":{},\"cnf\":{},\"fabric_subscriber\":{{\"expires_at\":{}}}}}}}}}",
             dice.pick(&["null", "200", "\"200\"", "\"403\"", "null"]),
-            odd_value(dice), odd_value(dice), odd_value(dice), odd_value(dice)
+            odd_value(dice),
+            odd_value(dice),
+            odd_value(dice),
+            odd_value(dice)
         ),
     }
 }
@@ -197,7 +252,9 @@ fn input(dice: &mut Dice, seen: &mut Seen, step: u64) -> SessionInput {
     let credential = |dice: &mut Dice| {
         let text = match dice.roll(6) {
             0 => format!("{CANARY} no token"),
-            _ => sat(&dice.roll(6).to_string(), dice.pick(&["a.b", "relay.sw.test", "", "x:y.z", "a.b:70000"])),
+            _ => {
+                sat(&dice.roll(6).to_string(), dice.pick(&["a.b", "relay.sw.test", "", "x:y.z", "a.b:70000"]))
+            }
         };
         let mut credential = Credential::new(Secret::new(text));
         credential.expiry_at = match dice.roll(4) {
@@ -221,7 +278,10 @@ fn input(dice: &mut Dice, seen: &mut Seen, step: u64) -> SessionInput {
                 id,
                 result: match dice.roll(8) {
                     0 => Err(ProviderError::Rejected(sat("1", "a.b"))),
-                    1 => Err(ProviderError::Transient { message: sat("2", "a.b"), retry_after: Some(u64::MAX) }),
+                    1 => Err(ProviderError::Transient {
+                        message: sat("2", "a.b"),
+                        retry_after: Some(u64::MAX),
+                    }),
                     _ => Ok(credential(dice)),
                 },
             },

@@ -1,5 +1,13 @@
 //! A session against a scripted server: the wire side of the rules.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a failing test may panic"
+)]
+
 mod session_world;
 
 use std::collections::VecDeque;
@@ -20,10 +28,10 @@ const CALLBACK: Provider = Provider::Callback(ProviderFacts { can_refresh: true,
 /// An unbound session with a token of two hours.
 fn unbound() -> World {
     let mut world = World::new(Config::new(CALLBACK).key(KeyChoice::None));
-    world.server.tokens.insert(sat("one", "relay.sw.test"), Minted {
-        ends: EPOCH + 7_200_000,
-        ..Minted::default()
-    });
+    world
+        .server
+        .tokens
+        .insert(sat("one", "relay.sw.test"), Minted { ends: EPOCH + 7_200_000, ..Minted::default() });
     world.provider.push_back(Ok(credential("one")));
     world.give(SessionInput::Start);
     assert!(world.is_live(), "{:?}", world.events);
@@ -60,10 +68,10 @@ fn the_first_frame_is_connect_and_the_host_comes_from_the_token() {
     let mut world = World::new(Config::new(CALLBACK).key(KeyChoice::None));
     world.call(1, "subscriber.online");
     world.server.opens = true;
-    world.server.tokens.insert(sat("one", "relay.sw.test:8443"), Minted {
-        ends: EPOCH + 7_200_000,
-        ..Minted::default()
-    });
+    world
+        .server
+        .tokens
+        .insert(sat("one", "relay.sw.test:8443"), Minted { ends: EPOCH + 7_200_000, ..Minted::default() });
     world.provider.push_back(Ok(Credential::new(Secret::new(sat("one", "relay.sw.test:8443")))));
     world.give(SessionInput::Start);
     assert_eq!(world.opened[0].1, "wss://relay.sw.test:8443/");
@@ -155,10 +163,13 @@ fn frames_are_answered_as_the_protocol_wants() {
         "params": {"event_type": "call.received", "params": {"a": 1}}}));
     world.push(&json!({"jsonrpc": "2.0", "id": "v", "method": "verto.invite", "params": [1]}));
     let answers = world.server.frames.iter().map(|(_, frame)| frame.clone()).collect::<Vec<_>>();
-    assert_eq!(answers, [
-        json!({"jsonrpc": "2.0", "id": "p", "result": {"timestamp": 1_700_000_001.25}}),
-        json!({"jsonrpc": "2.0", "id": 7, "result": {}}),
-    ]);
+    assert_eq!(
+        answers,
+        [
+            json!({"jsonrpc": "2.0", "id": "p", "result": {"timestamp": 1_700_000_001.25}}),
+            json!({"jsonrpc": "2.0", "id": 7, "result": {}}),
+        ]
+    );
     let methods = world.notifications.iter().map(|it| it.method.as_str()).collect::<Vec<_>>();
     assert_eq!(methods, ["signalwire.event", "verto.invite"]);
     assert_eq!(world.notifications[0].params["params"]["a"], 1);
@@ -217,10 +228,10 @@ fn frames_of_an_older_socket_are_dropped() {
 fn acknowledgements_wait_for_the_connect() {
     // proves L33
     let mut world = World::new(Config::new(CALLBACK).key(KeyChoice::None));
-    world.server.tokens.insert(sat("one", "relay.sw.test"), Minted {
-        ends: EPOCH + 7_200_000,
-        ..Minted::default()
-    });
+    world
+        .server
+        .tokens
+        .insert(sat("one", "relay.sw.test"), Minted { ends: EPOCH + 7_200_000, ..Minted::default() });
     world.server.rpc_faults.insert("signalwire.connect", [RpcFault::Silent].into());
     world.provider.push_back(Ok(credential("one")));
     world.give(SessionInput::Start);
@@ -302,10 +313,10 @@ fn a_call_refused_for_its_credential_is_repeated_once_after_recovery() {
     // proves L24
     let mut world = unbound();
     world.pass(60_000);
-    world.server.tokens.insert(sat("two", "relay.sw.test"), Minted {
-        ends: world.unix() + 7_200_000,
-        ..Minted::default()
-    });
+    world
+        .server
+        .tokens
+        .insert(sat("two", "relay.sw.test"), Minted { ends: world.unix() + 7_200_000, ..Minted::default() });
     let refusal = || RpcFault::Error(-32_003, "Requester validation failed");
     world.server.methods.insert("m", [refusal()].into());
     world.provider.push_back(Ok(credential("two")));
@@ -323,10 +334,10 @@ fn a_call_refused_for_its_credential_is_repeated_once_after_recovery() {
     world.returned.clear();
     world.server.methods.insert("m", [refusal(), refusal()].into());
     world.pass(60_000);
-    world.server.tokens.insert(sat("three", "relay.sw.test"), Minted {
-        ends: world.unix() + 7_200_000,
-        ..Minted::default()
-    });
+    world.server.tokens.insert(
+        sat("three", "relay.sw.test"),
+        Minted { ends: world.unix() + 7_200_000, ..Minted::default() },
+    );
     world.provider.push_back(Ok(credential("three")));
     world.call(2, "m");
     assert!(matches!(&world.returned[0].1, Err(Error::Rpc { code: -32_003, .. })), "{:?}", world.returned);
@@ -398,10 +409,14 @@ fn a_token_that_does_not_decode_is_refused_at_the_door() {
 fn the_error_of_the_first_mint_is_told_with_the_end() {
     // proves L42, L44
     let mut world = World::new(Config::new(subscriber()));
-    let mut response = HttpResponse::new(422, json!({"errors": [
-        {"code": "missing_required_parameter", "attribute": "reference", "message": sat("echo", "x.y")},
-        {"code": "second"},
-    ]}).to_string());
+    let mut response = HttpResponse::new(
+        422,
+        json!({"errors": [
+            {"code": "missing_required_parameter", "attribute": "reference", "message": sat("echo", "x.y")},
+            {"code": "second"},
+        ]})
+        .to_string(),
+    );
     response.set_header("Retry-After", "3");
     world.server.http_faults.insert(CREATE, [Fault::Http(response)].into());
     world.call(1, "m");
@@ -457,9 +472,8 @@ fn proofs_are_in_the_servers_time_and_in_full_where_wanted() {
 #[test]
 fn hosts_can_be_overridden() {
     let url = |text: &str| SecureUrl::parse(text, Plain::Loopback).unwrap();
-    let config = Config::new(subscriber())
-        .relay(url("ws://127.0.0.1:1"))
-        .fabric(url("http://127.0.0.1:2/prefix"));
+    let config =
+        Config::new(subscriber()).relay(url("ws://127.0.0.1:1")).fabric(url("http://127.0.0.1:2/prefix"));
     let mut world = World::new(config);
     world.give(SessionInput::Start);
     assert_eq!(world.opened[0].1, "ws://127.0.0.1:1/");
@@ -536,9 +550,10 @@ fn what_is_rejected_for_good_is_told_with_its_error() {
     world.server.http_faults.insert(CREATE, [refused()].into());
     world.clear();
     world.pass(1_150_000);
-    let failed = world.events.iter().find(|it| {
-        matches!(it.event, SessionNews::Lifecycle(Event::Warn(Warning::RefreshFailed { .. })))
-    });
+    let failed = world
+        .events
+        .iter()
+        .find(|it| matches!(it.event, SessionNews::Lifecycle(Event::Warn(Warning::RefreshFailed { .. }))));
     let cause = failed.unwrap().cause.as_ref().unwrap();
     assert!(matches!(cause, Error::Http(http) if http.status == 401), "{cause}");
     assert_eq!(world.asked(CREATE).len(), 1);
@@ -579,10 +594,10 @@ fn odd_times_are_told_once() {
     // proves L10
     let mut world = World::new(Config::new(CALLBACK).key(KeyChoice::None));
     let seconds = satkeeper_core::UnixMillis(EPOCH / 1_000 + 7_200);
-    world.server.tokens.insert(sat("one", "relay.sw.test"), Minted {
-        ends: EPOCH + 7_200_000,
-        ..Minted::default()
-    });
+    world
+        .server
+        .tokens
+        .insert(sat("one", "relay.sw.test"), Minted { ends: EPOCH + 7_200_000, ..Minted::default() });
     world.provider.push_back(Ok(credential("one").expiring_at(seconds)));
     world.give(SessionInput::Start);
     assert!(world.is_live());
@@ -657,4 +672,148 @@ fn suspend_closes_and_resume_takes_up_again() {
     world.pass(6_000);
     assert!(world.is_live());
     assert!(world.sent("signalwire.connect")[1]["params"]["authorization_state"].is_string());
+}
+
+#[test]
+fn a_business_code_refuses_a_reauthenticate() {
+    // proves L28, L40
+    for (result, is_accepted) in [
+        (json!({"code": "403", "message": "Forbidden"}), false),
+        (json!({"code": 500}), false),
+        (json!({"code": "200"}), true),
+        (json!({"code": {}}), true),
+        (json!(null), true),
+    ] {
+        let mut world = unbound();
+        world
+            .server
+            .rpc_faults
+            .insert("signalwire.reauthenticate", [RpcFault::Result(result.clone())].into());
+        world.give(SessionInput::UpdateToken { ask: AskId(1), credential: credential("two") });
+        let generation = world.session.status().generation.0;
+        assert_eq!(generation == 2, is_accepted, "{result}");
+        if result["code"] == "403" {
+            assert!(
+                matches!(&world.settled[0].1, Err(Error::Rpc { code: 403, message, .. }) if message == "Forbidden"),
+                "{:?}",
+                world.settled
+            );
+        }
+        assert!(world.is_live());
+    }
+}
+
+#[test]
+fn on_a_connect_this_code_is_always_about_the_credential() {
+    // proves L35
+    let mut world = World::new(Config::new(CALLBACK).key(KeyChoice::None));
+    let ends = EPOCH + 7_200_000;
+    for name in ["one", "two"] {
+        world.server.tokens.insert(sat(name, "relay.sw.test"), Minted { ends, ..Minted::default() });
+        world.provider.push_back(Ok(credential(name)));
+    }
+    world.server.rpc_faults.insert("signalwire.connect", [RpcFault::Error(-32_002, "nein")].into());
+    world.give(SessionInput::Start);
+    world.pass(10_000);
+    assert!(world.is_live(), "{:?}", world.events);
+    assert_eq!(world.provider_calls.last(), Some(&ProviderCall::Refresh));
+    assert!(world.session.credential().unwrap().token == Secret::new(sat("two", "relay.sw.test")));
+}
+
+#[test]
+fn an_opaque_bound_token_stays_with_the_hosts_of_its_base() {
+    // proves L15, L32
+    let mut world = World::new(Config::new(subscriber()));
+    let opaque = format!("opaque{CANARY}");
+    let body = json!({"token": opaque, "expires_in": "900"}).to_string();
+    world.server.http_faults.insert(DEVICE_TOKEN, [Fault::Http(HttpResponse::new(202, body))].into());
+    let ends = EPOCH + 900_000;
+    world.server.tokens.insert(opaque.clone(), Minted { ends, scope: true, jkt: None });
+    world.give(SessionInput::Start);
+    assert!(world.session.status().bound, "{:?}", world.events);
+    world.pass(890_000);
+    let refresh = world.asked(DEVICE_REFRESH);
+    assert_eq!(refresh[0].2, format!("Bearer {opaque}"));
+    assert!(world.is_live());
+}
+
+#[test]
+fn a_hostile_host_gets_no_request() {
+    // proves L11, L32
+    for ch in ["evil.test/path", "user@evil.test", "evil.test:99999", "a..b", "ev il.test"] {
+        let mut world = World::new(Config::new(CALLBACK).key(KeyChoice::None));
+        world.provider.push_back(Ok(Credential::new(Secret::new(sat("one", ch)))));
+        world.give(SessionInput::Start);
+        assert_eq!(world.phase(), Phase::Over(TeardownReason::MintFailed), "{ch}");
+        assert!(world.opened.is_empty() && world.server.requests.is_empty(), "{ch}");
+        assert_eq!(world.events.last().unwrap().cause.as_ref().unwrap().code(), "invalid_credentials");
+    }
+}
+
+#[test]
+fn a_token_bound_to_another_key_is_known_for_it() {
+    // proves L29, L46
+    let mut world = World::new(Config::new(CALLBACK).key(KeyChoice::Held { key: rsa(), proved: true }));
+    let minted = Minted { ends: EPOCH + 7_200_000, scope: true, jkt: Some(ec().thumbprint().to_owned()) };
+    world.server.tokens.insert(sat("one", "relay.sw.test"), minted);
+    world.provider.push_back(Ok(credential("one")));
+    world.give(SessionInput::Start);
+    assert!(
+        world.told().iter().any(|it| matches!(it, Event::Warn(Warning::ForeignKey { .. })))
+            || world.asked(DEVICE_TOKEN).is_empty(),
+        "{:?}",
+        world.events
+    );
+}
+
+#[test]
+fn a_configured_end_is_what_was_asked_for() {
+    // proves L8, L43
+    let Provider::Subscriber { space, mut request } = subscriber() else { panic!() };
+    request.expire_at = Some(EPOCH / 1_000 + 600);
+    let mut world = World::new(Config::new(Provider::Subscriber { space, request }).key(KeyChoice::None));
+    // The server says nothing of the end.
+    let silent = || RpcFault::Result(json!({"protocol": "p"}));
+    world.server.rpc_faults.insert("signalwire.connect", [silent(), silent()].into());
+    world.server.date = false;
+    world.give(SessionInput::Start);
+    assert!(world.is_live());
+    assert_eq!(world.asked(CREATE)[0].1["expire_at"], EPOCH / 1_000 + 600);
+    let left = world.session.status().time_left.unwrap();
+    assert!(left.abs_diff(599_000) < 1_000, "{left}");
+}
+
+#[test]
+fn scope_without_a_fingerprint_is_warned_of() {
+    // proves L43
+    let Provider::Subscriber { space, mut request } = subscriber() else { panic!() };
+    request.scope_refresh = true;
+    let config = Config::new(Provider::Subscriber { space, request }).key(KeyChoice::None);
+    let world = World::start(config);
+    let warned = world.events.iter().filter(|it| it.event == SessionNews::ScopeWithoutFingerprint).count();
+    assert_eq!(warned, 1);
+}
+
+#[test]
+fn after_a_sleep_the_socket_is_asked_before_it_is_judged() {
+    // proves L23, L37
+    let mut world = unbound();
+    world.clear();
+    world.now += 3_000_000;
+    world.give(SessionInput::Tick);
+    assert!(!world.sent("signalwire.ping").is_empty());
+    assert!(world.is_live() && world.opened.len() == 1);
+}
+
+#[test]
+fn a_clock_that_goes_back_is_harmless() {
+    // proves L6
+    let mut world = unbound();
+    world.pass(100_000);
+    world.now -= 50_000;
+    world.give(SessionInput::Tick);
+    world.now += 50_000;
+    world.give(SessionInput::Tick);
+    assert!(world.is_live());
+    assert!(world.wake > Some(world.now));
 }

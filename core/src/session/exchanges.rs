@@ -1,5 +1,8 @@
 //! Requests to the driver without an answer yet.
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+
 use crate::lifecycle::{ClockOffset, Command, CommandId, KeyAlgorithm, TokenId};
 use crate::secret::Secret;
 use crate::time::{Millis, Now, Tick, UnixMillis};
@@ -75,8 +78,11 @@ impl Exchange {
         self.origin = request.url.origin();
         for (_, value) in &request.headers {
             let HeaderValue::Secret(value) = value else { continue };
-            let credential = value.expose().split_once(' ').map_or(value.expose(), |(_, rest)| rest);
+            let (scheme, credential) = value.expose().split_once(' ').unwrap_or(("", value.expose()));
             self.secrets.push(Secret::new(credential));
+            if scheme == "Basic" {
+                self.secrets.extend(password(credential));
+            }
         }
         self
     }
@@ -110,5 +116,53 @@ impl Exchanges {
 
     pub(super) fn clear(&mut self) {
         self.0.clear();
+    }
+}
+
+/// The API token in Basic credentials.
+fn password(credentials: &str) -> Option<Secret> {
+    let pair = zeroize::Zeroizing::new(STANDARD.decode(credentials).ok()?);
+    let (_, password) = core::str::from_utf8(&pair).ok()?.split_once(':')?;
+    Some(Secret::new(password))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::lifecycle::Action;
+    use crate::wire::rest::Space;
+    use crate::wire::url::{Plain, SecureUrl};
+
+    fn exchange(id: u64) -> Exchange {
+        let command = Command { id: CommandId(1), deadline: Tick(10), action: Action::Refresh };
+        let provision = Provision { renewal: true, key: None };
+        Exchange::new(RequestId(id), &command, Now::new(0, 0), Purpose::Callback(provision))
+    }
+
+    #[test]
+    fn what_was_sent_in_confidence_is_known() {
+        // proves L49
+        let url = SecureUrl::parse("https://space.test", Plain::Never).unwrap();
+        let space = Space::new(url, "project", &Secret::new("PTtoken")).unwrap();
+        let request = crate::wire::rest::refresh_subscriber_token(&space, &Secret::new("r")).unwrap();
+        let sent = exchange(1).carrying(&request);
+        let known = |text: &str| sent.secrets.iter().any(|secret| secret.expose() == text);
+        assert!(known("PTtoken") && known("cHJvamVjdDpQVHRva2Vu"));
+        assert_eq!(sent.origin, "https://space.test");
+    }
+
+    #[test]
+    fn each_is_answered_once_in_its_own_kind() {
+        // proves L1
+        let mut exchanges = Exchanges::default();
+        for id in 0..100 {
+            exchanges.open(exchange(id));
+        }
+        assert_eq!(exchanges.0.len(), MOST);
+        assert!(exchanges.take(RequestId(0), |_| true).is_none());
+        assert!(exchanges.take(RequestId(99), |it| matches!(it, Purpose::Key(_))).is_none());
+        assert!(exchanges.take(RequestId(99), |_| true).is_some());
+        assert!(exchanges.take(RequestId(99), |_| true).is_none());
+        assert!(exchange(1).is_late(Now::new(10, 0)) && !exchange(1).is_late(Now::new(9, 0)));
     }
 }

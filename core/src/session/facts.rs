@@ -24,8 +24,8 @@ pub(super) const UNBOUND_SCOPE_LIFE: Millis = 60_000;
 /// Lifetime of a client-bound token where its answer states none.
 const DEVICE_LIFE: Millis = 900_000;
 
-/// Earlier server times than 2020 are lies or not times at all.
-const PLAUSIBLE_FROM: u64 = 1_577_836_800_000;
+/// A server that says it is before 2020 or after 2199 lies, or does not speak of its clock.
+const PLAUSIBLE: core::ops::Range<u64> = 1_577_836_800_000..7_258_118_400_000;
 
 impl Session {
     /// Checks a token at the door (L11) and gives it its number.
@@ -160,5 +160,19 @@ impl Session {
 
 /// The server's time, if that is what it is.
 pub(super) fn server_time(ms: Option<u64>) -> Option<UnixMillis> {
-    ms.filter(|ms| *ms >= PLAUSIBLE_FROM).map(UnixMillis)
+    ms.filter(|ms| PLAUSIBLE.contains(ms)).map(UnixMillis)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_lie_about_the_time_is_no_time() {
+        // proves L9, L51
+        for (ms, is_time) in [(0, false), (1_700_000_000_000, true), (253_402_300_799_000, false)] {
+            assert_eq!(server_time(Some(ms)).is_some(), is_time, "{ms}");
+        }
+        assert_eq!(server_time(None), None);
+    }
 }

@@ -127,7 +127,8 @@ pub struct SessionEvent {
 /// What happened.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SessionNews {
-    /// The lifecycle's own event.
+    /// The lifecycle's own event. In `Recovered` and `Failed`, asks from 2^63 on are the session's own, for
+    /// calls that were refused for their credential.
     Lifecycle(Event),
     /// A frame was malformed, oversized or not text, and was dropped (L39).
     FrameDropped,

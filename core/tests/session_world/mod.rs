@@ -1,5 +1,12 @@
 //! A session, a clock and a tiny scripted server that answers at once.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a failing test may panic"
+)]
 #![allow(dead_code, unreachable_pub, reason = "each test binary uses its part")]
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
@@ -125,9 +132,8 @@ impl Server {
     /// Reads a proof and checks what every proof must be.
     fn proof(&mut self, jws: &str, now: u64) -> Value {
         let parts = jws.split('.').collect::<Vec<_>>();
-        let decode = |part: &str| -> Value {
-            serde_json::from_slice(&URL_SAFE_NO_PAD.decode(part).unwrap()).unwrap()
-        };
+        let decode =
+            |part: &str| -> Value { serde_json::from_slice(&URL_SAFE_NO_PAD.decode(part).unwrap()).unwrap() };
         let (header, claims) = (decode(parts[0]), decode(parts[1]));
         assert_eq!(header["typ"], "dpop+jwt");
         assert!(self.jtis.insert(claims["jti"].as_str().unwrap().to_owned()), "a proof was sent twice");
@@ -141,10 +147,8 @@ impl Server {
 
     fn http(&mut self, now: u64, request: &HttpRequest) -> Option<Result<HttpResponse, Error>> {
         let now = now.saturating_add_signed(self.ahead);
-        let body: Value = request
-            .body
-            .as_ref()
-            .map_or(Value::Null, |body| serde_json::from_str(body.expose()).unwrap());
+        let body: Value =
+            request.body.as_ref().map_or(Value::Null, |body| serde_json::from_str(body.expose()).unwrap());
         let authorization = request
             .headers
             .iter()
@@ -347,9 +351,10 @@ impl World {
             SessionOutput::Open { socket, url, .. } => {
                 self.opened.push((socket, url.as_str().to_owned()));
                 if self.server.opens {
-                    let date = self.server.date.then(|| {
-                        http_date(unix.saturating_add_signed(self.server.ahead) / 1_000)
-                    });
+                    let date = self
+                        .server
+                        .date
+                        .then(|| http_date(unix.saturating_add_signed(self.server.ahead) / 1_000));
                     self.inbox.push_back(SessionInput::Opened { socket, date });
                 } else {
                     self.inbox.push_back(SessionInput::Closed { socket, error: None });
@@ -378,8 +383,7 @@ impl World {
             SessionOutput::Tell(event) => {
                 let printed = format!("{event:?} {:?}", event.cause.as_ref().map(ToString::to_string));
                 assert!(!printed.contains(CANARY), "a secret leaked: {printed}");
-                self.over |=
-                    matches!(event.event, SessionNews::Lifecycle(Event::Teardown { .. }));
+                self.over |= matches!(event.event, SessionNews::Lifecycle(Event::Teardown { .. }));
                 self.events.push(event);
             }
             SessionOutput::Settled { ask, result } => {
