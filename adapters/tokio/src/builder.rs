@@ -18,11 +18,10 @@ use crate::clock::Clock;
 use crate::driver::{Driver, Shown};
 use crate::end::Progress;
 use crate::error::Error;
-use crate::http::Http;
 use crate::keys;
+use crate::network::Network;
 use crate::provider::CredentialProvider;
 use crate::socket::Sockets;
-use crate::tls::Tls;
 use crate::work::Work;
 
 /// Sets a session up. Only a provider must be named; everything is checked by [`Builder::connect`] or
@@ -48,6 +47,7 @@ pub struct Builder {
     full_htu: bool,
     agent: Option<String>,
     ca_pem: Option<Vec<u8>>,
+    network: Option<Network>,
     plain: Plain,
     seed: Option<Seed>,
     call_timeout: Duration,
@@ -79,6 +79,7 @@ impl Builder {
             full_htu: false,
             agent: None,
             ca_pem: None,
+            network: None,
             plain: Plain::Never,
             seed: None,
             call_timeout: Duration::from_millis(CALL_TIMEOUT),
@@ -176,6 +177,13 @@ impl Builder {
         self
     }
 
+    /// Shares roots and connections with other sessions; it knows whom to trust, so that [`Builder::ca_pem`] is
+    /// of no effect.
+    pub fn network(mut self, network: &Network) -> Self {
+        self.network = Some(network.clone());
+        self
+    }
+
     /// Whether `http` and `ws` are accepted for literal loopback addresses (`127.0.0.0/8`, `[::1]`). Default
     /// no. Elsewhere they never are.
     pub fn allow_plain_on_loopback(mut self, allow: bool) -> Self {
@@ -229,14 +237,15 @@ impl Builder {
             call_timeout: u64::try_from(self.call_timeout.as_millis()).unwrap_or(u64::MAX),
         };
         let seed = self.seed.map_or_else(keys::seed, Ok)?;
-        // The platform's roots are read from files.
-        let ca_pem = self.ca_pem;
-        let network = runtime.spawn_blocking(move || {
-            let tls = Tls::new(ca_pem.as_deref())?;
-            Ok::<_, Error>((Http::new(tls.clone())?, tls))
-        });
-        let (http, tls) = network.await.map_err(|_| Error::DriverStopped)??;
-        Ok(launch(&runtime, Session::new(config, seed), source, http, tls))
+        let network = match (self.network, self.ca_pem) {
+            (Some(network), _) => network,
+            // Reads files.
+            (None, ca_pem) => {
+                let making = runtime.spawn_blocking(move || Network::new(ca_pem.as_deref()));
+                making.await.map_err(|_| Error::DriverStopped)??
+            }
+        };
+        Ok(launch(&runtime, Session::new(config, seed), source, network))
     }
 
     fn wanted(mut self, provider: Wanted) -> Self {
@@ -245,7 +254,7 @@ impl Builder {
     }
 }
 
-fn launch(runtime: &Handle, session: Session, source: Source, http: Http, tls: Tls) -> Client {
+fn launch(runtime: &Handle, session: Session, source: Source, network: Network) -> Client {
     let clock = Clock::start();
     let (asks, asked) = mpsc::unbounded_channel();
     let (status, status_shown) = watch::channel(session.status());
@@ -256,8 +265,8 @@ fn launch(runtime: &Handle, session: Session, source: Source, http: Http, tls: T
         clock,
         asked,
         source.own(),
-        Work::new(http, clock),
-        Sockets::new(tls),
+        Work::new(network.http, clock),
+        Sockets::new(network.tls),
         Shown { status, credential, progress },
     );
     runtime.spawn(driver.run());

@@ -82,11 +82,11 @@ impl Client {
     /// been sent by then.
     ///
     /// # Errors
-    /// [`SessionError::Rpc`]: what the server answered. [`SessionError::Timeout`],
-    /// [`SessionError::Transport`]: no answer, the call may or may not have had its effect.
-    /// [`SessionError::InvalidField`]: a frame of over 1 MiB, or a method that is the session's own.
-    /// [`SessionError::Throttled`]: 1,024 calls are open, or calls of 1 MiB in all wait for the session.
-    /// [`SessionError::SessionOver`].
+    /// [`SessionError::Rpc`](crate::SessionError::Rpc): what the server answered. [`SessionError::Timeout`](crate::SessionError::Timeout),
+    /// [`SessionError::Transport`](crate::SessionError::Transport): no answer, the call may or may not have had its effect.
+    /// [`SessionError::InvalidField`](crate::SessionError::InvalidField): a frame of over 1 MiB, or a method that is the session's own.
+    /// [`SessionError::Throttled`](crate::SessionError::Throttled): 1,024 calls are open, or calls of 1 MiB in all wait for the session.
+    /// [`SessionError::SessionOver`](crate::SessionError::SessionOver).
     pub async fn call(&self, method: impl Into<String>, params: Value) -> Result<Value, Error> {
         let method = method.into();
         // Only uniqueness matters; no order between calls is implied.
@@ -107,9 +107,9 @@ impl Client {
     /// ```
     ///
     /// # Errors
-    /// [`SessionError::InvalidCredentials`] or [`SessionError::Rpc`] with the server's message where it is
-    /// refused: the old token stays in force. [`SessionError::TokenRefresh`] where a newer call took its place.
-    /// [`SessionError::SessionOver`].
+    /// [`SessionError::InvalidCredentials`](crate::SessionError::InvalidCredentials) or [`SessionError::Rpc`](crate::SessionError::Rpc) with the server's message where it is
+    /// refused: the old token stays in force. [`SessionError::TokenRefresh`](crate::SessionError::TokenRefresh) where a newer call took its place.
+    /// [`SessionError::SessionOver`](crate::SessionError::SessionOver).
     pub async fn update_token(&self, credential: Credential) -> Result<Generation, Error> {
         Ok(self.ask(|reply| Ask::UpdateToken { credential, reply }).await??)
     }
@@ -117,8 +117,8 @@ impl Client {
     /// Renews the credential now. Resolves when the new one is in force; shares a renewal that is under way.
     ///
     /// # Errors
-    /// [`SessionError::TokenRefresh`] where it failed or nobody can renew, [`SessionError::Throttled`] where
-    /// too many were asked for, [`SessionError::SessionOver`].
+    /// [`SessionError::TokenRefresh`](crate::SessionError::TokenRefresh) where it failed or nobody can renew, [`SessionError::Throttled`](crate::SessionError::Throttled) where
+    /// too many were asked for, [`SessionError::SessionOver`](crate::SessionError::SessionOver).
     pub async fn refresh_now(&self) -> Result<Generation, Error> {
         Ok(self.ask(|reply| Ask::RefreshNow { reply }).await??)
     }
@@ -150,7 +150,7 @@ impl Client {
     /// Replaces the provider. The token in force stays until it has to be renewed.
     ///
     /// # Errors
-    /// [`SessionError::SessionOver`].
+    /// [`SessionError::SessionOver`](crate::SessionError::SessionOver).
     pub async fn set_provider(&self, provider: impl CredentialProvider) -> Result<(), Error> {
         let source = Source::Own(Arc::new(provider));
         self.ask(|done| Ask::SetProvider { source, done }).await
@@ -159,7 +159,7 @@ impl Client {
     /// Replaces the provider by one of those that the session implements itself.
     ///
     /// # Errors
-    /// [`SessionError::SessionOver`].
+    /// [`SessionError::SessionOver`](crate::SessionError::SessionOver).
     pub async fn set_builtin_provider(&self, provider: Provider) -> Result<(), Error> {
         let source = Source::Builtin(provider);
         self.ask(|done| Ask::SetProvider { source, done }).await
@@ -168,7 +168,7 @@ impl Client {
     /// Stops renewing and closes the socket; tokens, key and resume state are kept. Calls wait.
     ///
     /// # Errors
-    /// [`SessionError::SessionOver`].
+    /// [`SessionError::SessionOver`](crate::SessionError::SessionOver).
     pub async fn suspend(&self) -> Result<(), Error> {
         self.tell(Plain::Suspend).await
     }
@@ -176,7 +176,7 @@ impl Client {
     /// Goes on after [`Client::suspend`].
     ///
     /// # Errors
-    /// [`SessionError::SessionOver`].
+    /// [`SessionError::SessionOver`](crate::SessionError::SessionOver).
     pub async fn resume(&self) -> Result<(), Error> {
         self.tell(Plain::Resume).await
     }
@@ -184,7 +184,7 @@ impl Client {
     /// Says that the host's network has changed: the socket is probed, or a new one tried, at once.
     ///
     /// # Errors
-    /// [`SessionError::SessionOver`].
+    /// [`SessionError::SessionOver`](crate::SessionError::SessionOver).
     pub async fn network_changed(&self) -> Result<(), Error> {
         self.tell(Plain::NetworkChanged).await
     }

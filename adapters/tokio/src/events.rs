@@ -4,6 +4,7 @@
 //! queue, and one that falls behind is told how much it missed.
 
 use std::collections::VecDeque;
+use std::sync::Arc;
 
 use satkeeper_core::session::{Notification, SessionEvent};
 use tokio::sync::{broadcast, oneshot, watch};
@@ -99,17 +100,23 @@ enum Past {
 
 /// The sending side.
 pub(crate) struct Feed<T> {
-    live: broadcast::Sender<T>,
+    /// None before the first receiver: a queue takes its whole room at once.
+    live: Option<broadcast::Sender<Arc<T>>>,
     kept: Kept<T>,
     room: usize,
     past: Past,
 }
 
 /// What was published and is still there.
-#[derive(Clone)]
 pub(crate) struct Kept<T> {
-    items: VecDeque<T>,
+    items: VecDeque<Arc<T>>,
     dropped: u64,
+}
+
+impl<T> Clone for Kept<T> {
+    fn clone(&self) -> Self {
+        Self { items: self.items.clone(), dropped: self.dropped }
+    }
 }
 
 impl<T> Default for Kept<T> {
@@ -121,7 +128,7 @@ impl<T> Default for Kept<T> {
 /// What a new receiver begins with.
 pub(crate) struct Opening<T> {
     kept: Kept<T>,
-    live: broadcast::Receiver<T>,
+    live: broadcast::Receiver<Arc<T>>,
 }
 
 impl Feed<SessionEvent> {
@@ -138,23 +145,26 @@ impl Feed<Notification> {
 
 impl<T: Clone> Feed<T> {
     fn new(room: usize, past: Past) -> Self {
-        Self { live: broadcast::Sender::new(QUEUE), kept: Kept::default(), room, past }
+        Self { live: None, kept: Kept::default(), room, past }
     }
 
     pub(crate) fn publish(&mut self, item: T) {
+        let item = Arc::new(item);
         if self.room > 0 {
             if self.kept.items.len() == self.room {
                 self.kept.items.pop_front();
                 self.kept.dropped = self.kept.dropped.saturating_add(1);
             }
-            self.kept.items.push_back(item.clone());
+            self.kept.items.push_back(Arc::clone(&item));
         }
-        // An error only says that nobody listens.
-        let _ = self.live.send(item);
+        if let Some(live) = &self.live {
+            // An error only says that nobody listens any more.
+            let _ = live.send(item);
+        }
     }
 
     pub(crate) fn subscribe(&mut self) -> Opening<T> {
-        let live = self.live.subscribe();
+        let live = self.live.get_or_insert_with(|| broadcast::Sender::new(QUEUE)).subscribe();
         let kept = match self.past {
             // What it cannot be given any more is long past, and of no use to somebody who only comes now.
             Past::Everybody => Kept { items: self.kept.items.clone(), dropped: 0 },
@@ -180,7 +190,7 @@ struct Subscription<T> {
     /// Until the driver has answered.
     opening: Option<oneshot::Receiver<Opening<T>>>,
     kept: Kept<T>,
-    live: Option<broadcast::Receiver<T>>,
+    live: Option<broadcast::Receiver<Arc<T>>>,
     end: watch::Receiver<Progress>,
     left: fn(&Ended) -> Kept<T>,
 }
@@ -216,10 +226,10 @@ impl<T: Clone> Subscription<T> {
             return Some(Err(Missed(std::mem::take(&mut self.kept.dropped))));
         }
         if let Some(item) = self.kept.items.pop_front() {
-            return Some(Ok(item));
+            return Some(Ok(Arc::unwrap_or_clone(item)));
         }
         match self.live.as_mut()?.recv().await {
-            Ok(item) => Some(Ok(item)),
+            Ok(item) => Some(Ok(Arc::unwrap_or_clone(item))),
             Err(broadcast::error::RecvError::Lagged(count)) => Some(Err(Missed(count))),
             Err(broadcast::error::RecvError::Closed) => None,
         }

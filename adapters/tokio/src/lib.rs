@@ -44,6 +44,7 @@ mod error;
 mod events;
 mod http;
 pub mod keys;
+mod network;
 mod provider;
 mod socket;
 #[cfg(test)]
@@ -56,6 +57,7 @@ pub use client::Client;
 pub use end::End;
 pub use error::Error;
 pub use events::{Events, Missed, Notifications};
+pub use network::Network;
 pub use provider::{AuthenticateContext, BoxFuture, Callback, CredentialProvider};
 
 pub use satkeeper_core as core;
