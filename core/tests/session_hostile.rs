@@ -14,6 +14,7 @@ mod session_world;
 use std::collections::BTreeMap;
 
 use satkeeper_core::Now;
+use satkeeper_core::dpop::{Algorithm, ProofKey};
 use satkeeper_core::error::Error;
 use satkeeper_core::lifecycle::{AskId, Event, Generation, KeyAlgorithm, Policy, SocketId};
 use satkeeper_core::secret::{Secret, Seed};
@@ -165,6 +166,7 @@ struct Seen {
     requests: Vec<RequestId>,
     providers: Vec<RequestId>,
     keys: Vec<(RequestId, KeyAlgorithm)>,
+    signatures: Vec<RequestId>,
     sockets: Vec<SocketId>,
     frames: Vec<String>,
     calls: BTreeMap<u64, u32>,
@@ -219,6 +221,7 @@ impl Seen {
                     self.frames.drain(..spare);
                 }
             }
+            SessionOutput::Sign { id, .. } => self.signatures.push(id),
             SessionOutput::Close { socket } => self.note(&format!("{socket:?}")),
             SessionOutput::Tell(event) => {
                 self.over |= matches!(event.event, SessionNews::Lifecycle(Event::Teardown { .. }));
@@ -265,6 +268,14 @@ fn input(dice: &mut Dice, seen: &mut Seen, step: u64) -> SessionInput {
         };
         credential
     };
+    if let Some(id) = choose(dice, &mut seen.signatures) {
+        let result = match dice.roll(8) {
+            0 => Err(Error::Transport { message: "away".to_owned() }),
+            1 => Ok(vec![1; 3]),
+            _ => Ok(vec![1; 64]),
+        };
+        return SessionInput::Signature { id, result };
+    }
     match dice.roll(40) {
         0..=11 => match choose(dice, &mut seen.requests) {
             Some(id) if dice.roll(8) == 0 => {
@@ -332,7 +343,7 @@ fn input(dice: &mut Dice, seen: &mut Seen, step: u64) -> SessionInput {
             seen.asks.insert(step, 0);
             SessionInput::Rejected { ask: AskId(step), generation: Generation(dice.roll(3)) }
         }
-        36 => SessionInput::NetworkChanged,
+        36 if dice.roll(2) == 0 => SessionInput::NetworkChanged,
         37 if dice.roll(4) == 0 => SessionInput::Suspend,
         38 => SessionInput::Resume,
         39 if dice.roll(300) == 0 => SessionInput::Destroy,
@@ -351,8 +362,12 @@ fn run(seed: u64) -> (u64, bool) {
             can_mint_again: dice.roll(2) == 0,
         }),
     };
-    let key = match dice.roll(3) {
+    let key = match dice.roll(4) {
         0 => KeyChoice::None,
+        3 => {
+            let key = ProofKey::external(Algorithm::Es256, ec().jwk().clone()).unwrap();
+            KeyChoice::Held { key, proved: true }
+        }
         1 => KeyChoice::Auto,
         _ => KeyChoice::Held { key: rsa(), proved: false },
     };

@@ -12,6 +12,7 @@ mod session_world;
 
 use std::collections::VecDeque;
 
+use satkeeper_core::dpop::{Algorithm, ProofKey};
 use satkeeper_core::error::Error;
 use satkeeper_core::lifecycle::{AskId, Event, Mechanism, Phase, ProviderFacts, TeardownReason, Warning};
 use satkeeper_core::secret::Secret;
@@ -816,4 +817,69 @@ fn a_clock_that_goes_back_is_harmless() {
     world.give(SessionInput::Tick);
     assert!(world.is_live());
     assert!(world.wake > Some(world.now));
+}
+
+/// A session whose key is held by somebody else.
+fn external() -> World {
+    let key = ProofKey::external(Algorithm::Es256, ec().jwk().clone()).unwrap();
+    World::new(Config::new(subscriber()).key(KeyChoice::Held { key, proved: true }))
+}
+
+#[test]
+fn an_external_signer_is_asked_for_every_proof() {
+    // proves L47
+    let mut world = external();
+    world.signs = Signs::AtOnce;
+    world.give(SessionInput::Start);
+    assert!(world.is_live(), "{:?}", world.events);
+    assert!(world.session.status().bound);
+    world.pass(3_600_000);
+    assert!(world.is_live());
+    assert!(world.signatures.len() > 6);
+    assert_eq!(world.server.proofs.len(), world.signatures.len());
+}
+
+#[test]
+fn a_signature_that_comes_stale_is_asked_for_again() {
+    // proves L47
+    let mut world = external();
+    world.signs = Signs::Later;
+    world.server.http_faults.insert(INFO, [Fault::Silent].into());
+    world.give(SessionInput::Start);
+    let (id, _) = world.signatures.pop().unwrap();
+    world.now += 9_000;
+    world.sign(id);
+    assert!(world.is_live(), "in time");
+    world.pass(6_000);
+    // The exchange waits for its signature when another answer of its host brings a nonce.
+    let (first, claims) = world.signatures.pop().unwrap();
+    assert!(!claims.contains("nonce"), "{claims}");
+    let (info, _) = world.silent.pop().unwrap();
+    let mut response = HttpResponse::new(503, "");
+    response.set_header("DPoP-Nonce", "n1");
+    world.give(SessionInput::Http { id: info, result: Ok(response) });
+    world.sign(first);
+    assert!(world.asked(DEVICE_TOKEN).is_empty());
+    let (second, claims) = world.signatures.pop().unwrap();
+    assert!(claims.contains("\"nonce\":\"n1\""), "{claims}");
+    // Twice the same answer, or one to what is not asked any more, is harmless.
+    world.sign(first);
+    world.sign(second);
+    world.sign(second);
+    assert_eq!(world.asked(DEVICE_TOKEN).len(), 1);
+    assert!(world.is_live());
+}
+
+#[test]
+fn a_signer_that_fails_is_asked_again_later() {
+    // proves L47, L48
+    let mut world = external();
+    world.signs = Signs::Never;
+    world.give(SessionInput::Start);
+    world.pass(20_000);
+    assert!(!world.is_live());
+    assert!(world.sent("signalwire.connect").is_empty(), "what is bound is not shown without a proof");
+    world.signs = Signs::AtOnce;
+    world.pass(10_000);
+    assert!(world.is_live(), "{:?}", world.events);
 }

@@ -3,7 +3,7 @@
 use crate::dpop::{self, Claims};
 use crate::error::{Error, ProviderFault};
 use crate::lifecycle::{
-    Action, ClockOffset, Command, CommandId, Failure, KeyAlgorithm, Outcome, Reply, TokenFacts, TokenId,
+    Action, Command, CommandId, Failure, KeyAlgorithm, Outcome, Reply, TokenFacts, TokenId,
 };
 use crate::secret::Secret;
 use crate::time::{Millis, Now, UnixMillis};
@@ -16,14 +16,8 @@ use super::facts::{EMBED_LIFE, SUBSCRIBER_LIFE, UNBOUND_SCOPE_LIFE};
 use super::journal::Fault;
 use super::output::{ProviderCall, SessionNews, SessionOutput};
 use super::provider::Provider;
+use super::signing::{Proof, Signed, Wanted};
 use super::turn::Turn;
-
-/// A proof, when it says that it was signed, and by which key.
-pub(super) struct Signed {
-    pub(super) proof: Secret,
-    pub(super) at: UnixMillis,
-    pub(super) key: KeyAlgorithm,
-}
 
 impl Session {
     pub(super) fn carry_out(&mut self, turn: &mut Turn, command: &Command) {
@@ -38,21 +32,11 @@ impl Session {
                 self.provide(turn, command, Provision { renewal: true, key })
             }
             Action::Inspect { base } => self.inspect(turn, command, base),
-            Action::Activate { base, offset } => {
-                let endpoint = Endpoint::DeviceToken;
-                self.exchange(turn, command, Device { endpoint, token: base, offset, repeated: false })
-            }
-            Action::Renew { bound, offset } => {
-                let endpoint = Endpoint::DeviceRefresh;
-                self.exchange(turn, command, Device { endpoint, token: bound, offset, repeated: false })
-            }
+            Action::Activate { .. }
+            | Action::Renew { .. }
+            | Action::Authenticate { .. }
+            | Action::Reauthenticate { .. } => self.send_proved(turn, command, false, None),
             Action::Open { socket, token } => self.open(turn, command, socket, token),
-            Action::Authenticate { socket, token, resume, offset } => {
-                self.authenticate(turn, command, socket, token, resume, offset)
-            }
-            Action::Reauthenticate { socket, token, offset } => {
-                self.reauthenticate(turn, command, socket, token, offset)
-            }
             Action::Probe { socket } => self.probe(turn, command, socket),
             Action::Close { socket } => {
                 self.close(turn, socket);
@@ -83,31 +67,42 @@ impl Session {
         turn.done(command, Outcome { result: Err(fault.failure), server_time, signed_at });
     }
 
-    /// Signs for one attempt (L45). `None`: there is no key at all.
-    pub(super) fn sign(
+    /// The commands that carry a proof: begun without one, gone on with when an external signer has signed,
+    /// repeated for a nonce.
+    pub(super) fn send_proved(
         &mut self,
-        now: Now,
-        token: TokenId,
-        claims: &Claims<'_>,
-        offset: ClockOffset,
-        nonce: Option<&str>,
-    ) -> Result<Option<Signed>, Fault> {
-        let bound_to = self.tokens.get(token).and_then(|known| known.key);
-        let Some(key) = self.keys.of(bound_to) else { return Ok(None) };
-        let at = now.unix.shifted(offset.unwrap_or(0));
-        let jti = self.ids.proof();
-        let proof = dpop::proof(key, &jti, at.as_seconds(), claims, nonce)
-            .map_err(|error| Fault::no_key(&error.to_string()))?;
-        Ok(Some(Signed { proof, at, key: key.algorithm().into() }))
+        turn: &mut Turn,
+        command: &Command,
+        repeated: bool,
+        signed: Option<Signed>,
+    ) -> Result<(), Fault> {
+        match command.action {
+            Action::Activate { base: token, offset } => {
+                let endpoint = Endpoint::DeviceToken;
+                self.exchange(turn, command, Device { endpoint, token, offset, repeated }, signed)
+            }
+            Action::Renew { bound: token, offset } => {
+                let endpoint = Endpoint::DeviceRefresh;
+                self.exchange(turn, command, Device { endpoint, token, offset, repeated }, signed)
+            }
+            Action::Authenticate { socket, token, resume, offset } => {
+                self.authenticate(turn, command, socket, token, resume, offset, signed)
+            }
+            Action::Reauthenticate { socket, token, offset } => {
+                self.reauthenticate(turn, command, socket, token, offset, signed)
+            }
+            _ => Ok(()),
+        }
     }
 
     /// One exchange for a client-bound token; a repetition for a nonce is another request within the same
     /// command.
-    pub(super) fn exchange(
+    fn exchange(
         &mut self,
         turn: &mut Turn,
         command: &Command,
         device: Device,
+        signed: Option<Signed>,
     ) -> Result<(), Fault> {
         let Some(known) = self.tokens.get(device.token) else { return Err(unknown_token()) };
         let (token, fabric) = (known.token.clone(), known.routing.fabric().clone());
@@ -115,11 +110,18 @@ impl Session {
         let htu = if self.config.full_htu { url.htu() } else { device.endpoint.path().to_owned() };
         let renews = device.endpoint == Endpoint::DeviceRefresh;
         let ath = renews.then(|| dpop::ath(&token));
-        let nonce = self.nonces.of(&url.origin()).map(str::to_owned);
-        let htm = device.endpoint.method().name();
-        let claims = Claims::Http { htm, htu: &htu, ath: ath.as_deref() };
-        let signed = self.sign(turn.now, device.token, &claims, device.offset, nonce.as_deref())?;
-        let Some(signed) = signed else { return Err(Fault::no_key("there is none")) };
+        let claims = Claims::Http { htm: device.endpoint.method().name(), htu: &htu, ath: ath.as_deref() };
+        let Device { token: authorizes, offset, repeated, .. } = device;
+        let origin = url.origin();
+        let wanted = Wanted { token: authorizes, claims: &claims, offset, origin: &origin, repeated };
+        let signed = match signed {
+            Some(signed) => signed,
+            None => match self.sign(turn, command, &wanted)? {
+                Proof::Signed(signed) => signed,
+                Proof::Asked => return Ok(()),
+                Proof::None => return Err(Fault::no_key("there is none")),
+            },
+        };
         let life = self.lifecycle.policy().device_life / 1_000;
         let build = if renews { rest::device_refresh } else { rest::device_token };
         let request = build(&fabric, &token, &signed.proof, life)?;

@@ -18,6 +18,7 @@ use super::facts::server_time;
 use super::journal::Fault;
 use super::liveness::{Liveness, Verdict};
 use super::output::{Notification, SessionNews, SessionOutput};
+use super::signing::{Proof, Signed, Wanted};
 use super::turn::Turn;
 
 /// Most acknowledgements that wait for the connect to succeed.
@@ -105,6 +106,7 @@ impl Session {
     }
 
     /// `signalwire.connect`, the first frame out (L33), with a proof whenever there is a key (L34).
+    #[allow(clippy::too_many_arguments, reason = "the parts of one command, taken apart once")]
     pub(super) fn authenticate(
         &mut self,
         turn: &mut Turn,
@@ -113,13 +115,19 @@ impl Session {
         token: TokenId,
         resume: bool,
         offset: ClockOffset,
+        signed: Option<Signed>,
     ) -> core::result::Result<(), Fault> {
         let Some(known) = self.tokens.get(token) else { return Err(unknown_token()) };
         let jwt_token = known.token.clone();
         self.socket_at(socket, Stage::Open)?;
-        let claims = Claims::Rpc { mth: connect::METHOD };
-        // A key that cannot sign leaves the session unbound, not dead (L48).
-        let signed = self.sign(turn.now, token, &claims, offset, None).ok().flatten();
+        let signed = match signed {
+            Some(signed) => Some(signed),
+            None => match self.prove(turn, command, token, connect::METHOD, offset)? {
+                Proof::Signed(signed) => Some(signed),
+                Proof::None => None,
+                Proof::Asked => return Ok(()),
+            },
+        };
         let id = self.ids.frame();
         let resume = if resume { self.resume.parts() } else { None };
         let agent = self.config.agent.as_deref().unwrap_or(AGENT);
@@ -140,12 +148,19 @@ impl Session {
         socket: SocketId,
         token: TokenId,
         offset: ClockOffset,
+        signed: Option<Signed>,
     ) -> core::result::Result<(), Fault> {
         let Some(known) = self.tokens.get(token) else { return Err(unknown_token()) };
         let jwt_token = known.token.clone();
         self.socket_at(socket, Stage::Authenticated)?;
-        let claims = Claims::Rpc { mth: reauthenticate::METHOD };
-        let signed = self.sign(turn.now, token, &claims, offset, None).ok().flatten();
+        let signed = match signed {
+            Some(signed) => Some(signed),
+            None => match self.prove(turn, command, token, reauthenticate::METHOD, offset)? {
+                Proof::Signed(signed) => Some(signed),
+                Proof::None => None,
+                Proof::Asked => return Ok(()),
+            },
+        };
         let id = self.ids.frame();
         let dpop_token = signed.as_ref().map(|signed| &signed.proof);
         let frame =
@@ -155,6 +170,26 @@ impl Session {
         self.expect(Waiting { id, command: command.id, token, resume: None, signed_at });
         turn.put(SessionOutput::Send { socket, text: frame });
         Ok(())
+    }
+
+    /// The proof of a request on the socket, whenever there is a key. One that cannot sign leaves a session
+    /// unbound, not dead (L48); but what is bound to it would be refused without a proof, as if it were the
+    /// token's fault: that waits for the key.
+    fn prove(
+        &mut self,
+        turn: &mut Turn,
+        command: &Command,
+        token: TokenId,
+        mth: &'static str,
+        offset: ClockOffset,
+    ) -> core::result::Result<Proof, Fault> {
+        let is_bound = self.tokens.get(token).is_some_and(|known| known.key.is_some());
+        let wanted = Wanted { token, claims: &Claims::Rpc { mth }, offset, origin: "", repeated: false };
+        match self.sign(turn, command, &wanted) {
+            Err(fault) if is_bound => Err(Fault::new(Failure::Transport, fault.error)),
+            Err(_) => Ok(Proof::None),
+            Ok(proof) => Ok(proof),
+        }
     }
 
     /// A ping now; any frame answers it.

@@ -3,13 +3,14 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
-use crate::lifecycle::{ClockOffset, Command, CommandId, KeyAlgorithm, TokenId};
+use crate::lifecycle::{Action, ClockOffset, Command, CommandId, KeyAlgorithm, TokenId};
 use crate::secret::Secret;
 use crate::time::{Millis, Now, Tick, UnixMillis};
 use crate::wire::http::{HeaderValue, HttpRequest};
 use crate::wire::rest::Endpoint;
 
 use super::input::RequestId;
+use super::signing::Unsigned;
 
 /// Most that are remembered; the governor lets far fewer be made in the time that an answer can take.
 const MOST: usize = 32;
@@ -27,6 +28,8 @@ pub(super) struct Exchange {
     pub(super) origin: String,
     /// The server time in the proof, and the kind of its key.
     pub(super) signed: Option<(UnixMillis, KeyAlgorithm)>,
+    /// What the driver is to sign.
+    pub(super) unsigned: Option<Unsigned>,
 }
 
 /// What it was made for.
@@ -34,9 +37,21 @@ pub(super) struct Exchange {
 pub(super) enum Purpose {
     Key(KeyAlgorithm),
     Callback(Provision),
-    Space { endpoint: Endpoint, provision: Provision, life: Millis, epoch: u32 },
-    Inspect { base: TokenId },
+    Space {
+        endpoint: Endpoint,
+        provision: Provision,
+        life: Millis,
+        epoch: u32,
+    },
+    Inspect {
+        base: TokenId,
+    },
     Device(Device),
+    /// The command goes on when it comes.
+    Signature {
+        action: Action,
+        repeated: bool,
+    },
 }
 
 /// A token from the provider.
@@ -70,6 +85,7 @@ impl Exchange {
             secrets: Vec::new(),
             origin: String::new(),
             signed: None,
+            unsigned: None,
         }
     }
 
@@ -129,7 +145,6 @@ fn password(credentials: &str) -> Option<Secret> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::lifecycle::Action;
     use crate::wire::rest::Space;
     use crate::wire::url::{Plain, SecureUrl};
 

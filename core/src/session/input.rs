@@ -74,6 +74,13 @@ pub enum SessionInput {
         /// The key, or why there is none.
         result: Result<ProofKey, Error>,
     },
+    /// The external signer's answer to [`SessionOutput::Sign`](super::SessionOutput::Sign).
+    Signature {
+        /// Which request.
+        id: RequestId,
+        /// The signature, or why there is none.
+        result: Result<Vec<u8>, Error>,
+    },
     /// The application calls a method over the session. Waits, bounded, until the session is live; repeated
     /// once after a recovered rejection (L24, L33).
     Call {

@@ -9,6 +9,7 @@
 //! |---|---|
 //! | `input`, `output`, `config`, `provider` | what a driver and an application see |
 //! | `commands`, `exchanges`, `replies` | commands as requests, and what comes back |
+//! | `signing` | proofs, signed here or by an external signer |
 //! | `connection`, `liveness` | the socket: first frame, acknowledgements, signs of life |
 //! | `calls`, `asks` | what the application waits for |
 //! | `tokens`, `keys`, `nonces`, `source` | the bytes behind the numbers |
@@ -51,6 +52,7 @@ mod nonces;
 mod output;
 mod provider;
 mod replies;
+mod signing;
 mod source;
 mod tokens;
 mod turn;
@@ -230,6 +232,7 @@ impl Session {
             SessionInput::Closed { socket, error } => self.closed(turn, socket, error),
             SessionInput::Credential { id, result } => self.credential_came(turn, id, result),
             SessionInput::Key { id, result } => self.key_came(turn, id, result),
+            SessionInput::Signature { id, result } => self.signature_came(turn, id, result),
             SessionInput::CancelCall { call } => self.cancel_call(call),
             SessionInput::SetProvider(provider) => {
                 turn.feed(Input::NewProvider(provider.facts()));

@@ -82,6 +82,21 @@ pub enum SessionOutput {
         /// When the session stops waiting for it.
         deadline: Tick,
     },
+    /// Have the external signer of this key sign; never asked for a software key (L47). Sign the bytes of
+    /// `input` with SHA-256, as RFC 7518 has it: ES256 as 64 bytes `r || s`
+    /// ([`es256_from_der`](crate::dpop::es256_from_der) helps), RS256 as PKCS#1 v1.5.
+    Sign {
+        /// Its name.
+        id: RequestId,
+        /// The key's kind.
+        algorithm: KeyAlgorithm,
+        /// The key's RFC 7638 thumbprint.
+        thumbprint: String,
+        /// What to sign.
+        input: Secret,
+        /// When the session stops waiting for it.
+        deadline: Tick,
+    },
     /// Tell the application.
     Tell(SessionEvent),
     /// An ask of the application has come to its end.

@@ -54,7 +54,7 @@ impl Session {
                 let reply = result.and_then(|it| self.token_reply(device.endpoint, &exchange, &it));
                 self.exchanged(turn, &exchange, device, date, reply);
             }
-            Purpose::Key(_) | Purpose::Callback(_) => {}
+            Purpose::Key(_) | Purpose::Callback(_) | Purpose::Signature { .. } => {}
         }
     }
 
@@ -191,7 +191,7 @@ impl Session {
                 _ => Action::Activate { base: token, offset },
             };
             let command = Command { id: exchange.command, deadline: exchange.deadline, action };
-            match self.exchange(turn, &command, Device { repeated: true, ..device }) {
+            match self.send_proved(turn, &command, true, None) {
                 Ok(()) => return,
                 Err(other) => fault = other,
             }
