@@ -10,7 +10,7 @@
 //! | `input`, `output`, `config`, `provider` | what a driver and an application see |
 //! | `commands`, `exchanges`, `replies` | commands as requests, and what comes back |
 //! | `signing` | proofs, signed here or by an external signer |
-//! | `connection`, `liveness` | the socket: first frame, acknowledgements, signs of life |
+//! | `connection`, `frames`, `liveness` | the socket: first frame, acknowledgements, signs of life |
 //! | `calls`, `asks` | what the application waits for |
 //! | `tokens`, `keys`, `nonces`, `source` | the bytes behind the numbers |
 //! | `facts` | replies as facts |
@@ -43,6 +43,7 @@ mod config;
 mod connection;
 mod exchanges;
 mod facts;
+mod frames;
 mod ids;
 mod input;
 mod journal;

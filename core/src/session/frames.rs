@@ -1,0 +1,228 @@
+//! What comes in on the socket: acknowledged, kept, or handed on (L33, L34, L37, L39).
+
+use serde_json::Value;
+
+use crate::error::Error;
+use crate::lifecycle::{Failure, Input, Outcome, Reply, SocketId};
+use crate::secret::Secret;
+use crate::wire::connect::{self, ConnectResult};
+use crate::wire::push::{self, Push};
+use crate::wire::reauthenticate::ReauthenticateResult;
+use crate::wire::rpc::{Frame, Id, RpcError, is_auth_refusal};
+
+use super::Session;
+use super::connection::{Stage, Waiting};
+use super::facts::server_time;
+use super::journal::Fault;
+use super::output::{Notification, SessionNews, SessionOutput};
+use super::turn::Turn;
+
+/// Most acknowledgements that wait for the connect to succeed.
+const MOST_REPLIES: usize = 64;
+
+/// `signalwire.authorization.state` is the session's, whatever is in it.
+const STATE_EVENT: &str = "signalwire.authorization.state";
+
+impl Session {
+    /// A frame that is no JSON-RPC, too large or not text: a sign of life all the same.
+    pub(super) fn odd_frame(&mut self, turn: &mut Turn, socket: SocketId, why: &str) {
+        if self.heard(turn, socket) {
+            dropped(turn, why);
+        }
+    }
+
+    pub(super) fn frame(&mut self, turn: &mut Turn, socket: SocketId, text: String) {
+        // Wiped when done with: it can carry an authorization_state.
+        let text = Secret::new(text);
+        if !self.heard(turn, socket) {
+            return;
+        }
+        match Frame::parse(text.expose()) {
+            Err(why) => dropped(turn, &why.to_string()),
+            Ok(Frame::Request { id, method, params }) => {
+                self.request_came(turn, socket, id.as_ref(), method, params);
+            }
+            Ok(Frame::Success { id, result }) => self.answered(turn, id.as_ref(), Ok(result)),
+            Ok(Frame::Failure { id, error }) => self.answered(turn, id.as_ref(), Err(error)),
+        }
+    }
+
+    /// Any frame of the current socket is a sign of life. `false`: not the current one, or not open.
+    fn heard(&mut self, turn: &mut Turn, socket: SocketId) -> bool {
+        let Some(current) = self.socket.as_mut() else { return false };
+        if current.id != socket || matches!(current.stage, Stage::Opening(_)) {
+            return false;
+        }
+        current.liveness.hear(turn.now.tick);
+        for probe in current.probes.drain(..) {
+            turn.reply(probe, Reply::Alive);
+        }
+        true
+    }
+
+    /// A request or event of the server's. What the session does not know goes to the application, and is
+    /// left unanswered as the official client leaves it.
+    fn request_came(
+        &mut self,
+        turn: &mut Turn,
+        socket: SocketId,
+        id: Option<&Id>,
+        method: String,
+        params: Value,
+    ) {
+        let push = Push::of(&method, &params);
+        let time = server_time(push.server_unix_ms());
+        match push {
+            Push::Ping { timestamp } => {
+                if let Some(current) = &mut self.socket {
+                    current.liveness.hear_ping();
+                }
+                self.respond(turn, id.map(|id| push::pong(id, timestamp.as_ref())));
+                if let Some(time) = time {
+                    turn.feed(Input::ServerTime(time));
+                }
+            }
+            Push::Event { authorization_state } => {
+                self.respond(turn, id.map(push::acknowledge));
+                if params.get("event_type").and_then(Value::as_str) != Some(STATE_EVENT) {
+                    turn.put(SessionOutput::Notification(Notification { method, params }));
+                } else if let Some(state) = authorization_state {
+                    self.state_came(turn, socket, state);
+                } else {
+                    let why = Error::reply(STATE_EVENT, "it has no usable `authorization_state`");
+                    turn.news(SessionNews::FrameDropped, Some(why));
+                }
+            }
+            Push::Disconnect { restart } => {
+                self.respond(turn, id.map(push::acknowledge));
+                if restart {
+                    self.resume.forget();
+                }
+                turn.feed(Input::ServerRestart { socket, wipe: restart });
+            }
+            Push::Other => turn.put(SessionOutput::Notification(Notification { method, params })),
+        }
+    }
+
+    /// The newest state wins. One that comes before the connect's answer belongs to the session that the
+    /// answer will be about.
+    fn state_came(&mut self, turn: &mut Turn, socket: SocketId, state: Secret) {
+        let Some(current) = &mut self.socket else { return };
+        if current.stage != Stage::Authenticated {
+            current.early_state = Some(state);
+            return;
+        }
+        self.resume.state = Some(state);
+        if self.resume.protocol.is_some() {
+            turn.feed(Input::ResumeState { socket });
+        }
+    }
+
+    fn answered(&mut self, turn: &mut Turn, id: Option<&Id>, answer: core::result::Result<Value, RpcError>) {
+        let Some(id) = id.and_then(Id::text) else { return };
+        let Some(socket) = &mut self.socket else { return };
+        let at = socket.waiting.iter().position(|waiting| waiting.id == id);
+        match at.map(|at| socket.waiting.remove(at)) {
+            None => self.call_answered(turn, &id, answer),
+            Some(waiting) => match waiting.resume {
+                Some(resume) => self.connect_answered(turn, &waiting, resume, answer),
+                None => self.push_answered(turn, &waiting, answer),
+            },
+        }
+    }
+
+    fn connect_answered(
+        &mut self,
+        turn: &mut Turn,
+        waiting: &Waiting,
+        resume: bool,
+        answer: core::result::Result<Value, RpcError>,
+    ) {
+        let result = match answer {
+            Ok(result) => ConnectResult::parse(&result),
+            Err(error) => return self.refused(turn, waiting, &error),
+        };
+        let resumed = resume && result.session_restored != Some(false);
+        if !resumed {
+            self.resume.forget();
+        }
+        if result.protocol.is_some() {
+            self.resume.protocol.clone_from(&result.protocol);
+        }
+        let authorization = result.authorization.as_ref();
+        self.learn_project(authorization);
+        // A resume's result speaks of the session's previous token (L8).
+        let token = (!resumed).then_some(waiting.token);
+        let statement = self.authorization_statement(turn, token, authorization);
+        let reply = Reply::Authenticated { resumed, statement };
+        let Some(socket) = &mut self.socket else { return };
+        socket.stage = Stage::Authenticated;
+        socket.liveness.arm(turn.now.tick);
+        let id = socket.id;
+        for text in core::mem::take(&mut socket.replies) {
+            turn.put(SessionOutput::Send { socket: id, text: Secret::new(text) });
+        }
+        let early_state = socket.early_state.take();
+        turn.done(waiting.command, Outcome { signed_at: waiting.signed_at, ..Outcome::ok(reply) });
+        if let Some(state) = early_state {
+            self.state_came(turn, id, state);
+        }
+    }
+
+    fn push_answered(
+        &mut self,
+        turn: &mut Turn,
+        waiting: &Waiting,
+        answer: core::result::Result<Value, RpcError>,
+    ) {
+        let value = match answer {
+            Ok(value) => value,
+            Err(error) => return self.refused(turn, waiting, &error),
+        };
+        let result = ReauthenticateResult::parse(&value);
+        if let (false, Some(code)) = (result.is_accepted(), result.code) {
+            let message = value.get("message").and_then(Value::as_str).unwrap_or_default().to_owned();
+            return self.refused(turn, waiting, &RpcError { code, message, data: None });
+        }
+        self.learn_project(result.authorization.as_ref());
+        let statement =
+            self.authorization_statement(turn, Some(waiting.token), result.authorization.as_ref());
+        let reply = Reply::Reauthenticated(statement);
+        turn.done(waiting.command, Outcome { signed_at: waiting.signed_at, ..Outcome::ok(reply) });
+    }
+
+    /// A connect or a reauthenticate was refused. On these two -32002 is always about the credential; an
+    /// HTTP-like business code is read as HTTP.
+    fn refused(&mut self, turn: &mut Turn, waiting: &Waiting, error: &RpcError) {
+        let credential = matches!(error.code, 401 | 403 | -32_002)
+            || is_auth_refusal(error.code, &error.message, error.data.as_ref());
+        let error = error.to_error(&self.secrets());
+        let code = match &error {
+            Error::Rpc { code, .. } => *code,
+            _ => 0,
+        };
+        let fault = Fault::new(Failure::Rpc { code, credential }, error);
+        self.fail(turn, waiting.command, fault, None, waiting.signed_at);
+    }
+
+    fn learn_project(&mut self, authorization: Option<&connect::Authorization>) {
+        if let Some(project) = authorization.and_then(|it| it.project_id.as_ref()) {
+            self.resume.project.clone_from(project);
+        }
+    }
+
+    /// An acknowledgement: at once when authenticated, else right after the connect has succeeded, since a
+    /// response before that makes the server close the socket (protocol.md 3.1).
+    fn respond(&mut self, turn: &mut Turn, text: Option<String>) {
+        let (Some(text), Some(socket)) = (text, &mut self.socket) else { return };
+        if socket.stage == Stage::Authenticated {
+            turn.put(SessionOutput::Send { socket: socket.id, text: Secret::new(text) });
+        } else if socket.replies.len() < MOST_REPLIES {
+            socket.replies.push(text);
+        }
+    }
+}
+
+fn dropped(turn: &mut Turn, why: &str) {
+    turn.news(SessionNews::FrameDropped, Some(Error::reply("a frame", why)));
+}
