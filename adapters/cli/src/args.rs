@@ -9,6 +9,7 @@ use std::time::Duration;
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{Args, Parser, Subcommand};
 
+use crate::demo::DemoArgs;
 use crate::duration;
 use crate::exec_provider::CONTRACT;
 use crate::exit::CODES;
@@ -40,6 +41,9 @@ struct Whole {
 /// What is to be done.
 #[derive(Subcommand)]
 pub(crate) enum Command {
+    /// A whole life of a session in about a minute, against a server of its own
+    #[command(long_about = DEMO_ABOUT)]
+    Demo(DemoArgs),
     /// Keep one session alive until told to stop
     #[command(long_about = run_args::ABOUT, after_long_help = run_help())]
     Run(Box<RunArgs>),
@@ -47,6 +51,16 @@ pub(crate) enum Command {
     #[command(long_about = SERVE_ABOUT, after_long_help = SERVE_EXAMPLES)]
     Serve(ServeArgs),
 }
+
+const DEMO_ABOUT: &str = "\
+A whole life of a session in about 65 seconds, against a server of its own, with real TLS, real tokens and real
+proofs of possession: mint, connect, client-bound, three renewals, the socket is reset, resumed, both device
+endpoints fail, the provider takes over, then refuses, and the session ends when its last token does.
+
+On a terminal a block at the bottom shows how the session stands, else there is one plain line for each thing that
+happens: ● events of the session, ▲ warnings, → what it asked for, how that was answered and why it was asked,
+✂ what the demo does to it, ✓ promises that were kept. Ends with a summary, with code 0 if every promise was kept
+and 1 if not.";
 
 fn run_help() -> String {
     format!("{}\n\n{CONTRACT}\n\n{CODES}", run_args::EXAMPLES)

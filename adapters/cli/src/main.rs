@@ -10,10 +10,13 @@
 //! server saw), into JSON by `events`, and reaches the terminal through `terminal` only.
 
 mod args;
+mod demo;
+mod demo_script;
 mod duration;
 mod events;
 mod exec_provider;
 mod exit;
+mod lifetimes;
 mod log;
 mod providers;
 mod run;
@@ -21,9 +24,12 @@ mod run_args;
 mod secrets;
 mod sentences;
 mod serve;
+mod server_view;
 mod signals;
 mod stamp;
+mod summary;
 mod terminal;
+mod timeline;
 
 use std::process::ExitCode;
 
@@ -60,6 +66,7 @@ fn runtime() -> Result<tokio::runtime::Runtime, Failure> {
 
 async fn carry_out(command: Command) -> Result<(), Failure> {
     match command {
+        Command::Demo(args) => demo::demo(args).await,
         Command::Run(args) => run::run(*args).await,
         Command::Serve(args) => serve::serve(args).await,
     }

@@ -3,8 +3,11 @@
 use std::future::pending;
 use std::time::Duration;
 
-use satkeeper::core::error::ProviderFault;
-use satkeeper::{Client, End, Error, Event, SessionError, SessionEvent, SessionNews, TeardownReason};
+use satkeeper::core::wire::url::{Plain, SecureUrl};
+use satkeeper::{
+    Builder, Client, End, Error, Event, ProviderFault, SessionError, SessionEvent, SessionNews,
+    TeardownReason,
+};
 use tokio::time::{Instant, sleep_until, timeout};
 
 use crate::duration::show;
@@ -13,7 +16,7 @@ use crate::exit::Failure;
 use crate::log::{self, LastError};
 use crate::providers;
 use crate::run_args::RunArgs;
-use crate::sentences::{Level, Sentence, sentence};
+use crate::sentences::{Level, Sentence, chain, sentence};
 use crate::signals::Signals;
 use crate::stamp::utc;
 use crate::terminal::{Line, Terminal, Tone};
@@ -24,18 +27,7 @@ const END_WITHIN: Duration = Duration::from_secs(5);
 /// Keeps a session alive.
 pub(crate) async fn run(args: RunArgs) -> Result<(), Failure> {
     let mut signals = Signals::watch()?;
-    let mut builder = providers::choose(Client::builder(), &args)?.allow_plain_on_loopback(args.allow_plain);
-    if let Some(url) = &args.relay_url {
-        builder = builder.relay_url(url);
-    }
-    if let Some(url) = &args.fabric_url {
-        builder = builder.fabric_url(url);
-    }
-    if let Some(file) = &args.ca_file {
-        let pem = std::fs::read(file)
-            .map_err(|error| Failure::usage(format!("--ca-file {}: {error}", file.display())))?;
-        builder = builder.ca_pem(pem);
-    }
+    let builder = builder(&args)?;
     let mut story = Story {
         terminal: Terminal::stderr(),
         least: least_told(&args),
@@ -55,6 +47,49 @@ pub(crate) async fn run(args: RunArgs) -> Result<(), Failure> {
         story.close(&client, &why, begun.elapsed());
     }
     verdict
+}
+
+/// Everything but the start; nothing is sent.
+fn builder(args: &RunArgs) -> Result<Builder, Failure> {
+    urls(args)?;
+    let mut builder = providers::choose(Client::builder(), args)?.allow_plain_on_loopback(args.allow_plain);
+    if let Some(url) = &args.relay_url {
+        builder = builder.relay_url(url);
+    }
+    if let Some(url) = &args.fabric_url {
+        builder = builder.fabric_url(url);
+    }
+    if let Some(file) = &args.ca_file {
+        let pem = std::fs::read(file)
+            .map_err(|error| Failure::usage(format!("--ca-file {}: {error}", file.display())))?;
+        builder = builder.ca_pem(pem);
+    }
+    Ok(builder)
+}
+
+/// The session judges URLs again; here it can be said which one is meant.
+fn urls(args: &RunArgs) -> Result<(), Failure> {
+    let plain = if args.allow_plain { Plain::Loopback } else { Plain::Never };
+    for (option, url, schemes) in [
+        ("relay-url", &args.relay_url, ["wss", "ws"]),
+        ("fabric-url", &args.fabric_url, ["https", "http"]),
+        ("space-url", &args.space_url, ["https", "http"]),
+        ("embed-url", &args.embed_url, ["https", "http"]),
+    ] {
+        let Some(url) = url else { continue };
+        // Spaces and embed hosts may be bare names.
+        let is_bare = !url.contains("://") && matches!(option, "space-url" | "embed-url");
+        let whole = if is_bare { format!("https://{url}") } else { url.clone() };
+        let refused = |why: String| Failure::usage(format!("--{option}: {why}"));
+        let judged = SecureUrl::parse(&whole, plain).map_err(|error| refused(error.to_string()))?;
+        if !schemes.contains(&judged.scheme()) {
+            return Err(refused(format!(
+                "the URL is refused: its scheme is not {} or {}",
+                schemes[0], schemes[1]
+            )));
+        }
+    }
+    Ok(())
 }
 
 /// From which level on events are told.
@@ -140,7 +175,10 @@ impl Story {
             _ => {}
         }
         self.refused = event.cause.clone().or(self.refused.take());
-        self.show(&utc(now.unix), &said);
+        // An end that nobody asked for is what the last line is about.
+        if said.name != "teardown" || self.least == Some(Level::Detail) {
+            self.show(&utc(now.unix), &said);
+        }
         if let Some(log) = &mut self.log
             && let Err(error) = log.write(event, &said, now)
         {
@@ -172,7 +210,7 @@ impl Story {
         last_error: &LastError,
     ) -> Result<(), Failure> {
         let no_session = |after: Duration| {
-            let why = self.refused.as_ref().map(ToString::to_string).or_else(|| last_error.get());
+            let why = last_error.get().or_else(|| self.refused.as_ref().map(chain));
             let why = why.map_or_else(String::new, |why| format!(": {why}"));
             Failure::Unreachable(format!("no session within {}{why}", show(after)))
         };
@@ -189,11 +227,12 @@ impl Story {
     fn close(&mut self, client: &Client, why: &str, after: Duration) {
         let now = client.now();
         let generation = client.status().borrow().generation.0;
-        let text = format!(
-            "ended as asked ({why}) after {}: {} renewals, generation {generation}",
-            show(after),
-            self.renewals
-        );
+        let renewals = match self.renewals {
+            1 => "1 renewal".to_owned(),
+            n => format!("{n} renewals"),
+        };
+        let text =
+            format!("ended as asked ({why}) after {}: {renewals}, generation {generation}", show(after));
         self.show(&utc(now.unix), &Sentence { level: Level::Info, name: "end", text });
     }
 }
@@ -217,7 +256,11 @@ fn not_set_up(error: Error) -> Failure {
 
 /// Why a session ended by itself.
 fn ended(end: End) -> Failure {
-    let because = end.error.as_ref().map_or_else(String::new, |error| format!(": {error}"));
+    let because = match &end.error {
+        Some(Error::Session(error)) => format!(": {}", chain(error)),
+        Some(error) => format!(": {error}"),
+        None => String::new(),
+    };
     match end.reason {
         TeardownReason::Expired => {
             Failure::Expired(format!("the credential expired and nobody could renew it{because}"))

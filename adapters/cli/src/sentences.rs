@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use satkeeper::core::lifecycle::{AskError, Ignored};
 use satkeeper::{
-    Event, FallbackReason, KeyAlgorithm, Mechanism, Now, SessionEvent, SessionNews, TeardownReason, Tick,
-    Warning,
+    Event, FallbackReason, KeyAlgorithm, Mechanism, Now, SessionError, SessionEvent, SessionNews,
+    TeardownReason, Tick, Warning,
 };
 
 use crate::duration::show;
@@ -55,7 +55,7 @@ pub(crate) struct Sentence {
 
 /// Puts an event into words. `now` is what spans are counted from.
 pub(crate) fn sentence(told: &SessionEvent, now: Now) -> Sentence {
-    let cause = told.cause.as_ref().map(ToString::to_string);
+    let cause = told.cause.as_ref().map(chain);
     let (level, name, text) = match &told.event {
         SessionNews::Lifecycle(event) => lifecycle(event, cause.as_deref(), now),
         SessionNews::FrameDropped => (
@@ -74,6 +74,21 @@ pub(crate) fn sentence(told: &SessionEvent, now: Now) -> Sentence {
         }
     };
     Sentence { level, name, text }
+}
+
+/// An error and what is underneath it.
+pub(crate) fn chain(error: &SessionError) -> String {
+    let mut text = error.to_string();
+    let mut source = std::error::Error::source(error);
+    while let Some(cause) = source {
+        let cause_text = cause.to_string();
+        // Transparent errors repeat their cause.
+        if !text.contains(&cause_text) {
+            text = format!("{text}: {cause_text}");
+        }
+        source = cause.source();
+    }
+    text
 }
 
 fn lifecycle(event: &Event, cause: Option<&str>, now: Now) -> (Level, &'static str, String) {

@@ -99,6 +99,11 @@ impl Terminal {
         Self { out, colour: tty && !dumb && !set("NO_COLOR"), live: tty && !dumb, block: 0 }
     }
 
+    /// Nothing is redrawn from now on.
+    pub(crate) const fn stay_plain(&mut self) {
+        self.live = false;
+    }
+
     /// Whether a block can be drawn anew.
     pub(crate) const fn is_live(&self) -> bool {
         self.live

@@ -1,0 +1,97 @@
+//! The end of the demo: what was promised and when it was kept, and what the server counted.
+
+use satkeeper_fixtures::{Counts, Target};
+
+use crate::demo_script::Script;
+use crate::lifetimes::{Lifetimes, seconds};
+use crate::terminal::{Line, Tone};
+
+/// What has to hold over the whole time, not at one moment.
+pub(crate) struct Throughout {
+    pub(crate) kept: bool,
+    pub(crate) promise: String,
+}
+
+/// Everything that is shown at the end.
+pub(crate) fn summary(
+    script: &Script,
+    throughout: &[Throughout],
+    lifetimes: &Lifetimes,
+    counts: &Counts,
+    end: u64,
+) -> Vec<Line> {
+    let mut lines = vec![Line::new(), heading("Promises")];
+    for step in &script.steps {
+        let when = step.kept_at.map_or_else(|| "never".to_owned(), |at| format!("{:.1} s", seconds(at)));
+        lines.push(promise(step.kept_at.is_some(), &when, step.name, step.promise));
+    }
+    for one in throughout {
+        lines.push(promise(one.kept, "always", "", &one.promise));
+    }
+    lines.extend([Line::new(), heading("Tokens (█ in force, ░ valid)")]);
+    lines.extend(lifetimes.chart(66, end));
+    lines.extend([Line::new(), heading("What the server saw")]);
+    lines.extend(calls(counts));
+    lines.push(Line::new().plain(format!(
+        "  {:<26}{:>4} accepted, {} refused",
+        "proofs of possession",
+        counts.proofs_accepted,
+        counts.all_proofs_refused()
+    )));
+    lines
+}
+
+fn heading(text: &str) -> Line {
+    Line::new().with(Tone::Strong, text)
+}
+
+fn promise(kept: bool, when: &str, name: &str, promise: &str) -> Line {
+    let (mark, tone) = if kept { ("✓", Tone::Good) } else { ("✗", Tone::Bad) };
+    let name = if name.is_empty() { String::new() } else { format!("{name:<10} ") };
+    Line::new()
+        .with(tone, format!("  {mark} "))
+        .with(Tone::Faint, format!("{when:>7}  "))
+        .plain(name + promise)
+}
+
+/// One line for each endpoint and each call that was used.
+fn calls(counts: &Counts) -> Vec<Line> {
+    let head = format!("  {:<26}{:>4} {:>8} {:>8}", "", "ok", "refused", "failing");
+    let mut lines = vec![Line::new().with(Tone::Faint, head)];
+    for target in Target::ALL {
+        let tally = counts.of(target);
+        if tally.total() > 0 {
+            let text =
+                format!("  {:<26}{:>4} {:>8} {:>8}", target.name(), tally.ok, tally.refused, tally.faulty);
+            let tone = if tally.refused > 0 { Tone::Bad } else { Tone::Plain };
+            lines.push(Line::new().with(tone, text));
+        }
+    }
+    lines
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Throughout, summary};
+    use crate::demo_script::Script;
+    use crate::lifetimes::Lifetimes;
+    use satkeeper_fixtures::{Counts, Tally};
+
+    #[test]
+    fn what_was_not_kept_is_seen() {
+        let mut script = Script::new();
+        script.facts.provider(false);
+        script.advance(120);
+        let mut counts = Counts { proofs_accepted: 9, ..Counts::default() };
+        counts.calls.insert("devices_refresh", Tally { ok: 3, refused: 0, faulty: 2 });
+        let throughout = [Throughout { kept: false, promise: "no proof was refused".to_owned() }];
+        let lines = summary(&script, &throughout, &Lifetimes::default(), &counts, 1_000);
+        let text: Vec<String> = lines.iter().map(|line| line.render(false, 200)).collect();
+        let text = text.join("\n");
+        assert!(text.contains("✓   0.1 s  mint"), "{text}");
+        assert!(text.contains("✗   never  connect"), "{text}");
+        assert!(text.contains("✗  always  no proof was refused"), "{text}");
+        assert!(text.contains("devices_refresh              3        0        2"), "{text}");
+        assert!(text.contains("9 accepted, 0 refused"), "{text}");
+    }
+}

@@ -1,0 +1,162 @@
+//! The living timeline of the demo: one line for each thing that happens, and a block that shows how the session
+//! stands. State in, lines out.
+
+use satkeeper::{Phase, Status};
+
+use crate::duration::show;
+use crate::lifetimes::{Lifetimes, seconds};
+use crate::sentences::{Level, Sentence, who};
+use crate::server_view::Exchange;
+use crate::terminal::{Line, Tone};
+use std::time::Duration;
+
+/// How the session stands, as the block shows it.
+pub(crate) struct Standing<'a> {
+    pub(crate) at: u64,
+    pub(crate) status: &'a Status,
+    pub(crate) lifetimes: &'a Lifetimes,
+    /// The next deadline and its reason.
+    pub(crate) next: Option<String>,
+    pub(crate) kept: usize,
+    pub(crate) promises: usize,
+    pub(crate) waiting_for: Option<&'static str>,
+}
+
+/// The block.
+pub(crate) fn block(standing: &Standing<'_>) -> Vec<Line> {
+    let status = standing.status;
+    let left = status.session_ends.map_or_else(
+        || "end unknown".to_owned(),
+        |end| format!("session ends in {}", show(Duration::from_millis(end.0.saturating_sub(standing.at)))),
+    );
+    let head = Line::new().plain("  ").with(phase_tone(status.phase), status.phase.name()).plain(format!(
+        " · renewed by {} · generation {} · {left}",
+        who(status.mechanism),
+        status.generation.0
+    ));
+    let mut lines = vec![Line::new().with(Tone::Faint, "─".repeat(100)), head];
+    lines.extend(standing.lifetimes.left(standing.at));
+    if let Some(next) = &standing.next {
+        lines.push(Line::new().plain("  next     ").with(Tone::Accent, next));
+    }
+    let kept = Line::new().plain("  kept     ").with(Tone::Good, "✓".repeat(standing.kept));
+    let open = standing.promises.saturating_sub(standing.kept);
+    let kept = kept.with(Tone::Faint, "·".repeat(open));
+    lines.push(match standing.waiting_for {
+        Some(name) => kept.plain(format!(" {} of {}, then: {name}", standing.kept, standing.promises)),
+        None => kept.plain(format!(" all {}", standing.promises)),
+    });
+    lines
+}
+
+const fn phase_tone(phase: Phase) -> Tone {
+    match phase {
+        Phase::Live => Tone::Good,
+        Phase::Idle | Phase::Minting | Phase::Connecting | Phase::Reconnecting => Tone::Warn,
+        Phase::Expired | Phase::Suspended | Phase::Ending | Phase::Over(_) => Tone::Bad,
+    }
+}
+
+/// `   4.6 s `
+fn time(at: u64) -> Line {
+    Line::new().with(Tone::Faint, format!("{:>6.1} s  ", seconds(at)))
+}
+
+/// An event of the session.
+pub(crate) fn event(at: u64, said: &Sentence) -> Line {
+    let mark = match said.level {
+        Level::Detail => "· ",
+        Level::Info => "● ",
+        Level::Warning => "▲ ",
+        Level::Error => "■ ",
+    };
+    time(at).with(said.level.tone(), format!("{mark}{:<16} ", said.name)).plain(&said.text)
+}
+
+/// The session asked the server for something.
+pub(crate) fn exchange(at: u64, exchange: &Exchange, reason: &str) -> Line {
+    let tone = if exchange.succeeded { Tone::Accent } else { Tone::Warn };
+    asked(at, tone, exchange.what, &exchange.answer, reason)
+}
+
+/// The session asked the provider for something.
+pub(crate) fn provider(at: u64, what: &str, answer: &str, reason: &str) -> Line {
+    asked(at, Tone::Accent, what, answer, reason)
+}
+
+fn asked(at: u64, tone: Tone, what: &str, answer: &str, reason: &str) -> Line {
+    time(at).with(tone, format!("→ {what:<16} ")).plain(answer).with(Tone::Faint, format!("  ({reason})"))
+}
+
+/// The session stands differently now.
+pub(crate) fn change(at: u64, status: &Status) -> Line {
+    let text = format!("{}, renewed by {}", status.phase.name(), who(status.mechanism));
+    time(at).with(Tone::Faint, format!("◇ phase            {text}"))
+}
+
+/// The demo does something to the session.
+pub(crate) fn act(at: u64, text: &str) -> Line {
+    time(at).with(Tone::Bad, "✂ the demo         ").with(Tone::Strong, text)
+}
+
+/// A promise was kept.
+pub(crate) fn kept(at: u64, name: &str, promise: &str) -> Line {
+    time(at).with(Tone::Good, format!("✓ {name:<16} ")).with(Tone::Strong, promise)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Standing, block, event, exchange};
+    use crate::lifetimes::Lifetimes;
+    use crate::sentences::{Level, Sentence};
+    use crate::server_view::Exchange;
+    use satkeeper::{Generation, Mechanism, Phase, Status, Tick};
+
+    #[test]
+    fn how_the_session_stands() {
+        let mut lifetimes = Lifetimes::default();
+        lifetimes.born(true, 0, 12_000);
+        let status = Status {
+            phase: Phase::Live,
+            mechanism: Mechanism::Bound,
+            generation: Generation(4),
+            in_force: None,
+            bound: true,
+            token_ends: None,
+            session_ends: Some(Tick(40_000)),
+            time_left: None,
+            clock_offset: None,
+        };
+        let standing = Standing {
+            at: 9_000,
+            status: &status,
+            lifetimes: &lifetimes,
+            next: Some("renew in 1.0 s".to_owned()),
+            kept: 3,
+            promises: 5,
+            waiting_for: Some("renewal 1"),
+        };
+        let lines: Vec<String> = block(&standing).iter().map(|line| line.render(false, 200)).collect();
+        assert_eq!(
+            lines[1..],
+            [
+                "  live · renewed by the client-bound exchange · generation 4 · session ends in 31.0 s"
+                    .to_owned(),
+                format!("  bound 1  {}{}   3.0 s of 12.0 s", "█".repeat(10), "░".repeat(30)),
+                "  next     renew in 1.0 s".to_owned(),
+                "  kept     ✓✓✓·· 3 of 5, then: renewal 1".to_owned(),
+            ]
+        );
+    }
+
+    #[test]
+    fn what_happened_and_why() {
+        let said = Sentence { level: Level::Info, name: "live", text: "authenticated".to_owned() };
+        assert_eq!(event(4_600, &said).render(false, 200), "   4.6 s  ● live             authenticated");
+        let one = Exchange { what: "connect", answer: "accepted".to_owned(), succeeded: true };
+        assert_eq!(
+            exchange(100, &one, "no session yet").render(false, 200),
+            "   0.1 s  → connect          accepted  (no session yet)"
+        );
+    }
+}
