@@ -15,12 +15,13 @@ use tokio::sync::{mpsc, watch};
 use crate::ask::Source;
 use crate::client::Client;
 use crate::clock::Clock;
-use crate::driver::{Driver, Shown};
+use crate::driver::{Driver, Own, Shown};
 use crate::end::Progress;
 use crate::error::Error;
 use crate::keys;
 use crate::network::Network;
 use crate::provider::CredentialProvider;
+use crate::signer::ExternalSigner;
 use crate::socket::Sockets;
 use crate::work::Work;
 
@@ -30,7 +31,7 @@ use crate::work::Work;
 /// ```no_run
 /// # async fn example() -> Result<(), satkeeper::Error> {
 /// let client = satkeeper::Client::builder()
-///     .subscriber("example.signalwire.com", "project id", "API token", "alice@example.com")
+///     .subscriber("example.signalwire.com", "PROJECT_ID", "API_TOKEN", "alice@example.com")
 ///     .call_timeout(std::time::Duration::from_secs(5))
 ///     .connect()
 ///     .await?;
@@ -42,6 +43,7 @@ pub struct Builder {
     provider: Option<Wanted>,
     policy: Policy,
     key: KeyChoice,
+    signer: Option<Arc<dyn ExternalSigner>>,
     relay_url: Option<String>,
     fabric_url: Option<String>,
     full_htu: bool,
@@ -74,6 +76,7 @@ impl Builder {
             provider: None,
             policy: Policy::default(),
             key: KeyChoice::Auto,
+            signer: None,
             relay_url: None,
             fabric_url: None,
             full_htu: false,
@@ -144,6 +147,12 @@ impl Builder {
     /// Which proof-of-possession keys may be used. Default [`KeyChoice::Auto`].
     pub fn key(mut self, key: KeyChoice) -> Self {
         self.key = key;
+        self
+    }
+
+    /// Who signs for a key that is [`external`](crate::ProofKey::external).
+    pub fn signer(mut self, signer: impl ExternalSigner) -> Self {
+        self.signer = Some(Arc::new(signer));
         self
     }
 
@@ -237,6 +246,7 @@ impl Builder {
             call_timeout: u64::try_from(self.call_timeout.as_millis()).unwrap_or(u64::MAX),
         };
         let seed = self.seed.map_or_else(keys::seed, Ok)?;
+        let own = Own { provider: source.own(), signer: self.signer };
         let network = match (self.network, self.ca_pem) {
             (Some(network), _) => network,
             // Reads files.
@@ -245,7 +255,7 @@ impl Builder {
                 making.await.map_err(|_| Error::DriverStopped)??
             }
         };
-        Ok(launch(&runtime, Session::new(config, seed), source, network))
+        Ok(launch(&runtime, Session::new(config, seed), own, network))
     }
 
     fn wanted(mut self, provider: Wanted) -> Self {
@@ -254,7 +264,7 @@ impl Builder {
     }
 }
 
-fn launch(runtime: &Handle, session: Session, source: Source, network: Network) -> Client {
+fn launch(runtime: &Handle, session: Session, own: Own, network: Network) -> Client {
     let clock = Clock::start();
     let (asks, asked) = mpsc::unbounded_channel();
     let (status, status_shown) = watch::channel(session.status());
@@ -264,7 +274,7 @@ fn launch(runtime: &Handle, session: Session, source: Source, network: Network) 
         session,
         clock,
         asked,
-        source.own(),
+        own,
         Work::new(network.http, clock),
         Sockets::new(network.tls),
         Shown { status, credential, progress },

@@ -28,7 +28,7 @@ use crate::provider::CredentialProvider;
 /// # async fn example() -> Result<(), satkeeper::Error> {
 /// use satkeeper::Client;
 /// let client = Client::builder()
-///     .subscriber("example.signalwire.com", "project id", "API token", "alice@example.com")
+///     .subscriber("example.signalwire.com", "PROJECT_ID", "API_TOKEN", "alice@example.com")
 ///     .connect()
 ///     .await?;
 /// let answer = client.call("subscriber.online", serde_json::json!({})).await?;

@@ -20,6 +20,7 @@ use crate::end::{End, Ended, Progress};
 use crate::error::Error;
 use crate::events::Feed;
 use crate::provider::CredentialProvider;
+use crate::signer::{ExternalSigner, SigningRequest};
 use crate::socket::{News, Sockets};
 use crate::work::Work;
 
@@ -28,6 +29,12 @@ pub(crate) struct Shown {
     pub(crate) status: watch::Sender<Status>,
     pub(crate) credential: watch::Sender<Option<InForce>>,
     pub(crate) progress: watch::Sender<Progress>,
+}
+
+/// The parts of a session that the application implements.
+pub(crate) struct Own {
+    pub(crate) provider: Option<Arc<dyn CredentialProvider>>,
+    pub(crate) signer: Option<Arc<dyn ExternalSigner>>,
 }
 
 /// Drives one session until it is over.
@@ -40,7 +47,7 @@ pub(crate) struct Driver {
     work: Work,
     sockets: Sockets,
     news: mpsc::Receiver<News>,
-    provider: Option<Arc<dyn CredentialProvider>>,
+    own: Own,
     calls: BTreeMap<CallId, oneshot::Sender<Returned>>,
     waiting: BTreeMap<AskId, oneshot::Sender<Settled>>,
     next_ask: u64,
@@ -58,7 +65,7 @@ impl Driver {
         session: Session,
         clock: Clock,
         asks: mpsc::UnboundedReceiver<Ask>,
-        provider: Option<Arc<dyn CredentialProvider>>,
+        own: Own,
         work: Work,
         (sockets, news): (Sockets, mpsc::Receiver<News>),
         shown: Shown,
@@ -71,7 +78,7 @@ impl Driver {
             work,
             sockets,
             news,
-            provider,
+            own,
             calls: BTreeMap::new(),
             waiting: BTreeMap::new(),
             next_ask: 0,
@@ -137,9 +144,13 @@ impl Driver {
             SessionOutput::Close { socket } => self.sockets.close(socket),
             SessionOutput::AskProvider { id, call, deadline } => {
                 debug!(target: "satkeeper", id = id.0, ?call, "ask provider");
-                self.work.ask_provider(id, self.provider.clone(), call, deadline);
+                self.work.ask_provider(id, self.own.provider.clone(), call, deadline);
             }
             SessionOutput::MakeKey { id, algorithm, deadline: _ } => self.work.make_key(id, algorithm),
+            SessionOutput::Sign { id, algorithm, thumbprint, input, deadline } => {
+                let request = SigningRequest { algorithm, thumbprint, input };
+                self.work.sign(id, self.own.signer.clone(), request, deadline);
+            }
             SessionOutput::Tell(event) => self.tell(event),
             SessionOutput::Settled { ask, result } => {
                 if let Some(reply) = self.waiting.remove(&ask) {
@@ -211,7 +222,7 @@ impl Driver {
             }
             Ask::SetProvider { source, done } => {
                 let provider = source.describe();
-                self.provider = source.own();
+                self.own.provider = source.own();
                 self.step(SessionInput::SetProvider(provider));
                 let _ = done.send(());
             }

@@ -5,7 +5,7 @@
 //! # async fn example() -> Result<(), satkeeper::Error> {
 //! use satkeeper::Client;
 //! let client = Client::builder()
-//!     .subscriber("example.signalwire.com", "project id", "API token", "alice@example.com")
+//!     .subscriber("example.signalwire.com", "PROJECT_ID", "API_TOKEN", "alice@example.com")
 //!     .connect()
 //!     .await?;
 //! # let _ = client;
@@ -46,6 +46,7 @@ mod http;
 pub mod keys;
 mod network;
 mod provider;
+mod signer;
 mod socket;
 #[cfg(test)]
 mod testing;
@@ -59,6 +60,8 @@ pub use error::Error;
 pub use events::{Events, Missed, Notifications};
 pub use network::Network;
 pub use provider::{AuthenticateContext, BoxFuture, Callback, CredentialProvider};
+
+pub use signer::{ExternalSigner, SigningRequest};
 
 pub use satkeeper_core as core;
 pub use satkeeper_core::dpop::ProofKey;

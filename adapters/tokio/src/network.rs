@@ -18,7 +18,7 @@ use crate::tls::Tls;
 /// let network = Network::new(None)?;
 /// for name in ["alice@example.com", "bob@example.com"] {
 ///     let builder = Client::builder().network(&network);
-///     let client = builder.subscriber("example.signalwire.com", "project id", "API token", name).connect().await?;
+///     let client = builder.subscriber("example.signalwire.com", "PROJECT_ID", "API_TOKEN", name).connect().await?;
 /// #   drop(client);
 /// }
 /// # Ok(()) }

@@ -16,6 +16,7 @@ use crate::clock::Clock;
 use crate::http::Http;
 use crate::keys;
 use crate::provider::{AuthenticateContext, CredentialProvider};
+use crate::signer::{ExternalSigner, SigningRequest};
 
 /// The tasks of one session. Dropping it aborts them.
 pub(crate) struct Work {
@@ -31,6 +32,7 @@ enum Errand {
     Request(RequestId),
     Provider(RequestId),
     Key(RequestId),
+    Signature(RequestId),
 }
 
 impl Work {
@@ -72,6 +74,27 @@ impl Work {
         self.remember(&task, Errand::Provider(id));
     }
 
+    pub(crate) fn sign(
+        &mut self,
+        id: RequestId,
+        signer: Option<Arc<dyn ExternalSigner>>,
+        request: SigningRequest,
+        deadline: Tick,
+    ) {
+        let within = self.clock.until(deadline);
+        let task = self.tasks.spawn(async move {
+            let Some(signer) = signer else {
+                return SessionInput::Signature { id, result: Err(no_signature("no signer was named")) };
+            };
+            let result = match timeout(within, signer.sign(request)).await {
+                Ok(signed) => signed.map_err(|error| no_signature(&error.to_string())),
+                Err(_) => Err(no_signature(&format!("no answer within {} ms", within.as_millis()))),
+            };
+            SessionInput::Signature { id, result }
+        });
+        self.remember(&task, Errand::Signature(id));
+    }
+
     pub(crate) fn make_key(&mut self, id: RequestId, algorithm: KeyAlgorithm) {
         let task = self.tasks.spawn_blocking(move || SessionInput::Key { id, result: keys::make(algorithm) });
         self.remember(&task, Errand::Key(id));
@@ -107,12 +130,17 @@ impl Errand {
                 SessionInput::Http { id, result: Err(SessionError::Transport { message }) }
             }
             Self::Provider(id) => SessionInput::Credential { id, result: Err(transient("it panicked")) },
+            Self::Signature(id) => SessionInput::Signature { id, result: Err(no_signature("it panicked")) },
             Self::Key(id) => {
                 let message = "making it panicked".to_owned();
                 SessionInput::Key { id, result: Err(SessionError::DpopInit { message }) }
             }
         }
     }
+}
+
+fn no_signature(message: &str) -> SessionError {
+    SessionError::DpopInit { message: format!("the external signer failed: {message}") }
 }
 
 fn no_answer(within: std::time::Duration) -> ProviderError {

@@ -5,9 +5,13 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
+use aws_lc_rs::rand::SystemRandom;
+use aws_lc_rs::signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, KeyPair as _};
+use satkeeper::core::dpop::{Algorithm, PublicJwk, SignError};
 use satkeeper::{
-    Builder, Callback, Client, Credential, Error, Event, Events, KeyAlgorithm, KeyChoice, Mechanism, Network,
-    Phase, ProviderError, Secret, SessionError, SessionNews, TeardownReason,
+    BoxFuture, Builder, Callback, Client, Credential, Error, Event, Events, ExternalSigner, KeyAlgorithm,
+    KeyChoice, Mechanism, Network, Phase, ProofKey, ProviderError, Secret, SessionError, SessionNews,
+    SigningRequest, TeardownReason,
 };
 use satkeeper_fixtures::{Config, Effect, Fault, MintSpec, Server, Target};
 use serde_json::json;
@@ -111,6 +115,33 @@ async fn every_kind_of_key_and_plain_loopback() {
         bound(&client).await;
         soon(client.destroy()).await;
     }
+}
+
+#[tokio::test]
+async fn a_key_that_the_process_does_not_hold() {
+    /// Stands for an HSM: a key of its own, and slow.
+    struct Hsm(EcdsaKeyPair);
+    impl ExternalSigner for Hsm {
+        fn sign(&self, request: SigningRequest) -> BoxFuture<'_, Result<Vec<u8>, SignError>> {
+            Box::pin(async move {
+                tokio::time::sleep(Duration::from_millis(20)).await;
+                let signature = self.0.sign(&SystemRandom::new(), request.input.expose().as_bytes());
+                Ok(signature.expect("a signature").as_ref().to_vec())
+            })
+        }
+    }
+    let server = server(Config::default()).await;
+    let pair = EcdsaKeyPair::generate(&ECDSA_P256_SHA256_FIXED_SIGNING).expect("a key");
+    let (x, y) = pair.public_key().as_ref()[1..].split_at(32);
+    let jwk = PublicJwk::ec(x.try_into().expect("32 bytes"), y.try_into().expect("32 bytes"));
+    let key = ProofKey::external(Algorithm::Es256, jwk).expect("a key");
+    let held = KeyChoice::Held { key, proved: false };
+    let client =
+        soon(subscriber(&server).key(held).signer(Hsm(pair)).connect()).await.expect("a live session");
+    bound(&client).await;
+    soon(client.refresh_now()).await.expect("a newer token");
+    assert_eq!(server.counts().all_proofs_refused(), 0);
+    soon(client.disconnect()).await;
 }
 
 #[tokio::test]
