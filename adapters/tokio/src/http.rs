@@ -26,10 +26,12 @@ pub(crate) struct Http {
 
 impl Http {
     pub(crate) fn new(tls: Tls) -> Result<Self, Error> {
-        let config = match tls.config() {
+        let mut config = match tls.config() {
             Ok(config) => config.as_ref().clone(),
             Err(_) => trusting_nobody()?,
         };
+        // Reqwest leaves a configuration that it is given as it is. WebSockets are HTTP/1.1 only and have none.
+        config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
         let client = Client::builder()
             .tls_backend_preconfigured(config)
             // A redirect would carry body, proof and Referer to whoever the answer names (L50).

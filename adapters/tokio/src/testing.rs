@@ -1,8 +1,8 @@
 //! Servers of a few lines, for tests of the pieces.
 
 use std::net::SocketAddr;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use rcgen::{CertificateParams, KeyPair};
@@ -90,12 +90,22 @@ impl Identity {
             .unwrap();
         Self { ca_pem, config: Arc::new(config) }
     }
+
+    /// Offers these protocols (ALPN).
+    pub(crate) fn speaking(mut self, protocols: &[&[u8]]) -> Self {
+        let mut config = self.config.as_ref().clone();
+        config.alpn_protocols = protocols.iter().map(|protocol| protocol.to_vec()).collect();
+        self.config = Arc::new(config);
+        self
+    }
 }
 
 /// A TLS server that answers every request with 204 and counts the bytes of requests.
 pub(crate) struct Sealed {
     pub(crate) port: u16,
     pub(crate) received: Arc<AtomicUsize>,
+    /// The protocol of the last connection (ALPN), empty where none was agreed upon.
+    pub(crate) protocol: Arc<Mutex<Vec<u8>>>,
 }
 
 impl Sealed {
@@ -104,18 +114,24 @@ impl Sealed {
         let port = listener.local_addr().unwrap().port();
         let received = Arc::new(AtomicUsize::new(0));
         let acceptor = TlsAcceptor::from(Arc::clone(&identity.config));
-        let count = Arc::clone(&received);
+        let protocol = Arc::new(Mutex::new(Vec::new()));
+        let seen = (Arc::clone(&received), Arc::clone(&protocol));
         tokio::spawn(async move {
             while let Ok((stream, _)) = listener.accept().await {
-                tokio::spawn(answer(acceptor.clone(), stream, Arc::clone(&count)));
+                tokio::spawn(answer(acceptor.clone(), stream, seen.clone()));
             }
         });
-        Self { port, received }
+        Self { port, received, protocol }
     }
 }
 
-async fn answer(acceptor: TlsAcceptor, stream: TcpStream, count: Arc<AtomicUsize>) {
+async fn answer(
+    acceptor: TlsAcceptor,
+    stream: TcpStream,
+    (count, protocol): (Arc<AtomicUsize>, Arc<Mutex<Vec<u8>>>),
+) {
     let Ok(mut stream) = acceptor.accept(stream).await else { return };
+    *protocol.lock().unwrap() = stream.get_ref().1.alpn_protocol().unwrap_or_default().to_vec();
     while let Ok(bytes @ 1..) = stream.read(&mut [0; 8192]).await {
         count.fetch_add(bytes, Ordering::SeqCst);
         let _ = stream.write_all(b"HTTP/1.1 204 No Content\r\n\r\n").await;

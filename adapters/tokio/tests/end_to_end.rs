@@ -187,6 +187,19 @@ async fn dropping_the_last_handle_or_the_connecting_future_disconnects() {
     assert!(server.until(SOON, |counts| counts.sockets_opened == 2 && counts.sockets_closed == 2).await);
 }
 
+#[test]
+fn a_runtime_that_is_shut_down_takes_its_sessions_along() {
+    let runtime = || tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build();
+    let (servers, clients, here) = (runtime().unwrap(), runtime().unwrap(), runtime().unwrap());
+    let server = servers.block_on(server(Config::default()));
+    let client = clients.block_on(soon(subscriber(&server).connect())).expect("a live session");
+    clients.shutdown_background();
+    let end = here.block_on(soon(client.closed()));
+    assert_eq!(end.error, Some(Error::DriverStopped));
+    assert!(here.block_on(soon(client.call("x", json!({})))).expect_err("nothing after the end").is_over());
+    assert!(here.block_on(soon(client.events().recv())).is_none());
+}
+
 #[tokio::test]
 async fn a_callback_refreshes_and_can_be_replaced() {
     let server = Arc::new(server(Config::default()).await);

@@ -143,3 +143,14 @@ async fn a_server_that_is_not_trusted_gets_no_byte() {
     assert_eq!(send(request, Some(&good), 5_000).await.unwrap().status, 204);
     assert!(server.received.load(Ordering::SeqCst) > 0);
 }
+
+#[tokio::test]
+async fn http_2_is_spoken_where_the_server_does() {
+    for (offered, agreed) in [(&[&b"h2"[..], b"http/1.1"][..], &b"h2"[..]), (&[b"http/1.1"], b"http/1.1")] {
+        let identity = Identity::new("localhost", false).speaking(offered);
+        let server = Sealed::start(&identity).await;
+        // The server answers in HTTP/1.1, whatever was agreed upon.
+        let _ = send(post(url(&format!("https://localhost:{}/", server.port))), Some(&identity), 5_000).await;
+        assert_eq!(*server.protocol.lock().unwrap(), agreed);
+    }
+}

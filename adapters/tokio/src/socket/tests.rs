@@ -151,7 +151,7 @@ async fn whoever_does_not_speak_websocket_is_told_apart() {
 
 #[tokio::test]
 async fn a_server_that_is_not_trusted_gets_no_byte() {
-    let identity = Identity::new("localhost", false);
+    let identity = Identity::new("localhost", false).speaking(&[b"h2", b"http/1.1"]);
     let server = Sealed::start(&identity).await;
     let address = url(&format!("wss://localhost:{}/", server.port));
     let (mut sockets, mut news) = Sockets::new(Tls::new(None).unwrap());
@@ -163,4 +163,6 @@ async fn a_server_that_is_not_trusted_gets_no_byte() {
     sockets.open(ONE, address, Duration::from_secs(5));
     assert!(closed(&mut news).await.to_string().contains("204"));
     assert!(server.received.load(Ordering::SeqCst) > 0);
+    // A WebSocket must not be agreed upon as HTTP/2.
+    assert!(server.protocol.lock().unwrap().is_empty());
 }
