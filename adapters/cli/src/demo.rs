@@ -8,9 +8,9 @@ use satkeeper::{
     Callback, Client, Credential, Event, Events, Missed, ProviderError, Secret, Seed, SessionEvent,
     SessionNews, Status, Why,
 };
-use satkeeper_fixtures::{Config, Effect, Fault, FixtureError, MintSpec, Seen, Server, Target, What};
+use satkeeper_fixtures::{Config, Counts, Effect, Fault, FixtureError, MintSpec, Seen, Server, Target, What};
 use tokio::sync::{broadcast, mpsc};
-use tokio::time::{interval, sleep, timeout};
+use tokio::time::{interval, timeout};
 
 use crate::demo_script::{Act, Pace, Script};
 use crate::exit::Failure;
@@ -31,8 +31,8 @@ const BEAT: Duration = Duration::from_millis(100);
 /// How long nothing may come from the session after its end.
 const SILENCE: Duration = Duration::from_millis(1_500);
 
-/// The server states ends in whole seconds, and its clock in whole seconds.
-const CLOCK_GRAIN: u64 = 2_000;
+/// The server states ends and its clock in whole seconds.
+const CLOCK_GRAIN: u64 = 1_500;
 
 /// Options of `satkeeper demo`.
 #[derive(clap::Args)]
@@ -76,6 +76,7 @@ pub(crate) async fn demo(args: DemoArgs) -> Result<(), Failure> {
         view: ServerView::default(),
         why: None,
         status,
+        pace,
         last_end: None,
     };
     let play = stage.play(seen, provider, &mut signals);
@@ -111,8 +112,8 @@ fn opening(server: &Server, pace: Pace) -> Line {
 
 /// The provider's side of the story.
 enum ProviderTold {
-    Authenticated { fingerprint: Option<String>, token: String },
-    Refreshed { token: String },
+    Authenticated { fingerprint: Option<String> },
+    Refreshed,
     Rejected,
 }
 
@@ -125,7 +126,7 @@ fn callback(server: Arc<Server>, tell: mpsc::UnboundedSender<ProviderTold>) -> C
         let spec = MintSpec { scope: true, fingerprint: fingerprint.clone(), ..MintSpec::default() };
         let token = server.mint(spec);
         // An error says that the demo is over.
-        let _ = tell.send(ProviderTold::Authenticated { fingerprint, token: token.clone() });
+        let _ = tell.send(ProviderTold::Authenticated { fingerprint });
         async move { Ok(Credential::new(Secret::new(token))) }
     })
     .with_refresh(move || {
@@ -134,7 +135,7 @@ fn callback(server: Arc<Server>, tell: mpsc::UnboundedSender<ProviderTold>) -> C
             Err(ProviderError::Rejected("the account was closed".to_owned()))
         } else {
             let token = again.mint(MintSpec::default());
-            let _ = tell_again.send(ProviderTold::Refreshed { token: token.clone() });
+            let _ = tell_again.send(ProviderTold::Refreshed);
             Ok(Credential::new(Secret::new(token)))
         };
         async move { answer }
@@ -159,7 +160,8 @@ struct Stage {
     /// The last deadline that the session told.
     why: Option<Why>,
     status: Status,
-    /// The end of the last base token, as the server knows it; ms since the start.
+    pace: Pace,
+    /// The end of the last base token; ms since the start.
     last_end: Option<u64>,
 }
 
@@ -216,14 +218,12 @@ impl Stage {
         let at = self.at();
         self.script.facts.provider(matches!(told, ProviderTold::Rejected));
         let (what, answer) = match told {
-            ProviderTold::Authenticated { fingerprint, token } => {
-                let name = self.minted(token, at);
+            ProviderTold::Authenticated { fingerprint } => {
+                let name = self.minted(at);
                 let print = fingerprint.as_deref().and_then(|print| print.get(..8)).unwrap_or("none");
                 ("authenticate()", format!("{name}, with sat:refresh, for the key {print}…"))
             }
-            ProviderTold::Refreshed { token } => {
-                ("refresh()", format!("{}, without sat:refresh", self.minted(token, at)))
-            }
+            ProviderTold::Refreshed => ("refresh()", format!("{}, without sat:refresh", self.minted(at))),
             ProviderTold::Rejected => ("refresh()", "rejected, for good".to_owned()),
         };
         let line = timeline::provider(at, what, &answer, &reason(what, self.why.as_ref(), at));
@@ -231,17 +231,10 @@ impl Stage {
     }
 
     /// A base token has come to be; its name.
-    fn minted(&mut self, token: &str, at: u64) -> String {
-        // The server knows whole seconds; what it granted is the whole life.
-        let end = self.server.expires_at(token).map_or(at, |end| self.later(end.saturating_mul(1000)));
+    fn minted(&mut self, at: u64) -> String {
+        let end = at.saturating_add(self.pace.sat.saturating_mul(1_000));
         self.last_end = Some(end);
         self.lifetimes.born(false, at, end)
-    }
-
-    /// A moment to come, on the demo's clock.
-    fn later(&self, unix_ms: i64) -> u64 {
-        let now = self.client.now();
-        now.tick.0.saturating_add(u64::try_from(unix_ms).unwrap_or(0).saturating_sub(now.unix.0))
     }
 
     fn server(&mut self, record: &Seen) {
@@ -254,16 +247,15 @@ impl Stage {
             _ => {}
         }
         let Some(exchange) = self.view.take(record) else { return };
-        let is_device = exchange.what.starts_with("devices/");
-        if is_device
+        if exchange.what.starts_with("devices/")
             && exchange.succeeded
             && let What::Response { body, .. } = &record.what
         {
             let life = body["expires_in"].as_u64().unwrap_or(0).saturating_mul(1_000);
             self.lifetimes.born(true, at, at.saturating_add(life));
-            if exchange.what == "devices/refresh" {
-                self.script.facts.device_refreshed();
-            }
+        }
+        if exchange.what == "devices/refresh" {
+            self.script.facts.device_refresh(exchange.succeeded);
         }
         let line = timeline::exchange(at, &exchange, &reason(exchange.what, self.why.as_ref(), at));
         self.tell(&[line]);
@@ -344,12 +336,10 @@ impl Stage {
 
     /// The summary, and whether every promise was kept.
     async fn conclude(mut self) -> Result<(), Failure> {
-        let before = self.server.counts();
-        sleep(Duration::from_millis(200)).await;
         let counts = self.server.counts();
-        let throughout = self.throughout(&counts, before == counts);
+        let throughout = self.throughout(&counts);
         self.terminal.show(&[], &[]);
-        let end = self.at();
+        let end = self.script.facts.expired_at.unwrap_or_else(|| self.at());
         for line in summary(&self.script, &throughout, &self.lifetimes, &counts, end) {
             self.terminal.line(&line);
         }
@@ -363,7 +353,7 @@ impl Stage {
         Err(Failure::Broken(format!("{} of {all} promises were not kept", all - kept)))
     }
 
-    fn throughout(&self, counts: &satkeeper_fixtures::Counts, silent: bool) -> Vec<Throughout> {
+    fn throughout(&self, counts: &Counts) -> Vec<Throughout> {
         let expired = self.script.facts.expired_at;
         let on_time = expired.zip(self.last_end).is_some_and(|(at, end)| at.abs_diff(end) <= CLOCK_GRAIN);
         let early = self
@@ -385,7 +375,10 @@ impl Stage {
                 on_time,
                 "the session ended when its last token did, give or take the server's whole seconds",
             ),
-            one(silent && counts.sessions_live == 0, "after the end nothing was sent any more"),
+            one(
+                self.script.facts.stragglers == 0 && counts.sessions_live == 0,
+                "after the last event nothing was sent any more",
+            ),
         ]
     }
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use satkeeper::core::wire::url::{Plain, SecureUrl};
 use satkeeper::{
-    Builder, Client, End, Error, Event, ProviderFault, SessionError, SessionEvent, SessionNews,
+    Builder, Client, End, Error, Event, Events, ProviderFault, SessionError, SessionEvent, SessionNews,
     TeardownReason,
 };
 use tokio::time::{Instant, sleep_until, timeout};
@@ -16,7 +16,7 @@ use crate::exit::Failure;
 use crate::log::{self, LastError};
 use crate::providers;
 use crate::run_args::RunArgs;
-use crate::sentences::{Level, Sentence, chain, sentence};
+use crate::sentences::{Level, Sentence, root, sentence};
 use crate::signals::Signals;
 use crate::stamp::utc;
 use crate::terminal::{Line, Terminal, Tone};
@@ -39,8 +39,9 @@ pub(crate) async fn run(args: RunArgs) -> Result<(), Failure> {
     let last_error = log::listen(args.verbose > 1);
     let client = builder.start().await.map_err(not_set_up)?;
     let begun = Instant::now();
-    let stop = story.follow(&client, &mut signals, &args, begun).await;
-    let end = story.wind_up(&client, &mut signals, stop.is_some()).await;
+    let mut events = client.events();
+    let stop = story.follow(&client, &mut events, &mut signals, &args, begun).await;
+    let end = story.wind_up(&client, &mut events, &mut signals, stop.is_some()).await;
     let verdict = story.verdict(&args, stop, end, &last_error);
     if verdict.is_ok() {
         let why = stop.map_or_else(String::new, |stop| stop.told(&args));
@@ -136,11 +137,11 @@ impl Story {
     async fn follow(
         &mut self,
         client: &Client,
+        events: &mut Events,
         signals: &mut Signals,
         args: &RunArgs,
         begun: Instant,
     ) -> Option<Stop> {
-        let mut events = client.events();
         let time_is_up = args.span.map(|span| begun + span);
         let connect_by = begun + args.connect_timeout;
         loop {
@@ -158,12 +159,25 @@ impl Story {
     }
 
     /// Ends the session if it is to be ended; how it ended. A second signal, and patience, end the waiting.
-    async fn wind_up(&mut self, client: &Client, signals: &mut Signals, ends: bool) -> Option<End> {
+    async fn wind_up(
+        &mut self,
+        client: &Client,
+        events: &mut Events,
+        signals: &mut Signals,
+        ends: bool,
+    ) -> Option<End> {
         let ending = async { if ends { client.disconnect().await } else { client.closed().await } };
-        tokio::select! {
-            end = timeout(END_WITHIN, ending) => end.ok(),
-            _ = signals.next() => None,
+        let end = tokio::select! {
+            end = timeout(END_WITHIN, ending) => end.ok()?,
+            _ = signals.next() => return None,
+        };
+        // Down to the last one, for who reads them as JSON.
+        while let Some(event) = events.recv().await {
+            if let Ok(event) = event {
+                self.tell(client, &event);
+            }
         }
+        Some(end)
     }
 
     fn tell(&mut self, client: &Client, event: &SessionEvent) {
@@ -174,7 +188,9 @@ impl Story {
             SessionNews::Lifecycle(Event::Renewed { .. }) => self.renewals += 1,
             _ => {}
         }
-        self.refused = event.cause.clone().or(self.refused.take());
+        if event.cause.is_some() {
+            self.refused.clone_from(&event.cause);
+        }
         // An end that nobody asked for is what the last line is about.
         if said.name != "teardown" || self.least == Some(Level::Detail) {
             self.show(&utc(now.unix), &said);
@@ -190,8 +206,8 @@ impl Story {
     fn show(&mut self, time: &str, said: &Sentence) {
         if self.least.is_some_and(|least| said.level >= least) {
             let line = Line::new().with(Tone::Faint, format!("{time} "));
-            self.terminal
-                .line(&line.with(said.level.tone(), format!("{:<12} ", said.name)).plain(&said.text));
+            let line = line.with(said.level.tone(), format!("{:<7} ", said.level.name())).plain(&said.text);
+            self.terminal.line(&line.with(Tone::Faint, format!(" [{}]", said.name)));
         }
     }
 
@@ -210,7 +226,7 @@ impl Story {
         last_error: &LastError,
     ) -> Result<(), Failure> {
         let no_session = |after: Duration| {
-            let why = last_error.get().or_else(|| self.refused.as_ref().map(chain));
+            let why = last_error.get().or_else(|| self.refused.as_ref().map(root));
             let why = why.map_or_else(String::new, |why| format!(": {why}"));
             Failure::Unreachable(format!("no session within {}{why}", show(after)))
         };
@@ -257,7 +273,7 @@ fn not_set_up(error: Error) -> Failure {
 /// Why a session ended by itself.
 fn ended(end: End) -> Failure {
     let because = match &end.error {
-        Some(Error::Session(error)) => format!(": {}", chain(error)),
+        Some(Error::Session(error)) => format!(": {}", root(error)),
         Some(error) => format!(": {error}"),
         None => String::new(),
     };

@@ -124,7 +124,7 @@ pub(crate) struct RunArgs {
     /// Write each event as a line of JSON, without secrets. `-`: standard output
     #[arg(long, value_name = "FILE")]
     pub(crate) events: Option<PathBuf>,
-    /// Tell less: -q warnings and the end, -qq nothing but an error that ends it
+    /// Tell less: -q warnings only, -qq nothing; an error that ends it is always told
     #[arg(short, long, action = ArgAction::Count, conflicts_with = "verbose")]
     pub(crate) quiet: u8,
     /// Tell more: -v details and what an exec program says, -vv each request and socket

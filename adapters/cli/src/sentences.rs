@@ -55,7 +55,7 @@ pub(crate) struct Sentence {
 
 /// Puts an event into words. `now` is what spans are counted from.
 pub(crate) fn sentence(told: &SessionEvent, now: Now) -> Sentence {
-    let cause = told.cause.as_ref().map(chain);
+    let cause = told.cause.as_ref().map(root);
     let (level, name, text) = match &told.event {
         SessionNews::Lifecycle(event) => lifecycle(event, cause.as_deref(), now),
         SessionNews::FrameDropped => (
@@ -76,19 +76,13 @@ pub(crate) fn sentence(told: &SessionEvent, now: Now) -> Sentence {
     Sentence { level, name, text }
 }
 
-/// An error and what is underneath it.
-pub(crate) fn chain(error: &SessionError) -> String {
-    let mut text = error.to_string();
-    let mut source = std::error::Error::source(error);
-    while let Some(cause) = source {
-        let cause_text = cause.to_string();
-        // Transparent errors repeat their cause.
-        if !text.contains(&cause_text) {
-            text = format!("{text}: {cause_text}");
-        }
-        source = cause.source();
+/// What is at the bottom of an error: the layers above only say what the sentence says already.
+pub(crate) fn root(error: &SessionError) -> String {
+    let mut root: &dyn std::error::Error = error;
+    while let Some(source) = root.source() {
+        root = source;
     }
-    text
+    root.to_string()
 }
 
 fn lifecycle(event: &Event, cause: Option<&str>, now: Now) -> (Level, &'static str, String) {

@@ -30,7 +30,11 @@ impl Tone {
 
 /// A line of text in pieces.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Line(Vec<(Tone, String)>);
+pub(crate) struct Line {
+    pieces: Vec<(Tone, String)>,
+    /// Where it goes on if it does not fit; 0: it is left to the terminal.
+    indent: usize,
+}
 
 impl Line {
     pub(crate) fn new() -> Self {
@@ -40,7 +44,7 @@ impl Line {
     /// The line with one more piece.
     #[must_use]
     pub(crate) fn with(mut self, tone: Tone, text: impl Into<String>) -> Self {
-        self.0.push((tone, text.into()));
+        self.pieces.push((tone, text.into()));
         self
     }
 
@@ -49,11 +53,40 @@ impl Line {
         self.with(Tone::Plain, text)
     }
 
+    /// On a terminal it is broken between words and goes on at this column.
+    #[must_use]
+    pub(crate) fn hanging(mut self, indent: usize) -> Self {
+        self.indent = indent;
+        self
+    }
+
+    /// The lines that fit.
+    fn wrapped(&self, width: usize) -> Vec<Self> {
+        if self.indent == 0 || self.indent >= width {
+            return vec![self.clone()];
+        }
+        let (mut lines, mut line, mut column) = (Vec::new(), Self::new(), 0);
+        for (tone, piece) in &self.pieces {
+            for word in piece.split_inclusive(' ') {
+                let (long, bare) = (word.chars().count(), word.trim_end().chars().count());
+                if column + bare > width && column > self.indent {
+                    lines.push(std::mem::take(&mut line));
+                    line = Self::new().plain(" ".repeat(self.indent));
+                    column = self.indent;
+                }
+                line = line.with(*tone, word);
+                column += long;
+            }
+        }
+        lines.push(line);
+        lines
+    }
+
     /// What is printed: cut after `width` characters, with colours or without.
     pub(crate) fn render(&self, colour: bool, width: usize) -> String {
         let mut left = width;
         let mut text = String::new();
-        for (tone, piece) in &self.0 {
+        for (tone, piece) in &self.pieces {
             let piece: String = piece.chars().take(left).collect();
             left = left.saturating_sub(piece.chars().count());
             if colour && !tone.code().is_empty() && !piece.is_empty() {
@@ -121,13 +154,16 @@ impl Terminal {
             // To the first line of the block, and everything from there away.
             text.push_str(&format!("\u{1b}[{}A\r\u{1b}[J", self.block));
         }
+        let width = width();
         for line in lines {
-            text.push_str(&line.render(self.colour, usize::MAX));
-            text.push('\n');
+            let wrapped = if self.live { line.wrapped(width) } else { vec![line.clone()] };
+            for line in wrapped {
+                text.push_str(&line.render(self.colour, usize::MAX));
+                text.push('\n');
+            }
         }
         self.block = if self.live { block.len() } else { 0 };
         // A line that wraps would make the block higher than it counts.
-        let width = width();
         for line in block.iter().take(self.block) {
             text.push_str(&line.render(self.colour, width));
             text.push('\n');
@@ -180,6 +216,15 @@ mod tests {
         assert_eq!(line.render(true, 3), "\u{1b}[32mab\u{1b}[0mc");
         assert_eq!(line.render(false, 9), "abcd");
         assert_eq!(line.render(true, 0), "");
+    }
+
+    #[test]
+    fn a_long_line_hangs() {
+        let line = Line::new().plain("12 ").with(Tone::Good, "one two three").hanging(3);
+        let wrapped: Vec<String> = line.wrapped(11).iter().map(|line| line.render(false, 99)).collect();
+        assert_eq!(wrapped, ["12 one two ", "   three"]);
+        assert_eq!(line.wrapped(3).len(), 1);
+        assert_eq!(Line::from("one two three").wrapped(4).len(), 1);
     }
 
     #[test]

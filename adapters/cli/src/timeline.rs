@@ -10,6 +10,9 @@ use crate::server_view::Exchange;
 use crate::terminal::{Line, Tone};
 use std::time::Duration;
 
+/// Where the texts of all lines begin.
+const INDENT: usize = 29;
+
 /// How the session stands, as the block shows it.
 pub(crate) struct Standing<'a> {
     pub(crate) at: u64,
@@ -59,7 +62,7 @@ const fn phase_tone(phase: Phase) -> Tone {
 
 /// `   4.6 s `
 fn time(at: u64) -> Line {
-    Line::new().with(Tone::Faint, format!("{:>6.1} s  ", seconds(at)))
+    Line::new().with(Tone::Faint, format!("{:>6.1} s  ", seconds(at))).hanging(INDENT)
 }
 
 /// An event of the session.

@@ -1,0 +1,20 @@
+//! The demo keeps its promises. The only test that takes long: its story is half a minute at its shortest.
+
+use crate::program::outcome;
+
+#[test]
+fn every_promise_is_kept() {
+    let outcome = outcome(&["demo", "--fast"]);
+    assert_eq!(outcome.code, Some(0), "{}\n{}", outcome.out, outcome.err);
+    assert!(outcome.out.contains("promises kept."), "{}", outcome.out);
+    for said in [
+        "credential_refresh_fallback",
+        "credential_no_refresh_handler",
+        "credential_expiring",
+        "■ expired",
+        "accepted, 0 refused",
+    ] {
+        assert!(outcome.out.contains(said), "{said}: {}", outcome.out);
+    }
+    assert!(!outcome.out.contains('\u{1b}'), "plain lines where there is no terminal");
+}

@@ -1,0 +1,230 @@
+//! `satkeeper run` against a server: every provider, and every way to end.
+
+use std::time::Duration;
+
+use satkeeper_fixtures::{Config, Effect, Fault, MintSpec, Target};
+
+use crate::program::{CANARY, Outcome, World, file, satkeeper};
+
+/// A program that prints a token from a file; with `refresh` it ends with `REFRESH_CODE`.
+fn program(name: &str, token: &str, refresh_code: i32) -> String {
+    let (program, token_file) = (file(&format!("{name}.sh")), file(&format!("{name}.token")));
+    std::fs::write(&token_file, format!("{{\"token\": \"{token}\"}}")).unwrap();
+    let script = format!(
+        "echo \"asked for $1, key $SATKEEPER_FINGERPRINT, eyJhbGciOiJkaXIifQ.a.b.c.d\" >&2\n\
+         if [ \"$1\" = refresh ]; then exit {refresh_code}; fi\n\
+         cat '{}'\n",
+        token_file.display()
+    );
+    std::fs::write(&program, script).unwrap();
+    program.to_string_lossy().into_owned()
+}
+
+fn is_live(outcome: &Outcome) -> bool {
+    outcome.err.contains("[live]") && outcome.err.contains("ended as asked (--for")
+}
+
+#[test]
+fn a_subscriber_becomes_client_bound_and_is_renewed() {
+    let config = Config { device_ttl: Duration::from_secs(4), ..Config::default() };
+    let world = World::new("subscriber", config);
+    let api_token = file("subscriber.api-token");
+    std::fs::write(&api_token, format!("PT{CANARY}\n")).unwrap();
+    let outcome = world.ran(&[
+        "--provider",
+        "subscriber",
+        "--space-url",
+        &world.https,
+        "--project",
+        "some-project",
+        "--api-token-file",
+        &api_token.to_string_lossy(),
+        "--reference",
+        "alice@example.com",
+        "--for",
+        "4s",
+    ]);
+    assert_eq!(outcome.code, Some(0), "{}", outcome.err);
+    assert!(is_live(&outcome) && outcome.err.contains("[renewed]"), "{}", outcome.err);
+    let counts = world.server().counts();
+    assert_eq!((counts.of(Target::DevicesToken).ok, counts.all_proofs_refused()), (1, 0));
+    assert!(counts.of(Target::DevicesRefresh).ok >= 1, "{counts:?}");
+}
+
+#[test]
+fn a_static_token_from_the_environment() {
+    let world = World::new("static", Config::default());
+    let token = world.server().mint(MintSpec::default());
+    let run = &mut world.run(&["--provider", "static", "--for", "2s", "--events", "-", "-q"]);
+    let outcome = Outcome::from(run.env("SATKEEPER_TOKEN", &token).output().unwrap());
+    assert_eq!(outcome.code, Some(0), "{}", outcome.err);
+    let events: Vec<serde_json::Value> =
+        outcome.out.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let names: Vec<&str> = events.iter().map(|event| event["event"].as_str().unwrap()).collect();
+    assert!(names.contains(&"live") && names.contains(&"credential_no_refresh_handler"), "{names:?}");
+    assert_eq!(names.last(), Some(&"teardown"));
+    assert!(outcome.err.contains("credential_no_refresh_handler"), "{}", outcome.err);
+    assert!(!outcome.err.contains("[live]"), "-q tells warnings only: {}", outcome.err);
+}
+
+#[test]
+fn an_embed_token() {
+    let world = World::new("embed", Config::default());
+    let token = world.server().embed_token();
+    let token = format!("c2c_{CANARY}{token}");
+    let outcome = world.ran(&[
+        "--provider",
+        "embed",
+        "--embed-url",
+        &world.https,
+        "--embed-token",
+        &token,
+        "--for",
+        "2s",
+    ]);
+    assert_eq!(outcome.code, Some(0), "{}", outcome.err);
+    assert!(is_live(&outcome), "{}", outcome.err);
+}
+
+#[test]
+fn a_program() {
+    let world = World::new("exec", Config::default());
+    let program = program("exec", &world.server().mint(MintSpec::default()), 1);
+    let exec = ["--provider", "exec", "--command", "sh", "--arg", &program, "--for", "2s"];
+    let outcome = world.ran(&exec);
+    assert_eq!(outcome.code, Some(0), "{}", outcome.err);
+    assert!(is_live(&outcome) && !outcome.err.contains("asked for"), "{}", outcome.err);
+
+    let outcome = world.ran(&[&exec[..], &["-v"]].concat());
+    assert!(
+        outcome.err.contains("asked for , key ") && outcome.err.contains("[redacted]"),
+        "{}",
+        outcome.err
+    );
+}
+
+#[test]
+fn a_program_that_says_never_again() {
+    let world = World::new("exec-never", Config::default());
+    for (code, exit, said) in [(3, 3, "ended with 3"), (7, 5, "ended with 7")] {
+        let program = file(&format!("exec-{code}.sh"));
+        std::fs::write(&program, format!("echo {CANARY}; echo {CANARY} >&2; exit {code}")).unwrap();
+        let outcome =
+            world.ran(&["--provider", "exec", "--command", "sh", "--arg", &program.to_string_lossy()]);
+        assert_eq!(outcome.code, Some(exit), "{}", outcome.err);
+        assert!(outcome.err.contains(said), "{}", outcome.err);
+    }
+}
+
+#[test]
+fn plain_on_loopback_where_it_is_allowed() {
+    let world = World::new("plain", Config::plain());
+    let token = file("plain.token");
+    std::fs::write(&token, world.server().mint(MintSpec::default())).unwrap();
+    let token = token.to_string_lossy();
+    let outcome =
+        world.ran(&["--provider", "static", "--token-file", &token, "--allow-plain", "--for", "2s"]);
+    assert_eq!(outcome.code, Some(0), "{}", outcome.err);
+    let outcome = world.ran(&["--provider", "static", "--token-file", &token, "--for", "2s"]);
+    assert_eq!(outcome.code, Some(2), "{}", outcome.err);
+    assert!(outcome.err.contains("--relay-url") && outcome.err.contains("not encrypted"), "{}", outcome.err);
+}
+
+#[test]
+fn a_session_that_expires() {
+    let world = World::new("expires", Config::default());
+    let token = world.server().mint(MintSpec { ttl: Some(Duration::from_secs(4)), ..MintSpec::default() });
+    let outcome = world.ran(&["--provider", "static", "--token", &token]);
+    assert_eq!(outcome.code, Some(4), "{}", outcome.err);
+    assert!(outcome.err.contains("error: the credential expired"), "{}", outcome.err);
+}
+
+#[test]
+fn credentials_that_are_refused() {
+    let config = Config { api_token: Some(format!("PTright{CANARY}")), ..Config::default() };
+    let world = World::new("refused", config);
+    let expired = world.server().mint(MintSpec { ttl: Some(Duration::ZERO), ..MintSpec::default() });
+    let foreign = format!("eyJhbGciOiJkaXIifQ.{CANARY}.b.c.d");
+    for token in [expired.as_str(), &foreign, &format!("nonsense{CANARY}")] {
+        let outcome = world.ran(&["--provider", "static", "--token", token]);
+        assert_eq!(outcome.code, Some(3), "{}", outcome.err);
+    }
+    let outcome = world.ran(&[
+        "--provider",
+        "subscriber",
+        "--space-url",
+        &world.https,
+        "--project",
+        "p",
+        "--api-token",
+        &format!("PTwrong{CANARY}"),
+        "--reference",
+        "alice",
+    ]);
+    assert_eq!(outcome.code, Some(3), "{}", outcome.err);
+    assert!(outcome.err.contains("401"), "{}", outcome.err);
+}
+
+#[test]
+fn a_server_that_is_none() {
+    let world = World::new("none", Config::default());
+    let token = world.server().mint(MintSpec::default());
+    let closed = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    // Listens and never says a word.
+    let mute = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let mute = mute.local_addr().map(|at| (mute, at)).unwrap();
+    for (at, ca) in [(closed, &world.ca), (mute.1, &world.ca)] {
+        let (relay, fabric) = (format!("wss://{at}"), format!("https://{at}"));
+        let mut run =
+            satkeeper(&["run", "--provider", "static", "--token", &token, "--connect-timeout", "2s"]);
+        run.args(["--relay-url", &relay, "--fabric-url", &fabric, "--ca-file", ca]);
+        let outcome = Outcome::from(run.output().unwrap());
+        assert_eq!(outcome.code, Some(5), "{}", outcome.err);
+        assert!(outcome.err.contains("error: no session within 2.0 s"), "{}", outcome.err);
+    }
+}
+
+#[test]
+fn a_server_that_is_not_trusted() {
+    let world = World::new("trusted", Config::default());
+    let other = World::new("trusted-other", Config::default());
+    let token = world.server().mint(MintSpec::default());
+    let mut run = satkeeper(&["run", "--provider", "static", "--token", &token, "--connect-timeout", "2s"]);
+    run.args(["--relay-url", &world.wss, "--fabric-url", &world.https, "--ca-file", &other.ca]);
+    let outcome = Outcome::from(run.output().unwrap());
+    assert_eq!(outcome.code, Some(5), "{}", outcome.err);
+    assert!(outcome.err.contains("certificate"), "{}", outcome.err);
+    assert_eq!(world.server().counts().of(Target::AnyHttp).total(), 0);
+}
+
+#[test]
+fn an_outage_of_the_token_endpoint_is_no_refusal() {
+    let world = World::new("outage", Config::default());
+    let effect = Effect::Status { code: 503, body: None, retry_after: None };
+    world.server().faults().add(Fault::always(Target::EmbedsTokens, effect)).unwrap();
+    let outcome = world.ran(&["--provider", "embed", "--embed-url", &world.https, "--embed-token", "c2c_x"]);
+    assert_eq!(outcome.code, Some(5), "{}", outcome.err);
+    assert!(outcome.err.contains("503"), "{}", outcome.err);
+}
+
+#[cfg(unix)]
+#[test]
+fn signals_end_it_cleanly() {
+    use std::process::Command;
+    let world = World::new("signals", Config::default());
+    let token = world.server().mint(MintSpec::default());
+    for signal in ["-INT", "-TERM"] {
+        let mut run = world.run(&["--provider", "static", "--token", &token]);
+        let running = run.spawn().unwrap();
+        let live = world.server().until(Duration::from_secs(8), |counts| counts.sessions_live == 1);
+        assert!(tokio::runtime::Runtime::new().unwrap().block_on(live));
+        // The client learns of it a moment after the server.
+        std::thread::sleep(Duration::from_millis(300));
+        Command::new("kill").args([signal, &running.id().to_string()]).status().unwrap();
+        let outcome = Outcome::from(running.wait_with_output().unwrap());
+        assert_eq!(outcome.code, Some(0), "{}", outcome.err);
+        assert!(outcome.err.contains("ended as asked (SIG"), "{}", outcome.err);
+        let gone = world.server().until(Duration::from_secs(2), |counts| counts.sessions_live == 0);
+        assert!(tokio::runtime::Runtime::new().unwrap().block_on(gone));
+    }
+}

@@ -1,0 +1,117 @@
+//! `satkeeper serve` as a process.
+
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::net::TcpStream;
+use std::process::{Child, ChildStdout, Command};
+
+use serde_json::Value;
+
+use crate::program::{file, outcome, satkeeper};
+
+/// A running `serve`, and what it announced.
+struct Serving {
+    process: Child,
+    out: BufReader<ChildStdout>,
+    announced: Value,
+}
+
+impl Serving {
+    fn new(options: &[&str]) -> Self {
+        let mut process = satkeeper(&["serve"]).args(options).spawn().unwrap();
+        let mut out = BufReader::new(process.stdout.take().unwrap());
+        let mut line = String::new();
+        out.read_line(&mut line).unwrap();
+        Self { process, out, announced: serde_json::from_str(&line).unwrap() }
+    }
+
+    /// Stops it as a supervisor would; the exit code and the rest of its standard output.
+    fn stop(mut self) -> (Option<i32>, String) {
+        Command::new("kill").args(["-TERM", &self.process.id().to_string()]).status().unwrap();
+        let mut rest = String::new();
+        self.out.read_to_string(&mut rest).unwrap();
+        (self.process.wait().unwrap().code(), rest)
+    }
+}
+
+#[cfg(unix)]
+#[test]
+fn the_first_line_says_everything() {
+    let (ca, requests) = (file("serve-ca.pem"), file("serve-requests.jsonl"));
+    let (ca_path, requests_path) = (ca.to_string_lossy(), requests.to_string_lossy());
+    let serving =
+        Serving::new(&["--tls", "--ca-out", &ca_path, "--requests", &requests_path, "--sat-ttl", "60"]);
+    let announced = serving.announced.clone();
+    let (https, wss) = (announced["https"].as_str().unwrap(), announced["wss"].as_str().unwrap());
+    assert_eq!(https.strip_prefix("https://"), wss.strip_prefix("wss://"));
+    assert_eq!(announced["ca"].as_str().unwrap(), std::fs::read_to_string(&ca).unwrap());
+    assert_eq!(announced["ca_file"].as_str().unwrap(), ca_path);
+
+    let run = ["run", "--provider", "subscriber", "--project", "p", "--reference", "alice", "--for", "2s"];
+    let mut run = satkeeper(&run);
+    run.args(["--space-url", https, "--fabric-url", https, "--relay-url", wss, "--ca-file", &ca_path]);
+    let outcome = run.env("SATKEEPER_API_TOKEN", "any").output().unwrap();
+    assert_eq!(outcome.status.code(), Some(0), "{}", String::from_utf8_lossy(&outcome.stderr));
+
+    assert_eq!(serving.stop(), (Some(0), String::new()));
+    let requests = std::fs::read_to_string(&requests).unwrap();
+    let kinds: Vec<String> = requests
+        .lines()
+        .map(|line| serde_json::from_str::<Value>(line).unwrap()["kind"].as_str().unwrap().to_owned())
+        .collect();
+    for kind in ["request", "response", "frame_in", "frame_out", "proof"] {
+        assert!(kinds.iter().any(|seen| seen == kind), "{kind}: {kinds:?}");
+    }
+    assert!(!requests.contains("eyJ"), "secrets are replaced by tags");
+}
+
+#[cfg(unix)]
+#[test]
+fn plain_with_a_script() {
+    let faults = file("serve-faults.json");
+    std::fs::write(
+        &faults,
+        r#"{"faults": [{"on": "subscriber_info", "effect": {"status": {"code": 418}}}]}"#,
+    )
+    .unwrap();
+    let serving = Serving::new(&["--faults", &faults.to_string_lossy(), "--requests", "-"]);
+    let http = serving.announced["http"].as_str().unwrap().to_owned();
+    assert!(serving.announced["ws"].as_str().unwrap().starts_with("ws://127.0.0.1:"));
+    assert!(serving.announced["ca"].is_null());
+    let mut stream = TcpStream::connect(http.strip_prefix("http://").unwrap()).unwrap();
+    let request =
+        "GET /api/fabric/subscriber/info HTTP/1.1\r\nHost: whoever.example\r\nConnection: close\r\n\r\n";
+    stream.write_all(request.as_bytes()).unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap();
+    assert!(answer.starts_with("HTTP/1.1 418"), "{answer}");
+    let (code, rest) = serving.stop();
+    assert_eq!(code, Some(0));
+    assert!(rest.contains("\"host\":\"whoever.example\"") && rest.contains("\"status\":418"), "{rest}");
+}
+
+#[test]
+fn what_cannot_be_served() {
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let taken_at = taken.local_addr().unwrap().to_string();
+    let bad = file("serve-bad.json");
+    std::fs::write(&bad, r#"{"faults": [{"on": "nothing"}]}"#).unwrap();
+    let bad = bad.to_string_lossy();
+    for (options, said) in [
+        (&["--listen", "nowhere"][..], "--listen"),
+        (&["--listen", "0.0.0.0:0"], "loopback"),
+        (&["--listen", &taken_at], "cannot listen"),
+        (&["--ca-out", "x.pem"], "--tls"),
+        (&["--tls", "--ca-out", "/nowhere/at/all/ca.pem"], "/nowhere/at/all"),
+        (&["--ch", "a b"], "ch must be"),
+        (&["--sat-ttl", "soon"], "--sat-ttl"),
+        (&["--device-ttl", "1w"], "--device-ttl"),
+        (&["--faults", "/nowhere/at/all"], "--faults"),
+        (&["--faults", &bad], "fault script"),
+        (&["--requests", "/nowhere/at/all"], "--requests"),
+    ] {
+        let outcome = outcome(&[&["serve"], options].concat());
+        assert_eq!(outcome.code, Some(2), "{options:?}: {}", outcome.err);
+        assert!(outcome.err.contains(said), "{options:?}: {}", outcome.err);
+        assert_eq!(outcome.out, "", "{options:?}");
+    }
+}
