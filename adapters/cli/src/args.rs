@@ -17,10 +17,10 @@ use crate::run_args::{self, RunArgs};
 use crate::terminal::Terminal;
 
 const ABOUT: &str = "\
-Keeps a SignalWire subscriber session authenticated: renews its token by itself for as long as anybody can,
-says early and exactly what is wrong when nobody can, and then ends the session cleanly.
+Keeps a SignalWire subscriber session authenticated: renews its token by itself for as long as anybody can, says \
+early and exactly what is wrong when nobody can, and then ends the session cleanly.
 
-Begin with `satkeeper demo`: it needs no account, no network and about a minute.";
+Begin with `satkeeper demo`: it needs no account and no network, and takes about a minute.";
 
 #[derive(Parser)]
 #[command(
@@ -53,42 +53,46 @@ pub(crate) enum Command {
 }
 
 const DEMO_ABOUT: &str = "\
-A whole life of a session in about 65 seconds, against a server of its own, with real TLS, real tokens and real
-proofs of possession: mint, connect, client-bound, three renewals, the socket is reset, resumed, both device
+A whole life of a session in about 65 seconds, against a server of its own, with real TLS, real tokens and real \
+proofs of possession: mint, connect, client-bound, three renewals, the socket is reset, resumed, both device \
 endpoints fail, the provider takes over, then refuses, and the session ends when its last token does.
 
-On a terminal a block at the bottom shows how the session stands, else there is one plain line for each thing that
-happens: ● events of the session, ▲ warnings, → what it asked for, how that was answered and why it was asked,
-✂ what the demo does to it, ✓ promises that were kept. Ends with a summary, with code 0 if every promise was kept
-and 1 if not.";
+On a terminal a block at the bottom shows how the session stands; else there is one plain line for each thing \
+that happens. Ends with a summary, with code 0 if every promise was kept and 1 if not.
+
+  ●  an event of the session          →  what it asked for, the answer, and why it was asked
+  ▲  a warning, with its code         ✂  what the demo does to the session
+  ■  the end                          ✓  a promise that session and server agree was kept";
 
 fn run_help() -> String {
     format!("{}\n\n{CONTRACT}\n\n{CODES}", run_args::EXAMPLES)
 }
 
 const SERVE_ABOUT: &str = "\
-A server that speaks SignalWire's subscriber protocol: tokens, device exchanges with proofs of possession that
-are really verified, and the WebSocket with its JSON-RPC, all on one port. It answers whatever host it is called
+A server that speaks SignalWire's subscriber protocol: tokens, device exchanges with proofs of possession that \
+are really verified, and the WebSocket with its JSON-RPC, all on one port. It answers whatever host it is called \
 by, knows the tokens of its predecessors, and accepts any project and API token.
 
-The first line on standard output is one JSON object: `https` and `wss` (with --tls; else `http` and `ws`) are
-where it listens, `ca` is the certificate to trust (PEM), `ca_file` the file that it was written to. SIGINT and
+The first line on standard output is one JSON object: `https` and `wss` (with --tls; else `http` and `ws`) are \
+where it listens, `ca` is the certificate to trust (PEM), `ca_file` the file that it was written to. SIGINT and \
 SIGTERM stop it.";
 
 const SERVE_EXAMPLES: &str = "\
 Examples:
   A server with short-lived tokens, and a session kept alive against it:
     satkeeper serve --tls --listen 127.0.0.1:8443 --ca-out ca.pem --sat-ttl 60s --device-ttl 20s
-    SATKEEPER_API_TOKEN=any satkeeper run --provider subscriber --space-url https://127.0.0.1:8443 \\
-        --project any --reference alice --relay-url wss://127.0.0.1:8443 \\
-        --fabric-url https://127.0.0.1:8443 --ca-file ca.pem
+    export SATKEEPER_API_TOKEN=any SATKEEPER_CA_FILE=ca.pem
+    satkeeper run --provider subscriber --project any --reference alice \\
+        --space-url https://127.0.0.1:8443 --fabric-url https://127.0.0.1:8443 \\
+        --relay-url wss://127.0.0.1:8443
 
   A token from it:
     curl -s --cacert ca.pem -u any:any -d '{\"reference\": \"alice\"}' \\
         https://127.0.0.1:8443/api/fabric/subscribers/tokens | jq -r .token
 
   Two renewals that fail, and every socket reset after five seconds (--faults FILE):
-    {\"faults\": [{\"on\": \"devices_refresh\", \"times\": {\"next\": 2}, \"effect\": {\"status\": {\"code\": 503}}}],
+    {\"faults\": [{\"on\": \"devices_refresh\", \"times\": {\"next\": 2},
+                 \"effect\": {\"status\": {\"code\": 503}}}],
      \"actions\": [{\"at_ms\": 5000, \"do\": \"drop_sockets\"}]}";
 
 /// Options of `satkeeper serve`.

@@ -17,13 +17,13 @@ pub(crate) struct EventLog {
 }
 
 impl EventLog {
-    /// A new file, or standard output for `-`.
+    /// A file, to whose end it is written: it may hold what was told before a restart. `-`: standard output.
     pub(crate) fn open(path: &Path) -> Result<Self, Failure> {
         let out: Box<dyn Write + Send> = if path == Path::new("-") {
             Box::new(std::io::stdout())
         } else {
             let failed = |error| Failure::usage(format!("--events {}: {error}", path.display()));
-            Box::new(std::fs::File::create(path).map_err(failed)?)
+            Box::new(std::fs::OpenOptions::new().create(true).append(true).open(path).map_err(failed)?)
         };
         Ok(Self { out, written: 0 })
     }

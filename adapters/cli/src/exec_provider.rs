@@ -19,13 +19,14 @@ use crate::terminal::{Line, Terminal, Tone};
 /// The contract, for `--help`.
 pub(crate) const CONTRACT: &str = "\
 The program of --provider exec:
-  is run as `COMMAND [ARG..]` for a token and as `COMMAND [ARG..] refresh` for a newer one. No shell is involved.
-  environment     SATKEEPER_FINGERPRINT is the thumbprint of the session's key: pass it to the token endpoint as
-                  `fingerprint`, together with `scope: \"sat:refresh\"`, and the session renews by itself
-  standard output {\"token\": \"...\", \"expiry_at\": <unix milliseconds, optional>}; never shown
-  exit code       0: there is a token; 3: refused, never ask again; any other: failed for now, asked again later
-  standard error  dropped, or with -v shown with everything cut out that looks like a token
-  time            60 s for the first token, then at most 30 s; then it is killed";
+  It is run as `PROGRAM [ARG..]` for a token and as `PROGRAM [ARG..] refresh` for a newer one,
+  without a shell, and killed after 60 s for the first token, 30 s at most for others.
+    environment      SATKEEPER_FINGERPRINT, the thumbprint of the session's key: pass it on as
+                     `fingerprint`, with `scope: \"sat:refresh\"`, where the token is minted, and the
+                     session renews by itself
+    standard output  {\"token\": \"...\", \"expiry_at\": <unix milliseconds, optional>}; never shown
+    standard error   dropped; with -v shown, less everything that looks like a token
+    exit code        0 here is a token, 3 refused: never ask again, others failed: ask again later";
 
 /// The exit code with which a program says that asking again cannot help.
 const REFUSED: i32 = 3;
@@ -113,6 +114,10 @@ fn find(command: &Path) -> Option<PathBuf> {
     if command.as_os_str().is_empty() {
         return None;
     }
+    // There, what a name stands for is the system's own business.
+    if cfg!(windows) {
+        return Some(command.to_owned());
+    }
     if command.components().count() > 1 || command.is_absolute() {
         return command.is_file().then(|| command.to_owned());
     }
@@ -173,9 +178,8 @@ fn understand(printed: &[u8]) -> Result<Credential, ProviderError> {
 
 #[cfg(test)]
 mod tests {
-    use super::{MOST_OUTPUT, find, understand};
+    use super::{MOST_OUTPUT, understand};
     use satkeeper::UnixMillis;
-    use std::path::Path;
 
     #[test]
     fn a_credential_with_and_without_an_end() {
@@ -205,8 +209,11 @@ mod tests {
         }
     }
 
+    #[cfg(unix)]
     #[test]
     fn programs_are_found_where_the_system_finds_them() {
+        use super::find;
+        use std::path::Path;
         assert!(find(Path::new("sh")).is_some_and(|found| found.is_absolute()));
         assert!(find(Path::new("/bin/sh")).is_some());
         for nothing in ["", "no-such-program-anywhere", "./no-such-program", "/"] {

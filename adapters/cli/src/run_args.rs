@@ -8,20 +8,21 @@ use clap::{ArgAction, Args, ValueEnum};
 use crate::duration;
 
 pub(crate) const ABOUT: &str = "\
-Keeps one session alive until it is told to stop, or until nobody can renew its credential any more. What happens
-is told on standard error, one line for each event, and at the end why it ended.
+Keeps one session alive until it is told to stop, or until nobody can renew its credential any more. What \
+happens is told on standard error, one line for each event, and at the end why it ended.
 
-Secrets are best given in the environment or in files: the command line can be read by every user of the machine.
-Each has four places, looked at in this order: --token, --token-file (`-`: standard input), SATKEEPER_TOKEN,
-SATKEEPER_TOKEN_FILE; likewise for --api-token and --embed-token.";
+Secrets are best given in the environment or in files: the command line can be read by every user of the \
+machine. Each has four places, looked at in this order: --token, --token-file (`-`: standard input), \
+SATKEEPER_TOKEN, SATKEEPER_TOKEN_FILE; likewise for --api-token and --embed-token.";
 
 pub(crate) const EXAMPLES: &str = "\
 Examples:
-  A backend with project credentials; the session renews by itself as long as the subscriber exists:
-    SATKEEPER_API_TOKEN=PT... satkeeper run --provider subscriber --space-url example.signalwire.com \\
+  A backend with project credentials; the session renews by itself as long as it lives:
+    export SATKEEPER_API_TOKEN=PT...
+    satkeeper run --provider subscriber --space-url example.signalwire.com \\
         --project 8f0a119a-... --reference alice@example.com
 
-  A token that somebody else minted. With `sat:refresh` it is renewed, without it the session ends with it:
+  A token that somebody else minted; it is renewed if it carries `sat:refresh`:
     satkeeper run --provider static --token-file token.txt
 
   A program that brings tokens:
@@ -47,7 +48,13 @@ pub(crate) enum ProviderKind {
 #[derive(Args)]
 pub(crate) struct RunArgs {
     /// Who brings tokens
-    #[arg(long, value_enum, env = "SATKEEPER_PROVIDER", help_heading = "Where tokens come from")]
+    #[arg(
+        long,
+        value_enum,
+        env = "SATKEEPER_PROVIDER",
+        hide_env_values = true,
+        help_heading = "Where tokens come from"
+    )]
     pub(crate) provider: ProviderKind,
     /// static: the token (better: --token-file or SATKEEPER_TOKEN)
     #[arg(long, value_name = "TOKEN", help_heading = "Where tokens come from", allow_hyphen_values = true)]
@@ -56,10 +63,22 @@ pub(crate) struct RunArgs {
     #[arg(long, value_name = "FILE", conflicts_with = "token", help_heading = "Where tokens come from")]
     pub(crate) token_file: Option<PathBuf>,
     /// subscriber: the space, such as example.signalwire.com
-    #[arg(long, value_name = "URL", env = "SATKEEPER_SPACE_URL", help_heading = "Where tokens come from")]
+    #[arg(
+        long,
+        value_name = "URL",
+        env = "SATKEEPER_SPACE_URL",
+        hide_env_values = true,
+        help_heading = "Where tokens come from"
+    )]
     pub(crate) space_url: Option<String>,
     /// subscriber: the project's id
-    #[arg(long, value_name = "ID", env = "SATKEEPER_PROJECT", help_heading = "Where tokens come from")]
+    #[arg(
+        long,
+        value_name = "ID",
+        env = "SATKEEPER_PROJECT",
+        hide_env_values = true,
+        help_heading = "Where tokens come from"
+    )]
     pub(crate) project: Option<String>,
     /// subscriber: the project's API token (better: --api-token-file or SATKEEPER_API_TOKEN)
     #[arg(long, value_name = "TOKEN", help_heading = "Where tokens come from", allow_hyphen_values = true)]
@@ -68,7 +87,13 @@ pub(crate) struct RunArgs {
     #[arg(long, value_name = "FILE", conflicts_with = "api_token", help_heading = "Where tokens come from")]
     pub(crate) api_token_file: Option<PathBuf>,
     /// subscriber: the stable id of the subscriber, often an email address; it is created if need be
-    #[arg(long, value_name = "NAME", env = "SATKEEPER_REFERENCE", help_heading = "Where tokens come from")]
+    #[arg(
+        long,
+        value_name = "NAME",
+        env = "SATKEEPER_REFERENCE",
+        hide_env_values = true,
+        help_heading = "Where tokens come from"
+    )]
     pub(crate) reference: Option<String>,
     /// embed: the click-to-call token, c2c_... (better: --embed-token-file or SATKEEPER_EMBED_TOKEN)
     #[arg(long, value_name = "TOKEN", help_heading = "Where tokens come from", allow_hyphen_values = true)]
@@ -82,7 +107,13 @@ pub(crate) struct RunArgs {
     )]
     pub(crate) embed_token_file: Option<PathBuf>,
     /// embed: who exchanges it [default: embeds.signalwire.com]
-    #[arg(long, value_name = "URL", env = "SATKEEPER_EMBED_URL", help_heading = "Where tokens come from")]
+    #[arg(
+        long,
+        value_name = "URL",
+        env = "SATKEEPER_EMBED_URL",
+        hide_env_values = true,
+        help_heading = "Where tokens come from"
+    )]
     pub(crate) embed_url: Option<String>,
     /// exec: the program
     #[arg(long, value_name = "PROGRAM", help_heading = "Where tokens come from")]
@@ -103,13 +134,31 @@ pub(crate) struct RunArgs {
     pub(crate) repeatable: bool,
 
     /// The WebSocket, whatever the token's `ch` says: wss://...
-    #[arg(long, value_name = "URL", env = "SATKEEPER_RELAY_URL", help_heading = "Where the server is")]
+    #[arg(
+        long,
+        value_name = "URL",
+        env = "SATKEEPER_RELAY_URL",
+        hide_env_values = true,
+        help_heading = "Where the server is"
+    )]
     pub(crate) relay_url: Option<String>,
     /// The subscriber's REST endpoints, whatever the token's `ch` says: https://...
-    #[arg(long, value_name = "URL", env = "SATKEEPER_FABRIC_URL", help_heading = "Where the server is")]
+    #[arg(
+        long,
+        value_name = "URL",
+        env = "SATKEEPER_FABRIC_URL",
+        hide_env_values = true,
+        help_heading = "Where the server is"
+    )]
     pub(crate) fabric_url: Option<String>,
     /// Trust these authorities (PEM) beside the system's
-    #[arg(long, value_name = "FILE", env = "SATKEEPER_CA_FILE", help_heading = "Where the server is")]
+    #[arg(
+        long,
+        value_name = "FILE",
+        env = "SATKEEPER_CA_FILE",
+        hide_env_values = true,
+        help_heading = "Where the server is"
+    )]
     pub(crate) ca_file: Option<PathBuf>,
     /// Accept http and ws, on loopback addresses such as 127.0.0.1
     #[arg(long, help_heading = "Where the server is")]
@@ -121,7 +170,7 @@ pub(crate) struct RunArgs {
     /// Give up (code 5) if there is no session by then
     #[arg(long, value_name = "TIME", value_parser = duration::positive, default_value = "30s")]
     pub(crate) connect_timeout: Duration,
-    /// Write each event as a line of JSON, without secrets. `-`: standard output
+    /// Append each event as a line of JSON, without secrets. `-`: standard output
     #[arg(long, value_name = "FILE")]
     pub(crate) events: Option<PathBuf>,
     /// Tell less: -q warnings only, -qq nothing; an error that ends it is always told

@@ -56,7 +56,7 @@ fn promise(kept: bool, when: &str, name: &str, promise: &str) -> Line {
 
 /// One line for each endpoint and each call that was used.
 fn calls(counts: &Counts) -> Vec<Line> {
-    let head = format!("  {:<26}{:>4} {:>8} {:>8}", "", "ok", "refused", "failing");
+    let head = format!("  {:<26}{:>4} {:>8} {:>8}", "", "ok", "refused", "scripted");
     let mut lines = vec![Line::new().with(Tone::Faint, head)];
     for target in Target::ALL {
         let tally = counts.of(target);

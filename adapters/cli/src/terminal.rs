@@ -70,7 +70,7 @@ impl Line {
             for word in piece.split_inclusive(' ') {
                 let (long, bare) = (word.chars().count(), word.trim_end().chars().count());
                 if column + bare > width && column > self.indent {
-                    lines.push(std::mem::take(&mut line));
+                    lines.push(std::mem::take(&mut line).trimmed());
                     line = Self::new().plain(" ".repeat(self.indent));
                     column = self.indent;
                 }
@@ -80,6 +80,14 @@ impl Line {
         }
         lines.push(line);
         lines
+    }
+
+    /// Without the blanks at its end: they could be what does not fit.
+    fn trimmed(mut self) -> Self {
+        if let Some((_, last)) = self.pieces.last_mut() {
+            last.truncate(last.trim_end().len());
+        }
+        self
     }
 
     /// What is printed: cut after `width` characters, with colours or without.
@@ -222,7 +230,7 @@ mod tests {
     fn a_long_line_hangs() {
         let line = Line::new().plain("12 ").with(Tone::Good, "one two three").hanging(3);
         let wrapped: Vec<String> = line.wrapped(11).iter().map(|line| line.render(false, 99)).collect();
-        assert_eq!(wrapped, ["12 one two ", "   three"]);
+        assert_eq!(wrapped, ["12 one two", "   three"]);
         assert_eq!(line.wrapped(3).len(), 1);
         assert_eq!(Line::from("one two three").wrapped(4).len(), 1);
     }

@@ -78,6 +78,8 @@ fn help_teaches() {
             assert!(outcome.out.contains(said), "{args:?} lacks {said}: {}", outcome.out);
         }
         assert!(!outcome.out.contains('\u{1b}'), "no colours but on a terminal");
+        let wide = outcome.out.lines().find(|line| line.chars().count() > 100);
+        assert_eq!(wide, None, "it fits into 100 columns");
     }
     for args in [&[][..], &["--nonsense"], &["nonsense"]] {
         assert_eq!(outcome(args).code, Some(2), "{args:?}");
