@@ -1,4 +1,17 @@
 //! What holds of the lifecycle whatever happens.
+#![allow(
+    clippy::cast_possible_truncation,
+    clippy::cast_possible_wrap,
+    clippy::cast_sign_loss,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::print_stderr,
+    clippy::string_slice,
+    clippy::unreachable,
+    missing_docs,
+    reason = "a failing test is a panic"
+)]
 
 mod chaos;
 

@@ -2,10 +2,9 @@
 
 use crate::time::Millis;
 
-use super::clock::At;
 use super::command::{Action, CommandId};
 use super::event::{Cause, Event, FallbackReason, Mechanism, TeardownReason, Warning};
-use super::input::{Failure, Outcome, TokenId};
+use super::input::{Failure, Outcome};
 use super::token::{Inspection, Saved, Token};
 use super::wake::Wake;
 use super::{Expired, Lifecycle, Mode, Remint};
@@ -214,22 +213,6 @@ impl Lifecycle {
     fn drop_link_for_verdict(&mut self) {
         self.resumable = false;
         self.drop_link(Some(0));
-    }
-
-    /// Books whether a renewal extended the end; those that do not come ever more rarely (L20).
-    pub(super) fn book_extension(&mut self, before: Option<At>, token: TokenId) {
-        let now = self.clock.now();
-        let after = self.token(token).and_then(|token| token.renew_by(&self.clock));
-        let least = before.unwrap_or(0).max(now).saturating_add(self.policy.barren_min);
-        let gained = after.is_none_or(|after| after > least);
-        if gained {
-            self.barren = super::Barren::default();
-        } else {
-            let interval = (self.barren.interval.saturating_mul(2))
-                .max(self.policy.barren_min)
-                .min(self.policy.barren_max);
-            self.barren = super::Barren { interval, not_before: now.saturating_add(interval) };
-        }
     }
 
     /// A new base has come, or none is needed any more.

@@ -147,7 +147,9 @@ impl Lifecycle {
             return Some((provider, self.remint_wake()));
         }
         if self.expired.is_some() {
-            return self.provider_can().then(|| (provider.max(self.barren.not_before), self.remint_wake()));
+            return self
+                .provider_can()
+                .then(|| (provider.max(self.barren_until(self.held.last())), self.remint_wake()));
         }
         let (at, wake) = self.scheduled_exchange()?;
         if self.renewal_is_demanded() {
@@ -163,13 +165,14 @@ impl Lifecycle {
         let facts = base.base()?;
         let mechanism = self.mechanism();
         if facts.limits_bound && self.provider_can() {
-            let at = self.retries.provider.not_before.max(self.barren.not_before);
+            let at = self.retries.provider.not_before.max(self.barren_until(Some(base)));
             return Some((at, self.remint_wake()));
         }
         let activation = self.wants_activation().is_some();
         // An activation is worth its while only on the way to a live session, unless it is all there is.
         if activation && (mechanism == Mechanism::Bound || !self.link.is_down()) {
-            next.offer(Some(self.retries.activate.not_before.max(self.spread)), Wake::Activate);
+            let barren = self.barren_until(self.bound_of(base.id));
+            next.offer(Some(self.retries.activate.not_before.max(self.spread).max(barren)), Wake::Activate);
         }
         match mechanism {
             Mechanism::None => {}
@@ -189,6 +192,11 @@ impl Lifecycle {
         next.0
     }
 
+    /// Until when the exchange that follows this token waits because the one that brought it gained nothing.
+    fn barren_until(&self, token: Option<&Token>) -> At {
+        token.and_then(|token| token.barren_until(&self.clock, &self.policy)).unwrap_or(0)
+    }
+
     /// When this token's renewal starts. Because somebody asked for it: at once. By the schedule: when it is
     /// due, earlier by time that may have been slept away, later for the endpoint's back-off, for renewals
     /// that did not extend the end, for spreading.
@@ -197,7 +205,7 @@ impl Lifecycle {
             return Some(0);
         }
         let due = token.due(&self.clock, &self.policy)?.saturating_sub(self.clock.suspect(token.received));
-        Some(due.max(retry).max(self.barren.not_before).max(self.spread))
+        Some(due.max(retry).max(self.barren_until(Some(token))).max(self.spread))
     }
 
     /// How a new base is got in place of one that is no good: a mint where that can be repeated.
@@ -207,7 +215,8 @@ impl Lifecycle {
 
     /// How long a permit of the request budget takes to form (L20).
     pub(super) fn exchange_period(&self) -> Millis {
-        let life = self.newest_valid().and_then(|token| token.life(&self.clock)).unwrap_or(0);
+        let token = self.newest_valid().or(self.held.last());
+        let life = token.and_then(|token| token.life(&self.clock)).unwrap_or(u64::MAX);
         (life / 12).max(self.policy.exchange_refill_min).min(self.policy.exchange_refill_max)
     }
 
@@ -230,7 +239,12 @@ impl Lifecycle {
 
     pub(super) fn wants_inspection(&self) -> Option<&Token> {
         self.newest_base().filter(|token| {
-            token.base().is_some_and(|base| base.inspection == Inspection::Wanted) && self.is_valid(token)
+            let wanted = token.base().is_some_and(|base| match base.inspection {
+                Inspection::Wanted => true,
+                Inspection::Again => !self.link.is_down(),
+                Inspection::Asked | Inspection::Over => false,
+            });
+            wanted && self.is_valid(token)
         })
     }
 

@@ -1,14 +1,17 @@
 //! What came of a command: one function for each kind (L2).
 
+use crate::time::UnixMillis;
+
 use super::Lifecycle;
 use super::Pending;
+use super::clock::At;
 use super::command::{Action, CommandId};
 use super::event::{Cause, Event, FallbackReason, Ignored, Mechanism, TeardownReason, Warning};
 use super::input::{Confirmation, Failure, Outcome, Reply, Statement, TokenFacts, TokenId};
 use super::mechanism::KeyState;
 use super::random::Domain;
 use super::requests::UpdateCheck;
-use super::token::{Base, Inspection, Kind, SHORTENED_BY, Saved, Source, Stated, Token};
+use super::token::{Base, Inspection, Kind, Saved, Source, Stated, Token};
 
 /// A statement less what it says relative to the moment of the answer.
 const fn without_lifetimes(says: &Statement) -> Statement {
@@ -25,11 +28,13 @@ impl Lifecycle {
             self.tell(Event::Ignored(Ignored::StaleAnswer(command)));
             return;
         };
-        let pending = self.pending.remove(index);
-        if let Some(time) = outcome.server_time {
-            self.clock.observe(time, pending.issued);
+        if let Some(time) = outcome.server_time
+            && let Some(pending) = self.pending.get(index)
+        {
+            self.observe(time, pending.issued);
             self.unsure = false;
         }
+        let pending = self.pending.remove(index);
         match (pending.action, &outcome.result) {
             (Action::MakeKey { .. }, Ok(Reply::KeyMade)) => self.key.state = KeyState::Ready,
             (Action::MakeKey { .. }, Err(_)) => self.key.state = KeyState::Failed,
@@ -40,9 +45,8 @@ impl Lifecycle {
                 self.bound_came(&pending, base, facts, outcome);
             }
             (Action::Renew { bound, .. }, Ok(Reply::Token(facts))) => {
-                match self.token(bound).map(|t| &t.kind) {
-                    Some(Kind::Bound { of }) => self.bound_came(&pending, *of, facts, outcome),
-                    _ => {}
+                if let Some(Kind::Bound { of }) = self.token(bound).map(|token| token.kind.clone()) {
+                    self.bound_came(&pending, of, facts, outcome);
                 }
             }
             (
@@ -86,6 +90,20 @@ impl Lifecycle {
         }
     }
 
+    /// A server told its time. If that confirms that time was lost in sleep, all ends and deadlines have
+    /// come nearer, but for those that were anchored since (L23).
+    pub(super) fn observe(&mut self, time: UnixMillis, sent: At) {
+        let Some((lost, since)) = self.clock.observe(time, sent) else { return };
+        for pending in self.pending.iter_mut().filter(|pending| pending.issued >= since) {
+            pending.issued = pending.issued.saturating_add(lost);
+            pending.deadline = pending.deadline.saturating_add(lost);
+        }
+        for token in self.held.iter_mut().filter(|token| token.received >= since) {
+            token.sent = token.sent.saturating_add(lost);
+            token.received = token.received.saturating_add(lost);
+        }
+    }
+
     // ---- Tokens that came ----
 
     /// Holds a token as the newest.
@@ -93,7 +111,7 @@ impl Lifecycle {
         &mut self,
         facts: &TokenFacts,
         kind: Kind,
-        sent: super::clock::At,
+        sent: At,
         by: Option<Mechanism>,
         first: bool,
     ) {
@@ -114,6 +132,7 @@ impl Lifecycle {
             first,
             draw,
             saved: Saved::No,
+            gain: None,
             awaits_verdict: false,
         });
         self.stated(facts.token, Source::Exchange, &says);
@@ -179,8 +198,7 @@ impl Lifecycle {
         self.stop_reminting();
         self.stop_waiting_for_renewal();
         self.serve_renewal_asks();
-        let before = self.newest_valid().and_then(|token| token.renew_by(&self.clock));
-        let replaced = self.newest_base().and_then(|base| base.renew_by(&self.clock));
+        let gain = self.newest_valid().or(self.held.last()).map(|old| old.renewed(&self.clock, &self.policy));
         let same = self.token(facts.token).is_some();
         if same {
             // The very token that we hold: nothing is gained, except perhaps a later end.
@@ -189,17 +207,9 @@ impl Lifecycle {
         } else {
             let base = Kind::Base(Base::default());
             self.hold(facts, base, pending.issued, Some(Mechanism::Provider), minted);
-            self.compare_ends(replaced, facts.token);
         }
-        self.book_extension(before, facts.token);
-    }
-
-    /// A renewal that brings an earlier end is worth a word (L8): the older token stays for its longer life.
-    fn compare_ends(&mut self, before: Option<super::clock::At>, token: TokenId) {
-        let after = self.token(token).and_then(|token| token.renew_by(&self.clock));
-        let by = before.zip(after).map(|(before, after)| before.saturating_sub(after));
-        if let Some(by) = by.filter(|by| *by > SHORTENED_BY) {
-            self.warn(Warning::ExpiryShortened { token, by });
+        if let Some(held) = self.token_mut(facts.token) {
+            held.gain = gain;
         }
     }
 
@@ -217,8 +227,7 @@ impl Lifecycle {
             return self.exchange_failed(pending, Failure::Malformed, &malformed);
         }
         let activated = matches!(pending.action, Action::Activate { .. });
-        let before = self.newest_valid().filter(|token| token.is_bound());
-        let before = before.and_then(|token| token.renew_by(&self.clock));
+        let gain = self.bound_of(base).map(|old| old.renewed(&self.clock, &self.policy));
         self.retries.activate = super::governor::Retry::default();
         self.retries.renew = super::governor::Retry::default();
         self.key.proved = true;
@@ -226,6 +235,9 @@ impl Lifecycle {
         self.serve_renewal_asks();
         self.told_fallback.clear();
         self.hold(facts, Kind::Bound { of: base }, pending.issued, Some(Mechanism::Bound), activated);
+        if let Some(held) = self.token_mut(facts.token) {
+            held.gain = gain;
+        }
         // From receipt: a slow answer must not look like a short life.
         let ends = self.token(facts.token).and_then(|token| token.end(&self.clock).at);
         let life = ends.map(|ends| ends.saturating_sub(self.clock.now()));
@@ -238,7 +250,6 @@ impl Lifecycle {
                 base.limits_bound = life < first.saturating_sub(first / 4);
             }
         }
-        self.book_extension(before, facts.token);
     }
 
     // ---- Failures ----
@@ -298,10 +309,8 @@ impl Lifecycle {
         }
         let ended = self.token(bound).is_some_and(|token| !self.is_valid(token));
         let base_is_valid = self.newest_base().is_some_and(|base| self.is_valid(base));
-        if ended && base_is_valid {
-            // No verdict: a bound token past its end is exchanged anew from its base (L17).
-            self.held.retain(|held| held.id != bound);
-        } else if self.provider_can() {
+        // Past its end it is no verdict: the next thing on the agenda is another exchange of the base (L17).
+        if !(ended && base_is_valid) && self.provider_can() {
             self.decline(FallbackReason::EndpointFailed);
         }
     }

@@ -81,9 +81,12 @@ impl Clock {
 
     /// The server told its time, in an answer to something sent at `sent`. Its clock ticks in whole
     /// seconds, so all that is known is an interval; the estimate moves only when it lies outside.
-    pub(super) fn observe(&mut self, server: UnixMillis, sent: At) {
+    ///
+    /// Returns time that is thereby confirmed to be lost, and since when: what was anchored after that has
+    /// not slept through it.
+    pub(super) fn observe(&mut self, server: UnixMillis, sent: At) -> Option<(Millis, At)> {
         if server.0 > YEAR_9999 {
-            return;
+            return None;
         }
         let time = signed(server.0);
         let earliest = time.saturating_sub(signed(self.now())).saturating_sub(SLACK);
@@ -91,17 +94,19 @@ impl Clock {
         let suspect = core::mem::take(&mut self.suspect);
         let Some(known) = self.server else {
             self.server = Some(midpoint(earliest, latest));
-            return;
+            return None;
         };
         if (earliest..=latest).contains(&known) {
-            return;
+            return None;
         }
         let moved = midpoint(earliest, latest).saturating_sub(known);
         // What a suspected sleep explains is time that we did not see pass; the rest is the server's clock
         // that was set, or a wrong first estimate.
         let slept = u64::try_from(moved).unwrap_or(0).min(suspect);
-        self.lost = self.lost.saturating_add(slept).min(HORIZON);
+        let before = self.lost;
+        self.lost = before.saturating_add(slept).min(HORIZON);
         self.server = Some(known.saturating_add(moved).saturating_sub(signed(slept)));
+        Some((self.lost.saturating_sub(before), self.suspect_at)).filter(|(lost, _)| *lost > 0)
     }
 
     /// The server's time at `at`, as far as it is known.

@@ -139,7 +139,7 @@ impl Lifecycle {
         self.outage.reminted = false;
         self.outage.second_round = None;
         self.outage.second_round_over = false;
-        self.ever_live = true;
+        let outage = core::mem::replace(&mut self.ever_live, true);
         self.rejected.retain(|rejected| *rejected != token);
         if !resumed {
             // Whatever state there was belongs to the session that is gone.
@@ -150,9 +150,13 @@ impl Lifecycle {
         self.tell(Event::Live { resumed, generation: self.generation });
         if renewed && changed {
             self.tell_renewed(token);
+        } else {
+            self.tell_bound(token);
         }
         self.settle_asks(token);
-        self.spread_work();
+        if outage {
+            self.spread_work();
+        }
     }
 
     /// The connection has been authenticated for long enough to be trusted (L36).

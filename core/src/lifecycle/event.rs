@@ -151,7 +151,8 @@ pub enum Warning {
         /// What went wrong.
         cause: Cause,
     },
-    /// A source puts a token's end earlier than another did, by more than 10 s (L8).
+    /// A source puts a token's end earlier than another did, by more than 10 s, or a renewal brought a token
+    /// that ends before an older one, which is kept (L8).
     ExpiryShortened {
         /// Which token.
         token: TokenId,

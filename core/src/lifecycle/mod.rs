@@ -129,7 +129,6 @@ pub struct Lifecycle {
     exchanges: Bucket,
     sockets: Bucket,
     retries: Retries,
-    barren: Barren,
     asks: Vec<Ask>,
     told_fallback: Vec<FallbackReason>,
     told_expiring: Option<Generation>,
@@ -195,13 +194,6 @@ struct Retries {
     persist: Retry,
 }
 
-/// Renewals that do not extend the end come ever more rarely (L20).
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-struct Barren {
-    interval: Millis,
-    not_before: At,
-}
-
 impl Lifecycle {
     /// A machine that has not started. The seed decides every draw: the same seed and the same inputs at
     /// the same times give the same outputs (L4).
@@ -236,7 +228,6 @@ impl Lifecycle {
             exchanges: Bucket::new(policy.exchange_burst),
             sockets: Bucket::new(policy.socket_burst),
             retries: Retries::default(),
-            barren: Barren::default(),
             asks: Vec::new(),
             told_fallback: Vec::new(),
             told_expiring: None,

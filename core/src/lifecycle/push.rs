@@ -4,7 +4,7 @@ use super::clock::At;
 use super::command::{Action, CommandId};
 use super::event::{Cause, Event, Warning};
 use super::input::{Failure, Generation, TokenId};
-use super::token::{Kind, Saved, Token};
+use super::token::{Kind, SHORTENED_BY, Saved, Token};
 use super::{Lifecycle, Link};
 
 impl Lifecycle {
@@ -82,6 +82,7 @@ impl Lifecycle {
         // one: it would only be pushed again. Of the older ones that stays which puts the session's end off.
         let mut stay: Vec<TokenId> = Vec::new();
         let mut reach = 0;
+        let mut shortened = None;
         for (at, held) in self.held.iter().enumerate().rev() {
             let stays = if at > position {
                 before != Some(held.id) || !changed
@@ -89,11 +90,19 @@ impl Lifecycle {
                 at == position || Some(held.id) == base || (self.reach(held) > reach && !held.awaits_verdict)
             };
             if stays {
+                // Nobody expects a renewal to bring an earlier end (L8).
+                let by = held.end(&self.clock).at.map_or(0, |end| end.saturating_sub(reach));
+                if at < position && Some(held.id) != base && changed && by > SHORTENED_BY {
+                    shortened = Some(by);
+                }
                 stay.push(held.id);
                 reach = reach.max(self.reach(held));
             }
         }
         self.held.retain(|held| stay.contains(&held.id));
+        if let Some(by) = shortened {
+            self.warn(Warning::ExpiryShortened { token, by });
+        }
         if let Some(held) = self.token_mut(token) {
             held.awaits_verdict = false;
         }
@@ -106,17 +115,22 @@ impl Lifecycle {
     }
 
     pub(super) fn tell_renewed(&mut self, token: TokenId) {
+        self.tell_bound(token);
         let Some(held) = self.token(token) else { return };
-        let (by, kind) = (held.by, held.kind.clone());
+        let by = held.by;
         let ends = held.end(&self.clock).at.map(|at| self.clock.tick_of(at));
-        if let Kind::Bound { of } = kind
-            && let Some(base) = self.token_mut(of).and_then(Token::base_mut)
+        self.tell(Event::Renewed { generation: self.generation, token, by, ends });
+    }
+
+    /// Tells of the first bound token of a base that comes into force, on whatever way.
+    pub(super) fn tell_bound(&mut self, token: TokenId) {
+        let Some(Kind::Bound { of }) = self.token(token).map(|held| held.kind.clone()) else { return };
+        if let Some(base) = self.token_mut(of).and_then(Token::base_mut)
             && !base.has_been_bound
         {
             base.has_been_bound = true;
             self.tell(Event::Bound { token });
         }
-        self.tell(Event::Renewed { generation: self.generation, token, by, ends });
     }
 
     pub(super) fn push(&mut self) {
@@ -132,6 +146,7 @@ impl Lifecycle {
         if refused && let Some(brought) = self.fail_update(token, cause) {
             self.held.retain(|held| held.id != token && held.id != brought);
             self.reject(token);
+            self.fail_renewal_asks(cause);
         } else if refused {
             if let Some(held) = self.token_mut(token) {
                 held.awaits_verdict = true;

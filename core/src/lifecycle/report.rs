@@ -177,7 +177,7 @@ impl Lifecycle {
     /// parked after it for ever.
     fn rests(&self) -> bool {
         let endless = self.session_end().is_none();
-        (self.link.is_live() && endless && self.mechanism() != Mechanism::Bound)
+        (self.link.is_live() && endless)
             || (self.expired.is_some() && self.policy.grace == u64::MAX && !self.provider_can())
     }
 }

@@ -115,7 +115,7 @@ impl Lifecycle {
     fn server_time(&mut self, time: crate::time::UnixMillis) {
         const MOST_UNDERWAY: u64 = 2_000;
         let sent = self.clock.now().saturating_sub(MOST_UNDERWAY);
-        self.clock.observe(time, sent);
+        self.observe(time, sent);
     }
 
     fn network_changed(&mut self) {
@@ -319,6 +319,8 @@ impl Lifecycle {
             return;
         }
         self.hold(facts, Kind::Base(Base::default()), now, None, false);
+        // Who waits for a renewal has one in this.
+        self.serve_renewal_asks();
         if let Link::Down { not_before } = &mut self.link {
             *not_before = (*not_before).min(now);
         }
@@ -330,7 +332,11 @@ impl Lifecycle {
         for ask in asks {
             match ask.kind {
                 AskKind::Update(token) if ask.id != newest => {
-                    if self.in_force != Some(token) {
+                    // One that is being offered stays until the server has said what it thinks of it.
+                    let offered = self.is_pending(
+                        |action| matches!(action, Action::Authenticate { token: offered, .. } if *offered == token),
+                    );
+                    if self.in_force != Some(token) && !offered {
                         self.held.retain(|held| held.id != token);
                         self.retire(|pending| {
                             matches!(pending.action, Action::Reauthenticate { token: pushed, .. } if pushed == token)
@@ -375,7 +381,7 @@ impl Lifecycle {
         self.forget_write();
         for base in self.held.iter_mut().filter_map(Token::base_mut) {
             if base.inspection == Inspection::Asked {
-                base.inspection = Inspection::Wanted;
+                base.inspection = Inspection::Again;
             }
         }
         self.link = Link::Down { not_before: 0 };

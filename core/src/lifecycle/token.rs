@@ -4,6 +4,7 @@ use crate::time::{Millis, UnixMillis};
 
 use super::clock::{At, Clock};
 use super::event::{FallbackReason, Mechanism};
+use super::governor::doubled;
 use super::input::{Confirmation, Statement, TokenId};
 use super::policy::Policy;
 use super::random::share;
@@ -33,8 +34,21 @@ pub(super) struct Token {
     /// What its jitter is made of.
     pub(super) draw: u32,
     pub(super) saved: Saved,
+    /// What its exchange must have gained; `None`: it is nobody's renewal.
+    pub(super) gain: Option<Gain>,
     /// Its push to the live socket was refused; a fresh connect will decide (L27).
     pub(super) awaits_verdict: bool,
+}
+
+/// A renewal that does not extend the end doubles the least interval to the next (L20). Judged by what is
+/// known of the end at any time, since some say one thing at the exchange and another at the connect.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Gain {
+    since: At,
+    /// The end that was to be extended.
+    before: At,
+    /// How many in a row have gained nothing, if this one has not.
+    streak: u32,
 }
 
 /// Whether the record holds it (L25).
@@ -87,6 +101,8 @@ pub(super) struct Base {
 pub(super) enum Inspection {
     #[default]
     Wanted,
+    /// It was given up half-way: it goes with the next socket, whose number is bounded (L20).
+    Again,
     Asked,
     Over,
 }
@@ -192,9 +208,25 @@ impl Token {
         }
     }
 
+    /// Until when the next renewal waits because the one that brought this token gained nothing.
+    pub(super) fn barren_until(&self, clock: &Clock, policy: &Policy) -> Option<At> {
+        let gain = self.gain?;
+        let by = self.renew_by(clock)?;
+        let interval = doubled(policy.barren_min, gain.streak).min(policy.barren_max);
+        (by <= gain.before.saturating_add(policy.barren_min)).then(|| gain.since.saturating_add(interval))
+    }
+
+    /// What a renewal of this token must gain.
+    pub(super) fn renewed(&self, clock: &Clock, policy: &Policy) -> Gain {
+        let streak =
+            self.barren_until(clock, policy).and(self.gain).map_or(0, |gain| gain.streak.saturating_add(1));
+        let before = self.renew_by(clock).unwrap_or(0).max(clock.now());
+        Gain { since: clock.now(), before, streak }
+    }
+
     /// Takes in what an answer says of this token.
     pub(super) fn note(&mut self, source: Source, says: &Statement, clock: &Clock) -> Noted {
-        let before = self.renew_by(clock);
+        let before = self.stated_by(clock);
         let mut clamped = false;
         if let Some(at) = says.expires_at {
             clamped |= at > LAST_TIME;
@@ -221,7 +253,7 @@ impl Token {
             }
         }
         let shortened = before
-            .zip(self.renew_by(clock))
+            .zip(self.stated_by(clock))
             .map(|(before, after)| before.saturating_sub(after))
             .filter(|by| *by > SHORTENED_BY && source == Source::Elsewhere);
         Noted { clamped, shortened }
@@ -230,11 +262,17 @@ impl Token {
     /// The earliest end that anybody stated or assumed: what renewal is planned by (L8). Before the
     /// server's clock is known its absolute times are read on the wall clock.
     pub(super) fn renew_by(&self, clock: &Clock) -> Option<At> {
-        let Stated { server, life, hint, assumed } = &self.stated;
+        let assumed = self.stated.assumed.map(|life| self.sent.saturating_add(life));
+        self.stated_by(clock).into_iter().chain(assumed).min()
+    }
+
+    /// The earliest end that anybody stated.
+    fn stated_by(&self, clock: &Clock) -> Option<At> {
+        let Stated { server, life, hint, .. } = &self.stated;
         let absolute = server.iter().map(|(first, _)| {
             clock.when_server_shows(*first).unwrap_or_else(|| clock.when_wall_shows(*first))
         });
-        let relative = [life, assumed].into_iter().flatten().map(|life| self.sent.saturating_add(*life));
+        let relative = life.iter().map(|life| self.sent.saturating_add(*life));
         let hinted = hint
             .iter()
             .map(|hint| clock.when_server_shows(hint.server).map_or(hint.local, |at| at.min(hint.local)));

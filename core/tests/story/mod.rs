@@ -1,6 +1,11 @@
 //! A stage for the lifecycle: virtual time, a server that behaves unless a scene says otherwise, and a
 //! script of what happened, one line each.
-#![allow(dead_code, unreachable_pub, missing_docs, reason = "a module of test files, each of which uses a part of it")]
+#![allow(
+    dead_code,
+    unreachable_pub,
+    missing_docs,
+    reason = "a module of test files, each of which uses a part of it"
+)]
 
 use std::collections::{BTreeMap, VecDeque};
 use std::fmt::Write as _;
@@ -25,6 +30,8 @@ pub enum Treatment {
     Silence,
     /// As a healthy one would, after this long.
     Late(u64),
+    /// With this failure, after this long.
+    FailLate(Failure, u64),
 }
 
 /// What the tokens of this story are like.
@@ -44,6 +51,12 @@ pub struct World {
     pub latency: u64,
     /// The server's clock is ahead of ours by this.
     pub skew: i64,
+    /// The server says what time it is in every answer; else only when a connect is refused or accepted.
+    pub tells_time: bool,
+    /// Proofs signed further off are refused.
+    pub window: Option<u64>,
+    /// The connect result says that the token is bound to our key.
+    pub confirms: bool,
 }
 
 impl Default for World {
@@ -56,6 +69,9 @@ impl Default for World {
             states_ends: true,
             latency: 40,
             skew: 0,
+            tells_time: true,
+            window: None,
+            confirms: false,
         }
     }
 }
@@ -83,12 +99,32 @@ pub struct Story {
     socket: Option<SocketId>,
     restored: bool,
     lives: BTreeMap<TokenId, (bool, u64)>,
+    /// Time that our monotonic clock did not see.
+    slept: u64,
+    asks: u64,
+}
+
+/// A policy without jitter, so that times can be told beforehand.
+pub fn exact() -> Policy {
+    Policy { jitter: false, ..Policy::default() }
+}
+
+/// Asserts that a moment is where it should be, within the precision at which a server's clock is known.
+#[track_caller]
+pub fn near(at: u64, expected: u64) {
+    assert!(at.abs_diff(expected) <= 1_600, "{at}, not {expected}");
 }
 
 impl Story {
     pub fn new(policy: Policy) -> Self {
+        Self::seeded(policy, 42)
+    }
+
+    pub fn seeded(policy: Policy, seed: u32) -> Self {
+        let mut bytes = [42; 32];
+        bytes[..4].copy_from_slice(&seed.to_le_bytes());
         Self {
-            machine: Lifecycle::new(policy, &Seed::from_bytes([42; 32])),
+            machine: Lifecycle::new(policy, &Seed::from_bytes(bytes)),
             now: 0,
             wall: EPOCH as i64,
             world: World::default(),
@@ -103,6 +139,8 @@ impl Story {
             socket: None,
             restored: false,
             lives: BTreeMap::new(),
+            slept: 0,
+            asks: 0,
         }
     }
 
@@ -115,8 +153,19 @@ impl Story {
     }
 
     pub fn start(&mut self, can_refresh: bool, can_mint_again: bool, key: KeyFacts) {
+        self.start_as(can_refresh, can_mint_again, key, false);
+    }
+
+    pub fn start_as(&mut self, can_refresh: bool, can_mint_again: bool, key: KeyFacts, durable: bool) {
         let provider = ProviderFacts { can_refresh, can_mint_again };
-        self.input(Input::Start(Start { provider, key, durable: false }));
+        self.input(Input::Start(Start { provider, key, durable }));
+    }
+
+    /// From now on all is well with commands of this name.
+    pub fn mend(&mut self, name: &'static str) -> &mut Self {
+        self.always.remove(name);
+        self.treatments.remove(name);
+        self
     }
 
     /// The next command of this name is treated so; several calls queue up.
@@ -136,7 +185,7 @@ impl Story {
     }
 
     pub fn server_now(&self) -> u64 {
-        (EPOCH + self.now).saturating_add_signed(self.world.skew)
+        (EPOCH + self.now + self.slept).saturating_add_signed(self.world.skew)
     }
 
     /// Gives an input now.
@@ -204,14 +253,34 @@ impl Story {
                 delay = by;
                 Ok(self.healthy(&command.action))
             }
+            Treatment::FailLate(failure, by) => {
+                delay = by;
+                Err(failure)
+            }
             Treatment::Well => Ok(self.healthy(&command.action)),
+        };
+        let signed_at = match command.action {
+            Action::Activate { offset, .. }
+            | Action::Renew { offset, .. }
+            | Action::Authenticate { offset, .. }
+            | Action::Reauthenticate { offset, .. } => Some(self.clock().unix.shifted(offset.unwrap_or(0))),
+            _ => None,
+        };
+        let missigned = signed_at
+            .zip(self.world.window)
+            .is_some_and(|(signed, window)| signed.0.abs_diff(self.server_now()) > window);
+        let result = match name {
+            "activate" | "renew" if missigned => Err(Failure::Http { status: 401, retry_after: None }),
+            _ if missigned => Err(Failure::Rpc { code: -32_003, credential: true }),
+            _ => result,
         };
         let local = matches!(name, "make_key" | "persist" | "erase" | "close");
         let silent = matches!(result, Err(Failure::Timeout | Failure::Transport));
         let at = self.now + if local { 0 } else { delay };
-        let server_time = (!local && !silent)
-            .then(|| UnixMillis((EPOCH + at).saturating_add_signed(self.world.skew) / 1_000 * 1_000));
-        let outcome = Outcome { result, server_time, signed_at: None };
+        let told = self.world.tells_time || name == "authenticate";
+        let then = self.server_now() + (at - self.now);
+        let server_time = (!local && !silent && told).then_some(UnixMillis(then / 1_000 * 1_000));
+        let outcome = Outcome { result, server_time, signed_at };
         self.underway.push(Underway { at, input: Input::Done(command.id, outcome) });
     }
 
@@ -244,12 +313,79 @@ impl Story {
                 Reply::Opened
             }
             Action::Authenticate { token, resume, .. } => {
-                Reply::Authenticated { resumed: resume, statement: self.statement(token) }
+                let cnf = if self.world.confirms { Confirmation::Ours } else { Confirmation::Unknown };
+                Reply::Authenticated {
+                    resumed: resume,
+                    statement: Statement { cnf, ..self.statement(token) },
+                }
             }
             Action::Reauthenticate { token, .. } => Reply::Reauthenticated(self.statement(token)),
             Action::Probe { .. } => Reply::Alive,
             Action::Persist | Action::Erase | Action::Close { .. } => Reply::Finished,
         }
+    }
+
+    // ---- What happens outside ----
+
+    /// The machine sleeps: the wall clocks go on, ours does not.
+    pub fn sleep(&mut self, span: u64) {
+        self.slept += span;
+        self.wall += span as i64;
+    }
+
+    /// Time passes and nobody steps the machine. Answers that arrive meanwhile are lost.
+    pub fn skip(&mut self, to: u64) {
+        self.now = to;
+        self.underway.clear();
+    }
+
+    pub fn refresh_now(&mut self) -> AskId {
+        let ask = self.ask();
+        self.input(Input::RefreshNow { ask });
+        ask
+    }
+
+    /// `update_token` with a new token that lives for `life`, as far as the server is concerned.
+    pub fn update(&mut self, life: u64) -> (AskId, TokenId) {
+        let token = TokenId(self.next_token);
+        self.next_token += 1;
+        self.lives.insert(token, (false, self.server_now() + life));
+        let ask = self.ask();
+        let facts = TokenFacts { token, statement: Statement::default(), new_secret: false };
+        self.input(Input::NewBase { ask, token: facts });
+        (ask, token)
+    }
+
+    pub fn ask(&mut self) -> AskId {
+        self.asks += 1;
+        AskId(self.asks)
+    }
+
+    /// When this ask was answered, and with what error if any.
+    pub fn answer(&self, wanted: AskId) -> Option<(u64, Option<AskError>)> {
+        self.events.iter().find_map(|(at, event)| match event {
+            Event::Recovered { ask, .. } if *ask == wanted => Some((*at, None)),
+            Event::Failed { ask, error } if *ask == wanted => Some((*at, Some(*error))),
+            _ => None,
+        })
+    }
+
+    /// What was asked for since `from`, by name.
+    pub fn names(&self, from: u64) -> Vec<&'static str> {
+        self.commands.iter().filter(|(at, _)| *at >= from).map(|(_, c)| c.action.name()).collect()
+    }
+
+    /// The commands of this name.
+    pub fn given(&self, name: &str) -> Vec<Command> {
+        self.commands.iter().filter(|(_, c)| c.action.name() == name).map(|(_, c)| c.clone()).collect()
+    }
+
+    pub fn mechanism(&self) -> Mechanism {
+        self.machine.status().mechanism
+    }
+
+    pub fn lives(&self) -> Vec<u64> {
+        self.told(|event| matches!(event, Event::Live { .. }))
     }
 
     // ---- What a test asks ----
