@@ -2,8 +2,8 @@
 //!
 //! | command | what it does | where |
 //! |---|---|---|
-//! | `satkeeper demo` | a whole life of a session in a minute, against a server of its own | `demo`, `demo_script`, `timeline`, `summary` |
-//! | `satkeeper run` | keeps one session alive until told to stop | `run`, `providers`, `exec_provider`, `secrets` |
+//! | `satkeeper demo` | a whole life of a session in a minute, against a server of its own | `demo`, `demo_script`, `timeline`, `lifetimes`, `summary` |
+//! | `satkeeper run` | keeps one session alive until told to stop | `run`, `run_args`, `providers`, `exec_provider`, `secrets`, `log` |
 //! | `satkeeper serve` | a server that speaks the protocol, for tests and development | `serve` |
 //!
 //! What both sides tell is put into words by `sentences` (the session's events) and `server_view` (what the

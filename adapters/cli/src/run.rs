@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use satkeeper::core::wire::url::{Plain, SecureUrl};
 use satkeeper::{
-    Builder, Client, End, Error, Event, Events, ProviderFault, SessionError, SessionEvent, SessionNews,
-    TeardownReason,
+    Builder, Client, End, Error, Event, Events, Phase, ProviderFault, SessionError, SessionEvent,
+    SessionNews, TeardownReason,
 };
 use tokio::time::{Instant, sleep_until, timeout};
 
@@ -35,14 +35,14 @@ pub(crate) async fn run(args: RunArgs) -> Result<(), Failure> {
         been_live: false,
         renewals: 0,
         refused: None,
+        last_error: log::listen(args.verbose > 1),
     };
-    let last_error = log::listen(args.verbose > 1);
     let client = builder.start().await.map_err(not_set_up)?;
     let begun = Instant::now();
     let mut events = client.events();
     let stop = story.follow(&client, &mut events, &mut signals, &args, begun).await;
     let end = story.wind_up(&client, &mut events, &mut signals, stop.is_some()).await;
-    let verdict = story.verdict(&args, stop, end, &last_error);
+    let verdict = story.verdict(&args, stop, end);
     if verdict.is_ok() {
         let why = stop.map_or_else(String::new, |stop| stop.told(&args));
         story.close(&client, &why, begun.elapsed());
@@ -130,6 +130,7 @@ struct Story {
     renewals: u64,
     /// What the server said last against a credential or a connect.
     refused: Option<SessionError>,
+    last_error: LastError,
 }
 
 impl Story {
@@ -144,6 +145,8 @@ impl Story {
     ) -> Option<Stop> {
         let time_is_up = args.span.map(|span| begun + span);
         let connect_by = begun + args.connect_timeout;
+        let mut status = client.status();
+        let mut phase = status.borrow().phase;
         loop {
             tokio::select! {
                 event = events.recv() => match event {
@@ -151,6 +154,12 @@ impl Story {
                     Some(Err(missed)) => self.note(Tone::Warn, &missed.to_string()),
                     None => return None,
                 },
+                Ok(()) = status.changed() => {
+                    let before = std::mem::replace(&mut phase, status.borrow_and_update().phase);
+                    if before != phase && phase == Phase::Reconnecting {
+                        self.outage(client);
+                    }
+                }
                 name = signals.next() => return Some(Stop::Signal(name)),
                 () = at(time_is_up) => return Some(Stop::TimeIsUp),
                 () = sleep_until(connect_by), if !self.been_live => return Some(Stop::NoConnection),
@@ -203,6 +212,13 @@ impl Story {
         }
     }
 
+    /// An outage is no event of the session's: nothing is lost by it. But it explains what follows.
+    fn outage(&mut self, client: &Client) {
+        let why = self.last_error.get().map_or_else(String::new, |why| format!(": {why}"));
+        let text = format!("the socket is gone, another is on its way{why}");
+        self.show(&utc(client.now().unix), &Sentence { level: Level::Info, name: "reconnecting", text });
+    }
+
     fn show(&mut self, time: &str, said: &Sentence) {
         if self.least.is_some_and(|least| said.level >= least) {
             let line = Line::new().with(Tone::Faint, format!("{time} "));
@@ -218,15 +234,9 @@ impl Story {
     }
 
     /// What becomes of the exit code.
-    fn verdict(
-        &self,
-        args: &RunArgs,
-        stop: Option<Stop>,
-        end: Option<End>,
-        last_error: &LastError,
-    ) -> Result<(), Failure> {
+    fn verdict(&self, args: &RunArgs, stop: Option<Stop>, end: Option<End>) -> Result<(), Failure> {
         let no_session = |after: Duration| {
-            let why = last_error.get().or_else(|| self.refused.as_ref().map(root));
+            let why = self.last_error.get().or_else(|| self.refused.as_ref().map(root));
             let why = why.map_or_else(String::new, |why| format!(": {why}"));
             Failure::Unreachable(format!("no session within {}{why}", show(after)))
         };

@@ -134,6 +134,22 @@ fn plain_on_loopback_where_it_is_allowed() {
 }
 
 #[test]
+fn an_outage_is_told_and_survived() {
+    let world = World::new("outage-told", Config::default());
+    let token = world.server().mint(MintSpec::default());
+    let running = world.run(&["--provider", "static", "--token", &token, "--for", "4s"]).spawn().unwrap();
+    let live = world.server().until(Duration::from_secs(3), |counts| counts.sessions_live == 1);
+    assert!(tokio::runtime::Runtime::new().unwrap().block_on(live));
+    // The state to resume with comes a moment after the session.
+    std::thread::sleep(Duration::from_millis(300));
+    assert_eq!(world.server().control().drop_sockets(), 1);
+    let outcome = Outcome::from(running.wait_with_output().unwrap());
+    assert_eq!(outcome.code, Some(0), "{}", outcome.err);
+    assert!(outcome.err.contains("[reconnecting]"), "{}", outcome.err);
+    assert!(outcome.err.contains("the server restored the session"), "{}", outcome.err);
+}
+
+#[test]
 fn a_session_that_expires() {
     let world = World::new("expires", Config::default());
     let token = world.server().mint(MintSpec { ttl: Some(Duration::from_secs(4)), ..MintSpec::default() });
