@@ -226,7 +226,7 @@ impl Stage {
             ProviderTold::Refreshed => ("refresh()", format!("{}, without sat:refresh", self.minted(at))),
             ProviderTold::Rejected => ("refresh()", "rejected, for good".to_owned()),
         };
-        let line = timeline::provider(at, what, &answer, &reason(what, self.why.as_ref(), at));
+        let line = timeline::provider(at, what, &answer, &reason(what, 0, self.why.as_ref(), at));
         self.tell(&[line]);
     }
 
@@ -257,7 +257,11 @@ impl Stage {
         if exchange.what == "devices/refresh" {
             self.script.facts.device_refresh(exchange.succeeded);
         }
-        let line = timeline::exchange(at, &exchange, &reason(exchange.what, self.why.as_ref(), at));
+        let line = timeline::exchange(
+            at,
+            &exchange,
+            &reason(exchange.what, exchange.failures_before, self.why.as_ref(), at),
+        );
         self.tell(&[line]);
     }
 

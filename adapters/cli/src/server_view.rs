@@ -19,6 +19,8 @@ pub(crate) struct Exchange {
     /// How the server answered.
     pub(crate) answer: String,
     pub(crate) succeeded: bool,
+    /// How many of the same kind have failed since the last that succeeded.
+    pub(crate) failures_before: u32,
 }
 
 /// Pairs requests with their answers and proofs.
@@ -28,6 +30,7 @@ pub(crate) struct ServerView {
     calls: BTreeMap<(u64, String), &'static str>,
     /// The verdict on the last proof for a call, by the server's name of the call.
     proofs: BTreeMap<&'static str, &'static str>,
+    failures: BTreeMap<&'static str, u32>,
 }
 
 impl ServerView {
@@ -50,7 +53,8 @@ impl ServerView {
                     _ => "",
                 };
                 let succeeded = (200..300).contains(status);
-                Some(Exchange { what, answer: self.with_proof(status.to_string(), on), succeeded })
+                let answer = self.with_proof(status.to_string(), on);
+                Some(self.exchange(what, answer, succeeded))
             }
             What::FrameIn { socket, frame } => {
                 let what = match frame.get("method")?.as_str()? {
@@ -68,10 +72,19 @@ impl ServerView {
                 let answer =
                     error.map_or_else(|| "accepted".to_owned(), |error| format!("refused {}", error["code"]));
                 let on = if what == "connect" { "fresh_connect" } else { what };
-                Some(Exchange { what, answer: self.with_proof(answer, on), succeeded: error.is_none() })
+                let succeeded = error.is_none();
+                let answer = self.with_proof(answer, on);
+                Some(self.exchange(what, answer, succeeded))
             }
             _ => None,
         }
+    }
+
+    fn exchange(&mut self, what: &'static str, answer: String, succeeded: bool) -> Exchange {
+        let failures = self.failures.entry(what).or_default();
+        let failures_before = *failures;
+        *failures = if succeeded { 0 } else { *failures + 1 };
+        Exchange { what, answer, succeeded, failures_before }
     }
 
     fn with_proof(&mut self, answer: String, on: &str) -> String {
@@ -99,12 +112,12 @@ fn endpoint(path: &str) -> Option<&'static str> {
 
 /// Why something was done: by the deadline that led to it, if that was seen coming, else by what it is for.
 /// `why` is the last deadline that was told before, `tick` the time of the session when it was done.
-pub(crate) fn reason(what: &str, why: Option<&Why>, tick: u64) -> String {
+pub(crate) fn reason(what: &str, failures_before: u32, why: Option<&Why>, tick: u64) -> String {
+    if failures_before > 0 {
+        return format!("again after {} failed, with back-off", attempts(failures_before));
+    }
     let led = why.filter(|why| leads_to(why.wake, what) && why.at.0 <= tick.saturating_add(500));
     match led {
-        Some(why) if why.failures > 0 => {
-            format!("again after {} failed, with back-off", attempts(why.failures))
-        }
         Some(Why { lead: Some(lead), jitter: Some(jitter), .. }) => {
             format!("due: {} (lead) + {} (jitter) before its end", ms(*lead), ms(*jitter))
         }
@@ -239,14 +252,13 @@ mod tests {
             failures: 0,
         };
         assert_eq!(
-            reason("devices/refresh", Some(&why), 4_610),
+            reason("devices/refresh", 0, Some(&why), 4_610),
             "due: 6.0 s (lead) + 1.4 s (jitter) before its end"
         );
-        assert_eq!(reason("devices/refresh", Some(&why), 3_000), "the bound token has to be renewed");
-        assert_eq!(reason("resume", Some(&why), 4_610), "the socket was lost: take the session up again");
-        let again = Why { failures: 2, ..why };
+        assert_eq!(reason("devices/refresh", 0, Some(&why), 3_000), "the bound token has to be renewed");
+        assert_eq!(reason("resume", 0, Some(&why), 4_610), "the socket was lost: take the session up again");
         assert_eq!(
-            reason("devices/refresh", Some(&again), 4_610),
+            reason("devices/refresh", 2, Some(&why), 4_610),
             "again after 2 attempts that failed, with back-off"
         );
     }

@@ -156,7 +156,8 @@ mod tests {
     fn what_happened_and_why() {
         let said = Sentence { level: Level::Info, name: "live", text: "authenticated".to_owned() };
         assert_eq!(event(4_600, &said).render(false, 200), "   4.6 s  ● live             authenticated");
-        let one = Exchange { what: "connect", answer: "accepted".to_owned(), succeeded: true };
+        let one =
+            Exchange { what: "connect", answer: "accepted".to_owned(), succeeded: true, failures_before: 0 };
         assert_eq!(
             exchange(100, &one, "no session yet").render(false, 200),
             "   0.1 s  → connect          accepted  (no session yet)"
