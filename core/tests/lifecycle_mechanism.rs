@@ -422,6 +422,18 @@ fn a_refused_bound_token_past_its_end_is_activated_anew() {
 }
 
 #[test]
+fn what_follows_from_an_end_alone_happens_on_the_dot() {
+    // proves L6: `wake_at` is exact, though no deadline of its own belongs to a bound token's end
+    let mut story = Story::begin(World::default(), false, false);
+    story.until(10_000);
+    story.always("renew", Treatment::Fail(http(503))).always("open", Treatment::Fail(Failure::Transport));
+    story.drop_socket();
+    let end = story.machine.status().token_ends.expect("stated").0;
+    story.until(930_000);
+    assert_eq!(story.times("activate")[1], end);
+}
+
+#[test]
 fn shrinking_bound_tokens_renew_the_base() {
     // proves L17
     // survives P8

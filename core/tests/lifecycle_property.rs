@@ -33,6 +33,7 @@ fn early_steps_change_nothing(run: &Run, part: u64) {
     let mut ticked = run.machine.clone();
     let step = ticked.step(now, Input::Tick);
     assert!(step.outputs.is_empty(), "an early tick did {:?}", step.outputs);
+    assert_eq!(step.outputs.capacity(), 0, "an early tick allocates");
     assert_eq!(step.wake_at.map(|(at, _)| at.0), Some(at), "an early tick moved the deadline");
     let mut bothered = run.machine.clone();
     let stale = CommandId(u64::MAX);

@@ -15,8 +15,11 @@
 //! | `agenda` | what is due, and when |
 //! | `act` | doing what is due |
 //! | `answers` | what came of a command |
-//! | `connection` | the socket: lost, refused, resumed, acknowledged |
-//! | `requests` | what the application asks for |
+//! | `connection` | the socket: up, down, resumed |
+//! | `offers` | what a fresh connect offers, and what a refusal means |
+//! | `push` | a newer token on its way to the socket, acknowledged |
+//! | `requests` | what the application and the driver bring |
+//! | `asks` | who waits, and for what |
 //! | `report` | status, why, check |
 //!
 //! ```
@@ -38,6 +41,7 @@
 mod act;
 mod agenda;
 mod answers;
+mod asks;
 mod clock;
 mod command;
 mod connection;
@@ -67,12 +71,12 @@ pub use wake::Wake;
 
 use crate::secret::Seed;
 use crate::time::{Millis, Now, Tick};
+use asks::Ask;
 use clock::{At, Clock};
 use connection::{Link, Outage};
 use governor::{Bucket, Retry};
 use mechanism::{Key, KeyState};
 use random::{Domain, Random};
-use requests::Ask;
 use token::Token;
 
 /// Most things that one step does; more would be a machine that does not come to rest (`check`).
