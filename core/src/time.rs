@@ -16,7 +16,9 @@ pub type Millis = u64;
 /// assert_eq!(Tick(1_000).after(500), Tick(1_500));
 /// assert_eq!(Tick(1_000).until(Tick(1_500)), 500);
 /// ```
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize,
+)]
 pub struct Tick(pub u64);
 
 impl Tick {
@@ -39,7 +41,9 @@ impl Tick {
 /// use satkeeper_core::UnixMillis;
 /// assert_eq!(UnixMillis(1_700_000_000_123).as_seconds(), 1_700_000_000);
 /// ```
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize,
+)]
 pub struct UnixMillis(pub u64);
 
 impl UnixMillis {
