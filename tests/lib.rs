@@ -45,7 +45,6 @@ impl Stage {
     }
 
     /// A client that trusts the server and finds it.
-    #[must_use]
     pub fn client(&self) -> Builder {
         Client::builder()
             .relay_url(self.server.ws_url())
@@ -55,7 +54,6 @@ impl Stage {
 
     /// A callback that mints at the server, bound to the fingerprint that it is handed if `scope`; with a
     /// `refresh()` that mints without scope if `refresh`.
-    #[must_use]
     pub fn provider(&self, scope: bool, refresh: bool) -> Callback {
         let server = Arc::clone(&self.server);
         let provider = Callback::new(move |context| {

@@ -14,7 +14,8 @@ const DEVICE_TTL: u64 = 12;
 #[tokio::test(flavor = "multi_thread")]
 async fn two_hundred_sessions_survive_dropped_sockets() {
     // proves L18 L19 L34 L36
-    let seconds = std::env::var("SATKEEPER_LOAD_SECONDS").ok().and_then(|text| text.parse().ok()).unwrap_or(60);
+    let seconds =
+        std::env::var("SATKEEPER_LOAD_SECONDS").ok().and_then(|text| text.parse().ok()).unwrap_or(60);
     let config = Config {
         sat_ttl: Duration::from_secs(7_200),
         device_ttl: Duration::from_secs(DEVICE_TTL),

@@ -85,7 +85,8 @@ async fn neither_so_the_session_ends_at_its_expiry() {
     let began = Instant::now();
     let client = stage.client().provider(stage.provider(false, false)).connect().await.expect("it connects");
     let mut events = client.events();
-    let nobody = |event: &Event| matches!(event, Event::Warn(Warning::NoRefreshHandler { ends: Some(_), .. }));
+    let nobody =
+        |event: &Event| matches!(event, Event::Warn(Warning::NoRefreshHandler { ends: Some(_), .. }));
     await_event(&mut events, LIMIT, nobody).await;
     let expiring = |event: &Event| matches!(event, Event::Warn(Warning::Expiring { .. }));
     await_event(&mut events, LIMIT, expiring).await;
@@ -94,7 +95,10 @@ async fn neither_so_the_session_ends_at_its_expiry() {
     let end = client.closed().await;
     assert_eq!(end.reason, TeardownReason::Expired);
     // Neither before its time nor after: the server states whole seconds.
-    assert!(lasted > life - Duration::from_millis(2_500) && lasted < life + Duration::from_secs(1), "{lasted:?}");
+    assert!(
+        lasted > life - Duration::from_millis(2_500) && lasted < life + Duration::from_secs(1),
+        "{lasted:?}"
+    );
     let counts = stage.server.counts();
     assert_eq!(counts.of(Target::DevicesToken).total(), 0, "{counts:?}");
     assert_eq!(counts.fresh_connects, 1, "{counts:?}");
