@@ -300,6 +300,22 @@ fn the_order_of_what_a_refusal_may_mean() {
 }
 
 #[test]
+fn a_server_whose_clock_leaps_gets_one_proof_more_and_no_loop() {
+    // proves L35, L20
+    // survives P25, V4
+    let mut story = Story::new(exact());
+    story.world = World { scope: false, ..World::default() };
+    story.always("authenticate", Treatment::Fail(Failure::Rpc { code: -32_003, credential: true }));
+    story.start(false, false, KEY);
+    while story.now < 60_000 && story.teardown().is_none() {
+        story.world.skew += 20_000;
+        story.until(story.now + 25);
+    }
+    assert_eq!(connects(&story).len(), 2, "{}", story.script);
+    assert_eq!(story.teardown().map(|(_, reason)| reason), Some(TeardownReason::InvalidCredentials));
+}
+
+#[test]
 fn a_live_session_gets_a_second_round() {
     // proves L35
     // survives P2, P12

@@ -306,6 +306,24 @@ fn a_new_token_resolves_when_the_server_has_accepted_it() {
 }
 
 #[test]
+fn a_token_that_is_held_already_keeps_its_age() {
+    // proves L8, L40
+    // survives S5
+    let life = Statement { expires_in: Some(HOUR), ..Statement::default() };
+    let mut story = Story::new(exact());
+    story.world = World { states_ends: false, ..unscoped() };
+    let facts = TokenFacts { token: TokenId(1), statement: life, new_secret: false };
+    story.next("mint", Treatment::Say(Reply::Token(facts)));
+    story.start(false, false, KeyFacts::Unavailable);
+    story.until(HOUR / 2);
+    story.always("open", Treatment::Fail(Failure::Transport));
+    story.drop_socket();
+    let ask = story.ask();
+    story.input(Input::NewBase { ask, token: facts });
+    near(story.machine.status().session_ends.expect("stated").0, HOUR);
+}
+
+#[test]
 fn a_refused_token_fails_the_call_and_the_old_one_stays() {
     // proves L40, L19
     // survives P1
@@ -317,6 +335,13 @@ fn a_refused_token_fails_the_call_and_the_old_one_stays() {
     assert_eq!(story.machine.status().in_force, Some(TokenId(1)));
     assert!(!story.machine.holds(token));
     assert_eq!(story.lives().len(), 1);
+    // Who shared it shares that, too.
+    let mut story = provided();
+    story.next("refresh", Treatment::Silence).next("reauthenticate", Treatment::Fail(REFUSED));
+    let waiting = story.refresh_now();
+    story.update(7_200_000);
+    story.until(30_000);
+    assert!(is_exchange(story.answer(waiting).expect("answered").1, REFUSED));
     // A transient failure is no refusal: the same token again.
     story.next("reauthenticate", Treatment::Fail(Failure::Transport));
     let (ask, token) = story.update(7_200_000);
@@ -517,6 +542,9 @@ fn a_suspended_write_is_made_up_for() {
     story.world = unscoped();
     story.start_as(true, false, KeyFacts::Unavailable, true);
     story.until(20_000);
+    // With resume state, so that the new token must be pushed after the resume.
+    story.resume_state();
+    story.until(20_050);
     story.always("persist", Treatment::Silence);
     let (ask, _) = story.update(7_200_000);
     story.until(20_100);
