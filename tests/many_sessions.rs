@@ -1,6 +1,7 @@
 //! Two hundred sessions at once against one server, sockets dropped at random.
 //!
 //! It takes `SATKEEPER_LOAD_SECONDS` (60 unless said otherwise) and a few more.
+#![allow(clippy::print_stdout, reason = "shown when a test fails or is asked to talk")]
 
 use std::time::Duration;
 

@@ -74,7 +74,7 @@ impl World {
         }
         self.ask += 1;
         let ask = AskId(self.ask);
-        let socket = SocketId(self.socket.saturating_sub(u32::from(bytes.byte() % 16 == 0)));
+        let socket = SocketId(self.socket.saturating_sub(u32::from(bytes.one_in(16))));
         Some(match bytes.byte() % 24 {
             0 => Input::Tick,
             1 => Input::SocketLost { socket },
@@ -121,8 +121,7 @@ impl World {
         }
         let index = usize::from(bytes.byte()) % self.open.len();
         let command = if bytes.byte() < 8 { self.open[index].clone() } else { self.open.remove(index) };
-        let result =
-            if bytes.byte() % 4 == 0 { Err(self.failure(bytes)) } else { Ok(self.reply(&command, bytes)) };
+        let result = if bytes.one_in(4) { Err(self.failure(bytes)) } else { Ok(self.reply(&command, bytes)) };
         let server_time = bytes.bit().then(|| UnixMillis(self.time(bytes)));
         let signed_at = bytes.bit().then(|| UnixMillis(self.time(bytes)));
         Input::Done(command.id, Outcome { result, server_time, signed_at })
@@ -164,7 +163,7 @@ impl World {
     }
 
     fn token(&mut self, bytes: &mut Bytes<'_>) -> TokenFacts {
-        if bytes.byte() % 8 != 0 {
+        if !bytes.one_in(8) {
             self.token += 1;
         }
         TokenFacts { token: TokenId(self.token), statement: self.statement(bytes), new_secret: bytes.bit() }
@@ -174,8 +173,8 @@ impl World {
         Statement {
             expires_at: bytes.bit().then(|| UnixMillis(self.time(bytes))),
             expires_in: bytes.bit().then(|| bytes.number()),
-            expiry_hint: (bytes.byte() % 8 == 0).then(|| UnixMillis(self.time(bytes))),
-            assumed_life: (bytes.byte() % 8 == 0).then(|| bytes.number()),
+            expiry_hint: (bytes.one_in(8)).then(|| UnixMillis(self.time(bytes))),
+            assumed_life: (bytes.one_in(8)).then(|| bytes.number()),
             scope: bytes.bit().then(|| bytes.bit()),
             cnf: match bytes.byte() % 8 {
                 0 => Confirmation::Others,
@@ -188,11 +187,7 @@ impl World {
 
     /// Mostly a time near the present, sometimes any.
     fn time(&self, bytes: &mut Bytes<'_>) -> u64 {
-        if bytes.byte() % 8 == 0 {
-            bytes.number()
-        } else {
-            self.unix.saturating_add(bytes.number() % 7_200_000)
-        }
+        if bytes.one_in(8) { bytes.number() } else { self.unix.saturating_add(bytes.number() % 7_200_000) }
     }
 }
 
@@ -208,6 +203,10 @@ impl Bytes<'_> {
             }
             None => 0,
         }
+    }
+
+    fn one_in(&mut self, chances: u8) -> bool {
+        self.byte().is_multiple_of(chances)
     }
 
     fn bit(&mut self) -> bool {

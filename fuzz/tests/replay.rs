@@ -1,5 +1,6 @@
 //! The committed corpus, and pseudo-random inputs (a thousand a target, or `SATKEEPER_NOISE` of them),
 //! through the same functions as the fuzzer's.
+#![allow(clippy::print_stdout, reason = "shown when a test fails or is asked to talk")]
 
 use std::path::Path;
 
