@@ -532,7 +532,8 @@ fn a_refresh_token_without_an_answer_is_in_doubt_and_a_late_answer_is_kept() {
     assert!(!world.asked(CREATE).is_empty(), "in doubt: created anew");
     let (id, request) = world.silent.pop().unwrap();
     let presented = request.body.unwrap();
-    assert_eq!(world.asked(REFRESH).iter().filter(|it| it.1.to_string() == presented.expose()).count(), 1);
+    let presented: serde_json::Value = serde_json::from_str(presented.expose()).unwrap();
+    assert_eq!(world.asked(REFRESH).iter().filter(|it| it.1 == presented).count(), 1);
     let body = json!({"token": sat("late", "relay.sw.test"), "refresh_token": "older"}).to_string();
     let before = world.session.status().generation;
     world.give(SessionInput::Http { id, result: Ok(HttpResponse::new(201, body)) });
