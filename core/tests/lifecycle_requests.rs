@@ -319,7 +319,9 @@ fn a_token_that_is_held_already_keeps_its_age() {
     story.always("open", Treatment::Fail(Failure::Transport));
     story.drop_socket();
     let ask = story.ask();
-    story.input(Input::NewBase { ask, token: facts });
+    // What is left of it, or its whole life: either counts from when it was first seen.
+    let left = Statement { expires_in: Some(HOUR / 2), ..Statement::default() };
+    story.input(Input::NewBase { ask, token: TokenFacts { statement: left, ..facts } });
     near(story.machine.status().session_ends.expect("stated").0, HOUR);
 }
 
