@@ -51,7 +51,7 @@ fn is_exchange(error: Option<AskError>, failure: Failure) -> bool {
 fn each_command_fails_by_its_own_deadline() {
     // proves L1, L2
     // survives S13, P33
-    for (name, span) in [("make_key", 10_000), ("mint", 60_000), ("inspect", 10_000), ("open", 10_000)] {
+    for (name, span) in [("make_key", 60_000), ("mint", 60_000), ("inspect", 10_000), ("open", 10_000)] {
         let mut story = Story::new(exact());
         story.next(name, Treatment::Silence);
         story.start(true, false, KeyFacts::Auto);

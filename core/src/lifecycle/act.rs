@@ -32,7 +32,8 @@ impl Lifecycle {
             Wake::NoMechanism => self.tell_no_mechanism(),
             Wake::MakeKey => {
                 let algorithm = self.key.algorithm;
-                self.command(Action::MakeKey { algorithm }, self.policy.network);
+                // Two hundred sessions that start on a small machine wait for two hundred RSA keys.
+                self.command(Action::MakeKey { algorithm }, self.policy.first_mint);
             }
             Wake::Mint => self.mint(),
             Wake::Inspect => self.inspect(),

@@ -37,7 +37,7 @@ pub type ClockOffset = Option<i64>;
 /// What a command asks for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Action {
-    /// Make a key pair; answered `KeyMade`. 10 s.
+    /// Make a key pair; answered `KeyMade`. 60 s.
     MakeKey {
         /// Of this kind.
         algorithm: KeyAlgorithm,

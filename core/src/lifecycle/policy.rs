@@ -28,7 +28,7 @@ pub struct Policy {
     pub attempt_max: Millis,
     /// Most time a call of the application's provider gets.
     pub provider_max: Millis,
-    /// Time that the first `authenticate()` gets.
+    /// Time that the first `authenticate()` gets, and the making of a key.
     pub first_mint: Millis,
     /// First wait between attempts to renew.
     pub backoff_min: Millis,
@@ -57,7 +57,7 @@ pub struct Policy {
     pub reconnect_max: Millis,
     /// Authenticated for this long: the connection counts as stable.
     pub stable: Millis,
-    /// Time for MakeKey, Inspect, Open, Authenticate, Probe each.
+    /// Time for Inspect, Open, Authenticate, Probe each.
     pub network: Millis,
     /// Time for Reauthenticate.
     pub push: Millis,
