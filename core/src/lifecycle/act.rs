@@ -73,7 +73,7 @@ impl Lifecycle {
     /// No held token is valid any more (L22).
     pub(super) fn expire(&mut self, cause: Option<Cause>) {
         let renewing = self.provider_can() && self.policy.grace > 0;
-        if self.expired.is_some() {
+        if self.expired.is_some() || (!self.provider_can() && self.begin_anew()) {
             return;
         }
         self.tell(Event::Expired { renewing });

@@ -19,13 +19,15 @@ const fn without_lifetimes(says: &Statement) -> Statement {
 }
 
 /// Most tokens that are held at once.
-const MOST_HELD: usize = 6;
+pub(super) const MOST_HELD: usize = 6;
 
 impl Lifecycle {
     /// The answer to a command, or its deadline.
     pub(super) fn done(&mut self, command: CommandId, outcome: &Outcome) {
         let Some(index) = self.pending.iter().position(|pending| pending.id == command) else {
             self.tell(Event::Ignored(Ignored::StaleAnswer(command)));
+            // Stale for all else, but the secret that came with it must not be lost (L31).
+            self.unsaved |= matches!(&outcome.result, Ok(Reply::Token(facts)) if facts.new_secret);
             return;
         };
         if let Some(time) = outcome.server_time
@@ -93,6 +95,12 @@ impl Lifecycle {
     /// A server told its time. If that confirms that time was lost in sleep, all ends and deadlines have
     /// come nearer, but for those that were anchored since (L23).
     pub(super) fn observe(&mut self, time: UnixMillis, sent: At) {
+        if let Some((by, restored)) = self.clock.confirm(time, sent) {
+            for token in self.held.iter_mut().filter(|token| token.received <= restored) {
+                *token = token.moved(by);
+            }
+            return;
+        }
         let Some((lost, since)) = self.clock.observe(time, sent) else { return };
         for pending in self.pending.iter_mut().filter(|pending| pending.issued >= since) {
             pending.issued = pending.issued.saturating_add(lost);
@@ -137,6 +145,7 @@ impl Lifecycle {
         });
         self.stated(facts.token, Source::Exchange, &says);
         self.unsaved = true;
+        self.restored = false;
         if self.token(facts.token).is_some_and(|token| self.is_valid(token)) {
             self.expired = None;
         }
@@ -186,6 +195,7 @@ impl Lifecycle {
     /// A mint or the provider's refresh brought a base.
     fn base_came(&mut self, pending: &Pending, facts: &TokenFacts) {
         let minted = matches!(pending.action, Action::Mint { .. });
+        self.unsaved |= facts.new_secret;
         match self.check_new_base(facts) {
             UpdateCheck::Usable => {}
             UpdateCheck::Foreign => {

@@ -30,6 +30,9 @@ pub(super) struct Clock {
     suspect: Millis,
     /// When that was last noticed.
     suspect_at: At,
+    /// What was anchored up to here comes from a record, and so does the server's clock: both are reckoned
+    /// by a wall clock that may have been set meanwhile, and end nothing until a server tells its time (L9).
+    restored: Option<At>,
 }
 
 impl Clock {
@@ -42,7 +45,53 @@ impl Clock {
             server: None,
             suspect: 0,
             suspect_at: 0,
+            restored: None,
         }
+    }
+
+    /// Goes on from a record, on a driver's clock that has begun anew (L5). `taken` is when it was written and
+    /// `offset` how far the server's clock was ahead then: times of the record are the server's if it was
+    /// known, else the wall clock's. Returns the clock, and what is to be added to such times to get moments.
+    pub(super) fn restored(now: Now, taken: UnixMillis, offset: ClockOffset) -> (Self, i64) {
+        let mut clock = Self::new();
+        // The wall clock may have been set back: it is not earlier than when the record was written.
+        let reached = now.unix.shifted(offset.unwrap_or(0)).max(taken).0.min(HORIZON);
+        clock.started = true;
+        clock.tick = Tick(now.tick.0.min(HORIZON));
+        clock.unix = now.unix;
+        // So that moments of the past have a place on this clock.
+        clock.lost = reached.saturating_sub(clock.tick.0);
+        let ahead = signed(clock.now()).saturating_sub(signed(reached));
+        clock.server = offset.map(|_| ahead.saturating_neg());
+        clock.restored = Some(clock.now());
+        (clock, ahead)
+    }
+
+    /// What is to be added to moments to get times that a record can hold, the time now among them, and the
+    /// offset that they were made with.
+    pub(super) fn frame(&self) -> (i64, UnixMillis, ClockOffset) {
+        let now = self.now().saturating_add(self.suspect);
+        let ahead = self.server.unwrap_or_else(|| signed(self.unix.0).saturating_sub(signed(now)));
+        (ahead, UnixMillis(moved(now, ahead)), self.offset())
+    }
+
+    /// Whether what was anchored then may end something.
+    pub(super) fn is_sure_of(&self, anchored: At) -> bool {
+        self.restored.is_none_or(|restored| anchored > restored)
+    }
+
+    /// The first time that a server told after a restore. Returns by how much what was anchored up to the
+    /// restore must be moved, and when that was.
+    pub(super) fn confirm(&mut self, server: UnixMillis, sent: At) -> Option<(i64, At)> {
+        let restored = self.restored.filter(|_| server.0 <= YEAR_9999)?;
+        self.restored = None;
+        // A sleep since the restore is in what the server tells now.
+        self.suspect = 0;
+        let reckoned = self.server;
+        self.observe(server, sent);
+        // What the record did not tell by the server's clock was not reckoned by it.
+        let by = reckoned.zip(self.server).map_or(0, |(reckoned, told)| reckoned.saturating_sub(told));
+        Some((by, restored))
     }
 
     /// Takes a reading; returns how far the wall clock ran ahead of the monotonic one, if by more than
@@ -119,6 +168,16 @@ impl Clock {
         self.server.map(|base| unsigned(signed(time.0).saturating_sub(base)))
     }
 
+    /// The same, once a server has told its time in this process: what may end something.
+    pub(super) fn when_server_surely_shows(&self, time: UnixMillis) -> Option<At> {
+        self.when_server_shows(time).filter(|_| self.is_confirmed())
+    }
+
+    /// Whether the server's clock, if it is known, is known from a server and not from a record.
+    pub(super) const fn is_confirmed(&self) -> bool {
+        self.restored.is_none()
+    }
+
     /// When the local wall clock will show `time`, if nobody sets it.
     pub(super) fn when_wall_shows(&self, time: UnixMillis) -> At {
         let ahead = signed(time.0).saturating_sub(signed(self.unix.0));
@@ -131,6 +190,11 @@ impl Clock {
         self.server_time(self.now().saturating_add(self.suspect))
             .map(|server| signed(server.0).saturating_sub(signed(self.unix.0)))
     }
+}
+
+/// A moment or time, moved; saturates.
+pub(super) const fn moved(at: u64, by: i64) -> u64 {
+    at.saturating_add_signed(by)
 }
 
 fn signed(value: u64) -> i64 {

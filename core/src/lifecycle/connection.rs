@@ -140,6 +140,7 @@ impl Lifecycle {
         self.outage.second_round = None;
         self.outage.second_round_over = false;
         let outage = core::mem::replace(&mut self.ever_live, true);
+        self.restored = false;
         self.rejected.retain(|rejected| *rejected != token);
         if !resumed {
             // Whatever state there was belongs to the session that is gone.

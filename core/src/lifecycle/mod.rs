@@ -20,6 +20,7 @@
 //! | `push` | a newer token on its way to the socket, acknowledged |
 //! | `requests` | what the application and the driver bring |
 //! | `asks` | who waits, and for what |
+//! | `snapshot` | what outlives the process, and going on from it |
 //! | `report` | status, why, check |
 //!
 //! ```
@@ -55,6 +56,7 @@ mod push;
 mod random;
 mod report;
 mod requests;
+mod snapshot;
 mod status;
 mod token;
 mod wake;
@@ -66,6 +68,7 @@ pub use input::{
     SocketId, Start, Statement, TokenFacts, TokenId,
 };
 pub use policy::Policy;
+pub use snapshot::Snapshot;
 pub use status::{Phase, Status, Why};
 pub use wake::Wake;
 
@@ -122,6 +125,8 @@ pub struct Lifecycle {
     /// There is an `authorization_state` to resume with.
     resumable: bool,
     ever_live: bool,
+    /// All that is held came from a record, and has not been of use yet.
+    restored: bool,
     /// The first mint has been asked for.
     minted: bool,
     /// A new base is wanted, whatever the schedule says.
@@ -223,6 +228,7 @@ impl Lifecycle {
             outage: Outage::default(),
             resumable: false,
             ever_live: false,
+            restored: false,
             minted: false,
             remint: Remint::No,
             expired: None,

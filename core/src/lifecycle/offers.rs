@@ -115,6 +115,7 @@ impl Lifecycle {
         if self.provider_can() && !self.outage.reminted {
             self.outage.reminted = true;
             self.remint = Remint::Wanted;
+        } else if self.begin_anew() {
         } else if self.ever_live && !self.outage.second_round_over {
             self.outage.second_round_over = true;
             self.outage.second_round = Some(now.saturating_add(self.policy.second_round));

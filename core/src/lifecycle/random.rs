@@ -31,6 +31,16 @@ impl Random {
         Self { seed: seed.clone(), drawn: [0; 4] }
     }
 
+    /// Goes on after this many draws.
+    pub(super) fn resumed(seed: &Seed, drawn: [u64; 4]) -> Self {
+        Self { seed: seed.clone(), drawn }
+    }
+
+    /// How many draws there were, by domain.
+    pub(super) const fn drawn(&self) -> [u64; 4] {
+        self.drawn
+    }
+
     /// A number uniform over all of `u32`.
     pub(super) fn draw(&mut self, domain: Domain) -> u32 {
         let Some(count) = self.drawn.get_mut(domain as usize) else { return 0 };

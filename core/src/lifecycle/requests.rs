@@ -69,6 +69,8 @@ impl Lifecycle {
         self.provider = start.provider;
         self.durable = start.durable;
         self.key = match start.key {
+            // What was proved is remembered, even where the key itself is lost (L46).
+            KeyFacts::Auto if self.key.proved => Key { state: KeyState::Wanted, ..self.key },
             KeyFacts::Auto => Key {
                 state: KeyState::Wanted,
                 algorithm: self.automatic_algorithm(),
@@ -79,10 +81,14 @@ impl Lifecycle {
                 Key { state: KeyState::Wanted, algorithm, proved: false, may_switch: false }
             }
             KeyFacts::Held { algorithm, proved } => {
-                Key { state: KeyState::Ready, algorithm, proved, may_switch: false }
+                let known = self.key.algorithm == algorithm;
+                let (proved, may_switch) =
+                    (proved || (known && self.key.proved), known && self.key.may_switch);
+                Key { state: KeyState::Ready, algorithm, proved, may_switch }
             }
             KeyFacts::Unavailable => Key { state: KeyState::Declined, ..self.key },
         };
+        self.start_restored();
     }
 
     /// ES256 where a refusal can be recovered from by minting anew, else what the official client uses
@@ -112,7 +118,7 @@ impl Lifecycle {
 
     pub(super) fn check_new_base(&self, facts: &TokenFacts) -> UpdateCheck {
         let says = &facts.statement;
-        let shown = self.clock.server_time(self.clock.now());
+        let shown = self.clock.server_time(self.clock.now()).filter(|_| self.clock.is_confirmed());
         let ended = says.expires_at.or(says.expiry_hint).zip(shown).is_some_and(|(end, now)| end <= now)
             || says.expires_in == Some(0);
         if self.rejected.contains(&facts.token) {

@@ -1,8 +1,10 @@
 //! What is known of a held token, above all of its end (L7, L8, L9).
 
+use serde::{Deserialize, Serialize};
+
 use crate::time::{Millis, UnixMillis};
 
-use super::clock::{At, Clock};
+use super::clock::{At, Clock, moved};
 use super::event::{FallbackReason, Mechanism};
 use super::governor::doubled;
 use super::input::{Confirmation, Statement, TokenId};
@@ -19,7 +21,7 @@ pub(super) const SHORTENED_BY: Millis = 10_000;
 const LAST_TIME: UnixMillis = UnixMillis(253_402_300_799_999);
 
 /// One token that the session holds.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Token {
     pub(super) id: TokenId,
     pub(super) kind: Kind,
@@ -33,6 +35,7 @@ pub(super) struct Token {
     pub(super) first: bool,
     /// What its jitter is made of.
     pub(super) draw: u32,
+    #[serde(skip)]
     pub(super) saved: Saved,
     /// What its exchange must have gained; `None`: it is nobody's renewal.
     pub(super) gain: Option<Gain>,
@@ -42,7 +45,7 @@ pub(super) struct Token {
 
 /// A renewal that does not extend the end doubles the least interval to the next (L20). Judged by what is
 /// known of the end at any time, since some say one thing at the exchange and another at the connect.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Gain {
     since: At,
     /// The end that was to be extended.
@@ -62,7 +65,7 @@ pub(super) enum Saved {
 }
 
 /// Where a token comes from.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) enum Kind {
     /// From the provider or the application.
     Base(Base),
@@ -75,7 +78,7 @@ pub(super) enum Kind {
 
 /// What is known of a base token, and what its renewal has come to. All flags of the choice of mechanism
 /// live here: with the next base everything is open again.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Base {
     pub(super) scope: Option<bool>,
     pub(super) cnf: Confirmation,
@@ -97,7 +100,7 @@ pub(super) struct Base {
 }
 
 /// Whether subscriber/info has been asked about a base: once per base (L14).
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) enum Inspection {
     #[default]
     Wanted,
@@ -107,14 +110,14 @@ pub(super) enum Inspection {
     Over,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Declined {
     pub(super) reason: FallbackReason,
     pub(super) until: At,
 }
 
 /// Time that counts only while something holds.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Stopwatch {
     used: Millis,
     since: Option<At>,
@@ -145,7 +148,7 @@ impl Stopwatch {
 
 /// The ends that were stated. A source may contradict others and itself: the earliest plans the renewal, the
 /// latest ends the session (L8).
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Stated {
     /// The earliest and the latest end that the server named.
     server: Option<(UnixMillis, UnixMillis)>,
@@ -155,7 +158,7 @@ pub(super) struct Stated {
 }
 
 /// The provider's `expiry_at`, in a clock that nobody knows: read in both (L9).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 struct Hint {
     server: UnixMillis,
     local: At,
@@ -283,17 +286,48 @@ impl Token {
     /// assumed one only while there is neither (L8).
     pub(super) fn end(&self, clock: &Clock) -> End {
         let Stated { server, life, hint, assumed } = &self.stated;
-        let absolute = server.iter().map(|(_, last)| clock.when_server_shows(*last));
-        let relative = life.iter().map(|life| Some(self.received.saturating_add(*life)));
+        let absolute = server.iter().map(|(_, last)| clock.when_server_surely_shows(*last));
+        let sure = clock.is_sure_of(self.received);
+        let relative = life.iter().map(|life| sure.then_some(self.received.saturating_add(*life)));
         let latest = absolute.chain(relative).max();
         if let Some(at) = latest {
             return End { at, assumed: false };
         }
         if let Some(hint) = hint {
-            let at = clock.when_server_shows(hint.server).map(|at| at.max(hint.local));
+            let at = clock.when_server_surely_shows(hint.server).map(|at| at.max(hint.local));
             return End { at, assumed: false };
         }
         End { at: assumed.map(|life| self.received.saturating_add(life)), assumed: true }
+    }
+
+    /// The end as far as it can be reckoned, surely or not (L11).
+    pub(super) fn reckoned_end(&self, clock: &Clock) -> Option<At> {
+        let Stated { server, life, hint, .. } = &self.stated;
+        let absolute = server
+            .iter()
+            .map(|(_, last)| clock.when_server_shows(*last).unwrap_or_else(|| clock.when_wall_shows(*last)));
+        let stated = absolute.chain(life.iter().map(|life| self.received.saturating_add(*life))).max();
+        stated
+            .or(hint
+                .map(|hint| clock.when_server_shows(hint.server).map_or(hint.local, |at| at.max(hint.local))))
+    }
+
+    /// The same token on a clock whose moments are this much later.
+    pub(super) fn moved(&self, by: i64) -> Self {
+        let mut token = self.clone();
+        token.sent = moved(token.sent, by);
+        token.received = moved(token.received, by);
+        if let Some(hint) = &mut token.stated.hint {
+            hint.local = moved(hint.local, by);
+        }
+        if let Some(gain) = &mut token.gain {
+            gain.since = moved(gain.since, by);
+            gain.before = moved(gain.before, by);
+        }
+        if let Some(declined) = token.base_mut().and_then(|base| base.declined.as_mut()) {
+            declined.until = moved(declined.until, by);
+        }
+        token
     }
 
     /// Whether it counts as valid at `at`.

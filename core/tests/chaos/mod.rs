@@ -229,6 +229,21 @@ impl Run {
         run
     }
 
+    /// The process is killed and begins anew after `down`, its monotonic clock at `tick`, with what the
+    /// machine's snapshot holds.
+    pub fn restart(&mut self, policy: Policy, start: Start, tick: u64, down: u64) {
+        let snapshot = self.machine.snapshot();
+        (self.tick, self.furthest, self.unix) = (tick, tick, self.unix.saturating_add(down));
+        let now = Now::new(self.tick, self.unix);
+        self.machine = Lifecycle::restore(policy, &Seed::from_bytes([10; 32]), &snapshot, now);
+        let _ = writeln!(self.log, "---- restarted from {snapshot:?}");
+        self.open.clear();
+        self.waiting.clear();
+        self.wake_at = None;
+        self.over = false;
+        self.step(Input::Start(start));
+    }
+
     /// Steps, and checks all that must hold after any step.
     pub fn step(&mut self, input: Input) {
         let step = self.machine.step(Now::new(self.tick, self.unix), input.clone());

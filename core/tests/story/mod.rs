@@ -101,6 +101,8 @@ pub struct Story {
     lives: BTreeMap<TokenId, (bool, u64)>,
     /// Time that our monotonic clock did not see.
     slept: u64,
+    /// When the process began.
+    boot: u64,
     asks: u64,
 }
 
@@ -140,6 +142,7 @@ impl Story {
             restored: false,
             lives: BTreeMap::new(),
             slept: 0,
+            boot: 0,
             asks: 0,
         }
     }
@@ -181,7 +184,7 @@ impl Story {
     }
 
     pub fn clock(&self) -> Now {
-        Now::new(self.now, self.wall.saturating_add(self.now as i64).max(0) as u64)
+        Now::new(self.now - self.boot, self.wall.saturating_add(self.now as i64).max(0) as u64)
     }
 
     pub fn server_now(&self) -> u64 {
@@ -201,7 +204,7 @@ impl Story {
     pub fn until(&mut self, end: u64) {
         for _ in 0..200_000 {
             let arrival = self.underway.iter().map(|underway| underway.at).min();
-            let wake = self.wake_at.map(|(at, _)| at.0);
+            let wake = self.wake_at.map(|(at, _)| at.0.saturating_add(self.boot));
             let next = arrival.into_iter().chain(wake).min().filter(|at| *at <= end);
             let Some(at) = next else {
                 self.now = end;
@@ -331,6 +334,25 @@ impl Story {
     pub fn sleep(&mut self, span: u64) {
         self.slept += span;
         self.wall += span as i64;
+    }
+
+    /// The process is killed and begins anew after `down`, with a monotonic clock of its own and what the
+    /// record holds.
+    pub fn restart(&mut self, policy: Policy, down: u64, start: Start) {
+        let text = serde_json::to_string(&self.machine.snapshot()).expect("a snapshot is plain data");
+        self.restart_from(policy, down, start, &text);
+    }
+
+    /// The same with a record of an earlier moment.
+    pub fn restart_from(&mut self, policy: Policy, down: u64, start: Start, snapshot: &str) {
+        self.line(&format!("---- killed; {down} ms later"));
+        self.now += down;
+        self.boot = self.now;
+        self.underway.clear();
+        self.wake_at = None;
+        let snapshot = serde_json::from_str(snapshot).expect("a snapshot");
+        self.machine = Lifecycle::restore(policy, &Seed::from_bytes([43; 32]), &snapshot, self.clock());
+        self.input(Input::Start(start));
     }
 
     /// Time passes and nobody steps the machine. Answers that arrive meanwhile are lost.

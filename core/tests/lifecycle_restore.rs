@@ -1,0 +1,259 @@
+//! A session goes on after its process was killed (L5, L9, L11, L46).
+#![allow(
+    clippy::cast_possible_truncation,
+    clippy::cast_possible_wrap,
+    clippy::cast_sign_loss,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::print_stderr,
+    clippy::string_slice,
+    clippy::unreachable,
+    missing_docs,
+    reason = "a failing test is a panic"
+)]
+
+mod chaos;
+mod story;
+
+use chaos::{Run, moves, starts};
+use proptest::prelude::*;
+use satkeeper_core::lifecycle::*;
+use satkeeper_core::secret::Seed;
+use satkeeper_core::{Now, UnixMillis};
+use story::{Story, Treatment, World, near};
+
+const ES256: KeyFacts = KeyFacts::Fixed(KeyAlgorithm::Es256);
+const KEY_AT_HAND: KeyFacts = KeyFacts::Held { algorithm: KeyAlgorithm::Es256, proved: false };
+
+/// A durable session that has run for ten minutes, resumable.
+fn ten_minutes(world: World, can_refresh: bool, can_mint_again: bool) -> Story {
+    let mut story = Story::new(story::exact());
+    story.world = world;
+    story.start_as(can_refresh, can_mint_again, ES256, true);
+    story.until(60_000);
+    story.resume_state();
+    story.until(600_000);
+    assert_eq!(story.phase(), Phase::Live, "{}", story.script);
+    story
+}
+
+fn start(can_refresh: bool, can_mint_again: bool) -> Start {
+    let provider = ProviderFacts { can_refresh, can_mint_again };
+    Start { provider, key: KEY_AT_HAND, durable: true }
+}
+
+#[test]
+fn a_restart_mints_nothing_resumes_and_goes_on_renewing() {
+    // proves L5, L11, L18, L34
+    // survives S22
+    let mut story = ten_minutes(World::default(), true, true);
+    let generation = story.machine.status().generation;
+    story.restart(story::exact(), 3_000, start(true, true));
+    story.until(610_000);
+    let names = story.names(603_000);
+    assert_eq!(names, ["open", "authenticate"], "{}", story.script);
+    assert!(matches!(
+        story.events.last(),
+        Some((_, Event::Live { resumed: true, generation: now })) if *now == generation
+    ));
+    // The bound token came at about zero and is renewed 90 s before its 15 minutes are over, as ever.
+    assert!(story.times("renew").is_empty(), "{}", story.script);
+    story.until(900_000);
+    near(story.times("renew")[0], 810_000);
+    assert_eq!(story.times("mint").len(), 1);
+    assert!(story.machine.status().generation > generation);
+    assert_eq!(story.mechanism(), Mechanism::Bound);
+}
+
+#[test]
+fn the_same_draws_are_not_made_twice() {
+    // proves L4, L5
+    let mut story = ten_minutes(World::default(), true, true);
+    let text = serde_json::to_value(story.machine.snapshot()).expect("plain data");
+    let drawn = |value: &serde_json::Value| value["drawn"].as_array().expect("counters").clone();
+    story.restart(story::exact(), 0, start(true, true));
+    story.until(1_500_000);
+    let later = serde_json::to_value(story.machine.snapshot()).expect("plain data");
+    let pairs = drawn(&text).into_iter().zip(drawn(&later)).collect::<Vec<_>>();
+    assert!(pairs.iter().all(|(before, after)| before.as_u64() <= after.as_u64()), "{pairs:?}");
+    assert!(pairs[0].0.as_u64() < pairs[0].1.as_u64(), "{pairs:?}");
+}
+
+#[test]
+fn tokens_that_ended_meanwhile_are_replaced_by_a_first_mint() {
+    // proves L11: nobody can renew, so that the resume state is of no use
+    let mut story = ten_minutes(World { scope: false, ..World::default() }, false, false);
+    story.restart(story::exact(), 8_000_000, start(false, false));
+    story.until(8_610_000);
+    assert_eq!(story.times("mint").len(), 2, "{}", story.script);
+    assert_eq!(story.phase(), Phase::Live, "{}", story.script);
+    assert!(story.told(|event| matches!(event, Event::Expired { .. })).is_empty());
+}
+
+#[test]
+fn tokens_that_ended_meanwhile_are_renewed_and_the_session_resumed() {
+    // proves L11, L34
+    let mut story = ten_minutes(World { scope: false, ..World::default() }, true, false);
+    story.restart(story::exact(), 8_000_000, start(true, false));
+    story.until(8_640_000);
+    assert_eq!(story.times("mint").len(), 1, "{}", story.script);
+    assert_eq!(story.phase(), Phase::Live, "{}", story.script);
+    assert_eq!(story.told(|event| matches!(event, Event::Live { resumed: true, .. })).len(), 1);
+    assert!(!story.renewals().is_empty());
+}
+
+#[test]
+fn a_wrong_wall_clock_ends_nothing() {
+    // proves L9, L11: the wall clock is a day ahead at the restart; whatever it makes the machine do, the session
+    // is live again, and its ends are right once the server has told the time
+    for ahead in [86_400_000, -86_400_000] {
+        let mut story = ten_minutes(World::default(), true, true);
+        let ends = story.machine.status().session_ends.expect("known").0;
+        story.wall += ahead;
+        story.restart(story::exact(), 3_000, start(true, true));
+        story.until(640_000);
+        assert_eq!(story.phase(), Phase::Live, "{}", story.script);
+        assert_eq!(story.teardown(), None);
+        let ends_now = story.machine.status().session_ends.expect("known").0 + 603_000;
+        assert!(ends_now + 2_000 >= ends, "{ends_now} {ends}");
+        story.until(7_000_000);
+        assert_eq!(story.teardown(), None, "{}", story.script);
+    }
+}
+
+#[test]
+fn what_the_server_refuses_is_replaced_by_a_first_mint() {
+    // proves L11, L35
+    let mut story = ten_minutes(World { scope: false, ..World::default() }, false, false);
+    for _ in 0..2 {
+        story.next("authenticate", Treatment::Fail(Failure::Rpc { code: -32_003, credential: true }));
+    }
+    story.restart(story::exact(), 3_000, start(false, false));
+    story.until(640_000);
+    assert_eq!(story.times("mint").len(), 2, "{}", story.script);
+    assert_eq!(story.phase(), Phase::Live, "{}", story.script);
+}
+
+#[test]
+fn what_was_proved_is_remembered() {
+    // proves L46
+    let mut story = ten_minutes(World::default(), true, true);
+    let auto = Start { key: KeyFacts::Auto, ..start(true, false) };
+    story.restart(story::exact(), 3_000, auto);
+    let made = story.given("make_key").last().map(|command| command.action);
+    assert_eq!(made, Some(Action::MakeKey { algorithm: KeyAlgorithm::Es256 }), "{}", story.script);
+}
+
+#[test]
+fn a_late_secret_is_written_down() {
+    // proves L31
+    let mut story = ten_minutes(World { scope: false, ..World::default() }, true, false);
+    story.always("refresh", Treatment::Silence);
+    story.refresh_now();
+    let refresh = story.given("refresh").pop().expect("asked for");
+    story.until(700_000);
+    let before = story.times("persist").len();
+    let mut facts = story.token(false);
+    facts.new_secret = true;
+    story.input(Input::Done(refresh.id, Outcome::ok(Reply::Token(facts))));
+    assert_eq!(story.times("persist").len(), before + 1, "{}", story.script);
+}
+
+#[test]
+fn what_is_in_a_snapshot_is_believed_no_further_than_it_must() {
+    // proves L6: any numbers, no panic
+    let story = ten_minutes(World::default(), true, true);
+    let honest = serde_json::to_value(story.machine.snapshot()).expect("plain data");
+    for number in [0, 1, u64::MAX, u64::MAX / 2, 253_402_300_799_999] {
+        let mut value = honest.clone();
+        replace(&mut value, number);
+        let Ok(snapshot) = serde_json::from_value::<Snapshot>(value) else { continue };
+        for now in [Now::new(0, 0), Now::new(u64::MAX, u64::MAX), Now::new(5, 1_800_000_000_000)] {
+            let seed = Seed::from_bytes([1; 32]);
+            let mut machine = Lifecycle::restore(Policy::default(), &seed, &snapshot, now);
+            let _ = machine.step(now, Input::Start(start(true, true)));
+            let _ = machine.step(now, Input::ServerTime(UnixMillis(1_800_000_000_000)));
+            assert_eq!(machine.check(), Ok(()), "{number} {now:?}");
+        }
+    }
+}
+
+/// Every number that may be any becomes this one.
+fn replace(value: &mut serde_json::Value, by: u64) {
+    match value {
+        serde_json::Value::Object(members) => {
+            for (name, member) in members {
+                if !matches!(name.as_str(), "id" | "of" | "in_force" | "drawn" | "offset" | "draw" | "streak")
+                {
+                    replace(member, by);
+                }
+            }
+        }
+        serde_json::Value::Array(items) => items.iter_mut().for_each(|item| replace(item, by)),
+        serde_json::Value::Number(_) => *value = by.into(),
+        _ => {}
+    }
+}
+
+proptest! {
+    #![proptest_config(chaos::config(256))]
+
+    // proves L5: nothing is lost on the way; L1, L13 hold after a restart under any clock
+    #[test]
+    fn a_restart_at_any_time(
+        before in starts(),
+        after in starts(),
+        first in moves(true, 80),
+        second in moves(true, 40),
+        tick in prop_oneof![Just(0u64), Just(1_000_000), any::<u64>()],
+        down in any::<u64>(),
+    ) {
+        let mut run = Run::new(Policy::default(), before);
+        for one in first {
+            run.make(one);
+        }
+        let snapshot = run.machine.snapshot();
+        let text = serde_json::to_string(&snapshot).expect("plain data");
+        let read: Snapshot = serde_json::from_str(&text).expect("what was written");
+        prop_assert_eq!(&read, &snapshot);
+
+        // Restored at the same time, the same is held: a snapshot of it restores to the same again.
+        let seed = Seed::from_bytes([9; 32]);
+        let now = Now::new(tick, run.unix);
+        let restored = Lifecycle::restore(Policy::default(), &seed, &snapshot, now);
+        let again = restored.snapshot();
+        let twice = Lifecycle::restore(Policy::default(), &seed, &again, now).snapshot();
+        if run.unix < 1 << 60 && tick < 1 << 60 {
+            prop_assert_eq!(&twice, &again);
+        }
+        prop_assert_eq!(restored.status().generation, run.machine.status().generation);
+
+        run.restart(Policy::default(), after, tick, down);
+        for one in second {
+            run.make(one);
+        }
+    }
+
+    // proves L5, L13: from any record a healthy world brings the session back
+    #[test]
+    fn a_restart_is_recovered_from(
+        before in starts(),
+        after in starts(),
+        first in moves(false, 80),
+        second in moves(false, 40),
+        tick in prop_oneof![Just(0u64), Just(1_000_000)],
+        down in 0u64..20_000_000,
+    ) {
+        let mut run = Run::new(Policy::default(), before);
+        for one in first {
+            run.make(one);
+        }
+        run.restart(Policy::default(), after, tick, down);
+        for one in second {
+            run.make(one);
+        }
+        run.heal();
+        prop_assert!(run.in_good_health(360_000), "{:?} {:?}", run.machine.status(), run.machine.why());
+    }
+}
