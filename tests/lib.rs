@@ -5,11 +5,16 @@
 //! |---|---|
 //! | `mechanisms` | each row of the table of L12, over real HTTP and WebSocket |
 //! | `many_sessions` | two hundred sessions at once under dropped sockets |
+//! | `security` | the security defaults, against servers that do what they should not |
+//! | `canaries` | no secret in anything that is shown, told or logged |
+//! | `traceability` | every rule has its proof, every failure its scenario |
 
 /// The code blocks of the README, compiled.
 #[cfg(doctest)]
 #[doc = include_str!("../README.md")]
 pub struct Readme;
+
+pub mod front;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};

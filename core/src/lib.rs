@@ -21,7 +21,8 @@
 //! Below them, usable by themselves: [`dpop`] (proofs, RFC 9449; thumbprints, RFC 7638), [`wire`] (JSON-RPC
 //! frames and REST calls), [`secret`] (values that cannot be printed), [`error`].
 //!
-//! The rules that all of this follows are in [`rules`], numbered; the code names them (`L12`).
+//! The rules that all of this follows are in [`rules`], numbered; the code names them (`L12`). What has gone wrong
+//! elsewhere, and why it cannot here, is in [`failures`].
 //!
 //! # The loop
 //!
@@ -60,5 +61,8 @@ pub mod wire;
 
 #[doc = include_str!("../docs/rules.md")]
 pub mod rules {}
+
+#[doc = include_str!("../docs/failures.md")]
+pub mod failures {}
 
 pub use time::{Millis, Now, Tick, UnixMillis};

@@ -228,6 +228,7 @@ fn frames_of_an_older_socket_are_dropped() {
 #[test]
 fn acknowledgements_wait_for_the_connect() {
     // proves L33
+    // survives S18
     let mut world = World::new(Config::new(CALLBACK).key(KeyChoice::None));
     world
         .server
@@ -439,6 +440,7 @@ fn the_error_of_the_first_mint_is_told_with_the_end() {
 #[test]
 fn a_nonce_is_honoured_once_within_the_command() {
     // proves L45
+    // survives P27, P28, S24
     let mut world = World::new(Config::new(subscriber()));
     let challenge = |nonce: &str| {
         let mut response = HttpResponse::new(400, "{\"error\":\"use_dpop_nonce\"}");
@@ -461,6 +463,7 @@ fn a_nonce_is_honoured_once_within_the_command() {
 #[test]
 fn proofs_are_in_the_servers_time_and_in_full_where_wanted() {
     // proves L9, L45
+    // survives P25, S24, S25
     let mut world = World::new(Config::new(subscriber()).full_htu(true));
     world.server.ahead = 3_600_000;
     world.give(SessionInput::Start);
@@ -495,6 +498,7 @@ fn rotating() -> World {
 #[test]
 fn a_refresh_token_is_rotated_and_never_presented_twice() {
     // proves L31, L43
+    // survives P30
     let mut world = rotating();
     world.server.life_s = 7_200;
     world.pass(86_400_000);
@@ -524,6 +528,7 @@ fn a_refused_refresh_token_becomes_a_new_token_within_the_same_command() {
 #[test]
 fn a_refresh_token_without_an_answer_is_in_doubt_and_a_late_answer_is_kept() {
     // proves L31
+    // survives P30
     let mut world = rotating();
     world.clear();
     world.server.http_faults.insert(REFRESH, [Fault::Silent].into());

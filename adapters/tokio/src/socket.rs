@@ -12,7 +12,7 @@ use satkeeper_core::error::Error as SessionError;
 use satkeeper_core::lifecycle::SocketId;
 use satkeeper_core::secret::Secret;
 use satkeeper_core::session::SessionInput;
-use satkeeper_core::wire::text::Cleaner;
+use satkeeper_core::wire::text::{Cleaner, REDACTED};
 use satkeeper_core::wire::url::SecureUrl;
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinSet;
@@ -38,6 +38,9 @@ const STALL: Duration = Duration::from_secs(10);
 
 /// How long a socket may take to say goodbye (L2, `Close`).
 const GOODBYE: Duration = Duration::from_secs(2);
+
+/// Longest word of a server's reason that is shown.
+const LONGEST_WORD: usize = 32;
 
 /// Frames that wait for the driver. Small: each may be 1 MiB, and TCP holds the rest back.
 const INBOX: usize = 16;
@@ -202,8 +205,8 @@ async fn read(
             // Pings are answered by tungstenite with the next read.
             Ok(Message::Ping(_) | Message::Pong(_) | Message::Frame(_)) => continue,
             Ok(Message::Close(frame)) => {
-                let why = frame.map(|frame| format!("{} {}", u16::from(frame.code), frame.reason));
-                let why = Cleaner::default().clean(&why.unwrap_or_else(|| "no code".to_owned()));
+                let why = frame.map(|frame| format!("{} {}", u16::from(frame.code), reason(&frame.reason)));
+                let why = why.unwrap_or_else(|| "no code".to_owned());
                 return SessionError::Transport { message: format!("the server closed the socket: {why}") };
             }
             Err(error) => {
@@ -241,6 +244,16 @@ async fn write(
 
 fn stalled() -> SessionError {
     SessionError::Transport { message: "the server has stopped reading from the socket".to_owned() }
+}
+
+/// A server's reason for a Close, fit to be shown. What it may repeat is known to the session only, and may be
+/// cut short: so no word of it stays that is longer than a language's (L49).
+fn reason(said: &str) -> String {
+    let clean = Cleaner::default().clean(said);
+    let words = clean.split_whitespace();
+    let words: Vec<&str> =
+        words.map(|word| if word.len() > LONGEST_WORD { REDACTED } else { word }).collect();
+    words.join(" ")
 }
 
 fn failed(error: WsError) -> SessionError {

@@ -1,5 +1,6 @@
 //! The binary, run as users run it.
 
+mod canaries;
 mod demo;
 mod program;
 mod run;

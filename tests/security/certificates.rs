@@ -1,0 +1,93 @@
+//! A server that cannot prove its name learns nothing: the connection ends before a byte of a request, be it for
+//! REST or the WebSocket (L50).
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use satkeeper::{Builder, Error, Events, Phase, SessionError};
+use satkeeper_fixtures::{Certificate, Config, MintSpec, Server};
+
+use crate::{bound, client, root, soon, subscriber, works};
+
+async fn server(certificate: Certificate) -> Server {
+    let config = Config { certificate, ..Config::default() };
+    Server::start(config).await.expect("the fixture server starts")
+}
+
+fn is_about_the_certificate(error: &SessionError) -> bool {
+    matches!(root(error), SessionError::Transport { message } if message.contains("certificate"))
+}
+
+/// Until something failed for a certificate.
+async fn refused(events: &mut Events) {
+    loop {
+        let event = soon(events.recv()).await.expect("no end before").expect("none missed");
+        if event.cause.as_ref().is_some_and(is_about_the_certificate) {
+            return;
+        }
+        assert!(event.cause.is_none(), "{event:?}");
+    }
+}
+
+/// Neither a mint with a project's password, nor the WebSocket and the inquiry of one who has a token.
+async fn learns_nothing(server: &Server, asking: Builder, holding: Builder) {
+    let error = soon(asking.connect()).await.expect_err("a refusal");
+    assert!(matches!(&error, Error::Session(error) if is_about_the_certificate(error)), "{error:?}");
+
+    let token = server.mint(MintSpec { scope: true, ..MintSpec::default() });
+    let client = soon(holding.static_token(token).start()).await.expect("a client that has only begun");
+    let mut events = client.events();
+    refused(&mut events).await;
+    // The second attempt, too.
+    refused(&mut events).await;
+    soon(client.disconnect()).await;
+    assert!(server.seen().is_empty(), "{:?}", server.seen());
+    assert_eq!(server.counts().sockets_opened, 0);
+}
+
+#[tokio::test]
+async fn a_server_that_cannot_prove_its_name_learns_nothing() {
+    // proves L50
+    let kinds = [Certificate::Expired, Certificate::WrongName, Certificate::SelfSigned];
+    let each = kinds.map(async |kind| {
+        let server = server(kind).await;
+        learns_nothing(&server, subscriber(&server), client(&server)).await;
+    });
+    let strangers = async {
+        let (server, stranger) = (server(Certificate::Good).await, server(Certificate::Good).await);
+        let of_another = |builder: Builder| builder.ca_pem(stranger.ca_pem().expect("a TLS server"));
+        learns_nothing(&server, of_another(subscriber(&server)), of_another(client(&server))).await;
+    };
+    let [expired, wrong_name, self_signed] = each;
+    tokio::join!(expired, wrong_name, self_signed, strangers);
+}
+
+/// Somebody else answers at the server's address for a while, as in a captive portal.
+#[tokio::test]
+async fn a_session_outlives_an_impostor_and_tells_him_nothing() {
+    // proves L19, L36, L50
+    let folder = PathBuf::from(env!("CARGO_TARGET_TMPDIR"));
+    let config = Config { ca_file: Some(folder.join("impostor-ca.pem")), ..Config::default() };
+    let server = Server::start(config.clone()).await.expect("the fixture server starts");
+    let config = Config { listen: server.addr(), ..config };
+    let client = soon(subscriber(&server).connect()).await.expect("a live session");
+    bound(&client).await;
+    let held = client.credential().borrow().clone().expect("a token in force");
+    server.kill();
+
+    let impostor = Config { certificate: Certificate::Expired, ..config.clone() };
+    let impostor = Server::start(impostor).await.expect("the impostor starts");
+    let error = soon(client.refresh_now()).await.expect_err("nobody to renew with");
+    assert!(matches!(&error, Error::Session(error) if is_about_the_certificate(error)), "{error:?}");
+    // The first attempts to reconnect come within 500 ms and 1 s of each other (L36).
+    tokio::time::sleep(Duration::from_millis(1_600)).await;
+    assert!(impostor.seen().is_empty(), "{:?}", impostor.seen());
+    assert!(client.credential().borrow().as_ref().is_some_and(|now| now.token == held.token));
+    impostor.kill();
+
+    let server = Server::start(config).await.expect("the fixture server is back");
+    soon(client.status().wait_for(|status| status.phase == Phase::Live)).await.expect("not over");
+    works(&client).await;
+    assert_eq!(server.counts().resumes, 1);
+    soon(client.disconnect()).await;
+}

@@ -1,0 +1,73 @@
+//! The security defaults, end to end: real adapter, real sockets, servers that do what they should not.
+//!
+//! | module | what it proves |
+//! |---|---|
+//! | `redirects` | nobody goes where a redirect points |
+//! | `proxies` | the environment's proxies are not used |
+//! | `answers` | answers that are too large, too deep, too slow or never come: an error in time, the session lives |
+//! | `certificates` | a server that cannot prove its name learns nothing |
+//! | `plain_text` | unencrypted: to loopback and when asked, else never |
+//!
+//! The pieces have tests of their own nearer to them: `adapters/tokio/src/http/tests.rs` and `socket/tests.rs`
+//! (limits, deadlines, TLS by the byte), `core/tests/leaf_routing.rs` (the table of URLs), `leaf_hostile.rs` and
+//! `session_hostile.rs` (lies in every field), `fixtures/tests/protocol` (the other end).
+
+mod answers;
+mod certificates;
+mod plain_text;
+mod proxies;
+mod redirects;
+
+use std::future::Future;
+use std::time::Duration;
+
+use satkeeper::{Builder, Client, Events, Phase, SessionError};
+use satkeeper_fixtures::Server;
+use serde_json::json;
+
+/// Within the limit of every test here.
+async fn soon<T>(what: impl Future<Output = T>) -> T {
+    tokio::time::timeout(Duration::from_secs(8), what).await.expect("within eight seconds")
+}
+
+/// A client that finds and trusts this server.
+fn client(server: &Server) -> Builder {
+    let builder = Client::builder().relay_url(server.ws_url()).fabric_url(server.http_url());
+    match server.ca_pem() {
+        Some(pem) => builder.ca_pem(pem),
+        None => builder.allow_plain_on_loopback(true),
+    }
+}
+
+fn subscriber(server: &Server) -> Builder {
+    client(server).subscriber(&server.http_url(), "project", "PTcanary", "alice@example.com")
+}
+
+/// Until the token in force is a client-bound one.
+async fn bound(client: &Client) {
+    soon(client.status().wait_for(|status| status.bound)).await.expect("a session that is not over");
+}
+
+/// It is live and answered.
+async fn works(client: &Client) {
+    assert_eq!(client.status().borrow().phase, Phase::Live);
+    soon(client.call("subscriber.online", json!({}))).await.expect("an answer");
+}
+
+/// The events that are still to come, without those of the past.
+async fn events_from_now(client: &Client) -> Events {
+    let mut events = client.events();
+    while let Ok(event) = tokio::time::timeout(Duration::from_millis(50), events.recv()).await {
+        event.expect("no end").expect("none missed");
+    }
+    events
+}
+
+/// The innermost error.
+fn root(error: &SessionError) -> &SessionError {
+    match error {
+        SessionError::TokenRefresh { source: Some(source), .. }
+        | SessionError::DeviceToken { source: Some(source), .. } => root(source),
+        other => other,
+    }
+}
