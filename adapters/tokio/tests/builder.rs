@@ -20,6 +20,7 @@ async fn a_provider_is_needed() {
     assert_eq!(refused(Client::builder()).await, Error::MissingProvider);
 }
 
+// proves L50
 #[tokio::test]
 async fn urls_are_judged() {
     for space in
@@ -39,6 +40,7 @@ async fn urls_are_judged() {
     }
 }
 
+// proves L50
 #[tokio::test]
 async fn plain_is_for_loopback_and_only_where_asked_whatever_the_order() {
     let plain = || subscriber("http://127.0.0.1:9");
@@ -53,6 +55,7 @@ async fn plain_is_for_loopback_and_only_where_asked_whatever_the_order() {
     assert!(!format!("{client:?}").contains(CANARY));
 }
 
+// proves L43, L49
 #[tokio::test]
 async fn fields_are_checked_before_they_are_sent() {
     for builder in [

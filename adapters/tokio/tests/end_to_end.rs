@@ -160,6 +160,7 @@ async fn the_error_of_the_first_mint_goes_to_the_caller() {
     assert!(error.to_string().contains("panicked"), "{error}");
 }
 
+// proves L50
 #[tokio::test]
 async fn a_server_that_is_not_trusted_sees_nothing() {
     let server = server(Config::default()).await;

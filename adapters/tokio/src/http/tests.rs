@@ -39,6 +39,7 @@ async fn send(
     Http::new(tls).unwrap().send(request, deadline, clock).await
 }
 
+// proves L50
 #[tokio::test]
 async fn a_body_is_read_up_to_its_limit_and_the_status_survives() {
     for (head, status) in [
@@ -56,6 +57,7 @@ async fn a_body_is_read_up_to_its_limit_and_the_status_survives() {
     }
 }
 
+// proves L50
 #[tokio::test]
 async fn no_redirect_is_followed() {
     for status in [301, 302, 303, 307, 308] {
@@ -71,6 +73,7 @@ async fn no_redirect_is_followed() {
     }
 }
 
+// proves L45
 #[tokio::test]
 async fn nothing_is_sent_twice() {
     let server = Canned::start("", b"", false).await;
@@ -79,6 +82,7 @@ async fn nothing_is_sent_twice() {
     assert_eq!(server.connections.load(Ordering::SeqCst), 1);
 }
 
+// proves L1, L51
 #[tokio::test]
 async fn the_deadline_holds_for_a_server_that_is_silent_or_drips() {
     let silent = TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -106,6 +110,7 @@ async fn the_headers_that_matter_are_handed_on() {
     assert_eq!(response.body.as_slice(), b"{}");
 }
 
+// proves L49
 #[tokio::test]
 async fn no_error_repeats_a_credential() {
     let mut split = post(url("http://127.0.0.1:1/"));
@@ -118,6 +123,7 @@ async fn no_error_repeats_a_credential() {
     }
 }
 
+// proves L50
 #[tokio::test]
 async fn a_server_that_is_not_trusted_gets_no_byte() {
     let good = Identity::new("localhost", false);

@@ -69,6 +69,7 @@ async fn pings_are_answered_without_the_session() {
     assert_eq!(server.next().await.unwrap().unwrap(), Message::Pong(vec![7].into()));
 }
 
+// proves L39, L50
 #[tokio::test]
 async fn the_largest_frame_passes_and_a_larger_one_ends_the_socket() {
     let (_sockets, mut news, mut server) = pair().await;
@@ -144,6 +145,7 @@ async fn a_peer_that_does_not_read_is_given_up_and_never_waited_for() {
     assert!(begun.elapsed() < Duration::from_secs(5));
 }
 
+// proves L1, L49
 #[tokio::test]
 async fn whoever_does_not_speak_websocket_is_told_apart() {
     let refusing =
@@ -162,6 +164,7 @@ async fn whoever_does_not_speak_websocket_is_told_apart() {
     assert!(matches!(closed(&mut news).await, SessionError::Transport { .. }));
 }
 
+// proves L50
 #[tokio::test]
 async fn a_server_that_is_not_trusted_gets_no_byte() {
     let identity = Identity::new("localhost", false).speaking(&[b"h2", b"http/1.1"]);
