@@ -101,14 +101,15 @@ impl Lifecycle {
             }
             return;
         }
-        let Some((lost, since)) = self.clock.observe(time, sent) else { return };
-        for pending in self.pending.iter_mut().filter(|pending| pending.issued >= since) {
-            pending.issued = pending.issued.saturating_add(lost);
-            pending.deadline = pending.deadline.saturating_add(lost);
+        let Some(lost) = self.clock.observe(time, sent) else { return };
+        for pending in &mut self.pending {
+            let by = lost.before(pending.issued);
+            pending.issued = pending.issued.saturating_add(by);
+            pending.deadline = pending.deadline.saturating_add(by);
         }
-        for token in self.held.iter_mut().filter(|token| token.received >= since) {
-            token.sent = token.sent.saturating_add(lost);
-            token.received = token.received.saturating_add(lost);
+        for token in &mut self.held {
+            token.sent = token.sent.saturating_add(lost.before(token.received));
+            token.received = token.received.saturating_add(lost.before(token.received));
         }
     }
 
@@ -184,6 +185,9 @@ impl Lifecycle {
         {
             facts.scope.get_or_insert(scope);
         }
+        if base != token {
+            self.compare_bound_lives(token, base);
+        }
         if noted.clamped {
             self.warn(Warning::Clamped { token });
         }
@@ -248,17 +252,28 @@ impl Lifecycle {
         if let Some(held) = self.token_mut(facts.token) {
             held.gain = gain;
         }
-        // From receipt: a slow answer must not look like a short life.
-        let ends = self.token(facts.token).and_then(|token| token.end(&self.clock).at);
-        let life = ends.map(|ends| ends.saturating_sub(self.clock.now()));
         if let Some(base) = self.token_mut(base).and_then(Token::base_mut) {
             base.scope = Some(true);
             base.declined = None;
             base.activation.reset();
-            if let Some(life) = life {
-                let first = *base.first_bound_life.get_or_insert(life);
-                base.limits_bound = life < first.saturating_sub(first / 4);
-            }
+        }
+    }
+
+    /// Something new is known of a bound token's end: perhaps that its base's end has cut it short (L17).
+    /// Some servers say so only when the token is pushed.
+    fn compare_bound_lives(&mut self, bound: TokenId, of: TokenId) {
+        if self.bound_of(of).is_none_or(|newest| newest.id != bound) {
+            return;
+        }
+        // From receipt: a slow answer must not look like a short life.
+        let life = self
+            .token(bound)
+            .and_then(|token| Some(token.end(&self.clock).at?.saturating_sub(token.received)));
+        if let Some(life) = life
+            && let Some(base) = self.token_mut(of).and_then(Token::base_mut)
+        {
+            let first = *base.first_bound_life.get_or_insert(life);
+            base.limits_bound = life < first.saturating_sub(first / 4);
         }
     }
 

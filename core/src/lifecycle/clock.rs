@@ -26,13 +26,29 @@ pub(super) struct Clock {
     lost: Millis,
     /// The server's time at our moment zero.
     server: Option<i64>,
-    /// How far the wall clock ran ahead of the monotonic one since a server last told the time.
-    suspect: Millis,
-    /// When that was last noticed.
-    suspect_at: At,
+    /// When, and how far, the wall clock ran ahead of the monotonic one since a server last told the time.
+    suspects: Vec<(At, Millis)>,
     /// What was anchored up to here comes from a record, and so does the server's clock: both are reckoned
     /// by a wall clock that may have been set meanwhile, and end nothing until a server tells its time (L9).
     restored: Option<At>,
+}
+
+/// Most jumps that are told apart; of more, the oldest count as one.
+const MOST_SUSPECTS: usize = 8;
+
+/// Time that a server has confirmed to be lost, and when it may have been.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Lost {
+    pub(super) total: Millis,
+    jumps: Vec<(At, Millis)>,
+}
+
+impl Lost {
+    /// What of it had been lost by `at`: what was anchored then has not slept through it.
+    pub(super) fn before(&self, at: At) -> Millis {
+        let jumps = self.jumps.iter().filter(|(jump, _)| *jump <= at);
+        jumps.fold(0, |sum: Millis, (_, span)| sum.saturating_add(*span)).min(self.total)
+    }
 }
 
 impl Clock {
@@ -43,8 +59,7 @@ impl Clock {
             unix: UnixMillis(0),
             lost: 0,
             server: None,
-            suspect: 0,
-            suspect_at: 0,
+            suspects: Vec::new(),
             restored: None,
         }
     }
@@ -70,7 +85,7 @@ impl Clock {
     /// What is to be added to moments to get times that a record can hold, the time now among them, and the
     /// offset that they were made with.
     pub(super) fn frame(&self) -> (i64, UnixMillis, ClockOffset) {
-        let now = self.now().saturating_add(self.suspect);
+        let now = self.now().saturating_add(Self::suspected(&self.suspects));
         let ahead = self.server.unwrap_or_else(|| signed(self.unix.0).saturating_sub(signed(now)));
         (ahead, UnixMillis(moved(now, ahead)), self.offset())
     }
@@ -86,7 +101,7 @@ impl Clock {
         let restored = self.restored.filter(|_| server.0 <= YEAR_9999)?;
         self.restored = None;
         // A sleep since the restore is in what the server tells now.
-        self.suspect = 0;
+        self.suspects.clear();
         let reckoned = self.server;
         self.observe(server, sent);
         // What the record did not tell by the server's clock was not reckoned by it.
@@ -107,8 +122,13 @@ impl Clock {
         if first || ahead <= tolerance {
             return None;
         }
-        self.suspect = self.suspect.saturating_add(ahead);
-        self.suspect_at = self.now();
+        if self.suspects.len() >= MOST_SUSPECTS {
+            let (_, second) = self.suspects.remove(1);
+            if let Some((_, first)) = self.suspects.first_mut() {
+                *first = first.saturating_add(second);
+            }
+        }
+        self.suspects.push((self.now(), ahead));
         Some(ahead)
     }
 
@@ -122,25 +142,29 @@ impl Clock {
         Tick(at.saturating_sub(self.lost))
     }
 
+    fn suspected(jumps: &[(At, Millis)]) -> Millis {
+        jumps.iter().fold(0, |sum: Millis, (_, span)| sum.saturating_add(*span))
+    }
+
     /// Time since `since` that may have been lost in sleep, unconfirmed: what could be due by then is due
     /// (L23). What came after the jump has slept through nothing.
-    pub(super) const fn suspect(&self, since: At) -> Millis {
-        if since < self.suspect_at { self.suspect } else { 0 }
+    pub(super) fn suspect(&self, since: At) -> Millis {
+        let jumps = self.suspects.iter().filter(|(at, _)| since < *at);
+        jumps.fold(0, |sum: Millis, (_, span)| sum.saturating_add(*span))
     }
 
     /// The server told its time, in an answer to something sent at `sent`. Its clock ticks in whole
     /// seconds, so all that is known is an interval; the estimate moves only when it lies outside.
     ///
-    /// Returns time that is thereby confirmed to be lost, and since when: what was anchored after that has
-    /// not slept through it.
-    pub(super) fn observe(&mut self, server: UnixMillis, sent: At) -> Option<(Millis, At)> {
+    /// Returns time that is thereby confirmed to be lost.
+    pub(super) fn observe(&mut self, server: UnixMillis, sent: At) -> Option<Lost> {
         if server.0 > YEAR_9999 {
             return None;
         }
         let time = signed(server.0);
         let earliest = time.saturating_sub(signed(self.now())).saturating_sub(SLACK);
         let latest = time.saturating_add(999).saturating_sub(signed(sent)).saturating_add(SLACK);
-        let suspect = core::mem::take(&mut self.suspect);
+        let jumps = core::mem::take(&mut self.suspects);
         let Some(known) = self.server else {
             self.server = Some(midpoint(earliest, latest));
             return None;
@@ -151,11 +175,12 @@ impl Clock {
         let moved = midpoint(earliest, latest).saturating_sub(known);
         // What a suspected sleep explains is time that we did not see pass; the rest is the server's clock
         // that was set, or a wrong first estimate.
-        let slept = u64::try_from(moved).unwrap_or(0).min(suspect);
+        let slept = u64::try_from(moved).unwrap_or(0).min(Self::suspected(&jumps));
         let before = self.lost;
         self.lost = before.saturating_add(slept).min(HORIZON);
         self.server = Some(known.saturating_add(moved).saturating_sub(signed(slept)));
-        Some((self.lost.saturating_sub(before), self.suspect_at)).filter(|(lost, _)| *lost > 0)
+        let total = self.lost.saturating_sub(before);
+        (total > 0).then_some(Lost { total, jumps })
     }
 
     /// The server's time at `at`, as far as it is known.
@@ -187,7 +212,7 @@ impl Clock {
     /// What is to be added to the wall clock to get the server's time; a suspected sleep is taken for one,
     /// since a wrong guess is healed by signing anew (L35).
     pub(super) fn offset(&self) -> ClockOffset {
-        self.server_time(self.now().saturating_add(self.suspect))
+        self.server_time(self.now().saturating_add(Self::suspected(&self.suspects)))
             .map(|server| signed(server.0).saturating_sub(signed(self.unix.0)))
     }
 }
@@ -245,6 +270,18 @@ mod tests {
         clock.observe(UnixMillis(1_000_000_001_000), 900);
         assert_eq!(clock.now(), 1_000);
         assert_eq!(clock.suspect(0), 0);
+    }
+
+    #[test]
+    fn what_came_between_two_sleeps_has_slept_through_the_second_only() {
+        // proves L23
+        let mut clock = clock_at(0, 1_000_000_000_000);
+        clock.observe(UnixMillis(1_000_000_000_000), 0);
+        assert!(clock.advance(Now::new(1_000, 1_000_000_601_000), 5_000).is_some());
+        assert!(clock.advance(Now::new(3_000, 1_000_000_633_000), 5_000).is_some());
+        let lost = clock.observe(UnixMillis(1_000_000_633_000), 2_900).expect("confirmed");
+        assert!(lost.total.abs_diff(630_000) <= 1_500, "{lost:?}");
+        assert_eq!((lost.before(500), lost.before(2_000), lost.before(3_000)), (0, 600_000, lost.total));
     }
 
     #[test]

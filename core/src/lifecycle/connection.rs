@@ -133,7 +133,7 @@ impl Lifecycle {
     pub(super) fn went_live(&mut self, socket: SocketId, token: TokenId, resumed: bool) {
         self.link = Link::Live { socket, since: self.clock.now(), stable: false };
         let refused = core::mem::take(&mut self.outage.refused);
-        self.held.retain(|held| held.id == token || !refused.contains(&held.id));
+        self.keep_held(|held| held.id == token || !refused.contains(&held.id));
         self.outage.resigned = false;
         self.outage.waited = false;
         self.outage.reminted = false;

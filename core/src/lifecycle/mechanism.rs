@@ -41,6 +41,13 @@ impl Lifecycle {
         self.held.iter_mut().find(|token| token.id == id)
     }
 
+    /// Lets go of what is not to be kept; the base of a bound token that stays stays with it, since without it
+    /// nobody would renew that (L13).
+    pub(super) fn keep_held(&mut self, keep: impl Fn(&Token) -> bool) {
+        let bases: Vec<_> = self.held.iter().filter(|held| keep(held)).filter_map(Token::base_id).collect();
+        self.held.retain(|held| keep(held) || bases.contains(&held.id));
+    }
+
     /// The base that the choice of mechanism is about: the newest.
     pub(super) fn newest_base(&self) -> Option<&Token> {
         self.held.iter().rev().find(|token| !token.is_bound())

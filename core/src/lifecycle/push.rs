@@ -33,7 +33,7 @@ impl Lifecycle {
             let when = match (newer, self.awaits_activation(token)) {
                 (true, false) => Some(0),
                 (true, true) => self.activation_overdue().into_iter().chain(deadline).min(),
-                (false, _) if outlives => deadline,
+                (false, _) if outlives && !self.rejected.contains(&token.id) => deadline,
                 (false, _) => None,
             };
             if let Some(when) = when
@@ -52,10 +52,18 @@ impl Lifecycle {
 
     /// When a refused push is put to the test of a fresh connect (L27).
     pub(super) fn next_verdict(&self) -> Option<At> {
-        if !self.link.is_live() || !self.held.iter().any(|token| token.awaits_verdict && self.is_valid(token))
-        {
-            return None;
-        }
+        self.on_trial().filter(|_| self.link.is_live())?;
+        self.trial()
+    }
+
+    /// The newest token whose push was refused, if it opens a socket yet.
+    pub(super) fn on_trial(&self) -> Option<&Token> {
+        let margin = self.clock.now().saturating_add(self.policy.reopen_margin);
+        self.held.iter().rev().find(|token| token.awaits_verdict && token.is_valid(&self.clock, margin))
+    }
+
+    /// When a token on trial is decided on.
+    pub(super) fn trial(&self) -> Option<At> {
         let token = self.in_force.and_then(|id| self.token(id))?;
         let end = token.end(&self.clock).at?;
         Some(end.saturating_sub(token.lead(&self.clock, &self.policy)? / 3))
@@ -99,7 +107,7 @@ impl Lifecycle {
                 reach = reach.max(self.reach(held));
             }
         }
-        self.held.retain(|held| stay.contains(&held.id));
+        self.keep_held(|held| stay.contains(&held.id));
         if let Some(by) = shortened {
             self.warn(Warning::ExpiryShortened { token, by });
         }
@@ -144,7 +152,7 @@ impl Lifecycle {
         self.warn(Warning::PushFailed { token, cause });
         let refused = matches!(failure, Failure::Rpc { credential: true, .. });
         if refused && let Some(brought) = self.fail_update(token, cause) {
-            self.held.retain(|held| held.id != token && held.id != brought);
+            self.keep_held(|held| held.id != token && held.id != brought);
             self.reject(token);
             self.fail_renewal_asks(cause);
         } else if refused {

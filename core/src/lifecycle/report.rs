@@ -133,7 +133,9 @@ impl Lifecycle {
     /// A mechanism that is selected implies an exchange, its deadline, or one of the named holds: the key and
     /// the inspection that come first, a token without any end.
     fn check_renewal(&self) -> Result<(), &'static str> {
-        let Some(base) = self.newest_base() else { return Ok(()) };
+        let Some(base) = self.newest_base() else {
+            return if self.held.is_empty() { Ok(()) } else { Err("L7: a bound token without its base") };
+        };
         let token = match self.mechanism() {
             Mechanism::None => return Ok(()),
             Mechanism::Bound => self.bound_of(base.id),

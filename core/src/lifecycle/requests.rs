@@ -119,8 +119,10 @@ impl Lifecycle {
     pub(super) fn check_new_base(&self, facts: &TokenFacts) -> UpdateCheck {
         let says = &facts.statement;
         let shown = self.clock.server_time(self.clock.now()).filter(|_| self.clock.is_confirmed());
-        let ended = says.expires_at.or(says.expiry_hint).zip(shown).is_some_and(|(end, now)| end <= now)
-            || says.expires_in == Some(0);
+        let passed = says.expires_at.or(says.expiry_hint).zip(shown).is_some_and(|(end, now)| end <= now);
+        // Of two ends the later one counts (L8): what is known of the server's clock may be out of date, and
+        // without a socket nobody would ever hear of it.
+        let ended = says.expires_in.map_or(passed, |life| life == 0);
         if self.rejected.contains(&facts.token) {
             UpdateCheck::Rejected
         } else if says.cnf == Confirmation::Others {
@@ -178,7 +180,7 @@ impl Lifecycle {
                         |action| matches!(action, Action::Authenticate { token: offered, .. } if *offered == token),
                     );
                     if self.in_force != Some(token) && !offered {
-                        self.held.retain(|held| held.id != token);
+                        self.keep_held(|held| held.id != token);
                         self.retire(|pending| {
                             matches!(pending.action, Action::Reauthenticate { token: pushed, .. } if pushed == token)
                         });

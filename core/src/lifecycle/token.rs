@@ -17,6 +17,9 @@ const LONGEST_LIFE: Millis = 100 * 366 * 86_400_000;
 /// A source that puts the end earlier than this warns (L8).
 pub(super) const SHORTENED_BY: Millis = 10_000;
 
+/// However near the end is, the interval between renewals that gain nothing doubles up to this.
+const BARREN_NEAR_THE_END: Millis = 30_000;
+
 /// Last second of the year 9999.
 const LAST_TIME: UnixMillis = UnixMillis(253_402_300_799_999);
 
@@ -197,6 +200,14 @@ impl Token {
         matches!(self.kind, Kind::Bound { .. })
     }
 
+    /// What it was exchanged from.
+    pub(super) const fn base_id(&self) -> Option<TokenId> {
+        match self.kind {
+            Kind::Base(_) => None,
+            Kind::Bound { of } => Some(of),
+        }
+    }
+
     pub(super) const fn base(&self) -> Option<&Base> {
         match &self.kind {
             Kind::Base(base) => Some(base),
@@ -215,7 +226,11 @@ impl Token {
     pub(super) fn barren_until(&self, clock: &Clock, policy: &Policy) -> Option<At> {
         let gain = self.gain?;
         let by = self.renew_by(clock)?;
-        let interval = doubled(policy.barren_min, gain.streak).min(policy.barren_max);
+        // At most half of what is left is waited away: that one source puts the end in the past must not cost a
+        // session that another gives more time.
+        let left = self.end(clock).at.map_or(Millis::MAX, |end| end.saturating_sub(gain.since));
+        let most = (left / 2).max(BARREN_NEAR_THE_END).min(policy.barren_max);
+        let interval = doubled(policy.barren_min, gain.streak).min(most);
         (by <= gain.before.saturating_add(policy.barren_min)).then(|| gain.since.saturating_add(interval))
     }
 
