@@ -161,7 +161,12 @@ impl Lifecycle {
     /// What the schedule holds, ahead of the request budget.
     fn scheduled_exchange(&self) -> Option<(At, Wake)> {
         let mut next = Earliest::default();
-        let base = self.newest_base()?;
+        let renewal = if self.provider.can_refresh { Wake::Refresh } else { Wake::Mint };
+        let Some(base) = self.newest_base() else {
+            // Only a bound token is left, its base is gone: the provider renews that as it would a base.
+            let orphan = self.newest_valid().filter(|_| self.provider_can())?;
+            return Some((self.starts(orphan, self.retries.provider.not_before)?, renewal));
+        };
         let facts = base.base()?;
         let mechanism = self.mechanism();
         if facts.limits_bound && self.provider_can() {
@@ -185,8 +190,7 @@ impl Lifecycle {
             Mechanism::Provider if activation && self.link.is_live() => {}
             Mechanism::Provider => {
                 let token = self.newest_valid().unwrap_or(base);
-                let wake = if self.provider.can_refresh { Wake::Refresh } else { Wake::Mint };
-                next.offer(self.starts(token, self.retries.provider.not_before), wake);
+                next.offer(self.starts(token, self.retries.provider.not_before), renewal);
             }
         }
         next.0

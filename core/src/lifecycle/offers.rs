@@ -85,6 +85,10 @@ impl Lifecycle {
             self.outage.refused.push(token);
         }
         self.reject(token);
+        if let Some(held) = self.token_mut(token) {
+            // That is the verdict.
+            held.awaits_verdict = false;
+        }
         self.drop_refused_candidate(token, cause);
         self.outage.cause = Some(cause);
         if ended && self.offer().is_none() {

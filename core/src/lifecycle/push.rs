@@ -22,7 +22,8 @@ impl Lifecycle {
         let mut best: Option<(At, TokenId)> = None;
         for (at, token) in self.held.iter().enumerate().rev() {
             let newer = current.is_none_or(|current| at > current);
-            if Some(token.id) == self.in_force || token.awaits_verdict || !self.is_valid(token) {
+            let refused = token.awaits_verdict || self.rejected.contains(&token.id);
+            if Some(token.id) == self.in_force || refused || !self.is_valid(token) {
                 continue;
             }
             let outlives = match (token.end(&self.clock).at, in_force.and_then(|t| t.end(&self.clock).at)) {
@@ -33,7 +34,7 @@ impl Lifecycle {
             let when = match (newer, self.awaits_activation(token)) {
                 (true, false) => Some(0),
                 (true, true) => self.activation_overdue().into_iter().chain(deadline).min(),
-                (false, _) if outlives && !self.rejected.contains(&token.id) => deadline,
+                (false, _) if outlives => deadline,
                 (false, _) => None,
             };
             if let Some(when) = when

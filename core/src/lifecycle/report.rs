@@ -133,18 +133,20 @@ impl Lifecycle {
     /// A mechanism that is selected implies an exchange, its deadline, or one of the named holds: the key and
     /// the inspection that come first, a token without any end.
     fn check_renewal(&self) -> Result<(), &'static str> {
-        let Some(base) = self.newest_base() else {
-            return if self.held.is_empty() { Ok(()) } else { Err("L7: a bound token without its base") };
-        };
+        let base = self.newest_base();
         let token = match self.mechanism() {
             Mechanism::None => return Ok(()),
-            Mechanism::Bound => self.bound_of(base.id),
+            Mechanism::Bound => base.and_then(|base| self.bound_of(base.id)),
             Mechanism::Provider => self.newest_valid(),
         };
+        if base.is_none() && token.is_none() {
+            return Ok(());
+        }
         let endless = token.is_some_and(|token| token.renew_by(&self.clock).is_none());
+        let unknown = base.and_then(Token::base).is_some_and(|base| base.inspection != Inspection::Over);
         let held = endless
+            || unknown
             || self.key.state == KeyState::Wanted
-            || base.base().is_some_and(|base| base.inspection != Inspection::Over)
             || self.pending.iter().any(Pending::is_exchange);
         if held || self.next_exchange().is_some() {
             Ok(())
@@ -159,8 +161,10 @@ impl Lifecycle {
         let Some(current) = self.held.iter().position(|token| Some(token.id) == self.in_force) else {
             return Ok(());
         };
-        let waits =
-            |token: &Token| !self.is_valid(token) || token.awaits_verdict || self.awaits_activation(token);
+        let waits = |token: &Token| {
+            let refused = token.awaits_verdict || self.rejected.contains(&token.id);
+            !self.is_valid(token) || refused || self.awaits_activation(token)
+        };
         let newer = self.held.iter().skip(current.saturating_add(1)).any(|token| !waits(token));
         let under_way =
             self.is_pending(|action| matches!(action, Action::Reauthenticate { .. } | Action::Persist));
