@@ -66,7 +66,7 @@ pub enum Error {
         message: String,
     },
     /// The record could not be read or written.
-    #[error("the store failed: {message}; the session goes on in memory")]
+    #[error("the store failed: {message}")]
     Store {
         /// What happened.
         message: String,

@@ -222,6 +222,9 @@ impl Seen {
                 }
             }
             SessionOutput::Sign { id, .. } => self.signatures.push(id),
+            SessionOutput::Persist { id, .. } | SessionOutput::Erase { id, .. } => {
+                self.note(&format!("store {id:?}"));
+            }
             SessionOutput::Close { socket } => self.note(&format!("{socket:?}")),
             SessionOutput::Tell(event) => {
                 self.over |= matches!(event.event, SessionNews::Lifecycle(Event::Teardown { .. }));

@@ -43,9 +43,12 @@ impl Session {
                 turn.reply(command.id, Reply::Finished);
                 Ok(())
             }
-            // Nothing is kept: `Start { durable: false }`.
-            Action::Persist | Action::Erase => {
-                turn.reply(command.id, Reply::Finished);
+            Action::Persist => {
+                self.persist(turn, command);
+                Ok(())
+            }
+            Action::Erase => {
+                self.erase(turn, command);
                 Ok(())
             }
         };
@@ -249,18 +252,22 @@ impl Session {
         exchange.secrets.push(secret);
         if endpoint == Endpoint::RefreshSubscriberToken {
             self.source.present(exchange.id);
+            if self.config.durable {
+                self.write_intent(turn, command, exchange, request);
+                return Ok(());
+            }
         }
         self.send(turn, exchange, request);
         Ok(())
     }
 
-    fn send(&mut self, turn: &mut Turn, exchange: Exchange, request: HttpRequest) {
+    pub(super) fn send(&mut self, turn: &mut Turn, exchange: Exchange, request: HttpRequest) {
         let exchange = exchange.carrying(&request);
         turn.put(SessionOutput::Request { id: exchange.id, request, deadline: exchange.deadline });
         self.exchanges.open(exchange);
     }
 
-    fn exchange_for(&mut self, now: Now, command: &Command, purpose: Purpose) -> Exchange {
+    pub(super) fn exchange_for(&mut self, now: Now, command: &Command, purpose: Purpose) -> Exchange {
         Exchange::new(self.ids.request(), command, now, purpose)
     }
 

@@ -38,6 +38,8 @@ pub struct Config {
     pub agent: Option<String>,
     /// How long a call of the application waits for its answer once it has been sent, milliseconds.
     pub call_timeout: Millis,
+    /// There is a store: the session asks for its record to be written.
+    pub durable: bool,
 }
 
 impl Config {
@@ -53,6 +55,7 @@ impl Config {
             full_htu: false,
             agent: None,
             call_timeout: CALL_TIMEOUT,
+            durable: false,
         }
     }
 
@@ -95,6 +98,13 @@ impl Config {
     #[must_use]
     pub fn agent(mut self, agent: impl Into<String>) -> Self {
         self.agent = Some(agent.into());
+        self
+    }
+
+    /// With a store, or without.
+    #[must_use]
+    pub const fn durable(mut self, durable: bool) -> Self {
+        self.durable = durable;
         self
     }
 

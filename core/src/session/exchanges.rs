@@ -30,6 +30,8 @@ pub(super) struct Exchange {
     pub(super) signed: Option<(UnixMillis, KeyAlgorithm)>,
     /// What the driver is to sign.
     pub(super) unsigned: Option<Unsigned>,
+    /// What is to be sent once this has been answered.
+    pub(super) next: Option<Box<(Exchange, HttpRequest)>>,
 }
 
 /// What it was made for.
@@ -47,6 +49,10 @@ pub(super) enum Purpose {
         base: TokenId,
     },
     Device(Device),
+    /// The record is written or erased.
+    Store,
+    /// That a one-time secret will be presented is written.
+    Intent,
     /// The command goes on when it comes.
     Signature {
         action: Action,
@@ -86,6 +92,7 @@ impl Exchange {
             origin: String::new(),
             signed: None,
             unsigned: None,
+            next: None,
         }
     }
 

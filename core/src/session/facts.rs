@@ -98,7 +98,7 @@ impl Session {
     }
 
     /// The hosts for a `ch`, or those that the configuration puts in their place.
-    fn routing(&self, ch: Option<&str>) -> Result<Routing> {
+    pub(super) fn routing(&self, ch: Option<&str>) -> Result<Routing> {
         let mut routing = Routing::from_ch(ch)?;
         if let Some(relay) = &self.config.relay {
             routing = routing.with_relay(relay.clone())?;

@@ -7,6 +7,7 @@ use crate::dpop::jti_from;
 use crate::secret::Seed;
 
 use super::input::RequestId;
+use super::record::Counters;
 
 /// What an id is for: a stream of its own, so that a draw in one domain shifts no other (L4). The
 /// lifecycle's own domains are small numbers.
@@ -35,6 +36,16 @@ pub(super) struct Ids {
 impl Ids {
     pub(super) const fn new(seed: Seed) -> Self {
         Self { seed, proofs: 0, frames: 0, requests: 0 }
+    }
+
+    /// Goes on where another process stopped.
+    pub(super) const fn resumed(seed: Seed, counters: Counters) -> Self {
+        let Counters { proofs, frames, requests } = counters;
+        Self { seed, proofs, frames, requests }
+    }
+
+    pub(super) const fn counters(&self) -> Counters {
+        Counters { proofs: self.proofs, frames: self.frames, requests: self.requests }
     }
 
     /// A `jti` that no other proof of this seed has (L45).

@@ -8,6 +8,7 @@ use crate::time::UnixMillis;
 use crate::wire::http::HttpResponse;
 
 use super::provider::Provider;
+use super::record::Record;
 
 /// Names one request of the session to its driver: an HTTP request, a call of the application's provider,
 /// a key to be made. The answer carries the same name; each is answered at most once, late answers are
@@ -80,6 +81,14 @@ pub enum SessionInput {
         id: RequestId,
         /// The signature, or why there is none.
         result: Result<Vec<u8>, Error>,
+    },
+    /// The answer to [`SessionOutput::Persist`](super::SessionOutput::Persist) or
+    /// [`SessionOutput::Erase`](super::SessionOutput::Erase).
+    Stored {
+        /// Which request.
+        id: RequestId,
+        /// Done, or why not.
+        result: Result<(), StoreFailure>,
     },
     /// The application calls a method over the session. Waits, bounded, until the session is live; repeated
     /// once after a recovered rejection (L24, L33).
@@ -176,4 +185,12 @@ pub enum ProviderError {
         /// Milliseconds it wants to be left alone.
         retry_after: Option<u64>,
     },
+}
+
+/// Why the record was not written.
+pub enum StoreFailure {
+    /// Another holder has written since this one last read or wrote (L30): what it wrote.
+    Conflict(Box<Record>),
+    /// It could not be written.
+    Failed(Error),
 }

@@ -15,6 +15,7 @@
 //! | `tokens`, `keys`, `nonces`, `source` | the bytes behind the numbers |
 //! | `facts` | replies as facts |
 //! | `journal` | the errors behind the lifecycle's failures |
+//! | `record`, `restore` | what outlives the process, and going on from it |
 //! | `ids`, `turn` | names that are given; one step in the making |
 //!
 //! ```
@@ -52,18 +53,21 @@ mod liveness;
 mod nonces;
 mod output;
 mod provider;
+mod record;
 mod replies;
+mod restore;
 mod signing;
 mod source;
 mod tokens;
 mod turn;
 
 pub use config::{CALL_TIMEOUT, Config, KeyChoice};
-pub use input::{CallId, Credential, ProviderError, RequestId, SessionInput};
+pub use input::{CallId, Credential, ProviderError, RequestId, SessionInput, StoreFailure};
 pub use output::{
     Notification, ProviderCall, SessionEvent, SessionNews, SessionOutput, SessionStep, SessionWake,
 };
 pub use provider::Provider;
+pub use record::Record;
 
 use crate::lifecycle::{Generation, Input, Lifecycle, Output, Start, Status, Wake, Why};
 use crate::secret::{Secret, Seed};
@@ -117,6 +121,7 @@ pub struct Session {
     journal: Journal,
     odd_times: Vec<(&'static str, Oddity)>,
     told_short_lived: bool,
+    restored: bool,
 }
 
 impl Session {
@@ -147,6 +152,7 @@ impl Session {
             journal: Journal::default(),
             odd_times: Vec::new(),
             told_short_lived: false,
+            restored: false,
         }
     }
 
@@ -221,7 +227,7 @@ impl Session {
             SessionInput::Start => turn.feed(Input::Start(Start {
                 provider: self.config.provider.facts(),
                 key: self.config.key.facts(),
-                durable: false,
+                durable: self.config.durable,
             })),
             SessionInput::Tick => turn.feed(Input::Tick),
             SessionInput::Http { id, result } => self.http(turn, id, result),
@@ -234,6 +240,7 @@ impl Session {
             SessionInput::Credential { id, result } => self.credential_came(turn, id, result),
             SessionInput::Key { id, result } => self.key_came(turn, id, result),
             SessionInput::Signature { id, result } => self.signature_came(turn, id, result),
+            SessionInput::Stored { id, result } => self.stored(turn, id, result),
             SessionInput::CancelCall { call } => self.cancel_call(call),
             SessionInput::SetProvider(provider) => {
                 turn.feed(Input::NewProvider(provider.facts()));

@@ -11,6 +11,7 @@ use crate::wire::time::Oddity;
 use crate::wire::url::SecureUrl;
 
 use super::input::{CallId, RequestId};
+use super::record::Record;
 
 /// What one step of a session produced. Run the outputs in order; step again at `wake_at` or before.
 #[must_use]
@@ -95,6 +96,22 @@ pub enum SessionOutput {
         /// What to sign.
         input: Secret,
         /// When the session stops waiting for it.
+        deadline: Tick,
+    },
+    /// Write the record, whole or not at all; only where the configuration says that there is a store.
+    Persist {
+        /// Its name.
+        id: RequestId,
+        /// What to write. A newer one outranks an older one that is still being written.
+        record: Box<Record>,
+        /// When the session goes on without it.
+        deadline: Tick,
+    },
+    /// Erase the record and the key that was kept with it.
+    Erase {
+        /// Its name.
+        id: RequestId,
+        /// When the session goes on without it.
         deadline: Tick,
     },
     /// Tell the application.

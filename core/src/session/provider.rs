@@ -1,5 +1,9 @@
 //! Credential providers (L42, L43): who brings tokens.
 
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use sha2::{Digest as _, Sha256};
+
 use crate::lifecycle::ProviderFacts;
 use crate::secret::Secret;
 use crate::wire::rest::{CreateSubscriberToken, GuestToken, Space};
@@ -51,5 +55,37 @@ impl Provider {
             Self::Subscriber { .. } => ProviderFacts { can_refresh: true, can_mint_again: true },
             Self::Callback(facts) => *facts,
         }
+    }
+    /// Whose tokens it brings, as a digest: a record of another's is of no use. The application's own provider
+    /// is taken to stay the same.
+    pub(super) fn identity(&self) -> String {
+        let mut hash = Sha256::new();
+        let mut part = |text: &str| {
+            hash.update(text.len().to_be_bytes());
+            hash.update(text.as_bytes());
+        };
+        match self {
+            Self::Static(credential) => {
+                part("static");
+                part(credential.token.expose());
+            }
+            Self::Embed { token, host } => {
+                part("embed");
+                part(host.as_str());
+                part(token.expose());
+            }
+            Self::Subscriber { space, request } => {
+                part("subscriber");
+                part(space.url().as_str());
+                part(&request.reference);
+            }
+            Self::Guest { space, request } => {
+                part("guest");
+                part(space.url().as_str());
+                request.allowed_addresses.iter().for_each(|address| part(address));
+            }
+            Self::Callback(_) => part("callback"),
+        }
+        URL_SAFE_NO_PAD.encode(hash.finalize())
     }
 }

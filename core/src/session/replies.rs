@@ -54,7 +54,11 @@ impl Session {
                 let reply = result.and_then(|it| self.token_reply(device.endpoint, &exchange, &it));
                 self.exchanged(turn, &exchange, device, date, reply);
             }
-            Purpose::Key(_) | Purpose::Callback(_) | Purpose::Signature { .. } => {}
+            Purpose::Key(_)
+            | Purpose::Callback(_)
+            | Purpose::Signature { .. }
+            | Purpose::Store
+            | Purpose::Intent => {}
         }
     }
 

@@ -5,6 +5,7 @@ use crate::secret::Secret;
 use crate::time::{Millis, Now};
 
 use super::input::RequestId;
+use super::record::{Text, WrittenOneTime};
 
 /// The refresh token lives 5 minutes longer than the 2 hours of its token (seed 003); from then on a new
 /// token is created instead.
@@ -28,6 +29,42 @@ struct OneTime {
 }
 
 impl Source {
+    /// From a record. What was about to be presented when it was written is in doubt.
+    pub(super) fn restored(written: Option<&WrittenOneTime>, now: Now) -> Self {
+        let mut source = Self::default();
+        source.adopt(written, now);
+        source
+    }
+
+    /// Takes what a record has.
+    pub(super) fn adopt(&mut self, written: Option<&WrittenOneTime>, now: Now) {
+        let Some(written) = written else { return };
+        self.one_time = Some(OneTime {
+            secret: written.secret.0.clone(),
+            request: RequestId(written.request),
+            sent: Now { tick: now.tick, unix: written.sent },
+            presented: written.presented.then_some(RequestId(0)),
+        });
+    }
+
+    pub(super) fn written(&self) -> Option<WrittenOneTime> {
+        self.one_time.as_ref().map(|it| WrittenOneTime {
+            secret: Text(it.secret.clone()),
+            request: it.request.0,
+            sent: it.sent.unix,
+            presented: it.presented.is_some(),
+        })
+    }
+
+    /// It was not presented after all.
+    pub(super) fn withdraw(&mut self, request: RequestId) {
+        if self.is_presented(request)
+            && let Some(it) = &mut self.one_time
+        {
+            it.presented = None;
+        }
+    }
+
     pub(super) fn secret(&self) -> Option<&Secret> {
         self.one_time.as_ref().map(|it| &it.secret)
     }
@@ -76,11 +113,7 @@ impl Source {
         let Error::Http(http) = error else { return false };
         match http.status {
             408 | 425 | 429 => {
-                if self.is_presented(request)
-                    && let Some(it) = &mut self.one_time
-                {
-                    it.presented = None;
-                }
+                self.withdraw(request);
                 false
             }
             400..500 => {

@@ -8,6 +8,8 @@ use crate::lifecycle::{KeyAlgorithm, TokenId};
 use crate::secret::Secret;
 use crate::wire::routing::Routing;
 
+use super::record::{Text, WrittenToken};
+
 /// Most forgotten tokens whose numbers are remembered.
 const MOST_FORGOTTEN: usize = 16;
 
@@ -49,6 +51,35 @@ impl Tokens {
 
     pub(super) fn get(&self, id: TokenId) -> Option<&Known> {
         self.known.iter().find(|known| known.id == id)
+    }
+
+    pub(super) fn written(&self) -> Vec<WrittenToken> {
+        let written =
+            |known: &Known| WrittenToken { id: known.id, token: Text(known.token.clone()), key: known.key };
+        self.known.iter().map(written).collect()
+    }
+
+    pub(super) fn forgotten(&self) -> Vec<([u8; 32], TokenId)> {
+        self.forgotten.iter().copied().collect()
+    }
+
+    pub(super) const fn newest(&self) -> u32 {
+        self.newest
+    }
+
+    /// Knows a token of the record again.
+    pub(super) fn take_over(&mut self, written: &WrittenToken, routing: Routing) {
+        if self.known.len() < MOST_FORGOTTEN && self.get(written.id).is_none() {
+            let token = written.token.0.clone();
+            self.known.push(Known { id: written.id, token, routing, key: written.key });
+            self.newest = self.newest.max(written.id.0);
+        }
+    }
+
+    /// Knows those again that the record only remembers.
+    pub(super) fn remember(&mut self, forgotten: &[([u8; 32], TokenId)], newest: u32) {
+        self.newest = self.newest.max(newest);
+        self.forgotten.extend(forgotten.iter().take(MOST_FORGOTTEN));
     }
 
     /// Remembers which key a token is bound to.

@@ -20,8 +20,8 @@ use satkeeper_core::error::Error;
 use satkeeper_core::lifecycle::{AskId, Event, Generation, KeyAlgorithm, Phase, SocketId};
 use satkeeper_core::secret::{Secret, Seed};
 use satkeeper_core::session::{
-    CallId, Config, Credential, Notification, Provider, ProviderCall, ProviderError, RequestId, Session,
-    SessionEvent, SessionInput, SessionNews, SessionOutput, SessionWake,
+    CallId, Config, Credential, Notification, Provider, ProviderCall, ProviderError, Record, RequestId,
+    Session, SessionEvent, SessionInput, SessionNews, SessionOutput, SessionWake, StoreFailure,
 };
 use satkeeper_core::wire::http::{HttpRequest, HttpResponse};
 use satkeeper_core::wire::rest::{CreateSubscriberToken, Space};
@@ -271,6 +271,11 @@ pub struct World {
     pub opened: Vec<(SocketId, String)>,
     pub closed: Vec<SocketId>,
     pub keys_refused: bool,
+    /// What was written, newest last.
+    pub records: Vec<String>,
+    /// What the store answers next: a failure, or (`None`) nothing. Empty: all is well.
+    pub stores: VecDeque<Option<StoreFailure>>,
+    pub unstored: Vec<RequestId>,
     over: bool,
 }
 
@@ -296,6 +301,9 @@ impl World {
             opened: Vec::new(),
             closed: Vec::new(),
             keys_refused: false,
+            records: Vec::new(),
+            stores: VecDeque::new(),
+            unstored: Vec::new(),
             over: false,
         }
     }
@@ -304,6 +312,22 @@ impl World {
         let mut world = Self::new(config);
         world.give(SessionInput::Start);
         world
+    }
+
+    /// The process is killed; `down` later another one goes on from this record, with a clock of its own. What
+    /// is asked of the server from now on is counted anew.
+    pub fn restart(&mut self, config: Config, down: u64, record: &str) {
+        self.wall += (self.now + down) as i64;
+        self.now = 0;
+        let record = Record::decode(record.as_bytes()).unwrap();
+        let now = Now::new(self.now, self.unix());
+        self.session = Session::restore(config, Seed::from_bytes([8; 32]), &record, now);
+        self.inbox.clear();
+        self.silent.clear();
+        self.opened.clear();
+        self.over = false;
+        self.clear();
+        self.give(SessionInput::Start);
     }
 
     pub fn unix(&self) -> u64 {
@@ -404,6 +428,20 @@ impl World {
                     Signs::Never => Err(Error::Transport { message: "the KMS is away".to_owned() }),
                 };
                 self.inbox.push_back(SessionInput::Signature { id, result });
+            }
+            SessionOutput::Persist { id, record, .. } => {
+                self.records.push(record.encode().expose().to_owned());
+                match self.stores.pop_front() {
+                    None => self.inbox.push_back(SessionInput::Stored { id, result: Ok(()) }),
+                    Some(Some(failure)) => {
+                        self.inbox.push_back(SessionInput::Stored { id, result: Err(failure) });
+                    }
+                    Some(None) => self.unstored.push(id),
+                }
+            }
+            SessionOutput::Erase { id, .. } => {
+                self.records.clear();
+                self.inbox.push_back(SessionInput::Stored { id, result: Ok(()) });
             }
             SessionOutput::Tell(event) => {
                 let printed = format!("{event:?} {:?}", event.cause.as_ref().map(ToString::to_string));

@@ -1,0 +1,176 @@
+//! The one durable record of a session: what a restart must not lose, secrets included (L5).
+
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use zeroize::Zeroizing;
+
+use crate::error::{Error, Result};
+use crate::lifecycle::{Generation, KeyAlgorithm, Snapshot, TokenId};
+use crate::secret::Secret;
+use crate::time::UnixMillis;
+use crate::wire::text::{encode, json_error};
+
+/// What the first bytes say of a record.
+const FORMAT: &str = "satkeeper record";
+
+/// The version that is written; a newer one is refused and left as it is.
+const VERSION: u32 = 1;
+
+/// More than this is no record.
+const MOST: usize = 1 << 20;
+
+/// All of a session that outlives its process: what the lifecycle knows ([`Snapshot`]), and the secrets behind
+/// it: tokens, resume state, the rotating refresh token. Not the key: only its thumbprint.
+///
+/// It holds secrets: there is no `Debug`, no `Display`, no `Serialize`. [`Record::encode`] is the one way out.
+///
+/// ```
+/// use satkeeper_core::session::Record;
+/// let error = Record::decode(b"no record").err().unwrap();
+/// assert_eq!(error.code(), "store");
+/// ```
+///
+/// ```compile_fail
+/// fn print(record: satkeeper_core::session::Record) { println!("{record:?}"); }
+/// ```
+#[derive(Clone)]
+pub struct Record(pub(super) Contents);
+
+impl Record {
+    /// Counts acknowledgements (L7).
+    #[must_use]
+    pub const fn generation(&self) -> Generation {
+        self.0.snapshot.generation()
+    }
+
+    /// The record as JSON, to be written where only its owner can read it.
+    #[must_use]
+    pub fn encode(&self) -> Secret {
+        Secret::new(encode(&self.0))
+    }
+
+    /// Reads what [`Record::encode`] has written. Any bytes do no harm.
+    ///
+    /// # Errors
+    /// [`Error::Store`] where it is something else, is damaged, or was written by a newer version. Nothing of it
+    /// is repeated.
+    pub fn decode(bytes: &[u8]) -> Result<Self> {
+        #[derive(Deserialize)]
+        struct Head {
+            format: String,
+            version: u32,
+        }
+        if bytes.len() > MOST {
+            return Err(unusable("it is larger than 1 MiB"));
+        }
+        let problem = |error: &serde_json::Error| unusable(&json_error(error));
+        let head = serde_json::from_slice::<Head>(bytes).map_err(|error| problem(&error))?;
+        if head.format != FORMAT {
+            return Err(unusable("it is something else"));
+        }
+        if head.version != VERSION {
+            let version = head.version;
+            return Err(unusable(&format!("it is of version {version}, this program knows {VERSION}")));
+        }
+        let contents = serde_json::from_slice(bytes).map_err(|error| problem(&error))?;
+        Ok(Self(contents))
+    }
+}
+
+fn unusable(why: &str) -> Error {
+    Error::Store { message: format!("this is no usable record: {why}") }
+}
+
+/// What is written.
+#[derive(Clone, Serialize, Deserialize)]
+pub(super) struct Contents {
+    format: String,
+    version: u32,
+    /// Whose session it is; another's is of no use.
+    pub(super) identity: String,
+    pub(super) snapshot: Snapshot,
+    pub(super) tokens: Vec<WrittenToken>,
+    /// SHA-256 of tokens that are not needed any more, to know them again (L11).
+    pub(super) forgotten: Vec<([u8; 32], TokenId)>,
+    pub(super) newest: u32,
+    pub(super) state: Option<Text>,
+    pub(super) protocol: Option<String>,
+    pub(super) project: String,
+    pub(super) one_time: Option<WrittenOneTime>,
+    pub(super) key: Option<WrittenKey>,
+    pub(super) counters: Counters,
+}
+
+impl Contents {
+    /// What a session has, to be filled in.
+    pub(super) fn new(
+        identity: String,
+        snapshot: Snapshot,
+        newest: u32,
+        project: String,
+        counters: Counters,
+    ) -> Self {
+        Self {
+            format: FORMAT.to_owned(),
+            version: VERSION,
+            identity,
+            snapshot,
+            tokens: Vec::new(),
+            forgotten: Vec::new(),
+            newest,
+            state: None,
+            protocol: None,
+            project,
+            one_time: None,
+            key: None,
+            counters,
+        }
+    }
+}
+
+#[derive(Clone, Serialize, Deserialize)]
+pub(super) struct WrittenToken {
+    pub(super) id: TokenId,
+    pub(super) token: Text,
+    pub(super) key: Option<KeyAlgorithm>,
+}
+
+/// The rotating refresh token (L31).
+#[derive(Clone, Serialize, Deserialize)]
+pub(super) struct WrittenOneTime {
+    pub(super) secret: Text,
+    pub(super) request: u64,
+    pub(super) sent: UnixMillis,
+    /// It was about to be presented: whether the server has seen it is in doubt.
+    pub(super) presented: bool,
+}
+
+#[derive(Clone, Serialize, Deserialize)]
+pub(super) struct WrittenKey {
+    pub(super) algorithm: KeyAlgorithm,
+    pub(super) thumbprint: String,
+}
+
+/// How many names were given, so that a replay with the same seed goes on (L5).
+#[derive(Clone, Copy, Default, Serialize, Deserialize)]
+pub(super) struct Counters {
+    pub(super) proofs: u64,
+    pub(super) frames: u64,
+    pub(super) requests: u64,
+}
+
+/// A secret within a record.
+#[derive(Clone)]
+pub(super) struct Text(pub(super) Secret);
+
+impl Serialize for Text {
+    fn serialize<S: Serializer>(&self, serializer: S) -> core::result::Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.0.expose())
+    }
+}
+
+impl<'de> Deserialize<'de> for Text {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> core::result::Result<Self, D::Error> {
+        let text = Zeroizing::new(String::deserialize(deserializer)?);
+        Ok(Self(Secret::new(text.as_str())))
+    }
+}
