@@ -4,6 +4,7 @@ use std::future::pending;
 use std::time::Duration;
 
 use satkeeper::core::wire::url::{Plain, SecureUrl};
+use satkeeper::store::FileStore;
 use satkeeper::{
     Builder, Client, End, Error, Event, Events, Phase, ProviderFault, SessionError, SessionEvent,
     SessionNews, TeardownReason,
@@ -64,6 +65,9 @@ fn builder(args: &RunArgs) -> Result<Builder, Failure> {
         let pem = std::fs::read(file)
             .map_err(|error| Failure::usage(format!("--ca-file {}: {error}", file.display())))?;
         builder = builder.ca_pem(pem);
+    }
+    if let Some(file) = &args.store {
+        builder = builder.store(FileStore::new(file));
     }
     Ok(builder)
 }
@@ -276,6 +280,7 @@ fn not_set_up(error: Error) -> Failure {
     match error {
         Error::Setup { .. } | Error::NoRuntime | Error::DriverStopped => Failure::Broken(error.to_string()),
         Error::Session(SessionError::InvalidCredentials { .. }) => Failure::Refused(error.to_string()),
+        Error::Session(SessionError::Store { .. }) => Failure::Broken(format!("--store: {error}")),
         _ => Failure::usage(error.to_string()),
     }
 }

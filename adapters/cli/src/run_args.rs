@@ -164,6 +164,9 @@ pub(crate) struct RunArgs {
     #[arg(long, help_heading = "Where the server is")]
     pub(crate) allow_plain: bool,
 
+    /// Keep the session in this file (and its key beside it), and go on with what is there
+    #[arg(long, value_name = "FILE", env = "SATKEEPER_STORE", hide_env_values = true)]
+    pub(crate) store: Option<PathBuf>,
     /// End after this time, such as 90, 30s or 10m
     #[arg(long = "for", value_name = "TIME", value_parser = duration::positive)]
     pub(crate) span: Option<Duration>,

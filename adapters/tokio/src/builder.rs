@@ -3,6 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use satkeeper_core::Now;
+use satkeeper_core::dpop::ProofKey;
 use satkeeper_core::error::Error as SessionError;
 use satkeeper_core::lifecycle::Policy;
 use satkeeper_core::secret::{Secret, Seed};
@@ -23,6 +25,7 @@ use crate::network::Network;
 use crate::provider::CredentialProvider;
 use crate::signer::ExternalSigner;
 use crate::socket::Sockets;
+use crate::store::{Keeper, Kept, Store};
 use crate::work::Work;
 
 /// Sets a session up. Only a provider must be named; everything is checked by [`Builder::connect`] or
@@ -53,6 +56,7 @@ pub struct Builder {
     plain: Plain,
     seed: Option<Seed>,
     call_timeout: Duration,
+    store: Option<Box<dyn Store>>,
 }
 
 /// A provider as it was named; URLs are judged when all is known.
@@ -86,6 +90,7 @@ impl Builder {
             plain: Plain::Never,
             seed: None,
             call_timeout: Duration::from_millis(CALL_TIMEOUT),
+            store: None,
         }
     }
 
@@ -207,6 +212,15 @@ impl Builder {
         self
     }
 
+    /// Keeps the session's tokens, key and resume state there ([`FileStore`](crate::store::FileStore)), and goes
+    /// on with what is there: nothing is minted while it is fresh. What belongs to another provider is not used
+    /// and is overwritten. The store is this session's alone until the session is over. Default: nothing
+    /// outlives the process.
+    pub fn store(mut self, store: impl Store) -> Self {
+        self.store = Some(Box::new(store));
+        self
+    }
+
     /// How long [`Client::call`] waits for an answer once the call has been sent. Default 10 s.
     pub fn call_timeout(mut self, limit: Duration) -> Self {
         self.call_timeout = limit;
@@ -229,7 +243,8 @@ impl Builder {
     /// [`Client::ready`] waits for it to be live.
     ///
     /// # Errors
-    /// [`Error::MissingProvider`], [`Error::Certificate`], [`Error::NoRuntime`], [`Error::Setup`], and of the
+    /// [`SessionError::Store`] where the store is in use or cannot be read; [`Error::MissingProvider`],
+    /// [`Error::Certificate`], [`Error::NoRuntime`], [`Error::Setup`], and of the
     /// session's [`SessionError::InvalidUrl`] and [`SessionError::InvalidField`].
     pub async fn start(self) -> Result<Client, Error> {
         let runtime = Handle::try_current().map_err(|_| Error::NoRuntime)?;
@@ -244,6 +259,7 @@ impl Builder {
             full_htu: self.full_htu,
             agent: self.agent,
             call_timeout: u64::try_from(self.call_timeout.as_millis()).unwrap_or(u64::MAX),
+            durable: self.store.is_some(),
         };
         let seed = self.seed.map_or_else(keys::seed, Ok)?;
         let own = Own { provider: source.own(), signer: self.signer };
@@ -255,7 +271,17 @@ impl Builder {
                 making.await.map_err(|_| Error::DriverStopped)??
             }
         };
-        Ok(launch(&runtime, Session::new(config, seed), own, network))
+        let clock = Clock::start();
+        let (session, keeper) = match self.store {
+            None => (Session::new(config, seed), None),
+            // Reads files.
+            Some(store) => {
+                let opening = runtime.spawn_blocking(move || Keeper::open(store.as_ref()));
+                let (keeper, kept) = opening.await.map_err(|_| Error::DriverStopped)??;
+                (go_on(config, seed, kept, clock.now()), Some(keeper))
+            }
+        };
+        Ok(launch(&runtime, session, own, network, clock, keeper))
     }
 
     fn wanted(mut self, provider: Wanted) -> Self {
@@ -264,8 +290,31 @@ impl Builder {
     }
 }
 
-fn launch(runtime: &Handle, session: Session, own: Own, network: Network) -> Client {
-    let clock = Clock::start();
+/// The session that was kept, or a new one where nothing of it is of use.
+fn go_on(config: Config, seed: Seed, kept: Kept, now: Now) -> Session {
+    let Some(record) = kept.record else { return Session::new(config, seed) };
+    let fits = |key: &ProofKey| match config.key {
+        KeyChoice::Auto => true,
+        KeyChoice::Fixed(algorithm) => algorithm == key.algorithm().into(),
+        KeyChoice::Held { .. } | KeyChoice::None => false,
+    };
+    let restored = match kept.key.filter(fits) {
+        // Whether its kind is proved, the record knows.
+        Some(key) => config.clone().key(KeyChoice::Held { key, proved: false }),
+        None => config.clone(),
+    };
+    let session = Session::restore(restored, seed.clone(), &record, now);
+    if session.is_restored() { session } else { Session::new(config, seed) }
+}
+
+fn launch(
+    runtime: &Handle,
+    session: Session,
+    own: Own,
+    network: Network,
+    clock: Clock,
+    keeper: Option<Keeper>,
+) -> Client {
     let (asks, asked) = mpsc::unbounded_channel();
     let (status, status_shown) = watch::channel(session.status());
     let (credential, credential_shown) = watch::channel(None);
@@ -275,7 +324,7 @@ fn launch(runtime: &Handle, session: Session, own: Own, network: Network) -> Cli
         clock,
         asked,
         own,
-        Work::new(network.http, clock),
+        Work::new(network.http, clock, keeper),
         Sockets::new(network.tls),
         Shown { status, credential, progress },
     );

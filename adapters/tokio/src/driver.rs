@@ -151,6 +151,8 @@ impl Driver {
                 let request = SigningRequest { algorithm, thumbprint, input };
                 self.work.sign(id, self.own.signer.clone(), request, deadline);
             }
+            SessionOutput::Persist { id, record, deadline } => self.work.persist(id, record, deadline),
+            SessionOutput::Erase { id, deadline } => self.work.erase(id, deadline),
             SessionOutput::Tell(event) => self.tell(event),
             SessionOutput::Settled { ask, result } => {
                 if let Some(reply) = self.waiting.remove(&ask) {

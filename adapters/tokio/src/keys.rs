@@ -17,15 +17,20 @@
 
 use std::sync::Arc;
 
+use aws_lc_rs::encoding::{AsDer, Pkcs8V1Der};
 use aws_lc_rs::rand::SystemRandom;
 use aws_lc_rs::rsa::KeySize;
 use aws_lc_rs::signature::{
     ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, KeyPair as _, RSA_PKCS1_SHA256, RsaKeyPair,
 };
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use rustls::pki_types::PrivatePkcs8KeyDer;
+use rustls::pki_types::pem::PemObject as _;
 use satkeeper_core::dpop::{Algorithm, ProofKey, ProofSigner, PublicJwk, SignError};
 use satkeeper_core::error::Error as SessionError;
 use satkeeper_core::lifecycle::KeyAlgorithm;
-use satkeeper_core::secret::Seed;
+use satkeeper_core::secret::{Secret, Seed};
 
 use crate::error::Error;
 
@@ -65,6 +70,21 @@ pub fn rs256_from_pkcs8_der(der: &[u8]) -> Result<ProofKey, Error> {
     Ok(rs256(pair)?)
 }
 
+/// A key from PKCS #8 in PEM: P-256, or RSA of 2048 to 8192 bits.
+///
+/// ```
+/// assert!(satkeeper::keys::from_pkcs8_pem("no key").is_err());
+/// ```
+///
+/// # Errors
+/// [`SessionError::DpopInit`] where it is something else. Nothing of it is repeated.
+pub fn from_pkcs8_pem(pem: &str) -> Result<ProofKey, Error> {
+    const NONE: &str = "this is no P-256 or RSA private key in PKCS #8 and PEM";
+    let der = PrivatePkcs8KeyDer::from_pem_slice(pem.as_bytes()).map_err(|_| unusable(NONE))?;
+    let der = der.secret_pkcs8_der();
+    es256_from_pkcs8_der(der).or_else(|_| rs256_from_pkcs8_der(der)).map_err(|_| unusable(NONE).into())
+}
+
 /// A seed from the operating system's randomness.
 pub(crate) fn seed() -> Result<Seed, Error> {
     let mut bytes = [0_u8; 32];
@@ -75,14 +95,36 @@ pub(crate) fn seed() -> Result<Seed, Error> {
 
 /// What a session asks for with `MakeKey`.
 pub(crate) fn make(algorithm: KeyAlgorithm) -> Result<ProofKey, SessionError> {
-    const FAILED: &str = "no key could be made";
+    make_to_keep(algorithm).map(|(key, _)| key)
+}
+
+/// The same, and the key as PKCS #8 in PEM.
+pub(crate) fn make_to_keep(algorithm: KeyAlgorithm) -> Result<(ProofKey, Secret), SessionError> {
+    let failed = |_| unusable("no key could be made");
     match algorithm {
         KeyAlgorithm::Es256 => {
-            let pair = EcdsaKeyPair::generate(&ECDSA_P256_SHA256_FIXED_SIGNING);
-            es256(pair.map_err(|_| unusable(FAILED))?)
+            let pair = EcdsaKeyPair::generate(&ECDSA_P256_SHA256_FIXED_SIGNING).map_err(failed)?;
+            let pem = pem(pair.to_pkcs8v1().map_err(failed)?.as_ref());
+            Ok((es256(pair)?, pem))
         }
-        KeyAlgorithm::Rs256 => rs256(RsaKeyPair::generate(KeySize::Rsa2048).map_err(|_| unusable(FAILED))?),
+        KeyAlgorithm::Rs256 => {
+            let pair = RsaKeyPair::generate(KeySize::Rsa2048).map_err(failed)?;
+            let pem = pem(AsDer::<Pkcs8V1Der<'_>>::as_der(&pair).map_err(failed)?.as_ref());
+            Ok((rs256(pair)?, pem))
+        }
     }
+}
+
+/// RFC 7468: lines of 64 characters.
+fn pem(der: &[u8]) -> Secret {
+    let mut text = String::from("-----BEGIN PRIVATE KEY-----\n");
+    // 48 bytes are 64 characters.
+    for line in der.chunks(48) {
+        text.push_str(&STANDARD.encode(line));
+        text.push('\n');
+    }
+    text.push_str("-----END PRIVATE KEY-----\n");
+    Secret::new(text)
 }
 
 fn es256(pair: EcdsaKeyPair) -> Result<ProofKey, SessionError> {

@@ -48,6 +48,7 @@ mod network;
 mod provider;
 mod signer;
 mod socket;
+pub mod store;
 #[cfg(test)]
 mod testing;
 mod tls;

@@ -7,16 +7,18 @@ use std::sync::Arc;
 use satkeeper_core::Tick;
 use satkeeper_core::error::Error as SessionError;
 use satkeeper_core::lifecycle::KeyAlgorithm;
-use satkeeper_core::session::{ProviderCall, ProviderError, RequestId, SessionInput};
+use satkeeper_core::session::{ProviderCall, ProviderError, Record, RequestId, SessionInput, StoreFailure};
 use satkeeper_core::wire::http::HttpRequest;
-use tokio::task::{AbortHandle, Id, JoinSet};
+use tokio::task::{AbortHandle, Id, JoinSet, spawn_blocking};
 use tokio::time::timeout;
+use tracing::warn;
 
 use crate::clock::Clock;
 use crate::http::Http;
 use crate::keys;
 use crate::provider::{AuthenticateContext, CredentialProvider};
 use crate::signer::{ExternalSigner, SigningRequest};
+use crate::store::{Keeper, store_error};
 
 /// The tasks of one session. Dropping it aborts them.
 pub(crate) struct Work {
@@ -25,6 +27,8 @@ pub(crate) struct Work {
     names: HashMap<Id, Errand>,
     http: Http,
     clock: Clock,
+    /// The session's store, its own for as long as this is.
+    keeper: Option<Keeper>,
 }
 
 #[derive(Clone, Copy)]
@@ -33,11 +37,12 @@ enum Errand {
     Provider(RequestId),
     Key(RequestId),
     Signature(RequestId),
+    Store(RequestId),
 }
 
 impl Work {
-    pub(crate) fn new(http: Http, clock: Clock) -> Self {
-        Self { tasks: JoinSet::new(), names: HashMap::new(), http, clock }
+    pub(crate) fn new(http: Http, clock: Clock, keeper: Option<Keeper>) -> Self {
+        Self { tasks: JoinSet::new(), names: HashMap::new(), http, clock, keeper }
     }
 
     pub(crate) fn request(&mut self, id: RequestId, request: HttpRequest, deadline: Tick) {
@@ -96,8 +101,52 @@ impl Work {
     }
 
     pub(crate) fn make_key(&mut self, id: RequestId, algorithm: KeyAlgorithm) {
-        let task = self.tasks.spawn_blocking(move || SessionInput::Key { id, result: keys::make(algorithm) });
+        let keeper = self.keeper.clone();
+        let task = self.tasks.spawn_blocking(move || {
+            let Some(keeper) = keeper else { return SessionInput::Key { id, result: keys::make(algorithm) } };
+            let result = keys::make_to_keep(algorithm).map(|(key, pem)| {
+                // Before its first use. Where it cannot be kept it serves as long as this process.
+                if let Err(error) = keeper.save_key(&pem) {
+                    warn!(target: "satkeeper", %error, "the key could not be kept");
+                }
+                key
+            });
+            SessionInput::Key { id, result }
+        });
         self.remember(&task, Errand::Key(id));
+    }
+
+    pub(crate) fn persist(&mut self, id: RequestId, record: Box<Record>, deadline: Tick) {
+        let Some(keeper) = self.keeper.clone() else { return };
+        let turn = keeper.turn();
+        self.store(id, deadline, move || keeper.save(&turn, &record));
+    }
+
+    pub(crate) fn erase(&mut self, id: RequestId, deadline: Tick) {
+        let Some(keeper) = self.keeper.clone() else { return };
+        self.store(id, deadline, move || keeper.erase());
+    }
+
+    fn store(
+        &mut self,
+        id: RequestId,
+        deadline: Tick,
+        act: impl FnOnce() -> Result<(), StoreFailure> + Send + 'static,
+    ) {
+        let within = self.clock.until(deadline);
+        let acting = spawn_blocking(act);
+        let task = self.tasks.spawn(async move {
+            let result = match timeout(within, acting).await {
+                Ok(Ok(result)) => result,
+                Ok(Err(_)) => Err(StoreFailure::Failed(store_error("it panicked"))),
+                Err(_) => {
+                    let message = format!("no answer within {} ms", within.as_millis());
+                    Err(StoreFailure::Failed(store_error(&message)))
+                }
+            };
+            SessionInput::Stored { id, result }
+        });
+        self.remember(&task, Errand::Store(id));
     }
 
     /// The next input that work has led to; `None` where there is none under way. Cancel safe.
@@ -130,6 +179,10 @@ impl Errand {
                 SessionInput::Http { id, result: Err(SessionError::Transport { message }) }
             }
             Self::Provider(id) => SessionInput::Credential { id, result: Err(transient("it panicked")) },
+            Self::Store(id) => {
+                let error = store_error("it panicked");
+                SessionInput::Stored { id, result: Err(StoreFailure::Failed(error)) }
+            }
             Self::Signature(id) => SessionInput::Signature { id, result: Err(no_signature("it panicked")) },
             Self::Key(id) => {
                 let message = "making it panicked".to_owned();

@@ -150,7 +150,6 @@ impl Lifecycle {
     pub(super) fn reject(&mut self, token: TokenId) {
         self.rejected.retain(|rejected| *rejected != token);
         self.rejected.push(token);
-        self.unsaved = true;
         if self.rejected.len() > MOST_REJECTED {
             self.rejected.remove(0);
         }

@@ -317,7 +317,7 @@ impl World {
     /// The process is killed; `down` later another one goes on from this record, with a clock of its own. What
     /// is asked of the server from now on is counted anew.
     pub fn restart(&mut self, config: Config, down: u64, record: &str) {
-        self.wall += (self.now + down) as i64;
+        self.wall += (self.now + down).cast_signed();
         self.now = 0;
         let record = Record::decode(record.as_bytes()).unwrap();
         let now = Now::new(self.now, self.unix());

@@ -53,6 +53,38 @@ fn a_subscriber_becomes_client_bound_and_is_renewed() {
 }
 
 #[test]
+fn the_second_run_goes_on_where_the_first_has_stopped() {
+    // proves L5
+    let world = World::new("store", Config::default());
+    let store = file("store.session");
+    for file in [store.clone(), file("store.session.key.pem")] {
+        let _ = std::fs::remove_file(file);
+    }
+    let run = || {
+        let (path, token) = (store.to_string_lossy(), format!("PT{CANARY}"));
+        let mut args = vec!["--provider", "subscriber", "--space-url", &world.https, "--project", "p"];
+        args.extend(["--api-token", &token, "--reference", "alice@example.com"]);
+        args.extend(["--store", &path, "--for", "2s"]);
+        let outcome = world.ran(&args);
+        assert_eq!(outcome.code, Some(0), "{}", outcome.err);
+        assert!(is_live(&outcome), "{}", outcome.err);
+    };
+    run();
+    let minted = world.server().counts().tokens_minted;
+    run();
+    let counts = world.server().counts();
+    assert_eq!((counts.tokens_minted, counts.sockets_opened), (minted, 2));
+
+    // What is no record is left as it is.
+    std::fs::write(&store, "something else").unwrap();
+    let path = store.to_string_lossy();
+    let outcome = world.ran(&["--provider", "static", "--token", "t", "--store", &path, "--for", "1s"]);
+    assert_eq!(outcome.code, Some(1), "{}", outcome.err);
+    assert!(outcome.err.contains("--store") && outcome.err.contains("no usable record"), "{}", outcome.err);
+    assert_eq!(std::fs::read_to_string(&store).unwrap(), "something else");
+}
+
+#[test]
 fn a_static_token_from_the_environment() {
     let world = World::new("static", Config::default());
     let token = world.server().mint(MintSpec::default());

@@ -1,0 +1,175 @@
+//! What is in the file whenever its writer dies.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::PathBuf;
+use std::process::{Command, Stdio};
+use std::time::Duration;
+
+use satkeeper_core::secret::Secret;
+
+use super::{Crash, FileStore, beside, read, replace};
+use crate::store::{Store as _, StoreError, Written};
+
+/// A folder of its own, gone with it.
+struct Folder(PathBuf);
+
+impl Folder {
+    fn new(name: &str) -> Self {
+        let path = std::env::temp_dir().join(format!("satkeeper-{name}-{}", std::process::id()));
+        fs::create_dir_all(&path).unwrap();
+        Self(path)
+    }
+
+    fn file(&self) -> PathBuf {
+        self.0.join("session")
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        let _ = fs::remove_dir_all(&self.0);
+    }
+}
+
+fn text(text: &str) -> Secret {
+    Secret::new(text)
+}
+
+#[test]
+fn whatever_step_it_dies_before_the_old_is_there_or_the_new() {
+    // proves L5
+    // survives P31
+    let folder = Folder::new("steps");
+    let path = folder.file();
+    replace(&path, &text("old"), Crash::NEVER).unwrap();
+    for step in 0..=6 {
+        assert!(replace(&path, &text("new"), Crash(step)).is_err());
+        let there = read(&path).unwrap().unwrap();
+        assert_eq!(there.expose(), if step < 6 { "old" } else { "new" }, "before step {step}");
+        // And the next one is none the worse for what was left behind.
+        replace(&path, &text("old"), Crash::NEVER).unwrap();
+        assert!(!beside(&path, ".new").exists());
+    }
+}
+
+#[test]
+fn only_the_owner_can_read_what_is_written() {
+    // proves L49
+    let folder = Folder::new("modes");
+    let store = FileStore::new(folder.file());
+    let mut lease = store.lease().unwrap();
+    lease.save(&text("record")).unwrap();
+    lease.save_key(&text("key")).unwrap();
+    for file in ["session", "session.key.pem", "session.lock"] {
+        let mode = fs::metadata(folder.0.join(file)).unwrap().permissions().mode();
+        assert_eq!(mode & 0o777, 0o600, "{file}");
+    }
+    for mode in [0o640, 0o604, 0o660, 0o644] {
+        fs::set_permissions(folder.file(), fs::Permissions::from_mode(mode)).unwrap();
+        let Err(StoreError::Refused(why)) = lease.load() else { panic!("{mode:o} was read") };
+        assert!(why.contains("others can read"), "{why}");
+    }
+    fs::set_permissions(folder.file(), fs::Permissions::from_mode(0o600)).unwrap();
+    assert_eq!(lease.load().unwrap().unwrap().expose(), "record");
+
+    lease.erase().unwrap();
+    lease.erase().unwrap();
+    assert!(lease.load().unwrap().is_none() && lease.load_key().unwrap().is_none());
+}
+
+#[test]
+fn what_is_no_text_or_too_large_is_refused_and_left_alone() {
+    let folder = Folder::new("odd");
+    let store = FileStore::new(folder.file());
+    let mut lease = store.lease().unwrap();
+    lease.save(&text("record")).unwrap();
+    for odd in [vec![0xff; 10], vec![b'a'; (1 << 20) + 1]] {
+        fs::write(folder.file(), &odd).unwrap();
+        assert!(matches!(lease.load(), Err(StoreError::Refused(_))));
+        assert!(matches!(lease.save(&text("new")), Err(StoreError::Refused(_))));
+        assert_eq!(fs::read(folder.file()).unwrap(), odd);
+    }
+}
+
+#[test]
+fn one_holder_at_a_time() {
+    // proves L30
+    let folder = Folder::new("lease");
+    let store = FileStore::new(folder.file());
+    let lease = store.lease().unwrap();
+    assert_eq!(store.lease().err(), Some(StoreError::InUse));
+    assert_eq!(FileStore::new(folder.file()).lease().err(), Some(StoreError::InUse));
+    drop(lease);
+    assert!(store.lease().is_ok());
+}
+
+#[test]
+fn who_writes_all_the_same_is_noticed() {
+    // proves L30
+    let folder = Folder::new("conflict");
+    let store = FileStore::new(folder.file());
+    let mut lease = store.lease().unwrap();
+    assert!(lease.load().unwrap().is_none());
+    replace(&folder.file(), &text("another's"), Crash::NEVER).unwrap();
+    assert_eq!(lease.save(&text("ours")), Err(StoreError::Conflict(Written(text("another's")))));
+    assert_eq!(read(&folder.file()).unwrap().unwrap().expose(), "another's");
+    // What has been read can be gone on from.
+    lease.save(&text("ours, with theirs in mind")).unwrap();
+}
+
+const FOLDER: &str = "SATKEEPER_TEST_SAVES_IN";
+
+/// What the child does: saves, each record twice as telling as the last.
+#[test]
+#[ignore = "runs in a child process only"]
+fn saves_until_it_is_killed() {
+    let Some(folder) = std::env::var_os(FOLDER) else { return };
+    let store = FileStore::new(PathBuf::from(folder).join("session"));
+    let mut lease = store.lease().unwrap();
+    let before = lease.load().unwrap();
+    let before = before.map_or(0, |before| number(before.expose()));
+    for at in before + 1.. {
+        lease.save(&text(&record(at))).unwrap();
+    }
+}
+
+fn record(at: u64) -> String {
+    format!("{at}:").repeat(2_000)
+}
+
+/// Which record this is, whole.
+fn number(text: &str) -> u64 {
+    let at = text.split(':').next().unwrap().parse().unwrap();
+    assert_eq!(text, record(at), "neither an old record nor a new one");
+    at
+}
+
+#[test]
+fn killed_at_any_time_it_leaves_a_whole_record() {
+    // proves L5
+    // survives P31
+    let folder = Folder::new("killed");
+    let store = FileStore::new(folder.file());
+    let mut last = 0;
+    for round in 0..20_u64 {
+        let mut child = Command::new(std::env::current_exe().unwrap())
+            .args(["--exact", "store::file::tests::saves_until_it_is_killed", "--ignored"])
+            .env(FOLDER, &folder.0)
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        std::thread::sleep(Duration::from_millis(40 + round * 7 % 30));
+        // SIGKILL.
+        child.kill().unwrap();
+        child.wait().unwrap();
+        let mut lease = store.lease().expect("the lock has gone with its process");
+        if let Some(there) = lease.load().unwrap() {
+            let at = number(there.expose());
+            assert!(at >= last, "{at} after {last}");
+            last = at;
+        }
+    }
+    assert!(last > 20, "only {last} records were written");
+}
