@@ -115,6 +115,7 @@ fn a_token_is_written_before_it_is_pushed() {
 #[test]
 fn a_store_that_fails_is_warned_of_and_ends_nothing() {
     // proves L25
+    // survives P31
     let mut world = World::new(durable(subscriber()));
     world.stores.extend((0..5).map(|_| Some(failed())));
     world.give(SessionInput::Start);
@@ -176,6 +177,7 @@ fn the_intent_that_cannot_be_written_does_not_stop_the_renewal() {
 #[test]
 fn who_loses_to_another_holder_does_not_present_the_secret() {
     // proves L30
+    // survives P29
     let mut world = rotating();
     let winner = {
         let mut other = rotating();

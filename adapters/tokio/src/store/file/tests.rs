@@ -39,7 +39,6 @@ fn text(text: &str) -> Secret {
 #[test]
 fn whatever_step_it_dies_before_the_old_is_there_or_the_new() {
     // proves L5
-    // survives P31
     let folder = Folder::new("steps");
     let path = folder.file();
     replace(&path, &text("old"), Crash::NEVER).unwrap();
@@ -95,6 +94,7 @@ fn what_is_no_text_or_too_large_is_refused_and_left_alone() {
 #[test]
 fn one_holder_at_a_time() {
     // proves L30
+    // survives P29
     let folder = Folder::new("lease");
     let store = FileStore::new(folder.file());
     let lease = store.lease().unwrap();
@@ -148,7 +148,6 @@ fn number(text: &str) -> u64 {
 #[test]
 fn killed_at_any_time_it_leaves_a_whole_record() {
     // proves L5
-    // survives P31
     let folder = Folder::new("killed");
     let store = FileStore::new(folder.file());
     let mut last = 0;
