@@ -142,34 +142,6 @@ fn a_refreshed_token_is_pushed_to_the_live_socket() {
 }
 
 #[test]
-fn a_refused_push_ends_nothing() {
-    // proves L27 (basics), L19
-    // survives P1, P2, V4
-    let mut story = Story::begin(unscoped(), true, false);
-    story.always("reauthenticate", Treatment::Fail(REFUSED));
-    story.until(6_999_000);
-    assert_eq!(story.phase(), Phase::Live);
-    assert_eq!(story.lives().len(), 1);
-    assert_eq!(story.machine.status().in_force, Some(TokenId(1)));
-    assert_eq!(story.warnings("credential_push_failed").len(), 1, "not tried again and again");
-    // At a third of the lead before the end a fresh connect decides, here in its favour.
-    story.until(7_110_000);
-    near(story.lives()[1], 7_100_000);
-    assert_eq!(story.machine.status().in_force, Some(TokenId(2)));
-    // And here against it: the old one is taken up again, until its end.
-    let mut story = Story::begin(unscoped(), true, false);
-    story.always("reauthenticate", Treatment::Fail(REFUSED));
-    story.until(7_000_000);
-    story.always("refresh", Treatment::Fail(UNAVAILABLE));
-    story.next("authenticate", Treatment::Fail(REFUSED));
-    story.until(7_150_000);
-    assert_eq!(story.phase(), Phase::Live);
-    let offered: Vec<u32> = connects(&story).iter().map(|(_, token, _)| *token).collect();
-    assert_eq!(offered[..3], [1, 2, 1]);
-    assert!(!offered[3..].contains(&2), "never offered again");
-}
-
-#[test]
 fn a_resume_acknowledges_only_what_was_in_force() {
     // proves L28, L34
     // survives P14, S21

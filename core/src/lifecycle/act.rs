@@ -45,7 +45,7 @@ impl Lifecycle {
             }
             Wake::Persist => self.persist(),
             Wake::Push => self.push(),
-            Wake::Verdict => self.drop_link_for_verdict(),
+            Wake::Verdict => self.seek_verdict(),
             Wake::Open => self.open(),
             Wake::Farewell => self.farewell(),
         }
@@ -208,12 +208,6 @@ impl Lifecycle {
         }
         let span = (self.time_left() / 10).min(self.policy.local).max(1);
         self.command(Action::Persist, span);
-    }
-
-    /// Lets a fresh connect decide on a token whose push was refused (L27).
-    fn drop_link_for_verdict(&mut self) {
-        self.resumable = false;
-        self.drop_link(Some(0));
     }
 
     /// A new base has come, or none is needed any more.

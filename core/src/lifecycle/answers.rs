@@ -60,6 +60,11 @@ impl Lifecycle {
             }
             (Action::Inspect { base }, Err(failure)) => self.inspect_failed(&pending, base, *failure),
             (Action::Open { socket, .. }, Ok(Reply::Opened)) => self.opened(socket),
+            (Action::Open { socket, .. } | Action::Authenticate { socket, .. }, Err(failure))
+                if self.is_on_trial(socket) =>
+            {
+                self.trial_failed(&pending, outcome.signed_at, *failure);
+            }
             (Action::Open { .. }, Err(_)) => self.drop_link(None),
             (
                 Action::Authenticate { socket, token, resume, .. },

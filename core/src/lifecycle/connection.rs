@@ -105,15 +105,23 @@ impl Lifecycle {
 
     pub(super) fn open(&mut self) {
         let Some(token) = self.resume_token().or_else(|| self.offer().map(|token| token.id)) else { return };
+        self.outage.since.get_or_insert(self.clock.now());
+        let socket = self.open_socket(token);
+        self.link = Link::Opening { socket };
+    }
+
+    pub(super) fn open_socket(&mut self, token: TokenId) -> SocketId {
         self.sockets.take(self.clock.now(), self.policy.socket_refill);
         let socket = SocketId(self.next_socket);
         self.next_socket = self.next_socket.saturating_add(1);
-        self.outage.since.get_or_insert(self.clock.now());
-        self.link = Link::Opening { socket };
         self.command(Action::Open { socket, token }, self.policy.network);
+        socket
     }
 
     pub(super) fn opened(&mut self, socket: SocketId) {
+        if let Some(trial) = self.trial.filter(|trial| trial.socket == socket) {
+            return self.trial_opened(socket, trial.token);
+        }
         let resume = self.resume_token();
         let Some(token) = resume.or_else(|| self.offer().map(|token| token.id)) else {
             // What was to be offered has ended meanwhile: an unauthenticated socket is of no use.
@@ -131,6 +139,9 @@ impl Lifecycle {
 
     /// A connect succeeded.
     pub(super) fn went_live(&mut self, socket: SocketId, token: TokenId, resumed: bool) {
+        if self.is_on_trial(socket) {
+            self.trial_won();
+        }
         self.link = Link::Live { socket, since: self.clock.now(), stable: false };
         let refused = core::mem::take(&mut self.outage.refused);
         self.keep_held(|held| held.id == token || !refused.contains(&held.id));
@@ -185,7 +196,9 @@ impl Lifecycle {
         self.link = Link::Down { not_before: now.saturating_add(wait) };
     }
 
+    /// Closes the live socket, and with it the trial beside it: the next connect decides by itself.
     pub(super) fn close_socket(&mut self) {
+        self.give_up_trial();
         if let Some(socket) = self.link.socket() {
             self.forget_socket();
             self.command(Action::Close { socket }, self.policy.local);
@@ -195,6 +208,12 @@ impl Lifecycle {
     /// What is pending on the current socket gets no answer any more.
     pub(super) fn forget_socket(&mut self) {
         let Some(gone) = self.link.socket() else { return };
+        self.retire_socket(gone);
+        self.link = Link::Down { not_before: 0 };
+        self.unsure = false;
+    }
+
+    pub(super) fn retire_socket(&mut self, gone: SocketId) {
         self.retire(|pending| match pending.action {
             Action::Open { socket, .. }
             | Action::Authenticate { socket, .. }
@@ -202,12 +221,13 @@ impl Lifecycle {
             | Action::Probe { socket } => socket == gone,
             _ => false,
         });
-        self.link = Link::Down { not_before: 0 };
-        self.unsure = false;
     }
 
     /// The current socket is gone, whoever says so; a stale one is nobody's business (L1).
     pub(super) fn socket_gone(&mut self, socket: SocketId, close: bool) {
+        if self.is_on_trial(socket) {
+            return self.trial_lost(close);
+        }
         if self.link.socket() != Some(socket) || self.mode != Mode::Running {
             self.tell(Event::Ignored(Ignored::StaleSocket));
             return;

@@ -18,6 +18,7 @@
 //! | `connection` | the socket: up, down, resumed |
 //! | `offers` | what a fresh connect offers, and what a refusal means |
 //! | `push` | a newer token on its way to the socket, acknowledged |
+//! | `trial` | a refused push, decided by a connect beside the live socket |
 //! | `requests` | what the application and the driver bring |
 //! | `asks` | who waits, and for what |
 //! | `snapshot` | what outlives the process, and going on from it |
@@ -59,6 +60,7 @@ mod requests;
 mod snapshot;
 mod status;
 mod token;
+mod trial;
 mod wake;
 
 pub use command::{Action, ClockOffset, Command, CommandId, Output};
@@ -81,6 +83,7 @@ use governor::{Bucket, Retry};
 use mechanism::{Key, KeyState};
 use random::{Domain, Random};
 use token::Token;
+use trial::Trial;
 
 /// Most things that one step does; more would be a machine that does not come to rest (`check`).
 const MOST_ACTS: usize = 64;
@@ -121,6 +124,8 @@ pub struct Lifecycle {
     in_force: Option<TokenId>,
     generation: Generation,
     link: Link,
+    /// A socket beside the live one, on which a refused push is put to the test (L27).
+    trial: Option<Trial>,
     outage: Outage,
     /// There is an `authorization_state` to resume with.
     resumable: bool,
@@ -200,6 +205,7 @@ struct Retries {
     renew: Retry,
     provider: Retry,
     push: Retry,
+    trial: Retry,
     persist: Retry,
 }
 
@@ -225,6 +231,7 @@ impl Lifecycle {
             in_force: None,
             generation: Generation(0),
             link: Link::Down { not_before: 0 },
+            trial: None,
             outage: Outage::default(),
             resumable: false,
             ever_live: false,

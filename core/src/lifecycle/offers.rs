@@ -16,12 +16,10 @@ impl Lifecycle {
     /// The token that a fresh connect offers next: the newest valid one that was not refused (L35).
     pub(super) fn offer(&self) -> Option<&Token> {
         let margin = self.clock.now().saturating_add(self.policy.reopen_margin);
-        let offered =
-            |token: &&Token| token.is_valid(&self.clock, margin) && !self.outage.refused.contains(&token.id);
-        // A trial whose time has come is of that token, even if the one in force is newer (L27).
-        let trial = self.trial().is_some_and(|at| at <= self.clock.now());
-        let accused = self.on_trial().filter(|token| trial && offered(token));
-        accused.or_else(|| self.held.iter().rev().find(offered))
+        self.held
+            .iter()
+            .rev()
+            .find(|token| token.is_valid(&self.clock, margin) && !self.outage.refused.contains(&token.id))
     }
 
     // ---- Refusals ----

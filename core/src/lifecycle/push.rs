@@ -51,25 +51,6 @@ impl Lifecycle {
         written.then(|| (at.max(self.retries.push.not_before), id))
     }
 
-    /// When a refused push is put to the test of a fresh connect (L27).
-    pub(super) fn next_verdict(&self) -> Option<At> {
-        self.on_trial().filter(|_| self.link.is_live())?;
-        self.trial()
-    }
-
-    /// The newest token whose push was refused, if it opens a socket yet.
-    pub(super) fn on_trial(&self) -> Option<&Token> {
-        let margin = self.clock.now().saturating_add(self.policy.reopen_margin);
-        self.held.iter().rev().find(|token| token.awaits_verdict && token.is_valid(&self.clock, margin))
-    }
-
-    /// When a token on trial is decided on.
-    pub(super) fn trial(&self) -> Option<At> {
-        let token = self.in_force.and_then(|id| self.token(id))?;
-        let end = token.end(&self.clock).at?;
-        Some(end.saturating_sub(token.lead(&self.clock, &self.policy)? / 3))
-    }
-
     // ---- Acknowledgements ----
 
     /// The server has acknowledged this token; what is older goes, but for its base (L7). Whether that is
@@ -160,6 +141,7 @@ impl Lifecycle {
             if let Some(held) = self.token_mut(token) {
                 held.awaits_verdict = true;
             }
+            self.retries.trial = super::governor::Retry::default();
             self.fail_renewal_asks(cause);
         } else {
             let cap = self.time_left() / 2;

@@ -127,6 +127,15 @@ impl Lifecycle {
             self.check_renewal()?;
             self.check_push()?;
         }
+        if let Some(trial) = self.trial {
+            let asks = |action: &Action| match *action {
+                Action::Open { socket, .. } | Action::Authenticate { socket, .. } => socket == trial.socket,
+                _ => false,
+            };
+            if !self.link.is_live() || !self.is_pending(asks) {
+                return Err("L27: a socket beside none that is live, or that nobody is authenticating");
+            }
+        }
         Ok(())
     }
 

@@ -52,7 +52,7 @@ pub enum Wake {
     Persist,
     /// Push a token to the live socket.
     Push,
-    /// A refused push is decided by a fresh connect (L27).
+    /// A refused push is put to the test of a fresh connect beside the live socket (L27).
     Verdict,
     /// Open a socket.
     Open,

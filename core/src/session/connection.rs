@@ -18,7 +18,7 @@ use super::output::SessionOutput;
 use super::signing::{Proof, Signed, Wanted};
 use super::turn::Turn;
 
-/// The newest socket, the only one that counts. What arrives on an older one is dropped.
+/// A socket: the current one, or one that is tried beside it. What arrives on an older one is dropped.
 pub(super) struct Socket {
     pub(super) id: SocketId,
     pub(super) stage: Stage,
@@ -82,8 +82,7 @@ impl Session {
     ) -> core::result::Result<(), Fault> {
         let Some(known) = self.tokens.get(token) else { return Err(unknown_token()) };
         let url = known.routing.relay().clone();
-        self.lose_socket(turn);
-        self.socket = Some(Socket {
+        let opening = Some(Socket {
             id: socket,
             stage: Stage::Opening(command.id),
             waiting: Vec::new(),
@@ -92,6 +91,12 @@ impl Session {
             early_state: None,
             liveness: Liveness::default(),
         });
+        if self.authenticated_socket().is_some() {
+            self.trial = opening;
+        } else {
+            self.lose_socket(turn);
+            self.socket = opening;
+        }
         turn.put(SessionOutput::Open { socket, url, deadline: command.deadline });
         Ok(())
     }
@@ -127,7 +132,7 @@ impl Session {
             Connect { id: &id, jwt_token: &jwt_token, dpop_token, resume: resume.as_ref(), agent }.frame();
         let resume = Some(resume.is_some());
         let signed_at = signed.map(|signed| signed.at);
-        self.expect(Waiting { id, command: command.id, token, resume, signed_at });
+        self.expect(socket, Waiting { id, command: command.id, token, resume, signed_at });
         turn.put(SessionOutput::Send { socket, text: frame });
         Ok(())
     }
@@ -158,7 +163,7 @@ impl Session {
             Reauthenticate { id: &id, project: &self.resume.project, jwt_token: &jwt_token, dpop_token }
                 .frame();
         let signed_at = signed.map(|signed| signed.at);
-        self.expect(Waiting { id, command: command.id, token, resume: None, signed_at });
+        self.expect(socket, Waiting { id, command: command.id, token, resume: None, signed_at });
         turn.put(SessionOutput::Send { socket, text: frame });
         Ok(())
     }
@@ -195,18 +200,21 @@ impl Session {
         Ok(())
     }
 
+    /// A socket that is tried beside the current one takes its place when that is closed.
     pub(super) fn close(&mut self, turn: &mut Turn, socket: SocketId) {
         turn.put(SessionOutput::Close { socket });
-        if self.socket.as_ref().is_some_and(|current| current.id == socket) {
+        if self.is_on_trial(socket) {
+            self.trial = None;
+        } else if self.socket.as_ref().is_some_and(|current| current.id == socket) {
             self.lose_socket(turn);
+            self.socket = self.trial.take();
         }
     }
 
     // ---- What the driver says of it ----
 
     pub(super) fn opened(&mut self, turn: &mut Turn, socket: SocketId, date: Option<&str>) {
-        let current = self.socket.as_mut().filter(|current| current.id == socket);
-        match current {
+        match self.socket_mut(socket) {
             Some(Socket { stage: stage @ Stage::Opening(_), .. }) => {
                 let Stage::Opening(command) = *stage else { return };
                 *stage = Stage::Open;
@@ -220,15 +228,23 @@ impl Session {
     }
 
     pub(super) fn closed(&mut self, turn: &mut Turn, socket: SocketId, error: Option<Error>) {
-        let Some(current) = self.socket.as_ref().filter(|current| current.id == socket) else { return };
-        match current.stage {
+        let on_trial = self.is_on_trial(socket);
+        let Some(stage) = self.socket_mut(socket).map(|socket| socket.stage) else { return };
+        if on_trial {
+            self.trial = None;
+        }
+        match stage {
             Stage::Opening(command) => {
-                self.socket = None;
+                if !on_trial {
+                    self.socket = None;
+                }
                 let error = error.unwrap_or_else(|| lost("the socket did not open"));
                 self.fail(turn, command, Fault::new(Failure::Transport, error), None, None);
             }
             Stage::Open | Stage::Authenticated => {
-                self.lose_socket(turn);
+                if !on_trial {
+                    self.lose_socket(turn);
+                }
                 turn.feed(Input::SocketLost { socket });
             }
         }
@@ -270,16 +286,22 @@ impl Session {
         turn.put(SessionOutput::Send { socket, text });
     }
 
-    /// The socket, if it is the current one and has come this far.
-    fn socket_at(&mut self, socket: SocketId, stage: Stage) -> Result<&mut Socket> {
-        self.socket
-            .as_mut()
-            .filter(|current| current.id == socket && current.stage == stage)
-            .ok_or_else(|| lost("the socket is gone"))
+    /// The current socket, or the one that is tried beside it.
+    pub(super) fn socket_mut(&mut self, socket: SocketId) -> Option<&mut Socket> {
+        self.socket.iter_mut().chain(self.trial.as_mut()).find(|known| known.id == socket)
     }
 
-    fn expect(&mut self, waiting: Waiting) {
-        if let Some(socket) = &mut self.socket {
+    pub(super) fn is_on_trial(&self, socket: SocketId) -> bool {
+        self.trial.as_ref().is_some_and(|trial| trial.id == socket)
+    }
+
+    /// The socket, if it is known and has come this far.
+    fn socket_at(&mut self, socket: SocketId, stage: Stage) -> Result<&mut Socket> {
+        self.socket_mut(socket).filter(|known| known.stage == stage).ok_or_else(|| lost("the socket is gone"))
+    }
+
+    fn expect(&mut self, socket: SocketId, waiting: Waiting) {
+        if let Some(socket) = self.socket_mut(socket) {
             socket.waiting.push(waiting);
         }
     }

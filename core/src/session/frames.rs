@@ -42,15 +42,15 @@ impl Session {
             Ok(Frame::Request { id, method, params }) => {
                 self.request_came(turn, socket, id.as_ref(), method, params);
             }
-            Ok(Frame::Success { id, result }) => self.answered(turn, id.as_ref(), Ok(result)),
-            Ok(Frame::Failure { id, error }) => self.answered(turn, id.as_ref(), Err(error)),
+            Ok(Frame::Success { id, result }) => self.answered(turn, socket, id.as_ref(), Ok(result)),
+            Ok(Frame::Failure { id, error }) => self.answered(turn, socket, id.as_ref(), Err(error)),
         }
     }
 
-    /// Any frame of the current socket is a sign of life. `false`: not the current one, or not open.
+    /// Any frame of a socket is a sign of its life. `false`: not one that counts, or not open.
     fn heard(&mut self, turn: &mut Turn, socket: SocketId) -> bool {
-        let Some(current) = self.socket.as_mut() else { return false };
-        if current.id != socket || matches!(current.stage, Stage::Opening(_)) {
+        let Some(current) = self.socket_mut(socket) else { return false };
+        if matches!(current.stage, Stage::Opening(_)) {
             return false;
         }
         current.liveness.hear(turn.now.tick);
@@ -74,16 +74,16 @@ impl Session {
         let time = server_time(push.server_unix_ms());
         match push {
             Push::Ping { timestamp } => {
-                if let Some(current) = &mut self.socket {
+                if let Some(current) = self.socket_mut(socket) {
                     current.liveness.hear_ping();
                 }
-                self.respond(turn, id.map(|id| push::pong(id, timestamp.as_ref())));
+                self.respond(turn, socket, id.map(|id| push::pong(id, timestamp.as_ref())));
                 if let Some(time) = time {
                     turn.feed(Input::ServerTime(time));
                 }
             }
             Push::Event { authorization_state } => {
-                self.respond(turn, id.map(push::acknowledge));
+                self.respond(turn, socket, id.map(push::acknowledge));
                 if params.get("event_type").and_then(Value::as_str) != Some(STATE_EVENT) {
                     turn.put(SessionOutput::Notification(Notification { method, params }));
                 } else if let Some(state) = authorization_state {
@@ -94,8 +94,8 @@ impl Session {
                 }
             }
             Push::Disconnect { restart } => {
-                self.respond(turn, id.map(push::acknowledge));
-                if restart {
+                self.respond(turn, socket, id.map(push::acknowledge));
+                if restart && !self.is_on_trial(socket) {
                     self.resume.forget();
                 }
                 turn.feed(Input::ServerRestart { socket, wipe: restart });
@@ -107,7 +107,7 @@ impl Session {
     /// The newest state wins. One that comes before the connect's answer belongs to the session that the
     /// answer will be about.
     fn state_came(&mut self, turn: &mut Turn, socket: SocketId, state: Secret) {
-        let Some(current) = &mut self.socket else { return };
+        let Some(current) = self.socket_mut(socket) else { return };
         if current.stage != Stage::Authenticated {
             current.early_state = Some(state);
             return;
@@ -118,14 +118,21 @@ impl Session {
         }
     }
 
-    fn answered(&mut self, turn: &mut Turn, id: Option<&Id>, answer: core::result::Result<Value, RpcError>) {
+    fn answered(
+        &mut self,
+        turn: &mut Turn,
+        socket: SocketId,
+        id: Option<&Id>,
+        answer: core::result::Result<Value, RpcError>,
+    ) {
         let Some(id) = id.and_then(Id::text) else { return };
-        let Some(socket) = &mut self.socket else { return };
-        let at = socket.waiting.iter().position(|waiting| waiting.id == id);
-        match at.map(|at| socket.waiting.remove(at)) {
+        let Some(current) = self.socket_mut(socket) else { return };
+        let at = current.waiting.iter().position(|waiting| waiting.id == id);
+        match at.map(|at| current.waiting.remove(at)) {
+            None if self.is_on_trial(socket) => {}
             None => self.call_answered(turn, &id, answer),
             Some(waiting) => match waiting.resume {
-                Some(resume) => self.connect_answered(turn, &waiting, resume, answer),
+                Some(resume) => self.connect_answered(turn, socket, &waiting, resume, answer),
                 None => self.push_answered(turn, &waiting, answer),
             },
         }
@@ -134,6 +141,7 @@ impl Session {
     fn connect_answered(
         &mut self,
         turn: &mut Turn,
+        id: SocketId,
         waiting: &Waiting,
         resume: bool,
         answer: core::result::Result<Value, RpcError>,
@@ -155,10 +163,10 @@ impl Session {
         let token = (!resumed).then_some(waiting.token);
         let statement = self.authorization_statement(turn, token, authorization);
         let reply = Reply::Authenticated { resumed, statement };
-        let Some(socket) = &mut self.socket else { return };
+        let now = turn.now.tick;
+        let Some(socket) = self.socket_mut(id) else { return };
         socket.stage = Stage::Authenticated;
-        socket.liveness.arm(turn.now.tick);
-        let id = socket.id;
+        socket.liveness.arm(now);
         for text in core::mem::take(&mut socket.replies) {
             turn.put(SessionOutput::Send { socket: id, text: Secret::new(text) });
         }
@@ -213,8 +221,8 @@ impl Session {
 
     /// An acknowledgement: at once when authenticated, else right after the connect has succeeded, since a
     /// response before that makes the server close the socket (protocol.md 3.1).
-    fn respond(&mut self, turn: &mut Turn, text: Option<String>) {
-        let (Some(text), Some(socket)) = (text, &mut self.socket) else { return };
+    fn respond(&mut self, turn: &mut Turn, socket: SocketId, text: Option<String>) {
+        let (Some(text), Some(socket)) = (text, self.socket_mut(socket)) else { return };
         if socket.stage == Stage::Authenticated {
             turn.put(SessionOutput::Send { socket: socket.id, text: Secret::new(text) });
         } else if socket.replies.len() < MOST_REPLIES {

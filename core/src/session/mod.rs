@@ -115,6 +115,8 @@ pub struct Session {
     nonces: Nonces,
     exchanges: Exchanges,
     socket: Option<Socket>,
+    /// Beside the current one, while a refused push is decided on (L27).
+    trial: Option<Socket>,
     resume: Resume,
     calls: Calls,
     asks: Asks,
@@ -146,6 +148,7 @@ impl Session {
             nonces: Nonces::default(),
             exchanges: Exchanges::default(),
             socket: None,
+            trial: None,
             resume: Resume::default(),
             calls: Calls::default(),
             asks: Asks::default(),
@@ -283,6 +286,7 @@ impl Session {
         self.over = true;
         self.wake = None;
         self.socket = None;
+        self.trial = None;
         self.resume = Resume::default();
         self.source.clear();
         self.exchanges.clear();
