@@ -174,12 +174,16 @@ impl Lifecycle {
     /// How long an attempt to renew may take: a quarter of the time left, within bounds, never past the end
     /// less what the push needs (L18). After the end, its upper bound.
     fn attempt_span(&self, most: Millis) -> Millis {
-        let now = self.clock.now();
+        let most_after_the_end = most.min(self.policy.attempt_max);
         if self.expired.is_some() {
-            return most.min(self.policy.attempt_max);
+            return most_after_the_end;
         }
         let Some(end) = self.session_end() else { return most };
-        let left = end.saturating_sub(now);
+        let left = end.saturating_sub(self.clock.now());
+        if left == 0 {
+            // Slept past it, and nobody has said yet that this is so (L23).
+            return most_after_the_end;
+        }
         let lead = self.newest_valid().and_then(|token| token.lead(&self.clock, &self.policy)).unwrap_or(0);
         let reserve = PUSH_RESERVE.min(lead / 6);
         let share = (left / 4).max(self.policy.attempt_min).min(most);
