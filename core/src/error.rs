@@ -52,7 +52,7 @@ pub enum Error {
         data: Option<String>,
     },
     /// No answer within the deadline.
-    #[error("no answer to {what} within {after_ms} ms; it is retried while the credential lasts")]
+    #[error("no answer to {what} within {after_ms} ms")]
     Timeout {
         /// What was waited for.
         what: &'static str,
@@ -82,10 +82,11 @@ pub enum Error {
     /// A REST call was answered with a status outside 2xx (L44).
     #[error(transparent)]
     Http(Box<HttpError>),
-    /// The governor has no request left for an on-demand call (L20).
-    #[error("too many requests to the token endpoints; try again in {retry_after_ms} ms")]
+    /// Too much at once: the governor has no request left for an on-demand renewal (L20), or the queue of
+    /// calls is full (L33).
+    #[error("too many requests at once; try again in {retry_after_ms} ms")]
     Throttled {
-        /// When a request will be available, milliseconds from now.
+        /// When to try again, milliseconds from now.
         retry_after_ms: u64,
     },
     /// The session has ended; nothing can be asked of it any more (L40).
@@ -122,8 +123,9 @@ pub enum ProviderFault {
     /// Refused for good: asking again with the same credential cannot help.
     #[error("refused for good")]
     Rejected,
-    /// Anything else: retried while the credential lasts.
-    #[error("transient, retried")]
+    /// Anything else: it may succeed later. A renewal is retried while the credential lasts, the first mint
+    /// is one call (L42).
+    #[error("perhaps only for now")]
     Transient,
     /// The provider has no such operation.
     #[error("not supported by this provider")]

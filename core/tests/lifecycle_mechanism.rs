@@ -287,6 +287,60 @@ fn a_bound_renewal_that_fails_hands_over_at_half_the_lead() {
 }
 
 #[test]
+fn the_next_attempt_that_is_announced_is_the_one_that_comes() {
+    // proves L21, L17
+    let mut others = 0;
+    for (seed, never_bound) in (0..20).map(|seed| (seed, seed % 2 == 0)) {
+        // The provider is down as well, so that attempts of both are announced, over handover and promotion.
+        let mut story = Story::seeded(Policy::default(), seed);
+        story.always("renew", Treatment::Fail(http(503))).always("refresh", Treatment::Fail(http(503)));
+        if never_bound {
+            story.always("activate", Treatment::Fail(http(503)));
+        }
+        story.start(true, false, KeyFacts::Fixed(KeyAlgorithm::Es256));
+        story.until(7_000_000);
+        let name = |c: &Command| match c.action {
+            Action::Renew { .. } | Action::Activate { .. } => Some(Mechanism::Bound),
+            Action::Refresh => Some(Mechanism::Provider),
+            _ => None,
+        };
+        let attempts: Vec<_> = story.commands.iter().filter_map(|(at, c)| Some((*at, name(c)?))).collect();
+        for (at, warning) in story.warnings("credential_refresh_failed") {
+            let Warning::RefreshFailed { next: Some(next), mechanism, .. } = warning else {
+                panic!("{warning:?}")
+            };
+            let Some((then, by)) = attempts.iter().find(|(then, _)| *then > at) else { break };
+            // Unless the base that outlives the bound token is pushed meanwhile (L7): then nothing is due.
+            if story.renewals().iter().any(|renewed| (at..=*then).contains(renewed)) {
+                continue;
+            }
+            assert_eq!(next.0, *then, "{seed} at {at}: {}", story.script);
+            others += usize::from(mechanism != *by);
+        }
+    }
+    assert!(others >= 40, "{others}");
+}
+
+#[test]
+fn each_reason_of_one_decline_is_told_when_it_becomes_true() {
+    // proves L16
+    // 810 s: the bound token's renewal is refused for good: `endpoint-failed`, the provider takes over.
+    // 810 s: its refresh brings a base; promotion, in five minutes, would end the decline.
+    // 810 s: that base lacks the scope: the decline goes on, for a reason that promotion does not end. That
+    //        is news, told once (`no-scope`), and so is neither again while the decline is unbroken.
+    let mut story = Story::begin(World { base_life: 1_800_000, ..World::default() }, true, false);
+    story.until(10_000);
+    story.always("renew", Treatment::Fail(FORBIDDEN));
+    story.until(5 * HOUR);
+    let told = reasons(&story);
+    let names: Vec<_> = told.iter().map(|(_, reason)| *reason).collect();
+    assert_eq!(names, [FallbackReason::EndpointFailed, FallbackReason::NoScope]);
+    assert!(told[1].0 - told[0].0 < 1_000, "{told:?}");
+    assert!(story.times("refresh").len() > 8, "across bases");
+    assert_eq!(story.mechanism(), Mechanism::Provider);
+}
+
+#[test]
 fn a_bound_renewal_that_is_refused_hands_over_at_once() {
     // proves L17
     let mut story = Story::begin(World::default(), true, false);

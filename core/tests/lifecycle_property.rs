@@ -52,9 +52,11 @@ proptest! {
 
     // proves L1, L6, L13: check() after every step, no panic, every ask answered once, the teardown last
     // survives P11, P32, P37
+    // proves L53: with the official client's numbers, too
     #[test]
-    fn anything_may_happen(start in starts(), forever: bool, moves in moves(true, 120)) {
-        let mut run = Run::new(policy(forever), start);
+    fn anything_may_happen(start in starts(), forever: bool, official: bool, moves in moves(true, 120)) {
+        let policy = if official { Policy::browser_sdk_v4() } else { policy(forever) };
+        let mut run = Run::new(policy, start);
         for (part, one) in moves.into_iter().enumerate() {
             run.make(one);
             early_steps_change_nothing(&run, part as u64 % 4);

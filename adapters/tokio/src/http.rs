@@ -129,16 +129,22 @@ fn told(error: reqwest::Error) -> String {
     chain(&error.without_url())
 }
 
-/// The texts of an error and of its causes, from the outermost to the innermost, bounded and cleaned.
+/// The texts of an error and of its causes, from the outermost to the innermost, bounded and cleaned. Each is
+/// said once, though many repeat their cause's in their own; links to a library's manual are left out.
 pub(crate) fn chain(error: &dyn std::error::Error) -> String {
     let mut text = error.to_string();
     let mut source = error.source();
     while let Some(cause) = source {
-        text.push_str(": ");
-        text.push_str(&cause.to_string());
+        let told = cause.to_string();
+        if !text.contains(&told) {
+            text.push_str(": ");
+            text.push_str(&told);
+        }
         source = cause.source();
     }
-    Cleaner::default().clean(&text)
+    let is_link = |part: &str| part.starts_with("https://") && !part.contains(char::is_whitespace);
+    let parts: Vec<&str> = text.split(": ").filter(|part| !is_link(part)).collect();
+    Cleaner::default().clean(&parts.join(": "))
 }
 
 #[cfg(test)]

@@ -123,7 +123,7 @@ impl Lifecycle {
     // ---- Who renews ----
 
     /// The client-bound mechanism has not delivered in time (L15, L17).
-    fn hand_over(&mut self) {
+    pub(super) fn hand_over(&mut self) {
         let activating = self.wants_activation().is_some();
         self.decline(if activating {
             FallbackReason::ActivationTimeout
@@ -132,7 +132,7 @@ impl Lifecycle {
         });
     }
 
-    fn promote(&mut self) {
+    pub(super) fn promote(&mut self) {
         let Some(id) = self.newest_base().map(|base| base.id) else { return };
         if let Some(base) = self.token_mut(id).and_then(Token::base_mut) {
             base.declined = None;

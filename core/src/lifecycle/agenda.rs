@@ -158,6 +158,25 @@ impl Lifecycle {
         Some((at.max(budget), wake))
     }
 
+    /// When the next exchange comes, whoever makes it: before the mechanism that has failed would try again,
+    /// the provider may take over, or give back (L17, L21).
+    pub(super) fn next_attempt(&self) -> Option<At> {
+        let mut then = self.clone();
+        let mut next = then.next_exchange().map(|(at, _)| at)?;
+        let mut promotion = self.newest_base().and_then(|base| self.declined(base)).map(|it| it.until);
+        if let Some(handover) = self.next_handover().filter(|handover| *handover < next) {
+            let handover = handover.max(self.clock.now());
+            then.hand_over();
+            next = then.next_exchange().map_or(At::MAX, |(at, _)| at.max(handover));
+            promotion = Some(handover.saturating_add(self.policy.promotion));
+        }
+        if let Some(promotion) = promotion.filter(|promotion| *promotion < next) {
+            then.promote();
+            next = then.next_exchange().map_or(next, |(at, _)| at.max(promotion).min(next));
+        }
+        (next < At::MAX).then_some(next)
+    }
+
     /// What the schedule holds, ahead of the request budget.
     fn scheduled_exchange(&self) -> Option<(At, Wake)> {
         let mut next = Earliest::default();

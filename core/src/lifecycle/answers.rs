@@ -318,7 +318,7 @@ impl Lifecycle {
             Action::Renew { bound, .. } => self.renewal_failed(bound, failure),
             _ => self.provider_failed(failure, cause),
         }
-        let next = self.next_exchange().map(|(at, _)| self.clock.tick_of(at.max(self.clock.now())));
+        let next = self.next_attempt().map(|at| self.clock.tick_of(at.max(self.clock.now())));
         let mechanism = Self::mechanism_of(&pending.action);
         self.warn(Warning::RefreshFailed { attempt, mechanism, cause, next });
         if !missigned {

@@ -134,7 +134,7 @@ impl Lifecycle {
         self.link = Link::Authenticating { socket };
         let offset = self.clock.offset();
         let action = Action::Authenticate { socket, token, resume: resume.is_some(), offset };
-        self.command(action, self.policy.network);
+        self.command(action, self.policy.connect);
     }
 
     /// A connect succeeded.

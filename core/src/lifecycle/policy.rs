@@ -14,12 +14,16 @@ use crate::time::Millis;
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Policy {
-    /// Lead = `min(clamp(ttl / lead_share, lead_min, lead_max), ttl / 2)`.
+    /// Lead = `min(clamp(ttl / lead_share, lead_min, lead_max), ttl / 2)` for bound tokens.
     pub lead_share: u64,
     /// See [`Policy::lead_share`].
     pub lead_min: Millis,
     /// See [`Policy::lead_share`].
     pub lead_max: Millis,
+    /// The same as [`Policy::lead_min`] for tokens of the provider.
+    pub provider_lead_min: Millis,
+    /// The same as [`Policy::lead_max`] for tokens of the provider.
+    pub provider_lead_max: Millis,
     /// Whether due times are spread at random. Off only in comparisons with the official client.
     pub jitter: bool,
     /// Least time an attempt gets.
@@ -57,8 +61,10 @@ pub struct Policy {
     pub reconnect_max: Millis,
     /// Authenticated for this long: the connection counts as stable.
     pub stable: Millis,
-    /// Time for Inspect, Open, Authenticate, Probe each.
+    /// Time for Inspect, Open, Probe each.
     pub network: Millis,
+    /// Time for Authenticate.
+    pub connect: Millis,
     /// Time for Reauthenticate.
     pub push: Millis,
     /// Time for Close and Erase, and at most for Persist.
@@ -93,6 +99,8 @@ impl Default for Policy {
             lead_share: 10,
             lead_min: 30_000,
             lead_max: 300_000,
+            provider_lead_min: 30_000,
+            provider_lead_max: 300_000,
             jitter: true,
             attempt_min: 2_000,
             attempt_max: 10_000,
@@ -112,6 +120,7 @@ impl Default for Policy {
             reconnect_max: 30_000,
             stable: 10_000,
             network: 10_000,
+            connect: 10_000,
             push: 5_000,
             local: 2_000,
             second_round: 30_000,
@@ -130,10 +139,50 @@ impl Default for Policy {
 }
 
 impl Policy {
-    /// How long before `renew_by` the renewal of a token with this life must have begun (L18).
+    /// The numbers of the official browser SDK (v4.0.0-rc.2), for people who move over and
+    /// for comparison with recordings of it (L53). Its numbers only: every rule holds, so what comes of five
+    /// seconds for a renewal does not end a session early; but the default leaves it more time.
+    ///
+    /// ```
+    /// use satkeeper_core::lifecycle::Policy;
+    /// let policy = Policy::browser_sdk_v4();
+    /// assert_eq!((policy.lead(900_000), policy.provider_lead(7_200_000)), (30_000, 5_000));
+    /// ```
+    #[must_use]
+    pub fn browser_sdk_v4() -> Self {
+        Self {
+            lead_min: 30_000,
+            lead_max: 30_000,
+            provider_lead_min: 5_000,
+            provider_lead_max: 5_000,
+            jitter: false,
+            // 1000 · 2ⁿ times [0.5, 1), n from 1.
+            backoff_min: 2_000,
+            backoff_max: 30_000,
+            // The floor under any delay.
+            barren_min: 1_000,
+            reconnect_min: 100,
+            reconnect_early_max: 3_000,
+            reconnect_max: 3_000,
+            connect: 5_000,
+            push: 5_000,
+            ..Self::default()
+        }
+    }
+
+    /// How long before `renew_by` the renewal of a bound token with this life must have begun (L18).
     #[must_use]
     pub fn lead(&self, life: Millis) -> Millis {
-        let share = life.checked_div(self.lead_share).unwrap_or(life);
-        share.max(self.lead_min).min(self.lead_max).min(life / 2)
+        self.share(life).max(self.lead_min).min(self.lead_max).min(life / 2)
+    }
+
+    /// The same for a token of the provider.
+    #[must_use]
+    pub fn provider_lead(&self, life: Millis) -> Millis {
+        self.share(life).max(self.provider_lead_min).min(self.provider_lead_max).min(life / 2)
+    }
+
+    fn share(&self, life: Millis) -> Millis {
+        life.checked_div(self.lead_share).unwrap_or(life)
     }
 }

@@ -357,13 +357,14 @@ impl Token {
     }
 
     pub(super) fn lead(&self, clock: &Clock, policy: &Policy) -> Option<Millis> {
-        self.life(clock).map(|life| policy.lead(life))
+        let life = self.life(clock)?;
+        Some(if self.is_bound() { policy.lead(life) } else { policy.provider_lead(life) })
     }
 
     /// How much earlier than the lead its renewal is due, as drawn (L18).
     pub(super) fn jitter(&self, clock: &Clock, policy: &Policy) -> Option<Millis> {
         let life = self.life(clock)?;
-        let lead = policy.lead(life);
+        let lead = self.lead(clock, policy)?;
         let early = life.saturating_sub(life / 4).saturating_sub(lead).min(life / 2);
         let range = if self.first { early } else { lead / 2 };
         Some(if policy.jitter { share(self.draw, range) } else { 0 })

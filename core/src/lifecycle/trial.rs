@@ -65,7 +65,7 @@ impl Lifecycle {
 
     pub(super) fn trial_opened(&mut self, socket: SocketId, token: TokenId) {
         let offset = self.clock.offset();
-        self.command(Action::Authenticate { socket, token, resume: false, offset }, self.policy.network);
+        self.command(Action::Authenticate { socket, token, resume: false, offset }, self.policy.connect);
     }
 
     /// Closes the socket beside the live one; what was asked on it gets no answer any more.
