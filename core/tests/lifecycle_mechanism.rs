@@ -627,3 +627,65 @@ fn an_inspection_that_is_unauthorized_counts_only_before_the_connect() {
     assert_eq!(story.times("mint").len(), 1);
     assert_eq!(story.lives().len(), 1);
 }
+
+#[test]
+fn what_holds_a_renewal_back_has_a_name() {
+    // proves L13
+    let hold = |story: &Story| story.machine.status().hold;
+    // The key and the scope come first; then the schedule alone decides.
+    let mut story = Story::new(exact());
+    story.next("make_key", Treatment::Late(100)).next("inspect", Treatment::Late(100));
+    story.start(true, false, KeyFacts::Fixed(KeyAlgorithm::Es256));
+    assert_eq!(hold(&story), Some(Hold::Key));
+    story.until(20_000);
+    assert_eq!(hold(&story), None);
+    let mut story = Story::new(exact());
+    story.next("inspect", Treatment::Silence);
+    story.start(true, false, KeyFacts::Fixed(KeyAlgorithm::Es256));
+    story.until(60);
+    assert_eq!(hold(&story), Some(Hold::Scope));
+    // An activation that waits for the socket.
+    let mut story = Story::new(exact());
+    story.always("open", Treatment::Fail(Failure::Transport));
+    story.start(true, false, KeyFacts::Fixed(KeyAlgorithm::Es256));
+    story.until(10_000);
+    while story.machine.why().is_some_and(|why| matches!(why.wake, Wake::Deadline(_))) {
+        story.until(story.now + 10);
+    }
+    assert_eq!(hold(&story), Some(Hold::NoPath), "{}", story.script);
+    // Back-off after a failure, and none once it has succeeded.
+    let mut story = Story::begin(unscoped(), true, false);
+    story.next("refresh", Treatment::Fail(http(503)));
+    story.until(6_900_100);
+    assert_eq!(hold(&story), Some(Hold::BackOff));
+    story.until(6_910_000);
+    assert_eq!(hold(&story), None);
+    // The provider has said never.
+    let mut story = Story::begin(unscoped(), true, false);
+    story.always("refresh", Treatment::Fail(Failure::Rejected));
+    story.until(6_950_000);
+    assert_eq!((hold(&story), story.mechanism()), (Some(Hold::Rejected), Mechanism::None));
+    // A refused push, until the connect beside has decided.
+    let mut story = Story::begin(unscoped(), true, false);
+    story.next("reauthenticate", Treatment::Fail(Failure::Rpc { code: -32_002, credential: true }));
+    story.until(6_950_000);
+    assert_eq!(hold(&story), Some(Hold::Verdict));
+    story.until(7_150_000);
+    assert_eq!(hold(&story), None);
+    // The budget, where every renewal is already over.
+    let mut story = Story::begin(World { base_life: 1_000, ..unscoped() }, true, false);
+    let mut seen = std::collections::BTreeSet::new();
+    while story.now < 60_000 {
+        story.until(story.now + 7);
+        seen.extend(hold(&story));
+    }
+    assert!(seen.contains(&Hold::Governor), "{seen:?}");
+    // Nobody has said when it ends.
+    let mut story = Story::new(exact());
+    story.world = World { states_ends: false, ..unscoped() };
+    story.start(true, false, KeyFacts::Unavailable);
+    story.until(20_000);
+    assert_eq!(hold(&story), Some(Hold::NoEnd));
+    story.input(Input::Suspend);
+    assert_eq!(hold(&story), Some(Hold::Suspended));
+}

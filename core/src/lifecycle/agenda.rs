@@ -216,7 +216,7 @@ impl Lifecycle {
     }
 
     /// Until when the exchange that follows this token waits because the one that brought it gained nothing.
-    fn barren_until(&self, token: Option<&Token>) -> At {
+    pub(super) fn barren_until(&self, token: Option<&Token>) -> At {
         token.and_then(|token| token.barren_until(&self.clock, &self.policy)).unwrap_or(0)
     }
 

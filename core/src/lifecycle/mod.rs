@@ -21,6 +21,7 @@
 //! | `trial` | a refused push, decided by a connect beside the live socket |
 //! | `requests` | what the application and the driver bring |
 //! | `asks` | who waits, and for what |
+//! | `hold` | what holds a renewal back |
 //! | `snapshot` | what outlives the process, and going on from it |
 //! | `report` | status, why, check |
 //!
@@ -49,6 +50,7 @@ mod command;
 mod connection;
 mod event;
 mod governor;
+mod hold;
 mod input;
 mod mechanism;
 mod offers;
@@ -71,7 +73,7 @@ pub use input::{
 };
 pub use policy::Policy;
 pub use snapshot::Snapshot;
-pub use status::{Phase, Status, Why};
+pub use status::{Hold, Phase, Status, Why};
 pub use wake::Wake;
 
 use crate::secret::Seed;

@@ -6,9 +6,8 @@ use super::Pending;
 use super::command::Action;
 use super::event::Mechanism;
 use super::input::{SocketId, TokenId};
-use super::mechanism::KeyState;
 use super::status::{Phase, Status, Why};
-use super::token::{Inspection, Token};
+use super::token::Token;
 use super::wake::Wake;
 
 impl Lifecycle {
@@ -21,6 +20,7 @@ impl Lifecycle {
         Status {
             phase: self.phase(),
             mechanism: self.mechanism(),
+            hold: self.held_back_by(),
             generation: self.generation,
             in_force: self.in_force,
             bound: token.is_some_and(Token::is_bound),
@@ -139,25 +139,12 @@ impl Lifecycle {
         Ok(())
     }
 
-    /// A mechanism that is selected implies an exchange, its deadline, or one of the named holds: the key and
-    /// the inspection that come first, a token without any end.
+    /// A mechanism that is selected implies an exchange, its deadline, or a named hold.
     fn check_renewal(&self) -> Result<(), &'static str> {
-        let base = self.newest_base();
-        let token = match self.mechanism() {
-            Mechanism::None => return Ok(()),
-            Mechanism::Bound => base.and_then(|base| self.bound_of(base.id)),
-            Mechanism::Provider => self.newest_valid(),
-        };
-        if base.is_none() && token.is_none() {
-            return Ok(());
-        }
-        let endless = token.is_some_and(|token| token.renew_by(&self.clock).is_none());
-        let unknown = base.and_then(Token::base).is_some_and(|base| base.inspection != Inspection::Over);
-        let held = endless
-            || unknown
-            || self.key.state == KeyState::Wanted
-            || self.pending.iter().any(Pending::is_exchange);
-        if held || self.next_exchange().is_some() {
+        let under_way = self.pending.iter().any(Pending::is_exchange);
+        let nothing = self.newest_base().or(self.newest_valid()).is_none();
+        let idle = nothing || self.mechanism() == Mechanism::None;
+        if idle || under_way || self.next_exchange().is_some() || self.held_back_by().is_some() {
             Ok(())
         } else {
             Err("L13: a mechanism is selected and nothing is due")
