@@ -33,8 +33,9 @@ pub(crate) fn block(standing: &Standing<'_>) -> Vec<Line> {
         |end| format!("session ends in {}", show(Duration::from_millis(end.0.saturating_sub(standing.at)))),
     );
     let head = Line::new().plain("  ").with(phase_tone(status.phase), status.phase.name()).plain(format!(
-        " · renewed by {} · generation {} · {left}",
+        " · renewed by {}{} · generation {} · {left}",
         who(status.mechanism),
+        status.hold.map_or_else(String::new, |hold| format!(" (held back: {})", hold.name())),
         status.generation.0
     ));
     let mut lines = vec![Line::new().with(Tone::Faint, "─".repeat(100)), head];
@@ -122,6 +123,7 @@ mod tests {
         let status = Status {
             phase: Phase::Live,
             mechanism: Mechanism::Bound,
+            hold: None,
             generation: Generation(4),
             in_force: None,
             bound: true,
