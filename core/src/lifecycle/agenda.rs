@@ -228,10 +228,7 @@ impl Lifecycle {
             return Some(0);
         }
         let due = token.due(&self.clock, &self.policy)?.saturating_sub(self.clock.suspect(token.received));
-        // That the client-bound mechanism gains nothing says nothing of the provider's (L17).
-        let own = token.by == Some(self.mechanism());
-        let barren = if own { self.barren_until(Some(token)) } else { 0 };
-        Some(due.max(retry).max(barren).max(self.spread))
+        Some(due.max(retry).max(self.barren_until(Some(token))).max(self.spread))
     }
 
     /// How a new base is got in place of one that is no good: a mint where that can be repeated.

@@ -246,7 +246,9 @@ impl Lifecycle {
             return self.exchange_failed(pending, Failure::Malformed, &malformed);
         }
         let activated = matches!(pending.action, Action::Activate { .. });
-        let gain = self.bound_of(base).map(|old| old.renewed(&self.clock, &self.policy));
+        // Over the bases: a new one before each bound token must not hide that those gain nothing.
+        let last = self.held.iter().rev().find(|held| held.is_bound());
+        let gain = last.map(|old| old.renewed(&self.clock, &self.policy));
         self.retries.activate = super::governor::Retry::default();
         self.retries.renew = super::governor::Retry::default();
         self.key.proved = true;
