@@ -195,7 +195,7 @@ impl Lifecycle {
         let activation = self.wants_activation().is_some();
         // An activation is worth its while only on the way to a live session, unless it is all there is.
         if activation && (mechanism == Mechanism::Bound || !self.link.is_down()) {
-            let barren = self.barren_until(self.bound_of(base.id));
+            let barren = self.barren_until(self.newest_bound());
             next.offer(Some(self.retries.activate.not_before.max(self.spread).max(barren)), Wake::Activate);
         }
         match mechanism {
@@ -228,7 +228,10 @@ impl Lifecycle {
             return Some(0);
         }
         let due = token.due(&self.clock, &self.policy)?.saturating_sub(self.clock.suspect(token.received));
-        Some(due.max(retry).max(self.barren_until(Some(token))).max(self.spread))
+        // That the client-bound mechanism gains nothing says nothing of the provider's (L17).
+        let own = token.by == Some(self.mechanism());
+        let barren = if own { self.barren_until(Some(token)) } else { 0 };
+        Some(due.max(retry).max(barren).max(self.spread))
     }
 
     /// How a new base is got in place of one that is no good: a mint where that can be repeated.

@@ -247,8 +247,7 @@ impl Lifecycle {
         }
         let activated = matches!(pending.action, Action::Activate { .. });
         // Over the bases: a new one before each bound token must not hide that those gain nothing.
-        let last = self.held.iter().rev().find(|held| held.is_bound());
-        let gain = last.map(|old| old.renewed(&self.clock, &self.policy));
+        let gain = self.newest_bound().map(|old| old.renewed(&self.clock, &self.policy));
         self.retries.activate = super::governor::Retry::default();
         self.retries.renew = super::governor::Retry::default();
         self.key.proved = true;

@@ -26,6 +26,8 @@ pub(super) struct Clock {
     lost: Millis,
     /// The server's time at our moment zero.
     server: Option<i64>,
+    /// The wall clock's time at our moment zero, as it was set at the beginning.
+    first_wall: i64,
     /// When, and how far, the wall clock ran ahead of the monotonic one since a server last told the time.
     suspects: Vec<(At, Millis)>,
     /// What was anchored up to here comes from a record, and so does the server's clock: both are reckoned
@@ -59,6 +61,7 @@ impl Clock {
             unix: UnixMillis(0),
             lost: 0,
             server: None,
+            first_wall: 0,
             suspects: Vec::new(),
             restored: None,
         }
@@ -76,6 +79,7 @@ impl Clock {
         clock.unix = now.unix;
         // So that moments of the past have a place on this clock.
         clock.lost = reached.saturating_sub(clock.tick.0);
+        clock.first_wall = signed(now.unix.0).saturating_sub(signed(clock.now()));
         let ahead = signed(clock.now()).saturating_sub(signed(reached));
         clock.server = offset.map(|_| ahead.saturating_neg());
         clock.restored = Some(clock.now());
@@ -119,6 +123,9 @@ impl Clock {
         self.started = true;
         self.tick = tick;
         self.unix = now.unix;
+        if first {
+            self.first_wall = signed(now.unix.0).saturating_sub(signed(self.now()));
+        }
         if first || ahead <= tolerance {
             return None;
         }
@@ -203,10 +210,16 @@ impl Clock {
         self.restored.is_none()
     }
 
-    /// When the local wall clock will show `time`, if nobody sets it.
+    /// When the local wall clock will show `time`, if nobody sets it from now on.
     pub(super) fn when_wall_shows(&self, time: UnixMillis) -> At {
         let ahead = signed(time.0).saturating_sub(signed(self.unix.0));
         unsigned(signed(self.now()).saturating_add(ahead))
+    }
+
+    /// When the wall clock of the beginning would show `time`: setting the clock moves nothing that was
+    /// reckoned by it (L23).
+    pub(super) fn when_first_wall_shows(&self, time: UnixMillis) -> At {
+        unsigned(signed(time.0).saturating_sub(self.first_wall))
     }
 
     /// What is to be added to the wall clock to get the server's time; a suspected sleep is taken for one,

@@ -58,6 +58,11 @@ impl Lifecycle {
         self.held.iter().rev().find(|token| token.kind == Kind::Bound { of: base })
     }
 
+    /// The newest bound token, of whatever base.
+    pub(super) fn newest_bound(&self) -> Option<&Token> {
+        self.held.iter().rev().find(|token| token.is_bound())
+    }
+
     pub(super) fn is_valid(&self, token: &Token) -> bool {
         token.is_valid(&self.clock, self.clock.now())
     }

@@ -288,7 +288,7 @@ impl Token {
     fn stated_by(&self, clock: &Clock) -> Option<At> {
         let Stated { server, life, hint, .. } = &self.stated;
         let absolute = server.iter().map(|(first, _)| {
-            clock.when_server_shows(*first).unwrap_or_else(|| clock.when_wall_shows(*first))
+            clock.when_server_shows(*first).unwrap_or_else(|| clock.when_first_wall_shows(*first))
         });
         let relative = life.iter().map(|life| self.sent.saturating_add(*life));
         let hinted = hint
@@ -318,9 +318,9 @@ impl Token {
     /// The end as far as it can be reckoned, surely or not (L11).
     pub(super) fn reckoned_end(&self, clock: &Clock) -> Option<At> {
         let Stated { server, life, hint, .. } = &self.stated;
-        let absolute = server
-            .iter()
-            .map(|(_, last)| clock.when_server_shows(*last).unwrap_or_else(|| clock.when_wall_shows(*last)));
+        let absolute = server.iter().map(|(_, last)| {
+            clock.when_server_shows(*last).unwrap_or_else(|| clock.when_first_wall_shows(*last))
+        });
         let stated = absolute.chain(life.iter().map(|life| self.received.saturating_add(*life))).max();
         stated
             .or(hint
