@@ -193,15 +193,17 @@ impl Lifecycle {
             return Some((at, self.remint_wake()));
         }
         let activation = self.wants_activation().is_some();
+        // What the provider takes over in this very step is not begun any more (L13).
+        let over = self.next_handover().is_some_and(|at| at <= self.clock.now());
         // An activation is worth its while only on the way to a live session, unless it is all there is.
-        if activation && (mechanism == Mechanism::Bound || !self.link.is_down()) {
+        if activation && !over && (mechanism == Mechanism::Bound || !self.link.is_down()) {
             let barren = self.barren_until(self.newest_bound());
             next.offer(Some(self.retries.activate.not_before.max(self.spread).max(barren)), Wake::Activate);
         }
         match mechanism {
             Mechanism::None => {}
             Mechanism::Bound => {
-                if let Some(bound) = self.bound_of(base.id).filter(|_| !activation) {
+                if let Some(bound) = self.bound_of(base.id).filter(|_| !activation && !over) {
                     next.offer(self.starts(bound, self.retries.renew.not_before), Wake::Renew);
                 }
             }

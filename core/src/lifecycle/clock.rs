@@ -29,10 +29,10 @@ pub(super) struct Clock {
     /// The wall clock's time at our moment zero, as it was set at the beginning.
     first_wall: i64,
     /// When, and how far, the wall clock ran ahead of the monotonic one since a server last told the time.
-    suspects: Vec<(At, Millis)>,
+    pub(super) suspects: Vec<(At, Millis)>,
     /// What was anchored up to here comes from a record, and so does the server's clock: both are reckoned
     /// by a wall clock that may have been set meanwhile, and end nothing until a server tells its time (L9).
-    restored: Option<At>,
+    pub(super) restored: Option<At>,
 }
 
 /// Most jumps that are told apart; of more, the oldest count as one.

@@ -12,7 +12,7 @@ use super::random::Domain;
 use super::{Lifecycle, Mode, Pending};
 
 /// Resumes in a row without stability in between, after which the session connects fresh (L34).
-const MOST_RESUMES: u32 = 3;
+pub(super) const MOST_RESUMES: u32 = 3;
 
 /// In the first minute of an outage reconnects come more often (L36).
 const EARLY_OUTAGE: Millis = 60_000;

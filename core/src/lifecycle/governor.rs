@@ -36,6 +36,17 @@ impl Bucket {
         self.left = self.left.saturating_sub(1);
     }
 
+    /// Sets what it will say, for a search over all states in which the budget is an oracle.
+    #[cfg(feature = "model")]
+    pub(super) fn set(&mut self, budget: super::model::Budget, reserve: u32, period: Millis, now: At) {
+        use super::model::Budget;
+        (self.left, self.since) = match budget {
+            Budget::Full => (self.size, now),
+            Budget::Reserve => (reserve, now),
+            Budget::Wait(span) => (0, now.saturating_add(span).saturating_sub(period)),
+        };
+    }
+
     /// Adds the permits that have formed by `now`.
     pub(super) fn refill(&mut self, now: At, period: Millis) {
         let period = period.max(1);

@@ -5,6 +5,7 @@ use crate::time::Millis;
 
 use super::Lifecycle;
 use super::clock::At;
+use super::command::Action;
 use super::event::{FallbackReason, Mechanism};
 use super::input::{Confirmation, KeyAlgorithm, TokenId};
 use super::token::{Declined, Inspection, Kind, Token};
@@ -42,10 +43,14 @@ impl Lifecycle {
     }
 
     /// Lets go of what is not to be kept; the base of a bound token that stays stays with it, since without it
-    /// nobody would renew that (L13).
+    /// nobody would renew that (L13). An activation goes with its base: a token without one is of no use.
     pub(super) fn keep_held(&mut self, keep: impl Fn(&Token) -> bool) {
         let bases: Vec<_> = self.held.iter().filter(|held| keep(held)).filter_map(Token::base_id).collect();
         self.held.retain(|held| keep(held) || bases.contains(&held.id));
+        let held: Vec<_> = self.held.iter().map(|token| token.id).collect();
+        self.retire(
+            |pending| matches!(pending.action, Action::Activate { base, .. } if !held.contains(&base)),
+        );
     }
 
     /// The base that the choice of mechanism is about: the newest.
@@ -93,7 +98,9 @@ impl Lifecycle {
             return if provider { Mechanism::Provider } else { Mechanism::None };
         };
         let possible = self.bound_possible(base);
-        let chosen = self.bound_of(base.id).is_some() && self.declined(base).is_none();
+        // One that has ended is no success any more: its base is activated anew, within its budget (L15, L17).
+        let fresh = self.bound_of(base.id).is_some_and(|bound| self.is_valid(bound));
+        let chosen = fresh && self.declined(base).is_none();
         match (possible, provider) {
             (true, false) => Mechanism::Bound,
             (true, true) if chosen => Mechanism::Bound,

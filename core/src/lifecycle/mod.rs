@@ -24,6 +24,7 @@
 //! | `hold` | what holds a renewal back |
 //! | `snapshot` | what outlives the process, and going on from it |
 //! | `report` | status, why, check |
+//! | `model` | what an exhaustive search needs: the state up to what cannot matter, draws by script |
 //!
 //! ```
 //! use satkeeper_core::lifecycle::{
@@ -45,6 +46,8 @@ mod act;
 mod agenda;
 mod answers;
 mod asks;
+#[cfg(feature = "model")]
+mod canonical;
 mod clock;
 mod command;
 mod connection;
@@ -53,6 +56,8 @@ mod governor;
 mod hold;
 mod input;
 mod mechanism;
+#[cfg(feature = "model")]
+pub mod model;
 mod offers;
 mod policy;
 mod push;

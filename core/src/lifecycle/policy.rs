@@ -170,6 +170,52 @@ impl Policy {
         }
     }
 
+    /// Small numbers in whole units, none above 16, for searching all states: the smallest at which each
+    /// rule still has room to differ from its neighbours.
+    #[must_use]
+    pub const fn model() -> Self {
+        Self {
+            lead_share: 3,
+            lead_min: 3,
+            lead_max: 4,
+            provider_lead_min: 3,
+            provider_lead_max: 4,
+            connect: 2,
+            jitter: true,
+            attempt_min: 1,
+            attempt_max: 2,
+            provider_max: 2,
+            first_mint: 2,
+            backoff_min: 1,
+            backoff_max: 4,
+            activation_budget: 3,
+            promotion: 3,
+            expiring_notice: 2,
+            grace: 3,
+            grace_attempts: 2,
+            reopen_margin: 1,
+            device_life: 6,
+            reconnect_min: 1,
+            reconnect_early_max: 2,
+            reconnect_max: 2,
+            stable: 1,
+            network: 2,
+            push: 2,
+            local: 1,
+            second_round: 2,
+            jump: 3,
+            spread: 2,
+            exchange_burst: 16,
+            exchange_reserve: 1,
+            exchange_refill_min: 1,
+            exchange_refill_max: 1,
+            socket_burst: 16,
+            socket_refill: 1,
+            barren_min: 1,
+            barren_max: 4,
+        }
+    }
+
     /// How long before `renew_by` the renewal of a bound token with this life must have begun (L18).
     #[must_use]
     pub fn lead(&self, life: Millis) -> Millis {

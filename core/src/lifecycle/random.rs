@@ -24,16 +24,24 @@ pub(super) enum Domain {
 pub(super) struct Random {
     seed: Seed,
     drawn: [u64; 4],
+    /// What an exhaustive search wants to be drawn.
+    #[cfg(feature = "model")]
+    pub(super) script: Option<super::model::Script>,
 }
 
 impl Random {
     pub(super) fn new(seed: &Seed) -> Self {
-        Self { seed: seed.clone(), drawn: [0; 4] }
+        Self {
+            seed: seed.clone(),
+            drawn: [0; 4],
+            #[cfg(feature = "model")]
+            script: None,
+        }
     }
 
     /// Goes on after this many draws.
     pub(super) fn resumed(seed: &Seed, drawn: [u64; 4]) -> Self {
-        Self { seed: seed.clone(), drawn }
+        Self { drawn, ..Self::new(seed) }
     }
 
     /// How many draws there were, by domain.
@@ -43,6 +51,10 @@ impl Random {
 
     /// A number uniform over all of `u32`.
     pub(super) fn draw(&mut self, domain: Domain) -> u32 {
+        #[cfg(feature = "model")]
+        if let Some(script) = &mut self.script {
+            return script.next();
+        }
         let Some(count) = self.drawn.get_mut(domain as usize) else { return 0 };
         let mut stream = ChaCha20Rng::from_seed(*self.seed.bytes());
         stream.set_stream(domain as u64);
@@ -53,6 +65,11 @@ impl Random {
 
     /// A time uniform in `[0, range)`; zero for an empty range.
     pub(super) fn below(&mut self, domain: Domain, range: Millis) -> Millis {
+        #[cfg(feature = "model")]
+        if self.script.is_some() && range <= 1 {
+            // Both branches are one.
+            return 0;
+        }
         share(self.draw(domain), range)
     }
 }

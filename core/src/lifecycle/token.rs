@@ -50,11 +50,11 @@ pub(super) struct Token {
 /// known of the end at any time, since some say one thing at the exchange and another at the connect.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Gain {
-    since: At,
+    pub(super) since: At,
     /// The end that was to be extended.
-    before: At,
+    pub(super) before: At,
     /// How many in a row have gained nothing, if this one has not.
-    streak: u32,
+    pub(super) streak: u32,
 }
 
 /// Whether the record holds it (L25).
@@ -122,8 +122,8 @@ pub(super) struct Declined {
 /// Time that counts only while something holds.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Stopwatch {
-    used: Millis,
-    since: Option<At>,
+    pub(super) used: Millis,
+    pub(super) since: Option<At>,
 }
 
 impl Stopwatch {
@@ -154,17 +154,17 @@ impl Stopwatch {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Stated {
     /// The earliest and the latest end that the server named.
-    server: Option<(UnixMillis, UnixMillis)>,
-    life: Option<Millis>,
-    hint: Option<Hint>,
-    assumed: Option<Millis>,
+    pub(super) server: Option<(UnixMillis, UnixMillis)>,
+    pub(super) life: Option<Millis>,
+    pub(super) hint: Option<Hint>,
+    pub(super) assumed: Option<Millis>,
 }
 
 /// The provider's `expiry_at`, in a clock that nobody knows: read in both (L9).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-struct Hint {
-    server: UnixMillis,
-    local: At,
+pub(super) struct Hint {
+    pub(super) server: UnixMillis,
+    pub(super) local: At,
 }
 
 /// Which answer a statement came with.

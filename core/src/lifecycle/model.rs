@@ -1,0 +1,85 @@
+//! What a search over all states needs of the machine, behind the feature `model`: the state up to what can
+//! not matter ([`Lifecycle::canonical`]), draws that branch ([`Lifecycle::script_draws`]), and a governor
+//! that is an oracle ([`Lifecycle::govern`]). Nothing in here decides anything.
+
+use crate::time::Millis;
+
+use super::command::Command;
+use super::{Lifecycle, TokenId};
+
+/// What the next draws come to: each is a branch over the least and the greatest value.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Script {
+    wanted: Vec<bool>,
+    used: usize,
+}
+
+impl Script {
+    pub(super) fn next(&mut self) -> u32 {
+        let greatest = self.wanted.get(self.used).copied().unwrap_or(false);
+        self.used = self.used.saturating_add(1);
+        if greatest { u32::MAX } else { 0 }
+    }
+}
+
+/// What the governor says of the next request to a token endpoint.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Budget {
+    /// As many as are wanted.
+    Full,
+    /// Due renewals only: what was asked for on demand is throttled.
+    Reserve,
+    /// None for this long.
+    Wait(Millis),
+}
+
+impl Lifecycle {
+    /// From now on draws branch: the next ones are the greatest value where `wanted` says so, else the least.
+    pub fn script_draws(&mut self, wanted: Vec<bool>) {
+        self.random.script = Some(Script { wanted, used: 0 });
+    }
+
+    /// How many draws there were since [`Lifecycle::script_draws`].
+    #[must_use]
+    pub fn draws_used(&self) -> usize {
+        self.random.script.as_ref().map_or(0, |script| script.used)
+    }
+
+    /// Sets what the governor will say, to requests of tokens and of sockets. That its buckets bound what
+    /// any caller can send is proved by itself (`governor.rs`, `lifecycle_governor.rs`).
+    pub fn govern(&mut self, exchanges: Budget, sockets: Budget) {
+        let now = self.clock.now();
+        let period = self.exchange_period();
+        self.exchanges.set(exchanges, self.policy.exchange_reserve, period, now);
+        self.sockets.set(sockets, 0, self.policy.socket_refill, now);
+    }
+
+    /// The commands that have no answer yet, oldest first.
+    #[must_use]
+    pub fn unanswered(&self) -> Vec<Command> {
+        let command = |pending: &super::Pending| Command {
+            id: pending.id,
+            deadline: self.clock.tick_of(pending.deadline),
+            action: pending.action,
+        };
+        self.pending.iter().map(command).collect()
+    }
+
+    /// How many wait for an outcome.
+    #[must_use]
+    pub const fn waiting(&self) -> usize {
+        self.asks.len()
+    }
+
+    /// The newest token that the server has refused and that is not held.
+    #[must_use]
+    pub fn last_refused(&self) -> Option<TokenId> {
+        self.rejected.iter().rev().copied().find(|token| !self.holds(*token))
+    }
+
+    /// The newest base that is held.
+    #[must_use]
+    pub fn last_base(&self) -> Option<TokenId> {
+        self.newest_base().map(|base| base.id)
+    }
+}

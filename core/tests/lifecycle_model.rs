@@ -1,0 +1,90 @@
+//! Every state of a slice of the machine is reached, and each edge is checked: `check()`, L1, L13, progress,
+//! early and stale inputs, the teardown last (`model/rules.rs`); equal classes have equal successors; a
+//! well-behaved server brings every state live or over. Printed: states, edges, depth, time, digest.
+//!
+//! `EDGES=2000000 SLICE=both cargo test --release -p satkeeper-core --test lifecycle_model -- --nocapture`
+//! goes deeper.
+#![allow(
+    clippy::disallowed_methods,
+    clippy::disallowed_types,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::print_stderr,
+    missing_docs,
+    reason = "a failing test is a panic"
+)]
+
+mod model;
+
+use std::fmt::Write as _;
+use std::time::Instant;
+
+use model::slices::*;
+use model::*;
+
+/// Searches; proves liveness and that the canonical form is a bisimulation; says what was seen.
+fn explore(slice: &Slice) -> (Graph, String) {
+    let began = Instant::now();
+    let graph = search(slice, |_, _| {});
+    let searched = began.elapsed();
+    let (stuck, steps) = liveness::stuck(&graph, graph.expanded);
+    if let Some(state) = stuck.first() {
+        panic!("{}: with a well-behaved server neither live nor over:\n{}", slice.name, graph.story(*state));
+    }
+    let mut compared = 0;
+    for (state, twin, now) in &graph.twins {
+        match is_bisimilar(slice, &graph, *state, twin, *now) {
+            Ok(count) => compared += count,
+            Err(differs) => panic!("not a bisimulation: {differs}\n{}", graph.story(*state)),
+        }
+    }
+    let reach = if graph.whole { "whole" } else { "cut" };
+    let report = format!(
+        "{:<20} {:>7} states {:>8} edges, depth {:>3}, {reach:<5}, live or over within {steps:>2}, \
+         {:>6} twins, digest {:016x}",
+        slice.name,
+        graph.states.len(),
+        graph.edges.len(),
+        graph.depth,
+        graph.twins.len(),
+        show::digest(&graph)
+    );
+    eprintln!(
+        "{report}, {searched:?} and {:?} for {compared} successors of twins",
+        began.elapsed() - searched
+    );
+    (graph, report)
+}
+
+// proves L1, L13, L26: every state, every edge, of each slice
+#[test]
+fn every_slice() {
+    let edges = std::env::var("EDGES").ok().map(|edges| edges.parse().expect("a number"));
+    let only = std::env::var("SLICE").unwrap_or_default();
+    let mut map = show::Map::default();
+    let mut counts = String::from(
+        "# What each slice comes to (core/tests/lifecycle_model.rs). \"cut\": at the number of edges that a debug build affords.\n",
+    );
+    for slice in catalogue().into_iter().filter(|slice| slice.name.contains(&only)) {
+        let (graph, report) = explore(&Slice { most_edges: edges.unwrap_or(slice.most_edges), ..slice });
+        map.add(&graph);
+        let _ = writeln!(counts, "{report}");
+    }
+    if edges.is_none() && only.is_empty() {
+        show::golden("tests/golden/counts.txt", &counts);
+        show::golden("tests/golden/unmet.txt", &map.unmet());
+        show::golden("docs/states.md", &map.diagram());
+    }
+}
+
+// proves L12 to L22 as a relation: what changes it is seen, edge by edge
+#[test]
+fn golden_slices() {
+    for slice in readable() {
+        let (graph, _) = explore(&slice);
+        assert!(graph.whole && graph.edges.len() <= 50_000, "{} is to be read whole", slice.name);
+        let path = format!("tests/golden/{}.txt", slice.name.replace(", ", "-").replace(' ', "-"));
+        show::golden(&path, &show::relation(&graph));
+    }
+}
