@@ -1,0 +1,452 @@
+//! What must hold after every input, judged from outside: by what the server knows and what the machine was
+//! told, not by what it believes.
+
+use std::collections::VecDeque;
+
+use satkeeper_core::Tick;
+use satkeeper_core::lifecycle::{
+    Action, AskId, Command, CommandId, Event, Failure, Generation, Ignored, Input, Lifecycle, Mechanism,
+    Outcome, Output, Phase, Reply, SocketId, Status, Step, TeardownReason, Wake, Warning,
+};
+
+use crate::clocks::Clocks;
+use crate::server::Server;
+use crate::setting::{Says, Setting};
+
+const HOUR: u64 = 3_600_000;
+
+/// A lead is 5 minutes at most; what goes well for longer leaves no excuse.
+const LEAD: u64 = 330_000;
+
+/// From 5 s before its end a refused token counts as ended; a server's clock is known to 2 s.
+const UNCERTAINTY: u64 = 9_000;
+
+/// Nothing is left to renew with.
+const NEAR: u64 = 30_000;
+
+/// How long a command is remembered past its deadline.
+const DEADLINES_MOVE: u64 = 120_000;
+
+/// What an endpoint asked for.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Pause {
+    pub(crate) endpoint: &'static str,
+    pub(crate) until: u64,
+}
+
+/// All that happened around one step.
+pub(crate) struct Scene<'a> {
+    pub(crate) clocks: &'a Clocks,
+    pub(crate) server: &'a Server,
+    pub(crate) setting: &'a Setting,
+    pub(crate) machine: &'a Lifecycle,
+    pub(crate) input: &'a Input,
+    pub(crate) before: &'a Status,
+    pub(crate) after: &'a Status,
+    pub(crate) woken: Option<(Tick, Wake)>,
+    pub(crate) step: &'a Step,
+}
+
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Watch {
+    pub(crate) open: Vec<Command>,
+    last_command: Option<CommandId>,
+    generation: Generation,
+    pub(crate) asks: Vec<AskId>,
+    /// The socket that the application believes to be authenticated.
+    pub(crate) live: Option<SocketId>,
+    /// Connects that may be the test of a token whose push was refused: some fail for other reasons.
+    push_refused: u32,
+    /// Everything has gone well since.
+    pub(crate) well_since: u64,
+    /// Nothing but silence, and nobody at rest, since.
+    down_since: Option<u64>,
+    /// The server's clock was set and the machine has not heard it since.
+    pub(crate) misled: bool,
+    /// A clock of the driver's has jumped, and no server has told the time since: time may be lost or not.
+    pub(crate) unsure: bool,
+    pub(crate) pauses: Vec<Pause>,
+    /// When exchanges and sockets were asked for, over the last hour.
+    exchanges: VecDeque<u64>,
+    sockets: VecDeque<u64>,
+    /// Time that the machine may wrongly believe to have passed gives it permits.
+    pub(crate) clock_faults: usize,
+    pub(crate) shortest_life: u64,
+    /// This step's answer is a probe's, perhaps too late a one.
+    probe_missed: bool,
+    /// The application has retired the exchange that was open.
+    retired: bool,
+    pub(crate) over: Option<TeardownReason>,
+    /// The end has passed, and somebody still tries.
+    pub(crate) expired: bool,
+}
+
+pub(crate) const fn is_exchange(action: &Action) -> bool {
+    matches!(action, Action::Mint { .. } | Action::Refresh | Action::Activate { .. } | Action::Renew { .. })
+}
+
+/// Endpoints have a back-off each.
+pub(crate) const fn endpoint(action: &Action) -> &'static str {
+    match action {
+        Action::Mint { .. } | Action::Refresh => "provider",
+        action => action.name(),
+    }
+}
+
+impl Watch {
+    pub(crate) fn new(now: u64, shortest_life: u64) -> Self {
+        Self { well_since: now, shortest_life, ..Self::default() }
+    }
+
+    /// How long everything has gone well, in all respects.
+    fn well_for(&self, scene: &Scene<'_>) -> u64 {
+        let now = scene.clocks.now;
+        now.saturating_sub(self.well_since.max(scene.server.crooked_until))
+    }
+
+    pub(crate) fn exchange_is_open(&self, tick: Tick) -> bool {
+        self.open.iter().any(|command| is_exchange(&command.action) && command.deadline > tick)
+    }
+
+    /// Judges one step.
+    pub(crate) fn judge(&mut self, scene: &Scene<'_>) -> Result<(), &'static str> {
+        if self.over.is_some() {
+            let silent = scene.step.outputs.is_empty() && scene.step.wake_at.is_none();
+            return if silent { Ok(()) } else { Err("L1: something after the teardown") };
+        }
+        scene.machine.check()?;
+        self.judge_silence(scene)?;
+        let answered = match scene.input {
+            Input::Done(id, _) => self.open.iter().position(|c| c.id == *id).map(|at| self.open.remove(at)),
+            _ => None,
+        };
+        let stale = |output: &Output| matches!(output, Output::Tell(Event::Ignored(Ignored::StaleAnswer(_))));
+        self.probe_missed =
+            answered.as_ref().is_some_and(|command| matches!(command.action, Action::Probe { .. }));
+        let answered = answered.filter(|_| !scene.step.outputs.iter().any(stale));
+        let doubted = self.misled || self.unsure;
+        self.hear(scene, answered.as_ref());
+        if doubted {
+            // What follows from the server's time may take a whole lead to be mended.
+            self.disturb(scene.clocks.now);
+        }
+        for output in &scene.step.outputs {
+            if self.over.is_some() {
+                return Err("L1: an output after the teardown");
+            }
+            match output {
+                Output::Do(command) => self.judge_command(scene, command, answered.as_ref())?,
+                Output::Tell(event) => self.judge_event(scene, event)?,
+            }
+        }
+        let tick = Tick(scene.clocks.tick());
+        // Deadlines move when time turns out to have been lost.
+        self.open.retain(|command| command.deadline.after(DEADLINES_MOVE) > tick);
+        if scene.after.generation < self.generation {
+            return Err("L7: the generation fell");
+        }
+        self.generation = scene.after.generation;
+        self.judge_rest(scene)
+    }
+
+    /// What is stale or early changes nothing.
+    fn judge_silence(&self, scene: &Scene<'_>) -> Result<(), &'static str> {
+        let tick = Tick(scene.clocks.tick());
+        if scene.woken.is_some_and(|(at, _)| at <= tick) {
+            return Ok(());
+        }
+        let outputs = scene.step.outputs.as_slice();
+        if outputs.iter().any(|output| matches!(output, Output::Tell(Event::ClockJump { .. }))) {
+            return Ok(());
+        }
+        // A new secret in a late answer is kept all the same (L31).
+        if let Input::Done(_, Outcome { result: Ok(Reply::Token(facts)), .. }) = scene.input
+            && facts.new_secret
+        {
+            let kept = |output: &Output| {
+                matches!(output, Output::Tell(Event::Ignored(_)))
+                    || matches!(output, Output::Do(Command { action: Action::Persist, .. }))
+            };
+            let stale =
+                matches!(outputs.first(), Some(Output::Tell(Event::Ignored(Ignored::StaleAnswer(_)))));
+            let kept = !stale || outputs.iter().all(kept);
+            return if kept { Ok(()) } else { Err("L31: a late secret did more than to be kept") };
+        }
+        let unmoved = scene.step.wake_at.map(|(_, wake)| wake) == scene.woken.map(|(_, wake)| wake);
+        match (scene.input, outputs.first()) {
+            (Input::Tick, Some(_)) => Err("L1: an early tick was not silent"),
+            (Input::Done(..), Some(Output::Tell(Event::Ignored(Ignored::StaleAnswer(_)))))
+                if outputs.len() > 1 || !unmoved || scene.before.in_force != scene.after.in_force =>
+            {
+                Err("L1: a stale answer changed something")
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// What the input itself says.
+    fn hear(&mut self, scene: &Scene<'_>, answered: Option<&Command>) {
+        let now = scene.clocks.now;
+        match (scene.input, answered) {
+            (Input::Done(_, outcome), Some(command)) => {
+                self.misled &= outcome.server_time.is_none();
+                self.unsure &= outcome.server_time.is_none();
+                self.hear_pause(scene, command, outcome);
+                let verdict = matches!(outcome.result, Err(Failure::Rpc { credential: true, .. }));
+                self.push_refused +=
+                    3 * u32::from(verdict && matches!(command.action, Action::Reauthenticate { .. }));
+            }
+            (Input::ServerTime(_), _) => (self.misled, self.unsure) = (false, false),
+            (Input::SocketLost { socket } | Input::SocketDead { socket }, _)
+                if self.live == Some(*socket) =>
+            {
+                self.live = None;
+            }
+            (Input::RefreshNow { ask } | Input::Rejected { ask, .. } | Input::NewBase { ask, .. }, _) => {
+                self.asks.push(*ask);
+                self.pauses.clear();
+            }
+            (Input::NewProvider(_), _) => self.pauses.clear(),
+            _ => {}
+        }
+        let resting =
+            matches!(scene.before.phase, Phase::Live | Phase::Suspended | Phase::Idle | Phase::Ending);
+        self.down_since = if resting { None } else { self.down_since.or(Some(now)) };
+    }
+
+    fn hear_pause(&mut self, scene: &Scene<'_>, command: &Command, outcome: &Outcome) {
+        if !is_exchange(&command.action) {
+            return;
+        }
+        let endpoint = endpoint(&command.action);
+        match outcome.result {
+            Ok(_) => self.pauses.clear(),
+            Err(failure) => {
+                let left = scene.before.session_ends.map_or(0, |end| Tick(scene.clocks.tick()).until(end));
+                self.pauses.retain(|pause| pause.endpoint != endpoint);
+                if let Some(asked) = failure.retry_after().filter(|asked| *asked < left / 2) {
+                    self.pauses.push(Pause { endpoint, until: scene.clocks.now + asked });
+                }
+            }
+        }
+    }
+
+    fn judge_command(
+        &mut self,
+        scene: &Scene<'_>,
+        command: &Command,
+        answered: Option<&Command>,
+    ) -> Result<(), &'static str> {
+        let now = scene.clocks.now;
+        if self.last_command.is_some_and(|last| last >= command.id) {
+            return Err("L1: a command's id is not new");
+        }
+        self.last_command = Some(command.id);
+        if is_exchange(&command.action) {
+            if let Some(at) = self.open.iter().position(|open| is_exchange(&open.action)) {
+                self.judge_second_exchange(scene, at, command)?;
+            }
+            let paused = |pause: &Pause| pause.endpoint == endpoint(&command.action) && now < pause.until;
+            if self.clock_faults == 0 && self.pauses.iter().any(paused) {
+                return Err("L18: a Retry-After was not honoured");
+            }
+            count_hour(&mut self.exchanges, now);
+            self.judge_rate(scene)?;
+        }
+        match command.action {
+            Action::Open { .. } => {
+                count_hour(&mut self.sockets, now);
+                if self.sockets.len() > 5 + 1_200 + 5 * self.clock_faults {
+                    return Err("L20: too many sockets in an hour");
+                }
+            }
+            Action::Close { socket } if self.live == Some(socket) => {
+                self.judge_close(scene, answered)?;
+                self.live = None;
+            }
+            _ => {}
+        }
+        self.open.push(command.clone());
+        Ok(())
+    }
+
+    /// A second exchange needs a reason why nobody waits for the first any more.
+    fn judge_second_exchange(
+        &mut self,
+        scene: &Scene<'_>,
+        at: usize,
+        command: &Command,
+    ) -> Result<(), &'static str> {
+        let first = self.open.remove(at);
+        let timed_out = first.deadline <= Tick(scene.clocks.tick());
+        let was_bound = matches!(first.action, Action::Activate { .. } | Action::Renew { .. });
+        let handed_over =
+            was_bound && !matches!(command.action, Action::Activate { .. } | Action::Renew { .. });
+        // Its answer may have been of an older life, or retired by the application in an earlier step.
+        if timed_out || handed_over || self.retired {
+            self.retired = false;
+            return Ok(());
+        }
+        Err("L13: a second exchange while one is unanswered")
+    }
+
+    fn judge_rate(&self, scene: &Scene<'_>) -> Result<(), &'static str> {
+        let count = self.exchanges.len();
+        // What a provider says in an unknown clock may come to any life at all.
+        let plain = scene.setting.says != Says::Hint && self.clock_faults == 0;
+        let long = self.shortest_life >= 60_000 && scene.server.crooked_until == 0 && plain;
+        let period = if long { 5_000 } else { 1_000 };
+        if count > 12 + (HOUR / period) as usize + 10 * self.clock_faults {
+            return Err("L20: too many exchanges in an hour");
+        }
+        // In peace no token is renewed before a quarter of its life is over.
+        // Nobody knows what an assumed end is worth, nor a provider's in an unknown clock.
+        let assumed = matches!(scene.setting.says, Says::Assumed | Says::Hint);
+        let peaceful =
+            self.well_for(scene) > HOUR + LEAD && self.asks.is_empty() && !assumed && self.clock_faults == 0;
+        // Where a bound token ends with its base, each renewal costs a base and an activation too.
+        let each = if scene.setting.caps { 12 } else { 4 };
+        if peaceful && count > 6 + (each * HOUR / scene.setting.shortest_life()) as usize {
+            return Err("L20: too many exchanges in an hour of peace");
+        }
+        Ok(())
+    }
+
+    /// A socket that is authenticated is closed for these reasons and no other (L19).
+    fn judge_close(&mut self, scene: &Scene<'_>, answered: Option<&Command>) -> Result<(), &'static str> {
+        let tick = Tick(scene.clocks.tick());
+        let asked = matches!(
+            scene.input,
+            Input::ServerRestart { .. } | Input::Suspend | Input::Disconnect | Input::Destroy
+        );
+        let is_probe = |command: &Command| matches!(command.action, Action::Probe { .. });
+        let dead = self.probe_missed
+            || answered.is_some_and(is_probe)
+            || self.open.iter().any(|command| {
+                // Its deadline moves when time turns out to have been lost.
+                is_probe(command) && (command.deadline <= tick || self.clock_faults > 0)
+            });
+        let expired =
+            scene.step.outputs.iter().any(|output| matches!(output, Output::Tell(Event::Expired { .. })));
+        if asked || dead || expired {
+            Ok(())
+        } else if self.push_refused > 0 {
+            self.push_refused -= 1;
+            Ok(())
+        } else {
+            Err("L19: an authenticated socket was closed")
+        }
+    }
+
+    fn judge_event(&mut self, scene: &Scene<'_>, event: &Event) -> Result<(), &'static str> {
+        match event {
+            Event::Live { .. } => {
+                self.live = scene.server.peer.map(|peer| peer.socket);
+
+                self.expired = false;
+                self.down_since = None;
+            }
+            Event::Recovered { ask, .. } | Event::Failed { ask, .. } => {
+                let Some(at) = self.asks.iter().position(|waiting| waiting == ask) else {
+                    return Err("L24: somebody was answered who did not wait");
+                };
+                self.asks.remove(at);
+            }
+            Event::Expired { renewing } => {
+                self.expired = *renewing;
+                self.live = None;
+                self.judge_expiry(scene)?;
+                self.judge_loss(scene)?;
+            }
+            Event::Teardown { reason, .. } => {
+                self.over = Some(*reason);
+                if !self.asks.is_empty() {
+                    return Err("L24: somebody waits for ever");
+                }
+            }
+            // A refused push is decided on at that very moment (L27), and a base that waits for its activation is
+            // pushed then (L26): neither is a loss.
+            Event::Warn(Warning::Expiring { mechanism: Mechanism::Bound | Mechanism::Provider, .. })
+                if self.push_refused == 0 && scene.after.time_left.is_some_and(|left| left < NEAR) =>
+            {
+                self.judge_loss(scene)?;
+            }
+            // Timed out, perhaps because time turned out to have been lost.
+            Event::Warn(Warning::RefreshFailed { cause, .. }) => {
+                self.open.retain(|command| command.id != cause.command);
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+
+    /// Nothing ends while a token is held that the server would accept, unless the server has said
+    /// otherwise.
+    fn judge_expiry(&self, scene: &Scene<'_>) -> Result<(), &'static str> {
+        let slack = UNCERTAINTY + 2 * scene.setting.latency;
+        let good = |token: &crate::server::Minted| {
+            token.honest
+                && !token.refused
+                && scene.machine.holds(token.id)
+                && scene.server.left(token, scene.clocks) > slack
+        };
+        if !self.misled && scene.server.tokens.iter().any(good) {
+            return Err("L22: the session expired while it held a valid token");
+        }
+        Ok(())
+    }
+
+    /// With a mechanism and a healthy server throughout the lead, no credential nears its end (L18).
+    fn judge_loss(&self, scene: &Scene<'_>) -> Result<(), &'static str> {
+        let able = scene.before.mechanism != Mechanism::None && !self.ends_with_its_base(scene);
+        if able && self.shortest_life >= 60_000 && self.well_for(scene) > LEAD {
+            return Err("L18: a credential neared its end although all was well");
+        }
+        Ok(())
+    }
+
+    /// A client-bound session whose server caps it, and whose base nobody can renew.
+    fn ends_with_its_base(&self, scene: &Scene<'_>) -> bool {
+        scene.setting.caps && scene.before.mechanism == Mechanism::Bound
+    }
+
+    /// What the state comes to.
+    fn judge_rest(&self, scene: &Scene<'_>) -> Result<(), &'static str> {
+        let well = self.well_for(scene);
+        if matches!(self.over, Some(TeardownReason::Expired | TeardownReason::InvalidCredentials))
+            && scene.before.mechanism != Mechanism::None
+            && !self.ends_with_its_base(scene)
+            && well > 2 * LEAD
+        {
+            return Err("L22: a session was lost although all was well");
+        }
+        let able = scene.after.mechanism != Mechanism::None;
+        if let Some(since) = self.down_since
+            && self.over.is_none()
+            && able
+            && well > LEAD
+            && scene.clocks.now - since > LEAD
+        {
+            return Err("L36: nobody brings the session back");
+        }
+        Ok(())
+    }
+
+    /// Nobody waits for an exchange any more that is open now: the application has taken another way.
+    pub(crate) const fn retire_exchange(&mut self) {
+        self.retired = true;
+    }
+
+    /// Something has gone wrong until then.
+    pub(crate) fn disturb(&mut self, until: u64) {
+        self.well_since = self.well_since.max(until);
+    }
+}
+
+/// Books one in a list of the last hour's.
+fn count_hour(times: &mut VecDeque<u64>, now: u64) {
+    times.push_back(now);
+    while times.front().is_some_and(|first| now - first >= HOUR) {
+        times.pop_front();
+    }
+}

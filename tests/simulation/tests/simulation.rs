@@ -1,0 +1,49 @@
+//! The simulation at a size that every `cargo test` can afford; the whole of it is `simulate` in release.
+
+use satkeeper_simulation::{Allowed, Plan, run, rush};
+
+/// Sessions of a day. `.ci/run` does a million session-hours with the release build.
+const SESSIONS: u64 = 240;
+
+fn plan(seed: u64, hours: u64, allowed: Allowed) -> Plan {
+    Plan { seed, hours, allowed }
+}
+
+#[test]
+fn invariants_hold_and_the_same_seed_gives_the_same_digest() {
+    // proves L1, L4, L13, L18, L19, L20, L22, L24
+    let plan = plan(1, 24, Allowed::ALL);
+    let whole = run(&plan, 0..SESSIONS).unwrap_or_else(|finding| panic!("{finding}"));
+    // In another order, in parts: each session is by itself, and so is its share of the digest.
+    let mut parts = run(&plan, (0..SESSIONS / 8).rev()).unwrap_or_else(|finding| panic!("{finding}"));
+    parts.add(&run(&plan, SESSIONS / 8..SESSIONS / 4).unwrap_or_else(|finding| panic!("{finding}")));
+    let again = run(&plan, 0..SESSIONS / 4).unwrap_or_else(|finding| panic!("{finding}"));
+    assert_eq!((parts.digest, parts.inputs), (again.digest, again.inputs));
+    assert_ne!(whole.digest, again.digest);
+}
+
+#[test]
+fn without_faults_nothing_is_lost() {
+    // proves L18, L22
+    let report = run(&plan(2, 24, Allowed::NONE), 0..100).unwrap_or_else(|finding| panic!("{finding}"));
+    for (name, times) in report.tally.iter() {
+        let lost = ["every credential was refused", "a session ended after its grace", "a first mint failed"];
+        assert!(!lost.contains(&name) || times == 0, "{times} times: {name}");
+    }
+}
+
+#[test]
+fn a_fleet_survives_an_hours_outage() {
+    // proves L22, L36
+    let rush = rush(1, 200).unwrap_or_else(|what| panic!("{what}"));
+    assert_eq!(rush.survivors, 200);
+    // Four requests for each session's return, spread over the longest wait for a reconnect.
+    assert!(rush.after <= 100, "{} requests in the worst second", rush.after);
+}
+
+#[test]
+fn faults_are_known_by_name() {
+    assert_eq!(Allowed::named("none"), Ok(Allowed::NONE));
+    assert!(Allowed::named("drop,sleep").is_ok());
+    assert!(Allowed::named("drop,nap").is_err_and(|message| message.contains("half-open")));
+}
