@@ -276,6 +276,9 @@ impl<'a> Life<'a> {
         if let Err(what) = self.watch.judge(&scene) {
             return Err(Violation { what, at: self.clocks.now });
         }
+        if self.watch.enlightened {
+            self.server.distrust();
+        }
         self.wake = step.wake_at;
         self.late = 0;
         if self.mix.hits(Fault::LateStep, &mut self.draws) {

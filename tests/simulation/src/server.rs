@@ -55,7 +55,7 @@ pub(crate) struct Server {
     pub(crate) peer: Option<Peer>,
     /// The token of the session that can be resumed.
     pub(crate) resumable: Option<TokenId>,
-    key: Option<KeyAlgorithm>,
+    pub(crate) key: Option<KeyAlgorithm>,
     next_token: u32,
     /// Until when what was said or done wrong has effects, in true time.
     pub(crate) crooked_until: u64,

@@ -5,8 +5,8 @@ use std::collections::VecDeque;
 
 use satkeeper_core::Tick;
 use satkeeper_core::lifecycle::{
-    Action, AskId, Command, CommandId, Event, Failure, Generation, Ignored, Input, Lifecycle, Mechanism,
-    Outcome, Output, Phase, Reply, SocketId, Status, Step, TeardownReason, Wake, Warning,
+    Action, AskId, Command, CommandId, Event, Failure, Generation, Ignored, Input, KeyAlgorithm, Lifecycle,
+    Mechanism, Outcome, Output, Phase, Reply, SocketId, Status, Step, TeardownReason, Wake, Warning,
 };
 
 use crate::clocks::Clocks;
@@ -65,6 +65,10 @@ pub(crate) struct Watch {
     pub(crate) misled: bool,
     /// A clock of the driver's has jumped, and no server has told the time since: time may be lost or not.
     pub(crate) unsure: bool,
+    /// With this step it has heard it, and may have taken it for a sleep.
+    pub(crate) enlightened: bool,
+    /// When a token was last held that the server would accept.
+    accepted_at: u64,
     pub(crate) pauses: Vec<Pause>,
     /// When exchanges and sockets were asked for, over the last hour.
     exchanges: VecDeque<u64>,
@@ -124,8 +128,15 @@ impl Watch {
         self.probe_missed =
             answered.as_ref().is_some_and(|command| matches!(command.action, Action::Probe { .. }));
         let answered = answered.filter(|_| !scene.step.outputs.iter().any(stale));
-        let doubted = self.misled || self.unsure;
+        let (doubted, misled) = (self.misled || self.unsure, self.misled);
         self.hear(scene, answered.as_ref());
+        let accepted = |token: &crate::server::Minted| {
+            scene.server.left(token, scene.clocks) > 0 && scene.machine.holds(token.id)
+        };
+        if scene.server.tokens.iter().rev().any(accepted) {
+            self.accepted_at = scene.clocks.now;
+        }
+        self.enlightened = misled && !self.misled;
         if doubted {
             // What follows from the server's time may take a whole lead to be mended.
             self.disturb(scene.clocks.now);
@@ -283,7 +294,13 @@ impl Watch {
         let handed_over =
             was_bound && !matches!(command.action, Action::Activate { .. } | Action::Renew { .. });
         // Its answer may have been of an older life, or retired by the application in an earlier step.
-        if timed_out || handed_over || self.retired {
+        let dropped = match first.action {
+            Action::Activate { base: token, .. } | Action::Renew { bound: token, .. } => {
+                !scene.machine.holds(token)
+            }
+            _ => false,
+        };
+        if timed_out || handed_over || dropped || self.retired {
             self.retired = false;
             return Ok(());
         }
@@ -390,7 +407,7 @@ impl Watch {
                 && scene.machine.holds(token.id)
                 && scene.server.left(token, scene.clocks) > slack
         };
-        if !self.misled && scene.server.tokens.iter().any(good) {
+        if !self.misled && !self.enlightened && scene.server.tokens.iter().any(good) {
             return Err("L22: the session expired while it held a valid token");
         }
         Ok(())
@@ -398,16 +415,22 @@ impl Watch {
 
     /// With a mechanism and a healthy server throughout the lead, no credential nears its end (L18).
     fn judge_loss(&self, scene: &Scene<'_>) -> Result<(), &'static str> {
-        let able = scene.before.mechanism != Mechanism::None && !self.ends_with_its_base(scene);
+        let able = scene.before.mechanism != Mechanism::None && !self.is_doomed(scene);
         if able && self.shortest_life >= 60_000 && self.well_for(scene) > LEAD {
             return Err("L18: a credential neared its end although all was well");
         }
         Ok(())
     }
 
-    /// A client-bound session whose server caps it, and whose base nobody can renew.
-    fn ends_with_its_base(&self, scene: &Scene<'_>) -> bool {
-        scene.setting.caps && scene.before.mechanism == Mechanism::Bound
+    /// A client-bound session that nobody can help: its server ends it with its base, which nobody can renew,
+    /// or takes no proof with a key like ours, and nobody can mint for another, or has lied to it once: a chain
+    /// of tokens that is broken stays broken.
+    fn is_doomed(&self, scene: &Scene<'_>) -> bool {
+        let refused = scene.setting.rs256_only && scene.server.key == Some(KeyAlgorithm::Es256);
+        let lied_to = scene.server.crooked_until > 0;
+        // It broke at a time when not all was well: in a sleep, in an outage.
+        let broken = self.accepted_at.saturating_sub(self.well_since) <= LEAD;
+        scene.before.mechanism == Mechanism::Bound && (scene.setting.caps || refused || lied_to || broken)
     }
 
     /// What the state comes to.
@@ -415,7 +438,7 @@ impl Watch {
         let well = self.well_for(scene);
         if matches!(self.over, Some(TeardownReason::Expired | TeardownReason::InvalidCredentials))
             && scene.before.mechanism != Mechanism::None
-            && !self.ends_with_its_base(scene)
+            && !self.is_doomed(scene)
             && well > 2 * LEAD
         {
             return Err("L22: a session was lost although all was well");
