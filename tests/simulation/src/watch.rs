@@ -319,8 +319,11 @@ impl Watch {
         // In peace no token is renewed before a quarter of its life is over.
         // Nobody knows what an assumed end is worth, nor a provider's in an unknown clock.
         let assumed = matches!(scene.setting.says, Says::Assumed | Says::Hint);
-        let peaceful =
-            self.well_for(scene) > HOUR + LEAD && self.asks.is_empty() && !assumed && self.clock_faults == 0;
+        let peaceful = self.well_for(scene) > HOUR + LEAD
+            && self.asks.is_empty()
+            && !assumed
+            && self.clock_faults == 0
+            && !self.is_doomed(scene);
         // Where a bound token ends with its base, each renewal costs a base and an activation too.
         let each = if scene.setting.caps { 12 } else { 4 };
         if peaceful && count > 6 + (each * HOUR / scene.setting.shortest_life()) as usize {
