@@ -13,9 +13,6 @@
 //! | `watch` | what must hold after every input |
 //! | `sometimes`, `counting` | branches that must have been taken |
 //! | `outage` | what a fleet does to a server that comes back |
-//!
-//! Not part of CI yet: it still has an open finding, `--seed 1 --hours 24 --only 2919` (a renewal that is
-//! refused with 401 for fifty attempts after the clock was an hour off).
 
 mod befalling;
 mod carrying;
