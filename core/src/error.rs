@@ -1,5 +1,9 @@
 //! The one error type of this crate (L52).
 
+use alloc::borrow::ToOwned;
+use alloc::boxed::Box;
+use alloc::string::String;
+
 use crate::wire::rest::HttpError;
 
 /// Result with this crate's [`Error`].

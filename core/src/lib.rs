@@ -24,6 +24,9 @@
 //! The rules that all of this follows are in [`rules`], numbered; the code names them (`L12`). What has gone wrong
 //! elsewhere, and why it cannot here, is in [`failures`].
 //!
+//! The crate is `no_std` and needs `alloc`; its feature `std`, on by default, only reaches through to its
+//! dependencies. Everything in it builds for `wasm32-unknown-unknown` and `thumbv7em-none-eabihf`.
+//!
 //! # The loop
 //!
 //! ```
@@ -50,6 +53,10 @@
 //! // Sleep until `wake_at` or until something happens, whichever is first; then step again.
 //! assert!(step.wake_at.is_some());
 //! ```
+
+#![no_std]
+
+extern crate alloc;
 
 pub mod dpop;
 pub mod error;

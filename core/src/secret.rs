@@ -6,6 +6,8 @@
 //! What they cannot promise: the buffers of JSON encoders, HTTP clients and TLS stacks keep copies of the same
 //! bytes that nobody wipes.
 
+use alloc::string::String;
+
 use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
 
 /// Text that must never be printed: a token, a proof, a refresh token, an `authorization_state`, an API token.

@@ -1,5 +1,7 @@
 //! Public keys as JSON Web Keys (RFC 7517) and their thumbprints (RFC 7638).
 
+use alloc::string::String;
+
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::Serialize;

@@ -1,5 +1,8 @@
 //! Proofs: compact JWS over a handful of claims (RFC 9449 section 4).
 
+use alloc::format;
+use alloc::string::String;
+
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::Serialize;

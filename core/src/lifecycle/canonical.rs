@@ -4,7 +4,11 @@
 //!
 //! Every field of [`Lifecycle`] is named here. A new one does not compile until it has been thought about.
 
-use std::fmt::Write as _;
+use alloc::borrow::ToOwned;
+use alloc::format;
+use alloc::string::{String, ToString};
+use alloc::vec::Vec;
+use core::fmt::Write as _;
 
 use super::asks::AskKind;
 use super::clock::At;

@@ -1,6 +1,8 @@
 //! Time as the machine sees it: one clock that never goes back, the server's clock against it, and the
 //! suspicion that time was lost in sleep (L6, L9, L23).
 
+use alloc::vec::Vec;
+
 use crate::time::{Millis, Now, Tick, UnixMillis};
 
 use super::command::ClockOffset;

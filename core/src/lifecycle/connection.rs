@@ -1,5 +1,7 @@
 //! The one socket that counts: going up, going down, resuming (L33 to L36).
 
+use alloc::vec::Vec;
+
 use crate::time::Millis;
 
 use super::clock::At;

@@ -1,6 +1,8 @@
 //! Who renews: exactly one of bound, provider, none, derived from what is held each time it is asked
 //! (L12 to L17).
 
+use alloc::vec::Vec;
+
 use crate::time::Millis;
 
 use super::Lifecycle;

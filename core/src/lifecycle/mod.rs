@@ -81,6 +81,8 @@ pub use snapshot::Snapshot;
 pub use status::{Hold, Phase, Status, Why};
 pub use wake::Wake;
 
+use alloc::vec::Vec;
+
 use crate::secret::Seed;
 use crate::time::{Millis, Now, Tick};
 use asks::Ask;

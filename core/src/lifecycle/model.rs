@@ -2,6 +2,8 @@
 //! not matter ([`Lifecycle::canonical`]), draws that branch ([`Lifecycle::script_draws`]), and a governor
 //! that is an oracle ([`Lifecycle::govern`]). Nothing in here decides anything.
 
+use alloc::vec::Vec;
+
 use crate::time::Millis;
 
 use super::command::Command;

@@ -1,5 +1,7 @@
 //! A newer token on its way to the live socket, and its acknowledgement (L7, L25 to L28).
 
+use alloc::vec::Vec;
+
 use super::clock::At;
 use super::command::{Action, CommandId};
 use super::event::{Cause, Event, Warning};

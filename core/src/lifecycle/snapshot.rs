@@ -1,5 +1,7 @@
 //! What of a machine outlives its process, and going on from it (L5).
 
+use alloc::vec::Vec;
+
 use serde::{Deserialize, Serialize};
 
 use crate::secret::Seed;

@@ -1,5 +1,9 @@
 //! What the application waits for, and how its end is told (L24, L40).
 
+use alloc::borrow::ToOwned;
+use alloc::boxed::Box;
+use alloc::vec::Vec;
+
 use crate::error::Error;
 use crate::lifecycle::{AskError, AskId, Generation, Policy};
 

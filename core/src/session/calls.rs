@@ -1,7 +1,9 @@
 //! Calls of the application over the session: held until it is live, sent in order, repeated once after a
 //! recovered rejection (L24, L33).
 
-use std::collections::VecDeque;
+use alloc::boxed::Box;
+use alloc::collections::VecDeque;
+use alloc::string::String;
 
 use serde_json::Value;
 use serde_json::value::RawValue;

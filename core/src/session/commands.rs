@@ -1,5 +1,8 @@
 //! The lifecycle's commands, carried out.
 
+use alloc::borrow::ToOwned;
+use alloc::string::String;
+
 use crate::dpop::{self, Claims};
 use crate::error::{Error, ProviderFault};
 use crate::lifecycle::{

@@ -1,5 +1,7 @@
 //! How a session is set up.
 
+use alloc::string::String;
+
 use crate::dpop::ProofKey;
 use crate::lifecycle::{KeyAlgorithm, KeyFacts, Policy};
 use crate::time::Millis;

@@ -1,5 +1,9 @@
 //! The socket: opened, authenticated, watched over, closed (L33, L34, L37).
 
+use alloc::borrow::ToOwned;
+use alloc::string::String;
+use alloc::vec::Vec;
+
 use crate::dpop::Claims;
 use crate::error::{Error, Result};
 use crate::lifecycle::{ClockOffset, Command, CommandId, Failure, Input, Outcome, Reply, SocketId, TokenId};

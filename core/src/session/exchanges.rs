@@ -1,5 +1,9 @@
 //! Requests to the driver without an answer yet.
 
+use alloc::boxed::Box;
+use alloc::string::String;
+use alloc::vec::Vec;
+
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 

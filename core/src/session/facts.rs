@@ -1,5 +1,7 @@
 //! Replies as the facts that cross into the lifecycle (L29).
 
+use alloc::vec::Vec;
+
 use crate::error::Result;
 use crate::lifecycle::{Confirmation, Statement, TokenFacts, TokenId};
 use crate::secret::Secret;

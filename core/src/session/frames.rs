@@ -1,5 +1,8 @@
 //! What comes in on the socket: acknowledged, kept, or handed on (L33, L34, L37, L39).
 
+use alloc::borrow::ToOwned;
+use alloc::string::{String, ToString};
+
 use serde_json::Value;
 
 use crate::error::Error;

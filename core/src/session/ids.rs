@@ -1,5 +1,7 @@
 //! Names that the session gives: proof ids and frame ids, drawn from the seed; requests, counted.
 
+use alloc::string::String;
+
 use rand_chacha::ChaCha20Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};
 

@@ -1,5 +1,9 @@
 //! What a driver tells a [`Session`](super::Session).
 
+use alloc::boxed::Box;
+use alloc::string::String;
+use alloc::vec::Vec;
+
 use crate::dpop::ProofKey;
 use crate::error::Error;
 use crate::lifecycle::{AskId, Generation, SocketId};

@@ -1,6 +1,9 @@
 //! What is known of recent commands beyond what the lifecycle hears: the errors behind its failures.
 
-use std::collections::VecDeque;
+use alloc::borrow::ToOwned;
+use alloc::collections::VecDeque;
+use alloc::format;
+use alloc::string::String;
 
 use crate::error::{Error, ProviderFault};
 use crate::lifecycle::{Cause, Command, CommandId, Event, Failure, Warning};

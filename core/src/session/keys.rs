@@ -1,5 +1,7 @@
 //! The session's proof keys: at most one of each kind, the newest in use for what is new (L46).
 
+use alloc::vec::Vec;
+
 use crate::dpop::{Algorithm, ProofKey};
 use crate::lifecycle::KeyAlgorithm;
 
@@ -59,7 +61,7 @@ impl Keys {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Arc;
+    use alloc::sync::Arc;
 
     use super::*;
     use crate::dpop::{ProofSigner, PublicJwk, SignError};

@@ -69,6 +69,8 @@ pub use output::{
 pub use provider::Provider;
 pub use record::Record;
 
+use alloc::vec::Vec;
+
 use crate::lifecycle::{Generation, Input, Lifecycle, Output, Start, Status, Wake, Why};
 use crate::secret::{Secret, Seed};
 use crate::time::{Now, Tick, UnixMillis};

@@ -1,5 +1,9 @@
 //! `DPoP-Nonce` (RFC 9449 section 8): the newest of each origin, bounded.
 
+use alloc::borrow::ToOwned;
+use alloc::string::String;
+use alloc::vec::Vec;
+
 const MOST: usize = 8;
 
 /// Oldest first.
@@ -29,6 +33,8 @@ fn is_usable(nonce: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use alloc::format;
+
     use super::*;
 
     #[test]

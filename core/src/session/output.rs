@@ -1,5 +1,8 @@
 //! What a [`Session`](super::Session) asks of its driver and tells its application.
 
+use alloc::boxed::Box;
+use alloc::string::String;
+use alloc::vec::Vec;
 use core::fmt;
 
 use crate::error::Error;

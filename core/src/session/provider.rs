@@ -1,5 +1,8 @@
 //! Credential providers (L42, L43): who brings tokens.
 
+use alloc::boxed::Box;
+use alloc::string::String;
+
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use sha2::{Digest as _, Sha256};

@@ -1,5 +1,10 @@
 //! The one durable record of a session: what a restart must not lose, secrets included (L5).
 
+use alloc::borrow::ToOwned;
+use alloc::format;
+use alloc::string::String;
+use alloc::vec::Vec;
+
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use zeroize::Zeroizing;
 

@@ -1,5 +1,10 @@
 //! What the driver brings back: responses, credentials and keys, turned into answers to commands.
 
+use alloc::borrow::ToOwned;
+use alloc::boxed::Box;
+use alloc::string::ToString;
+use alloc::vec::Vec;
+
 use crate::dpop::ProofKey;
 use crate::error::{Error, ProviderFault, Result};
 use crate::lifecycle::{Action, Command, Failure, Outcome, Reply, TokenFacts};

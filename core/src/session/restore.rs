@@ -1,5 +1,8 @@
 //! Writing the record and going on from it (L5, L30, L31).
 
+use alloc::borrow::ToOwned;
+use alloc::boxed::Box;
+
 use crate::error::Error;
 use crate::lifecycle::{Command, Failure, Lifecycle, Reply};
 use crate::secret::{Secret, Seed};

@@ -1,5 +1,9 @@
 //! Proofs: signed here with a software key, by the driver's signer with an external one (L45, L47).
 
+use alloc::borrow::ToOwned;
+use alloc::string::{String, ToString};
+use alloc::vec::Vec;
+
 use crate::dpop::{self, Claims, SignError};
 use crate::error::Result;
 use crate::lifecycle::{ClockOffset, Command, Failure, KeyAlgorithm, TokenId};

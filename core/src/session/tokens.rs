@@ -1,6 +1,7 @@
 //! The bytes behind the lifecycle's token numbers.
 
-use std::collections::VecDeque;
+use alloc::collections::VecDeque;
+use alloc::vec::Vec;
 
 use sha2::{Digest as _, Sha256};
 
@@ -120,6 +121,8 @@ fn hash(token: &Secret) -> [u8; 32] {
 
 #[cfg(test)]
 mod tests {
+    use alloc::format;
+
     use super::*;
 
     fn admit(tokens: &mut Tokens, text: &str) -> TokenId {

@@ -1,6 +1,7 @@
 //! One step in the making: what the clocks read, what came out so far, what the lifecycle must still hear.
 
-use std::collections::VecDeque;
+use alloc::collections::VecDeque;
+use alloc::vec::Vec;
 
 use crate::error::Error;
 use crate::lifecycle::{CommandId, Input, Outcome, Reply};

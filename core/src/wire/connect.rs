@@ -1,5 +1,8 @@
 //! `signalwire.connect`: the first frame on every socket, and its result (protocol.md 3.2).
 
+use alloc::borrow::ToOwned;
+use alloc::string::String;
+
 use serde::Serialize;
 use serde_json::Value;
 

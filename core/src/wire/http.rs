@@ -1,5 +1,8 @@
 //! HTTP requests and responses as plain data; a driver moves them.
 
+use alloc::borrow::ToOwned;
+use alloc::string::String;
+use alloc::vec::Vec;
 use core::fmt;
 
 use zeroize::Zeroizing;

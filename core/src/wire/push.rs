@@ -1,5 +1,7 @@
 //! What the server asks of the client, and pings in both directions (protocol.md 3.3, L37).
 
+use alloc::string::String;
+
 use serde::Serialize;
 use serde_json::Value;
 

@@ -1,5 +1,7 @@
 //! Which hosts serve a subscriber (L32).
 
+use alloc::format;
+
 use super::url::{Plain, SecureUrl};
 use crate::error::{Error, Result};
 

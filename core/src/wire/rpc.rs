@@ -1,5 +1,9 @@
 //! JSON-RPC 2.0 frames, one per WebSocket text message (protocol.md 3.1).
 
+use alloc::borrow::ToOwned;
+use alloc::boxed::Box;
+use alloc::format;
+use alloc::string::String;
 use core::fmt;
 
 use serde::{Deserialize, Serialize};

@@ -1,5 +1,8 @@
 //! The one part of a subscriber access token that a client can read: its header.
 
+use alloc::borrow::ToOwned;
+use alloc::string::String;
+
 use base64::Engine as _;
 use base64::alphabet;
 use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};

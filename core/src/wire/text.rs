@@ -1,5 +1,9 @@
 //! Text from servers, made fit for errors and logs; JSON out and JSON errors without their values.
 
+use alloc::borrow::ToOwned;
+use alloc::format;
+use alloc::string::String;
+
 use serde::Serialize;
 
 use crate::secret::Secret;

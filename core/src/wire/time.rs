@@ -4,6 +4,8 @@ mod calendar;
 
 pub use calendar::http_date;
 
+use alloc::format;
+
 use serde_json::Value;
 
 /// A number below this is seconds, from it on milliseconds: seconds would be in the year 10209, milliseconds

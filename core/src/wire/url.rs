@@ -1,5 +1,7 @@
 //! URLs that credentials may be sent to.
 
+use alloc::borrow::ToOwned;
+use alloc::string::String;
 use core::fmt;
 
 use crate::error::{Error, Result};

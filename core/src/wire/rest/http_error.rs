@@ -1,5 +1,8 @@
 //! Statuses outside 2xx and what their bodies say (protocol.md 1.6, L44).
 
+use alloc::borrow::ToOwned;
+use alloc::string::String;
+use alloc::vec::Vec;
 use core::fmt;
 
 use serde_json::Value;

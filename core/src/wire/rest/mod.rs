@@ -14,6 +14,9 @@ pub use space::{
     CreateSubscriberToken, EMBED_HOST, GuestToken, Space, embed_token, invite_token, refresh_subscriber_token,
 };
 
+use alloc::format;
+use alloc::vec;
+
 use super::http::{HeaderValue, HttpRequest, Method};
 use super::url::SecureUrl;
 use crate::secret::Secret;

@@ -1,5 +1,8 @@
 //! What the endpoints answer.
 
+use alloc::format;
+use alloc::string::String;
+
 use serde_json::Value;
 
 use super::{Endpoint, HttpError};

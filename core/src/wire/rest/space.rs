@@ -1,5 +1,9 @@
 //! Requests for tokens: subscriber, refresh, guest, invite and embed (protocol.md 1.1 to 1.3).
 
+use alloc::format;
+use alloc::string::String;
+use alloc::vec::Vec;
+
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde::Serialize;
