@@ -11,7 +11,6 @@ use satkeeper_core::session::{ProviderCall, ProviderError, Record, RequestId, Se
 use satkeeper_core::wire::http::HttpRequest;
 use tokio::task::{AbortHandle, Id, JoinSet, spawn_blocking};
 use tokio::time::timeout;
-use tracing::warn;
 
 use crate::clock::Clock;
 use crate::http::Http;
@@ -104,13 +103,8 @@ impl Work {
         let keeper = self.keeper.clone();
         let task = self.tasks.spawn_blocking(move || {
             let Some(keeper) = keeper else { return SessionInput::Key { id, result: keys::make(algorithm) } };
-            let result = keys::make_to_keep(algorithm).map(|(key, pem)| {
-                // Before its first use. Where it cannot be kept it serves as long as this process.
-                if let Err(error) = keeper.save_key(&pem) {
-                    warn!(target: "satkeeper", %error, "the key could not be kept");
-                }
-                key
-            });
+            // Kept before its first use. Where it cannot be kept it serves as long as this process.
+            let result = keys::make_to_keep(algorithm).map(|(key, pem)| keeper.keep_key(pem).unwrap_or(key));
             SessionInput::Key { id, result }
         });
         self.remember(&task, Errand::Key(id));

@@ -2,10 +2,14 @@
 
 use std::future::Future;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use satkeeper::store::{FileStore, MemoryStore, Store};
-use satkeeper::{Builder, Client, Error, Event, KeyAlgorithm, KeyChoice, SessionError, SessionNews};
+use satkeeper::store::{FileStore, Lease, MemoryStore, Store, StoreError};
+use satkeeper::{
+    Builder, Client, Error, Event, KeyAlgorithm, KeyChoice, Secret, SessionError, SessionNews, Warning,
+};
 use satkeeper_fixtures::{Config, Counts, Server};
 
 const SOON: Duration = Duration::from_secs(10);
@@ -182,4 +186,129 @@ async fn what_cannot_be_read_is_left_as_it_is() {
         assert_eq!(std::fs::read_to_string(folder.file()).expect("still there"), text);
     }
     assert_eq!(minted(&server.counts()), 0);
+}
+
+#[tokio::test]
+async fn sessions_that_share_a_key_bind_to_the_same_and_the_last_takes_it_along() {
+    // proves L41, L46
+    // survives S26
+    let server = Server::start(Config::plain()).await.expect("the fixture server starts");
+    let folder = Folder::new("shared");
+    let shared = folder.0.join("gateway.key.pem");
+    let store = |name: &str| FileStore::new(folder.0.join(name)).shared_key(&shared);
+    let (alice, bob) = tokio::join!(
+        soon(subscriber(&server, store("alice")).connect()),
+        soon(subscriber(&server, store("bob")).connect())
+    );
+    let (alice, bob) = (alice.expect("a live session"), bob.expect("a live session"));
+    bound(&alice).await;
+    bound(&bob).await;
+    // Written in its own time where the disk is slow.
+    let thumbprint = async |name: &str| loop {
+        let text = std::fs::read_to_string(folder.0.join(name)).unwrap_or_default();
+        let record: serde_json::Value = serde_json::from_str(&text).unwrap_or_default();
+        if let Some(thumbprint) = record["key"]["thumbprint"].as_str() {
+            return thumbprint.to_owned();
+        }
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    };
+    let pem = std::fs::read_to_string(&shared).expect("a shared key");
+    let key = satkeeper::keys::from_pkcs8_pem(&pem).expect("a key");
+    for name in ["alice", "bob"] {
+        assert_eq!(soon(thumbprint(name)).await, key.thumbprint());
+    }
+
+    soon(bob.destroy()).await;
+    assert_eq!(std::fs::read_to_string(&shared).expect("alice uses it"), pem);
+    soon(alice.refresh_now()).await.expect("a new token in force");
+    soon(alice.disconnect()).await;
+
+    // Its tokens are still of use.
+    let before = minted(&server.counts());
+    let alice = soon(subscriber(&server, store("alice")).connect()).await.expect("a live session");
+    assert_eq!(minted(&server.counts()), before);
+    assert_eq!(server.counts().all_proofs_refused(), 0);
+    soon(alice.destroy()).await;
+    assert!(!shared.exists());
+}
+
+/// A store that cannot keep the key until it is told that it can.
+#[derive(Clone, Default)]
+struct NoRoomForKeys {
+    store: MemoryStore,
+    room: Arc<AtomicBool>,
+    /// A key has been written.
+    kept: Arc<AtomicBool>,
+}
+
+struct NoRoom {
+    lease: Box<dyn Lease>,
+    store: NoRoomForKeys,
+}
+
+impl Store for NoRoomForKeys {
+    fn lease(&self) -> Result<Box<dyn Lease>, StoreError> {
+        Ok(Box::new(NoRoom { lease: self.store.lease()?, store: self.clone() }))
+    }
+}
+
+impl Lease for NoRoom {
+    fn load(&mut self) -> Result<Option<Secret>, StoreError> {
+        self.lease.load()
+    }
+
+    fn save(&mut self, record: &Secret) -> Result<(), StoreError> {
+        self.lease.save(record)
+    }
+
+    fn load_key(&mut self) -> Result<Option<Secret>, StoreError> {
+        self.lease.load_key()
+    }
+
+    fn save_key(&mut self, pem: &Secret) -> Result<(), StoreError> {
+        if !self.store.room.load(Ordering::SeqCst) {
+            return Err(StoreError::Failed("no space left on device".to_owned()));
+        }
+        self.store.kept.store(true, Ordering::SeqCst);
+        self.lease.save_key(pem)
+    }
+
+    fn erase(&mut self) -> Result<(), StoreError> {
+        self.lease.erase()
+    }
+}
+
+#[tokio::test]
+async fn a_key_that_could_not_be_kept_is_told_and_kept_later() {
+    // proves L25, L46
+    // survives S26
+    let server = Server::start(Config::plain()).await.expect("the fixture server starts");
+    let store = NoRoomForKeys::default();
+    let client = soon(subscriber(&server, store.clone()).connect()).await.expect("a live session");
+    let mut events = client.events();
+    let cause = soon(async {
+        loop {
+            let event = events.recv().await.expect("an event").expect("none missed");
+            if let SessionNews::Lifecycle(Event::Warn(Warning::StoreFailed { .. })) = event.event {
+                return event.cause.clone().expect("a cause");
+            }
+        }
+    })
+    .await;
+    assert!(cause.to_string().contains("the key could not be kept: no space left"), "{cause}");
+    // The session goes on in memory, and the write is repeated.
+    bound(&client).await;
+    assert!(!store.kept.load(Ordering::SeqCst));
+    store.room.store(true, Ordering::SeqCst);
+    soon(async {
+        while !store.kept.load(Ordering::SeqCst) {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    })
+    .await;
+    soon(client.disconnect()).await;
+    let before = minted(&server.counts());
+    let client = soon(subscriber(&server, store).connect()).await.expect("a live session");
+    assert_eq!((minted(&server.counts()), server.counts().all_proofs_refused()), (before, 0));
+    soon(client.disconnect()).await;
 }

@@ -7,12 +7,15 @@ use std::path::{Path, PathBuf};
 use satkeeper_core::secret::Secret;
 
 use super::{Lease, Store, StoreError, Written};
+use shared::SharedKey;
+
+mod shared;
 
 /// A larger file is no record and no key.
 const MOST: u64 = 1 << 20;
 
-/// Keeps a session in a file, and its key beside it (`<file>.key.pem`, PKCS #8), both readable by their owner
-/// only; a file that others can read is refused. While a session uses it, `<file>.lock` is locked: a second
+/// Keeps a session in a file, and its key beside it (`<file>.key.pem`, PKCS #8) or where
+/// [`FileStore::shared_key`] says, readable by their owner only; a file that others can read is refused. While a session uses it, `<file>.lock` is locked: a second
 /// process is refused, since two would spend the same one-time secrets.
 ///
 /// Each write goes to a temporary file that is flushed to the disk and takes the place of the old one at once:
@@ -33,13 +36,29 @@ const MOST: u64 = 1 << 20;
 #[derive(Clone, Debug)]
 pub struct FileStore {
     path: PathBuf,
+    shared_key: Option<PathBuf>,
 }
 
 impl FileStore {
     /// In this file; its folder must exist. Nothing is touched before a session begins.
     #[must_use]
     pub fn new(path: impl Into<PathBuf>) -> Self {
-        Self { path: path.into() }
+        Self { path: path.into(), shared_key: None }
+    }
+
+    /// Keeps the key in this file, which other sessions may name as well: an RSA key is made once for all of
+    /// them. The first that needs one makes it; `destroy()` of the last takes it along, while `<key>.users` tells
+    /// whose sessions still need it. A session that has to switch to another kind of key keeps that one to itself.
+    ///
+    /// ```
+    /// use satkeeper::store::FileStore;
+    /// let alice = FileStore::new("alice.session").shared_key("gateway.key.pem");
+    /// let bob = FileStore::new("bob.session").shared_key("gateway.key.pem");
+    /// # let _ = (alice, bob);
+    /// ```
+    #[must_use]
+    pub fn shared_key(self, path: impl Into<PathBuf>) -> Self {
+        Self { shared_key: Some(path.into()), ..self }
     }
 }
 
@@ -60,9 +79,11 @@ impl Store for FileStore {
             Err(TryLockError::Error(error)) if error.kind() == io::ErrorKind::Unsupported => {}
             Err(TryLockError::Error(error)) => return Err(failed("lock", &error)),
         }
+        let shared = self.shared_key.as_ref().map(|key| SharedKey::new(key, &self.path)).transpose()?;
         Ok(Box::new(Leased {
             record: self.path.clone(),
             key: beside(&self.path, ".key.pem"),
+            shared,
             seen: None,
             _lock: lock,
         }))
@@ -72,6 +93,7 @@ impl Store for FileStore {
 struct Leased {
     record: PathBuf,
     key: PathBuf,
+    shared: Option<SharedKey>,
     /// What was in the file when this lease last read or wrote it.
     seen: Option<Secret>,
     /// The operating system lets go of it with the file, however the process ends.
@@ -98,28 +120,38 @@ impl Lease for Leased {
     }
 
     fn load_key(&mut self) -> Result<Option<Secret>, StoreError> {
-        read(&self.key)
+        match (read(&self.key)?, &self.shared) {
+            (None, Some(shared)) => shared.join(),
+            (own, _) => Ok(own),
+        }
     }
 
     fn save_key(&mut self, pem: &Secret) -> Result<(), StoreError> {
-        replace(&self.key, pem, Crash::NEVER)
+        match &self.shared {
+            Some(shared) if shared.offer(pem)? => Ok(()),
+            _ => replace(&self.key, pem, Crash::NEVER),
+        }
     }
 
     fn erase(&mut self) -> Result<(), StoreError> {
         self.seen = None;
         // The record first: without it the key opens nothing.
-        for path in [&self.record, &self.key] {
-            for path in [path.clone(), beside(path, ".new")] {
-                match fs::remove_file(path) {
-                    Err(error) if error.kind() != io::ErrorKind::NotFound => {
-                        return Err(failed("erase", &error));
-                    }
-                    _ => {}
-                }
-            }
-        }
-        sync_folder(&self.record)
+        remove(&self.record)?;
+        remove(&self.key)?;
+        sync_folder(&self.record)?;
+        self.shared.as_ref().map_or(Ok(()), SharedKey::leave)
     }
+}
+
+/// Removes a file of ours and what a write of it may have left behind.
+fn remove(path: &Path) -> Result<(), StoreError> {
+    for path in [path.to_owned(), beside(path, ".new")] {
+        match fs::remove_file(path) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(failed("erase", &error)),
+            _ => {}
+        }
+    }
+    Ok(())
 }
 
 /// Reads a whole file of ours; `None`: there is none.

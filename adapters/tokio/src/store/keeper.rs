@@ -26,6 +26,17 @@ struct Held {
     lease: Box<dyn Lease>,
     /// The newest write that was done.
     done: u64,
+    /// A key that could not be written so far.
+    unsaved: Option<Secret>,
+}
+
+impl Held {
+    fn save_key(&mut self) -> Result<(), StoreError> {
+        let Some(pem) = &self.unsaved else { return Ok(()) };
+        self.lease.save_key(pem)?;
+        self.unsaved = None;
+        Ok(())
+    }
 }
 
 /// What a store had of a session.
@@ -46,7 +57,8 @@ impl Keeper {
         let record = record.map(|text| Record::decode(text.expose().as_bytes())).transpose()?;
         let key = lease.load_key().map_err(|error| refused(&error))?;
         let key = key.map(|pem| keys::from_pkcs8_pem(pem.expose())).transpose()?;
-        let shared = Shared { held: Mutex::new(Held { lease, done: 0 }), asked: AtomicU64::new(0) };
+        let shared =
+            Shared { held: Mutex::new(Held { lease, done: 0, unsaved: None }), asked: AtomicU64::new(0) };
         Ok((Self(Arc::new(shared)), Kept { record, key }))
     }
 
@@ -55,27 +67,40 @@ impl Keeper {
         Turn(self.0.asked.fetch_add(1, Ordering::SeqCst).saturating_add(1))
     }
 
+    /// Writes the record, and before it the key if that could not be written yet: a record of tokens whose key is
+    /// lost is half a record. That half is written all the same, since a one-time secret may be in it; but the
+    /// session hears that the write has failed, says so and repeats it (L25).
     pub(crate) fn save(&self, turn: &Turn, record: &Record) -> Result<(), StoreFailure> {
         let mut held = self.held();
         if held.done > turn.0 {
             // What is there holds all that this does, or has been erased for good.
             return Ok(());
         }
+        let key = held.save_key();
         held.lease.save(&record.encode()).map_err(failure)?;
         held.done = turn.0;
-        Ok(())
+        key.map_err(|error| StoreFailure::Failed(store(&format!("the key could not be kept: {error}"))))
     }
 
     pub(crate) fn erase(&self) -> Result<(), StoreFailure> {
         let mut held = self.held();
         // Nothing that is still under way may bring it back (L41).
         held.done = u64::MAX;
+        held.unsaved = None;
         held.lease.erase().map_err(failure)
     }
 
-    pub(crate) fn save_key(&self, pem: &Secret) -> Result<(), StoreError> {
+    /// Keeps a new key, before its first use. Returns the one to be used in its place where another session that
+    /// shares it was faster. A failure is told with the next record.
+    pub(crate) fn keep_key(&self, pem: Secret) -> Option<ProofKey> {
         let mut held = self.held();
-        if held.done == u64::MAX { Ok(()) } else { held.lease.save_key(pem) }
+        if held.done == u64::MAX {
+            return None;
+        }
+        held.unsaved = Some(pem);
+        held.save_key().ok()?;
+        let kept = held.lease.load_key().ok().flatten()?;
+        keys::from_pkcs8_pem(kept.expose()).ok()
     }
 
     fn held(&self) -> MutexGuard<'_, Held> {

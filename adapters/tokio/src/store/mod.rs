@@ -89,13 +89,14 @@ pub trait Lease: Send + 'static {
     /// As [`Lease::load`].
     fn load_key(&mut self) -> Result<Option<Secret>, StoreError>;
 
-    /// Writes the key, as the record is written.
+    /// Writes the key, as the record is written. A store whose keys are shared keeps the one that another session
+    /// has made meanwhile: [`Lease::load_key`] tells which key to use.
     ///
     /// # Errors
     /// [`StoreError::Failed`].
     fn save_key(&mut self, pem: &Secret) -> Result<(), StoreError>;
 
-    /// Erases record and key.
+    /// Erases record and key; a key that other sessions use stays for them.
     ///
     /// # Errors
     /// [`StoreError::Failed`].

@@ -6,9 +6,11 @@ use std::path::PathBuf;
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
+use satkeeper_core::lifecycle::KeyAlgorithm;
 use satkeeper_core::secret::Secret;
 
 use super::{Crash, FileStore, beside, read, replace};
+use crate::keys;
 use crate::store::{Store as _, StoreError, Written};
 
 /// A folder of its own, gone with it.
@@ -116,6 +118,59 @@ fn who_writes_all_the_same_is_noticed() {
     assert_eq!(read(&folder.file()).unwrap().unwrap().expose(), "another's");
     // What has been read can be gone on from.
     lease.save(&text("ours, with theirs in mind")).unwrap();
+}
+
+/// A key that is one, in PEM.
+fn key(algorithm: KeyAlgorithm) -> Secret {
+    keys::make_to_keep(algorithm).unwrap().1
+}
+
+#[test]
+fn a_shared_key_is_made_once_and_goes_with_its_last_user() {
+    // proves L41, L46
+    // survives S26
+    let folder = Folder::new("shared");
+    let shared = folder.0.join("gateway.key.pem");
+    let store = |name: &str| FileStore::new(folder.0.join(name)).shared_key(&shared);
+    let (mut alice, mut bob) = (store("alice").lease().unwrap(), store("bob").lease().unwrap());
+    assert!(alice.load_key().unwrap().is_none() && bob.load_key().unwrap().is_none());
+
+    // Both made one at the same time: the first stays, and both are told so.
+    let (hers, his) = (key(KeyAlgorithm::Es256), key(KeyAlgorithm::Es256));
+    alice.save_key(&hers).unwrap();
+    bob.save_key(&his).unwrap();
+    assert!(alice.load_key().unwrap() == Some(hers.clone()));
+    assert!(bob.load_key().unwrap() == Some(hers.clone()));
+
+    // Who switches to another kind keeps that to itself.
+    let other = key(KeyAlgorithm::Rs256);
+    bob.save_key(&other).unwrap();
+    assert!(bob.load_key().unwrap() == Some(other));
+    assert!(alice.load_key().unwrap() == Some(hers.clone()));
+
+    // A session that is over, not destroyed, still needs it: its tokens are bound to it.
+    drop(alice);
+    bob.erase().unwrap();
+    assert!(shared.exists() && !folder.0.join("bob.key.pem").exists());
+    let mut alice = store("alice").lease().unwrap();
+    assert!(alice.load_key().unwrap() == Some(hers));
+    alice.erase().unwrap();
+    alice.erase().unwrap();
+    assert!(!shared.exists() && !folder.0.join("gateway.key.pem.users").exists());
+    assert!(alice.load_key().unwrap().is_none());
+}
+
+#[test]
+fn a_shared_key_that_is_no_key_is_left_alone() {
+    // survives S26
+    let folder = Folder::new("shared-odd");
+    let shared = folder.0.join("gateway.key.pem");
+    replace(&shared, &text("no key"), Crash::NEVER).unwrap();
+    let mut lease = FileStore::new(folder.file()).shared_key(&shared).lease().unwrap();
+    let ours = key(KeyAlgorithm::Es256);
+    lease.save_key(&ours).unwrap();
+    assert!(read(&shared).unwrap() == Some(text("no key")));
+    assert!(lease.load_key().unwrap() == Some(ours));
 }
 
 const FOLDER: &str = "SATKEEPER_TEST_SAVES_IN";
