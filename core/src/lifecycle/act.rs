@@ -9,9 +9,6 @@ use super::token::{Inspection, Saved, Token};
 use super::wake::Wake;
 use super::{Expired, Lifecycle, Mode, Remint};
 
-/// Time that an exchange leaves for the push of what it brings (L18).
-const PUSH_RESERVE: Millis = 5_000;
-
 impl Lifecycle {
     /// Does one thing that is due. Each leaves the state such that it is not due any more.
     pub(super) fn act(&mut self, wake: Wake) {
@@ -185,7 +182,7 @@ impl Lifecycle {
             return most_after_the_end;
         }
         let lead = self.newest_valid().and_then(|token| token.lead(&self.clock, &self.policy)).unwrap_or(0);
-        let reserve = PUSH_RESERVE.min(lead / 6);
+        let reserve = self.policy.push_reserve.min(lead / 6);
         let share = (left / 4).max(self.policy.attempt_min).min(most);
         share.min(left.saturating_sub(reserve)).max(left.min(self.policy.attempt_min)).max(1)
     }

@@ -100,13 +100,13 @@ impl Lifecycle {
     /// A server told its time. If that confirms that time was lost in sleep, all ends and deadlines have
     /// come nearer, but for those that were anchored since (L23).
     pub(super) fn observe(&mut self, time: UnixMillis, sent: At) {
-        if let Some((by, restored)) = self.clock.confirm(time, sent) {
+        if let Some((by, restored)) = self.clock.confirm(time, sent, &self.policy) {
             for token in self.held.iter_mut().filter(|token| token.received <= restored) {
                 *token = token.moved(by);
             }
             return;
         }
-        let Some(lost) = self.clock.observe(time, sent) else { return };
+        let Some(lost) = self.clock.observe(time, sent, &self.policy) else { return };
         for pending in &mut self.pending {
             let by = lost.before(pending.issued);
             pending.issued = pending.issued.saturating_add(by);
@@ -175,9 +175,9 @@ impl Lifecycle {
 
     /// An answer says something of a token (L8).
     fn stated(&mut self, token: TokenId, source: Source, says: &Statement) {
-        let clock = self.clock.clone();
+        let (clock, policy) = (self.clock.clone(), self.policy);
         let Some(held) = self.token_mut(token) else { return };
-        let noted = held.note(source, says, &clock);
+        let noted = held.note(source, says, &clock, &policy);
         let base = match held.kind {
             Kind::Bound { of } => of,
             Kind::Base(_) => token,

@@ -148,6 +148,11 @@ impl Lifecycle {
         let spent = held.iter().any(|token| outage.refused.contains(&token.id));
         flag(line, !spent && !outage.refused.is_empty(), "refused:others");
         flag(line, outage.since.is_some(), "out");
+        // Its age matters only until the waits may grow.
+        let young = outage.since.map(|since| since.saturating_add(self.policy.early_outage));
+        if let Some(until) = young.filter(|until| *until > now && self.waits_grow_late()) {
+            let _ = write!(line, "{:+}", span(until, now));
+        }
         if outage.waits > 0 {
             let _ = write!(
                 line,
@@ -260,6 +265,10 @@ impl Lifecycle {
         }
     }
 
+    const fn waits_grow_late(&self) -> bool {
+        self.policy.reconnect_early_max < self.policy.reconnect_max
+    }
+
     fn most_failures(&self) -> u32 {
         doublings(self.policy.backoff_min, self.policy.backoff_max)
     }
@@ -291,6 +300,8 @@ impl Lifecycle {
             self.write_ends(line, token);
         }
         let barren = token.barren_until(&self.clock, &self.policy).is_some();
+        // One that is refused for good counts against the token in force if it was a renewal (L27).
+        flag(line, gain.is_some(), "renewal");
         if let Some(gain) = gain.filter(|_| barren || !fixed) {
             let (since, before) = (span(gain.since, now).max(-8), span(gain.before, now));
             let _ = write!(line, " gain{since:+}/{before:+}/{}", gain.streak.min(MANY));

@@ -6,6 +6,7 @@ use alloc::vec::Vec;
 use crate::time::{Millis, Now, Tick, UnixMillis};
 
 use super::command::ClockOffset;
+use super::policy::Policy;
 
 /// A moment on the machine's own clock: the monotonic clock plus all time that a server has confirmed to be
 /// lost in sleep. Advancing this one clock moves every end and deadline at once (L23).
@@ -16,9 +17,6 @@ const YEAR_9999: u64 = 253_402_300_799_999;
 
 /// Where time stops, a hundred million years on: deadlines still fit beyond it.
 const HORIZON: u64 = u64::MAX / 4;
-
-/// Between two readings of the server's clock, differences up to this are network and rounding.
-const SLACK: i64 = 1_000;
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Clock {
@@ -103,13 +101,13 @@ impl Clock {
 
     /// The first time that a server told after a restore. Returns by how much what was anchored up to the
     /// restore must be moved, and when that was.
-    pub(super) fn confirm(&mut self, server: UnixMillis, sent: At) -> Option<(i64, At)> {
+    pub(super) fn confirm(&mut self, server: UnixMillis, sent: At, policy: &Policy) -> Option<(i64, At)> {
         let restored = self.restored.filter(|_| server.0 <= YEAR_9999)?;
         self.restored = None;
         // A sleep since the restore is in what the server tells now.
         self.suspects.clear();
         let reckoned = self.server;
-        self.observe(server, sent);
+        self.observe(server, sent, policy);
         // What the record did not tell by the server's clock was not reckoned by it.
         let by = reckoned.zip(self.server).map_or(0, |(reckoned, told)| reckoned.saturating_sub(told));
         Some((by, restored))
@@ -163,16 +161,18 @@ impl Clock {
     }
 
     /// The server told its time, in an answer to something sent at `sent`. Its clock ticks in whole
-    /// seconds, so all that is known is an interval; the estimate moves only when it lies outside.
+    /// seconds (`Policy::clock_grain`), so all that is known is an interval; the estimate moves only when it lies outside.
     ///
     /// Returns time that is thereby confirmed to be lost.
-    pub(super) fn observe(&mut self, server: UnixMillis, sent: At) -> Option<Lost> {
+    pub(super) fn observe(&mut self, server: UnixMillis, sent: At, policy: &Policy) -> Option<Lost> {
         if server.0 > YEAR_9999 {
             return None;
         }
         let time = signed(server.0);
-        let earliest = time.saturating_sub(signed(self.now())).saturating_sub(SLACK);
-        let latest = time.saturating_add(999).saturating_sub(signed(sent)).saturating_add(SLACK);
+        let slack = signed(policy.clock_slack);
+        let grain = signed(policy.clock_grain).saturating_sub(1);
+        let earliest = time.saturating_sub(signed(self.now())).saturating_sub(slack);
+        let latest = time.saturating_add(grain).saturating_sub(signed(sent)).saturating_add(slack);
         let jumps = core::mem::take(&mut self.suspects);
         let Some(known) = self.server else {
             self.server = Some(midpoint(earliest, latest));
@@ -263,7 +263,7 @@ mod tests {
     fn the_server_clock_is_learned_within_its_own_precision() {
         // proves L9
         let mut clock = clock_at(10_000, 1_000_000_000_000);
-        clock.observe(UnixMillis(1_000_003_600_000), 9_900);
+        clock.observe(UnixMillis(1_000_003_600_000), 9_900, &Policy::default());
         let offset = clock.offset().expect("known");
         assert!((offset - 3_600_000).abs() <= 600, "{offset}");
     }
@@ -272,17 +272,17 @@ mod tests {
     fn a_confirmed_sleep_moves_the_clock_and_a_set_clock_does_not() {
         // proves L23
         let mut clock = clock_at(0, 1_000_000_000_000);
-        clock.observe(UnixMillis(1_000_000_000_000), 0);
+        clock.observe(UnixMillis(1_000_000_000_000), 0, &Policy::default());
         assert_eq!(clock.advance(Now::new(1_000, 1_000_000_601_000), 5_000), Some(600_000));
         assert_eq!(clock.now(), 1_000);
-        clock.observe(UnixMillis(1_000_000_601_000), 900);
+        clock.observe(UnixMillis(1_000_000_601_000), 900, &Policy::default());
         assert!(clock.now().abs_diff(601_000) <= 1_500, "{}", clock.now());
         assert_eq!(clock.tick_of(clock.now()), Tick(1_000));
 
         let mut clock = clock_at(0, 1_000_000_000_000);
-        clock.observe(UnixMillis(1_000_000_000_000), 0);
+        clock.observe(UnixMillis(1_000_000_000_000), 0, &Policy::default());
         clock.advance(Now::new(1_000, 1_000_000_601_000), 5_000);
-        clock.observe(UnixMillis(1_000_000_001_000), 900);
+        clock.observe(UnixMillis(1_000_000_001_000), 900, &Policy::default());
         assert_eq!(clock.now(), 1_000);
         assert_eq!(clock.suspect(0), 0);
     }
@@ -291,10 +291,11 @@ mod tests {
     fn what_came_between_two_sleeps_has_slept_through_the_second_only() {
         // proves L23
         let mut clock = clock_at(0, 1_000_000_000_000);
-        clock.observe(UnixMillis(1_000_000_000_000), 0);
+        clock.observe(UnixMillis(1_000_000_000_000), 0, &Policy::default());
         assert!(clock.advance(Now::new(1_000, 1_000_000_601_000), 5_000).is_some());
         assert!(clock.advance(Now::new(3_000, 1_000_000_633_000), 5_000).is_some());
-        let lost = clock.observe(UnixMillis(1_000_000_633_000), 2_900).expect("confirmed");
+        let lost =
+            clock.observe(UnixMillis(1_000_000_633_000), 2_900, &Policy::default()).expect("confirmed");
         assert!(lost.total.abs_diff(630_000) <= 1_500, "{lost:?}");
         assert_eq!((lost.before(500), lost.before(2_000), lost.before(3_000)), (0, 600_000, lost.total));
     }
@@ -308,7 +309,7 @@ mod tests {
         // Nor beyond its horizon, where nothing overflows.
         assert!(clock.advance(Now::new(u64::MAX, u64::MAX), 5_000).is_some());
         assert_eq!(clock.now(), HORIZON);
-        clock.observe(UnixMillis(u64::MAX), 0);
+        clock.observe(UnixMillis(u64::MAX), 0, &Policy::default());
         assert_eq!(clock.offset(), None);
     }
 }

@@ -16,9 +16,6 @@ use super::{Lifecycle, Mode, Pending};
 /// Resumes in a row without stability in between, after which the session connects fresh (L34).
 pub(super) const MOST_RESUMES: u32 = 3;
 
-/// In the first minute of an outage reconnects come more often (L36).
-const EARLY_OUTAGE: Millis = 60_000;
-
 /// The one socket that counts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Link {
@@ -189,7 +186,7 @@ impl Lifecycle {
         let now = self.clock.now();
         let since = *self.outage.since.get_or_insert(now);
         let wait = retry.unwrap_or_else(|| {
-            let early = now.saturating_sub(since) < EARLY_OUTAGE;
+            let early = now.saturating_sub(since) < self.policy.early_outage;
             let ceiling = if early { self.policy.reconnect_early_max } else { self.policy.reconnect_max };
             let waits = self.outage.waits;
             self.outage.waits = waits.saturating_add(1);

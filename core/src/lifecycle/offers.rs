@@ -1,6 +1,6 @@
 //! What is offered to the server on a fresh connect, and what a refusal means (L35, L46).
 
-use crate::time::{Millis, UnixMillis};
+use crate::time::UnixMillis;
 
 use super::command::Action;
 use super::event::{Cause, TeardownReason, Warning};
@@ -8,9 +8,6 @@ use super::input::{Failure, KeyAlgorithm, TokenId};
 use super::mechanism::KeyState;
 use super::token::Token;
 use super::{Lifecycle, MOST_REJECTED, Pending, Remint};
-
-/// A proof signed this far off the server's time may have been refused for that alone (L35).
-const SKEW: Millis = 5_000;
 
 impl Lifecycle {
     /// The token that a fresh connect offers next: the newest valid one that was not refused (L35).
@@ -52,9 +49,10 @@ impl Lifecycle {
 
     /// Whether a proof may have been refused for its time alone.
     pub(super) fn was_missigned(&self, pending: &Pending, signed_at: Option<UnixMillis>) -> bool {
+        let skew = self.policy.skew;
         let range = self.clock.server_time(pending.issued).zip(self.clock.server_time(self.clock.now()));
         signed_at.zip(range).is_some_and(|(signed, (from, to))| {
-            signed.0.saturating_add(SKEW) < from.0 || signed.0 > to.0.saturating_add(SKEW)
+            signed.0.saturating_add(skew) < from.0 || signed.0 > to.0.saturating_add(skew)
         })
     }
 

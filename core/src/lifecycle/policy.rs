@@ -34,6 +34,8 @@ pub struct Policy {
     pub provider_max: Millis,
     /// Time that the first `authenticate()` gets, and the making of a key.
     pub first_mint: Millis,
+    /// Time that an attempt leaves for the push of what it brings; a sixth of the lead if that is less.
+    pub push_reserve: Millis,
     /// First wait between attempts to renew.
     pub backoff_min: Millis,
     /// Longest wait between attempts to renew.
@@ -55,10 +57,12 @@ pub struct Policy {
     pub device_life: Millis,
     /// First ceiling of the wait before a reconnect.
     pub reconnect_min: Millis,
-    /// Ceiling within the first minute of an outage.
+    /// Ceiling until an outage is [`Policy::early_outage`] old.
     pub reconnect_early_max: Millis,
-    /// Ceiling after the first minute.
+    /// Ceiling from then on.
     pub reconnect_max: Millis,
+    /// See [`Policy::reconnect_early_max`].
+    pub early_outage: Millis,
     /// Authenticated for this long: the connection counts as stable.
     pub stable: Millis,
     /// Time for Inspect, Open, Probe each.
@@ -73,6 +77,16 @@ pub struct Policy {
     pub second_round: Millis,
     /// A step this much later than `wake_at`, or a wall clock this much ahead, may have been sleep.
     pub jump: Millis,
+    /// A proof signed by more than this off the server's time may have been refused for that alone.
+    pub skew: Millis,
+    /// A server tells its time in steps of this: what it says may be up to this much old.
+    pub clock_grain: Millis,
+    /// Two readings of the server's clock that differ by up to this, less what the round trip explains, agree.
+    pub clock_slack: Millis,
+    /// A time stamp that came unasked was sent at most this long ago.
+    pub underway: Millis,
+    /// A source that puts a token's end earlier by more than this is warned of.
+    pub shortened: Millis,
     /// Work that is due after a wake, a resume or an outage is spread over at most this.
     pub spread: Millis,
     /// Token bucket for token endpoints: its size.
@@ -91,6 +105,8 @@ pub struct Policy {
     pub barren_min: Millis,
     /// See [`Policy::barren_min`].
     pub barren_max: Millis,
+    /// However near the end is, that interval may grow up to this.
+    pub barren_near_end: Millis,
 }
 
 impl Default for Policy {
@@ -106,6 +122,7 @@ impl Default for Policy {
             attempt_max: 10_000,
             provider_max: 30_000,
             first_mint: 60_000,
+            push_reserve: 5_000,
             backoff_min: 1_000,
             backoff_max: 30_000,
             activation_budget: 30_000,
@@ -118,6 +135,7 @@ impl Default for Policy {
             reconnect_min: 500,
             reconnect_early_max: 3_000,
             reconnect_max: 30_000,
+            early_outage: 60_000,
             stable: 10_000,
             network: 10_000,
             connect: 10_000,
@@ -125,6 +143,11 @@ impl Default for Policy {
             local: 2_000,
             second_round: 30_000,
             jump: 5_000,
+            skew: 5_000,
+            clock_grain: 1_000,
+            clock_slack: 1_000,
+            underway: 2_000,
+            shortened: 10_000,
             spread: 5_000,
             exchange_burst: 10,
             exchange_reserve: 4,
@@ -134,6 +157,7 @@ impl Default for Policy {
             socket_refill: 3_000,
             barren_min: 1_000,
             barren_max: 300_000,
+            barren_near_end: 30_000,
         }
     }
 }
@@ -186,6 +210,7 @@ impl Policy {
             attempt_max: 2,
             provider_max: 2,
             first_mint: 2,
+            push_reserve: 1,
             backoff_min: 1,
             backoff_max: 4,
             activation_budget: 3,
@@ -197,13 +222,19 @@ impl Policy {
             device_life: 6,
             reconnect_min: 1,
             reconnect_early_max: 2,
-            reconnect_max: 2,
+            reconnect_max: 4,
+            early_outage: 3,
             stable: 1,
             network: 2,
             push: 2,
             local: 1,
             second_round: 2,
             jump: 3,
+            skew: 1,
+            clock_grain: 1,
+            clock_slack: 1,
+            underway: 2,
+            shortened: 1,
             spread: 2,
             exchange_burst: 16,
             exchange_reserve: 1,
@@ -213,6 +244,7 @@ impl Policy {
             socket_refill: 1,
             barren_min: 1,
             barren_max: 4,
+            barren_near_end: 2,
         }
     }
 

@@ -6,7 +6,7 @@ use super::clock::At;
 use super::command::{Action, CommandId};
 use super::event::{Cause, Event, Warning};
 use super::input::{Failure, Generation, TokenId};
-use super::token::{Kind, SHORTENED_BY, Saved, Token};
+use super::token::{Kind, Saved, Token};
 use super::{Lifecycle, Link};
 
 impl Lifecycle {
@@ -84,7 +84,7 @@ impl Lifecycle {
             if stays {
                 // Nobody expects a renewal to bring an earlier end (L8).
                 let by = held.end(&self.clock).at.map_or(0, |end| end.saturating_sub(reach));
-                if at < position && Some(held.id) != base && changed && by > SHORTENED_BY {
+                if at < position && Some(held.id) != base && changed && by > self.policy.shortened {
                     shortened = Some(by);
                 }
                 stay.push(held.id);

@@ -99,8 +99,7 @@ impl Lifecycle {
 
     /// A time stamp that came unasked: sent at some time before now.
     fn server_time(&mut self, time: crate::time::UnixMillis) {
-        const MOST_UNDERWAY: u64 = 2_000;
-        let sent = self.clock.now().saturating_sub(MOST_UNDERWAY);
+        let sent = self.clock.now().saturating_sub(self.policy.underway);
         self.observe(time, sent);
     }
 

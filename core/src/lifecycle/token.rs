@@ -14,12 +14,6 @@ use super::random::share;
 /// Longest lifetime that is believed (L6): a hundred years.
 const LONGEST_LIFE: Millis = 100 * 366 * 86_400_000;
 
-/// A source that puts the end earlier than this warns (L8).
-pub(super) const SHORTENED_BY: Millis = 10_000;
-
-/// However near the end is, the interval between renewals that gain nothing doubles up to this.
-const BARREN_NEAR_THE_END: Millis = 30_000;
-
 /// Last second of the year 9999.
 const LAST_TIME: UnixMillis = UnixMillis(253_402_300_799_999);
 
@@ -229,7 +223,7 @@ impl Token {
         // At most half of what is left is waited away: that one source puts the end in the past must not cost a
         // session that another gives more time.
         let left = self.end(clock).at.map_or(Millis::MAX, |end| end.saturating_sub(gain.since));
-        let most = (left / 2).max(BARREN_NEAR_THE_END).min(policy.barren_max);
+        let most = (left / 2).max(policy.barren_near_end).min(policy.barren_max);
         let interval = doubled(policy.barren_min, gain.streak).min(most);
         (by <= gain.before.saturating_add(policy.barren_min)).then(|| gain.since.saturating_add(interval))
     }
@@ -243,7 +237,7 @@ impl Token {
     }
 
     /// Takes in what an answer says of this token.
-    pub(super) fn note(&mut self, source: Source, says: &Statement, clock: &Clock) -> Noted {
+    pub(super) fn note(&mut self, source: Source, says: &Statement, clock: &Clock, policy: &Policy) -> Noted {
         let before = self.stated_by(clock);
         let mut clamped = false;
         if let Some(at) = says.expires_at {
@@ -273,7 +267,7 @@ impl Token {
         let shortened = before
             .zip(self.stated_by(clock))
             .map(|(before, after)| before.saturating_sub(after))
-            .filter(|by| *by > SHORTENED_BY && source == Source::Elsewhere);
+            .filter(|by| *by > policy.shortened && source == Source::Elsewhere);
         Noted { clamped, shortened }
     }
 

@@ -122,15 +122,16 @@ impl Lifecycle {
     /// gained nothing, so that a server which refuses them all is asked ever more rarely (L20).
     fn condemn(&mut self, token: TokenId, cause: Cause) {
         self.retries.trial = Retry::default();
-        let gain = self.token(token).and_then(|held| held.gain);
+        let renewal = self.token(token).is_some_and(|held| held.gain.is_some());
         if let Some(held) = self.token_mut(token) {
             // It stays only as the base of a bound token that does.
             held.awaits_verdict = false;
         }
         self.reject(token);
         self.keep_held(|held| held.id != token);
-        if let Some(held) = self.in_force.and_then(|id| self.token_mut(id)) {
-            held.gain = gain.or(held.gain);
+        let (clock, policy) = (self.clock.clone(), self.policy);
+        if let Some(held) = self.in_force.and_then(|id| self.token_mut(id)).filter(|_| renewal) {
+            held.gain = Some(held.renewed(&clock, &policy));
         }
         self.unsaved = true;
         self.warn(Warning::PushFailed { token, cause });
