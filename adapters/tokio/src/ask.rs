@@ -42,7 +42,9 @@ pub(crate) enum Ask {
         reply: oneshot::Sender<Settled>,
     },
     SetProvider {
-        source: Source,
+        provider: Provider,
+        /// The application's own code, where that is what the provider is.
+        own: Option<Arc<dyn CredentialProvider>>,
         done: oneshot::Sender<()>,
     },
     /// An input without an answer; `done` says that the session has taken it in.
@@ -79,31 +81,6 @@ impl From<Plain> for SessionInput {
             Plain::NetworkChanged => Self::NetworkChanged,
             Plain::Disconnect => Self::Disconnect,
             Plain::Destroy => Self::Destroy,
-        }
-    }
-}
-
-/// Where tokens come from: from the application's own code, or from requests that the session makes.
-#[derive(Clone)]
-pub(crate) enum Source {
-    Own(Arc<dyn CredentialProvider>),
-    Builtin(Provider),
-}
-
-impl Source {
-    /// As the session knows it.
-    pub(crate) fn describe(&self) -> Provider {
-        match self {
-            Self::Own(provider) => Provider::Callback(crate::provider::facts(provider.as_ref())),
-            Self::Builtin(provider) => provider.clone(),
-        }
-    }
-
-    /// The application's own code, if there is any.
-    pub(crate) fn own(self) -> Option<Arc<dyn CredentialProvider>> {
-        match self {
-            Self::Own(provider) => Some(provider),
-            Self::Builtin(_) => None,
         }
     }
 }

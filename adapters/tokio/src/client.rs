@@ -7,16 +7,15 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use satkeeper_core::Now;
 use satkeeper_core::lifecycle::{Generation, Status, Why};
 use satkeeper_core::session::{CallId, Credential, InForce, Provider};
+use satkeeper_host::{Clock, End, Error};
 use serde_json::Value;
 use tokio::sync::{oneshot, watch};
 
-use crate::ask::{Ask, Asks, Plain, Source};
+use crate::ask::{Ask, Asks, Plain};
 use crate::builder::Builder;
-use crate::clock::Clock;
-use crate::end::{End, Progress};
-use crate::error::Error;
 use crate::events::{Events, Notifications};
-use crate::provider::CredentialProvider;
+use crate::progress::Progress;
+use crate::provider::{self, CredentialProvider};
 
 /// A session that is kept authenticated. Cheap to clone; all clones speak of the same session.
 ///
@@ -152,8 +151,9 @@ impl Client {
     /// # Errors
     /// [`SessionError::SessionOver`](crate::SessionError::SessionOver).
     pub async fn set_provider(&self, provider: impl CredentialProvider) -> Result<(), Error> {
-        let source = Source::Own(Arc::new(provider));
-        self.ask(|done| Ask::SetProvider { source, done }).await
+        let facts = Provider::Callback(provider::facts(&provider));
+        let own: Option<Arc<dyn CredentialProvider>> = Some(Arc::new(provider));
+        self.ask(|done| Ask::SetProvider { provider: facts, own, done }).await
     }
 
     /// Replaces the provider by one of those that the session implements itself.
@@ -161,8 +161,7 @@ impl Client {
     /// # Errors
     /// [`SessionError::SessionOver`](crate::SessionError::SessionOver).
     pub async fn set_builtin_provider(&self, provider: Provider) -> Result<(), Error> {
-        let source = Source::Builtin(provider);
-        self.ask(|done| Ask::SetProvider { source, done }).await
+        self.ask(|done| Ask::SetProvider { provider, own: None, done }).await
     }
 
     /// Stops renewing and closes the socket; tokens, key and resume state are kept. Calls wait.

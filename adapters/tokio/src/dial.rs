@@ -2,25 +2,18 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::Duration;
 
 use futures_util::StreamExt as _;
 use futures_util::stream::FuturesUnordered;
 use rustls::pki_types::ServerName;
 use satkeeper_core::error::Error as SessionError;
 use satkeeper_core::wire::url::SecureUrl;
+use satkeeper_host::socket::{STAGGER, in_turns};
+use satkeeper_host::text::chain;
+use satkeeper_host::tls::Tls;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpStream, lookup_host};
 use tokio_rustls::TlsConnector;
-
-use crate::http::chain;
-use crate::tls::Tls;
-
-/// How much later each further address is tried (RFC 8305 section 8).
-const STAGGER: Duration = Duration::from_millis(250);
-
-/// Most addresses of one name that are tried.
-const MOST: usize = 8;
 
 /// A connection, encrypted or not.
 pub(crate) trait Connection: AsyncRead + AsyncWrite + Send + Unpin {}
@@ -36,7 +29,8 @@ pub(crate) async fn dial(url: &SecureUrl, tls: &Tls) -> Result<Box<dyn Connectio
         (true, Err(why)) => return Err(SessionError::Transport { message: why.to_owned() }),
     };
     let host = url.host().trim_start_matches('[').trim_end_matches(']');
-    let stream = race(addresses(host, url.port()).await?).await?;
+    let found = lookup_host((host, url.port())).await.map_err(|error| failed(&error))?;
+    let stream = race(in_turns(found)).await?;
     // Frames are small and answered one by one: waiting for more to send only delays them.
     stream.set_nodelay(true).map_err(|error| failed(&error))?;
     let Some(config) = config else { return Ok(Box::new(stream)) };
@@ -45,27 +39,6 @@ pub(crate) async fn dial(url: &SecureUrl, tls: &Tls) -> Result<Box<dyn Connectio
     })?;
     let stream = TlsConnector::from(config).connect(name, stream).await.map_err(|error| failed(&error))?;
     Ok(Box::new(stream))
-}
-
-/// The addresses of a host, families taking turns, so that one that does not work delays by one step only.
-async fn addresses(host: &str, port: u16) -> Result<Vec<SocketAddr>, SessionError> {
-    let found = lookup_host((host, port)).await.map_err(|error| failed(&error))?;
-    let (first, second): (Vec<_>, Vec<_>) = found.partition(SocketAddr::is_ipv6);
-    Ok(alternate(first, second))
-}
-
-fn alternate(first: Vec<SocketAddr>, second: Vec<SocketAddr>) -> Vec<SocketAddr> {
-    let (mut first, mut second) = (first.into_iter(), second.into_iter());
-    let mut turns = Vec::new();
-    loop {
-        let pair = (first.next(), second.next());
-        if pair == (None, None) || turns.len() >= MOST {
-            turns.truncate(MOST);
-            return turns;
-        }
-        turns.extend(pair.0);
-        turns.extend(pair.1);
-    }
 }
 
 /// Tries one address after the other, each with a head start over the next, and keeps the first that answers.
@@ -94,18 +67,8 @@ fn failed(error: &std::io::Error) -> SessionError {
 
 #[cfg(test)]
 mod tests {
-    use super::{MOST, alternate, race};
-    use std::net::SocketAddr;
+    use super::race;
     use std::time::{Duration, Instant};
-
-    #[test]
-    fn families_take_turns() {
-        let six: Vec<SocketAddr> = ["[::1]:1", "[::2]:1", "[::3]:1"].map(|a| a.parse().unwrap()).to_vec();
-        let four: Vec<SocketAddr> = ["127.0.0.1:1"].map(|a| a.parse().unwrap()).to_vec();
-        assert_eq!(alternate(six.clone(), four.clone()), [six[0], four[0], six[1], six[2]]);
-        assert_eq!(alternate(Vec::new(), four.clone()), four);
-        assert_eq!(alternate(vec![six[0]; 20], vec![four[0]; 20]).len(), MOST);
-    }
 
     #[tokio::test]
     async fn an_address_that_refuses_does_not_stop_the_next() {

@@ -10,17 +10,17 @@ use satkeeper_core::session::{
     CallId, InForce, Notification, Session, SessionEvent, SessionInput, SessionNews, SessionOutput,
     SessionStep,
 };
+use satkeeper_host::history::History;
+use satkeeper_host::{Clock, End, Error, SigningRequest, report};
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::sleep;
-use tracing::{debug, info};
+use tracing::debug;
 
 use crate::ask::{Ask, Returned, Settled};
-use crate::clock::Clock;
-use crate::end::{End, Ended, Progress};
-use crate::error::Error;
 use crate::events::Feed;
+use crate::progress::{Ended, Progress};
 use crate::provider::CredentialProvider;
-use crate::signer::{ExternalSigner, SigningRequest};
+use crate::signer::ExternalSigner;
 use crate::socket::{News, Sockets};
 use crate::work::Work;
 
@@ -82,8 +82,8 @@ impl Driver {
             calls: BTreeMap::new(),
             waiting: BTreeMap::new(),
             next_ask: 0,
-            events: Feed::of_events(),
-            notifications: Feed::of_notifications(),
+            events: Feed::new(History::of_events()),
+            notifications: Feed::new(History::of_notifications()),
             pending: VecDeque::from([SessionInput::Start]),
             wake_at: None,
             end: None,
@@ -148,7 +148,7 @@ impl Driver {
             }
             SessionOutput::MakeKey { id, algorithm, deadline: _ } => self.work.make_key(id, algorithm),
             SessionOutput::Sign { id, algorithm, thumbprint, input, deadline } => {
-                let request = SigningRequest { algorithm, thumbprint, input };
+                let request = SigningRequest::new(algorithm, thumbprint, input);
                 self.work.sign(id, self.own.signer.clone(), request, deadline);
             }
             SessionOutput::Persist { id, record, deadline } => self.work.persist(id, record, deadline),
@@ -170,12 +170,7 @@ impl Driver {
     }
 
     fn tell(&mut self, event: SessionEvent) {
-        let cause = event.cause.as_ref().map(tracing::field::display);
-        match event.event {
-            SessionNews::Lifecycle(Event::Ignored(ignored)) => debug!(target: "satkeeper", ?ignored, cause),
-            SessionNews::Lifecycle(told) => info!(target: "satkeeper", event = ?told, cause),
-            news => info!(target: "satkeeper", event = news.code(), ?news, cause),
-        }
+        report::log(&event);
         match event.event {
             SessionNews::Lifecycle(Event::Live { .. }) => {
                 self.shown.progress.send_if_modified(|progress| {
@@ -222,9 +217,8 @@ impl Driver {
                 let ask = self.wait(reply);
                 self.pending.push_back(SessionInput::Rejected { ask, generation });
             }
-            Ask::SetProvider { source, done } => {
-                let provider = source.describe();
-                self.own.provider = source.own();
+            Ask::SetProvider { provider, own, done } => {
+                self.own.provider = own;
                 self.step(SessionInput::SetProvider(provider));
                 let _ = done.send(());
             }
@@ -249,24 +243,17 @@ impl Driver {
     fn show(&self) {
         let status = self.session.status();
         self.shown.status.send_if_modified(|shown| {
-            // The time left runs down with each step; that alone wakes nobody.
-            let news = Status { time_left: None, ..*shown } != Status { time_left: None, ..status };
+            let news = report::is_new_status(shown, &status);
             *shown = status;
             news
         });
         let credential = self.session.credential();
         self.shown.credential.send_if_modified(|shown| {
-            let same = match (&*shown, &credential) {
-                (None, None) => true,
-                (Some(shown), Some(held)) => {
-                    shown.generation == held.generation && same_end(shown, held) && shown.token == held.token
-                }
-                _ => false,
-            };
-            if !same {
+            let news = report::is_new_credential(shown.as_ref(), credential.as_ref());
+            if news {
                 *shown = credential;
             }
-            !same
+            news
         });
     }
 
@@ -281,14 +268,5 @@ impl Driver {
         sockets.finish().await;
         let ended = Ended { end, events: events.close(), notifications: notifications.close() };
         shown.progress.send_replace(Progress::Over(Arc::new(ended)));
-    }
-}
-
-/// Whether two readings say the same of a token's end. It is computed anew from both clocks at each step, and
-/// their milliseconds do not turn together.
-fn same_end(one: &InForce, other: &InForce) -> bool {
-    match (one.expires_at, other.expires_at) {
-        (Some(one), Some(other)) => one.0.abs_diff(other.0) < 1_000,
-        (one, other) => one == other,
     }
 }

@@ -3,31 +3,14 @@
 //! The driver must never wait for a receiver, and nothing may be lost in silence: so each receiver has a bounded
 //! queue, and one that falls behind is told how much it missed.
 
-use std::collections::VecDeque;
 use std::sync::Arc;
 
 use satkeeper_core::session::{Notification, SessionEvent};
+use satkeeper_host::Missed;
+use satkeeper_host::history::{History, Kept, QUEUE};
 use tokio::sync::{broadcast, oneshot, watch};
 
-use crate::end::{Ended, Progress};
-
-/// How many items a receiver may fall behind.
-const QUEUE: usize = 1024;
-
-/// How many events of the past a new receiver is given.
-const EVENTS_KEPT: usize = 256;
-
-/// How many notifications wait for the first receiver. Each may be as large as a frame (1 MiB).
-const NOTIFICATIONS_KEPT: usize = 64;
-
-/// How many items a receiver has lost by falling behind.
-///
-/// ```
-/// assert_eq!(satkeeper::Missed(3).to_string(), "3 items were missed: the receiver fell behind");
-/// ```
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{0} items were missed: the receiver fell behind")]
-pub struct Missed(pub u64);
+use crate::progress::{Ended, Progress};
 
 /// The events of a session, from [`Client::events`](crate::Client::events).
 ///
@@ -91,38 +74,11 @@ impl Notifications {
     }
 }
 
-/// Who is given what was published before it asked.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Past {
-    Everybody,
-    TheFirst,
-}
-
 /// The sending side.
 pub(crate) struct Feed<T> {
     /// None before the first receiver: a queue takes its whole room at once.
     live: Option<broadcast::Sender<Arc<T>>>,
-    kept: Kept<T>,
-    room: usize,
-    past: Past,
-}
-
-/// What was published and is still there.
-pub(crate) struct Kept<T> {
-    items: VecDeque<Arc<T>>,
-    dropped: u64,
-}
-
-impl<T> Clone for Kept<T> {
-    fn clone(&self) -> Self {
-        Self { items: self.items.clone(), dropped: self.dropped }
-    }
-}
-
-impl<T> Default for Kept<T> {
-    fn default() -> Self {
-        Self { items: VecDeque::new(), dropped: 0 }
-    }
+    past: History<T>,
 }
 
 /// What a new receiver begins with.
@@ -131,32 +87,14 @@ pub(crate) struct Opening<T> {
     live: broadcast::Receiver<Arc<T>>,
 }
 
-impl Feed<SessionEvent> {
-    pub(crate) fn of_events() -> Self {
-        Self::new(EVENTS_KEPT, Past::Everybody)
-    }
-}
-
-impl Feed<Notification> {
-    pub(crate) fn of_notifications() -> Self {
-        Self::new(NOTIFICATIONS_KEPT, Past::TheFirst)
-    }
-}
-
 impl<T: Clone> Feed<T> {
-    fn new(room: usize, past: Past) -> Self {
-        Self { live: None, kept: Kept::default(), room, past }
+    pub(crate) fn new(past: History<T>) -> Self {
+        Self { live: None, past }
     }
 
     pub(crate) fn publish(&mut self, item: T) {
         let item = Arc::new(item);
-        if self.room > 0 {
-            if self.kept.items.len() == self.room {
-                self.kept.items.pop_front();
-                self.kept.dropped = self.kept.dropped.saturating_add(1);
-            }
-            self.kept.items.push_back(Arc::clone(&item));
-        }
+        self.past.tell(Arc::clone(&item));
         if let Some(live) = &self.live {
             // An error only says that nobody listens any more.
             let _ = live.send(item);
@@ -165,23 +103,12 @@ impl<T: Clone> Feed<T> {
 
     pub(crate) fn subscribe(&mut self) -> Opening<T> {
         let live = self.live.get_or_insert_with(|| broadcast::Sender::new(QUEUE)).subscribe();
-        let kept = match self.past {
-            // What it cannot be given any more is long past, and of no use to somebody who only comes now.
-            Past::Everybody => Kept { items: self.kept.items.clone(), dropped: 0 },
-            Past::TheFirst => {
-                self.room = 0;
-                std::mem::take(&mut self.kept)
-            }
-        };
-        Opening { kept, live }
+        Opening { kept: self.past.subscribe(), live }
     }
 
     /// What is left for those who ask after the end.
-    pub(crate) fn close(self) -> Kept<T> {
-        match self.past {
-            Past::Everybody => Kept { dropped: 0, ..self.kept },
-            Past::TheFirst => self.kept,
-        }
+    pub(crate) fn close(mut self) -> Kept<T> {
+        self.past.subscribe()
     }
 }
 
@@ -238,54 +165,49 @@ impl<T: Clone> Subscription<T> {
 
 #[cfg(test)]
 mod tests {
-    use super::{Feed, Kept, Missed, Past, QUEUE, Subscription};
-    use crate::end::Progress;
+    use super::{Feed, Kept, Missed, QUEUE, Subscription};
+    use crate::progress::Progress;
+    use satkeeper_core::session::Notification;
+    use satkeeper_host::history::History;
     use tokio::sync::{oneshot, watch};
 
-    fn subscribe(feed: &mut Feed<u32>) -> Subscription<u32> {
+    fn notification(n: u32) -> Notification {
+        Notification { method: n.to_string(), params: serde_json::Value::Null }
+    }
+
+    fn subscribe(feed: &mut Feed<Notification>) -> Subscription<Notification> {
         let (sender, opening) = oneshot::channel();
         assert!(sender.send(feed.subscribe()).is_ok());
         Subscription::new(opening, watch::channel(Progress::Starting).1, |_| Kept::default())
     }
 
-    async fn all(mut subscription: Subscription<u32>) -> Vec<Result<u32, Missed>> {
+    async fn all(mut subscription: Subscription<Notification>) -> Vec<Result<u32, Missed>> {
         let mut all = Vec::new();
         while let Some(item) = subscription.recv().await {
-            all.push(item);
+            all.push(item.map(|item| item.method.parse().unwrap()));
         }
         all
     }
 
     #[tokio::test]
-    async fn everybody_is_given_the_past_and_then_what_comes() {
-        let mut feed = Feed::new(2, Past::Everybody);
-        (1..=3).for_each(|n| feed.publish(n));
-        let (one, two) = (subscribe(&mut feed), subscribe(&mut feed));
-        feed.publish(4);
-        drop(feed);
-        assert_eq!(all(one).await, [Ok(2), Ok(3), Ok(4)]);
-        assert_eq!(all(two).await, [Ok(2), Ok(3), Ok(4)]);
-    }
-
-    #[tokio::test]
-    async fn the_first_is_given_the_past_and_told_what_is_missing_of_it() {
-        let mut feed = Feed::new(2, Past::TheFirst);
-        (1..=3).for_each(|n| feed.publish(n));
+    async fn the_past_comes_first_and_then_what_comes() {
+        let mut feed = Feed::new(History::of_notifications());
+        (1..=2).for_each(|n| feed.publish(notification(n)));
         let one = subscribe(&mut feed);
-        feed.publish(4);
+        feed.publish(notification(3));
         let two = subscribe(&mut feed);
-        feed.publish(5);
+        feed.publish(notification(4));
         drop(feed);
-        assert_eq!(all(one).await, [Err(Missed(1)), Ok(2), Ok(3), Ok(4), Ok(5)]);
-        assert_eq!(all(two).await, [Ok(5)]);
+        assert_eq!(all(one).await, [Ok(1), Ok(2), Ok(3), Ok(4)]);
+        assert_eq!(all(two).await, [Ok(4)]);
     }
 
     #[tokio::test]
     async fn who_falls_behind_is_told_by_how_much() {
-        let mut feed = Feed::new(0, Past::Everybody);
+        let mut feed = Feed::new(History::of_notifications());
         let slow = subscribe(&mut feed);
         let count = u32::try_from(QUEUE).unwrap() + 5;
-        (0..count).for_each(|n| feed.publish(n));
+        (0..count).for_each(|n| feed.publish(notification(n)));
         drop(feed);
         let got = all(slow).await;
         assert_eq!(got.first(), Some(&Err(Missed(5))));

@@ -7,11 +7,9 @@ use reqwest::{Client, Method, Response, redirect, retry};
 use satkeeper_core::Tick;
 use satkeeper_core::error::Error as SessionError;
 use satkeeper_core::wire::http::{self as wire, HttpRequest, HttpResponse, MAX_BODY};
-use satkeeper_core::wire::text::Cleaner;
-
-use crate::clock::Clock;
-use crate::error::Error;
-use crate::tls::{Tls, trusting_nobody};
+use satkeeper_host::text::chain;
+use satkeeper_host::tls::{Tls, trusting_nobody};
+use satkeeper_host::{Clock, Error};
 
 /// A connection is of no use for long: renewals are minutes apart, and one that was idle while the machine
 /// slept is dead without anybody knowing.
@@ -127,24 +125,6 @@ fn failed(error: reqwest::Error) -> SessionError {
 /// What went wrong, without the URL: its query may be a credential.
 fn told(error: reqwest::Error) -> String {
     chain(&error.without_url())
-}
-
-/// The texts of an error and of its causes, from the outermost to the innermost, bounded and cleaned. Each is
-/// said once, though many repeat their cause's in their own; links to a library's manual are left out.
-pub(crate) fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(cause) = source {
-        let told = cause.to_string();
-        if !text.contains(&told) {
-            text.push_str(": ");
-            text.push_str(&told);
-        }
-        source = cause.source();
-    }
-    let is_link = |part: &str| part.starts_with("https://") && !part.contains(char::is_whitespace);
-    let parts: Vec<&str> = text.split(": ").filter(|part| !is_link(part)).collect();
-    Cleaner::default().clean(&parts.join(": "))
 }
 
 #[cfg(test)]

@@ -36,33 +36,27 @@
 mod ask;
 mod builder;
 mod client;
-mod clock;
 mod dial;
 mod driver;
-mod end;
-mod error;
 mod events;
 mod http;
-pub mod keys;
 mod network;
+mod progress;
 mod provider;
 mod signer;
 mod socket;
-pub mod store;
 #[cfg(test)]
 mod testing;
-mod tls;
 mod work;
 
 pub use builder::Builder;
 pub use client::Client;
-pub use end::End;
-pub use error::Error;
-pub use events::{Events, Missed, Notifications};
+pub use events::{Events, Notifications};
 pub use network::Network;
-pub use provider::{AuthenticateContext, BoxFuture, Callback, CredentialProvider};
+pub use provider::{BoxFuture, Callback, CredentialProvider};
+pub use signer::ExternalSigner;
 
-pub use signer::{ExternalSigner, SigningRequest};
+pub use satkeeper_host::{AuthenticateContext, End, Error, Missed, SigningRequest, keys, store};
 
 pub use satkeeper_core as core;
 pub use satkeeper_core::dpop::ProofKey;

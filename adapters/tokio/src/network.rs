@@ -2,9 +2,10 @@
 
 use std::fmt;
 
-use crate::error::Error;
+use satkeeper_host::Error;
+use satkeeper_host::tls::Tls;
+
 use crate::http::Http;
-use crate::tls::Tls;
 
 /// Trusted roots, TLS sessions and idle HTTP connections. Cheap to clone.
 ///

@@ -5,6 +5,7 @@ use std::pin::Pin;
 
 use satkeeper_core::lifecycle::ProviderFacts;
 use satkeeper_core::session::{Credential, ProviderError};
+use satkeeper_host::AuthenticateContext;
 
 /// A boxed future, as [`CredentialProvider`] returns it.
 ///
@@ -13,29 +14,6 @@ use satkeeper_core::session::{Credential, ProviderError};
 /// # let _ = future;
 /// ```
 pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
-
-/// What a provider is told when it is asked for a credential.
-///
-/// ```
-/// use satkeeper::AuthenticateContext;
-/// let context = AuthenticateContext::new(Some("0ZcOCORZNYy-DWpqq30jZyJGHTN0d2HglBV3uiguA4I".into()));
-/// assert_eq!(context.fingerprint.unwrap().len(), 43);
-/// ```
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct AuthenticateContext {
-    /// RFC 7638 thumbprint of the session's key, 43 characters: forward it to the token endpoint, together
-    /// with `scope: "sat:refresh"`, and the session renews the token by itself. `None`: there is no key.
-    pub fingerprint: Option<String>,
-}
-
-impl AuthenticateContext {
-    /// With this fingerprint. For tests of providers; sessions make their own.
-    #[must_use]
-    pub const fn new(fingerprint: Option<String>) -> Self {
-        Self { fingerprint }
-    }
-}
 
 /// Brings tokens to a session. [`Callback`] makes one of closures.
 ///

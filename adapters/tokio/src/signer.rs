@@ -1,33 +1,9 @@
 //! Keys that the process does not hold (L47).
 
-use std::fmt;
-
 use satkeeper_core::dpop::SignError;
-use satkeeper_core::lifecycle::KeyAlgorithm;
-use satkeeper_core::secret::Secret;
+use satkeeper_host::SigningRequest;
 
 use crate::provider::BoxFuture;
-
-/// What is to be signed.
-#[non_exhaustive]
-pub struct SigningRequest {
-    /// The key's kind. ES256: ECDSA on P-256 with SHA-256, 64 bytes `r || s`
-    /// ([`es256_from_der`](crate::core::dpop::es256_from_der) makes them of DER). RS256: PKCS #1 v1.5 with SHA-256.
-    pub algorithm: KeyAlgorithm,
-    /// The key's RFC 7638 thumbprint.
-    pub thumbprint: String,
-    /// The bytes to sign: a proof without its signature.
-    pub input: Secret,
-}
-
-impl fmt::Debug for SigningRequest {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("SigningRequest")
-            .field("algorithm", &self.algorithm)
-            .field("thumbprint", &self.thumbprint)
-            .finish_non_exhaustive()
-    }
-}
 
 /// Signs with a key that the process does not hold: an HSM, a key service, an enclave. Goes with a key made by
 /// [`ProofKey::external`](crate::ProofKey::external).

@@ -12,35 +12,19 @@ use satkeeper_core::error::Error as SessionError;
 use satkeeper_core::lifecycle::SocketId;
 use satkeeper_core::secret::Secret;
 use satkeeper_core::session::SessionInput;
-use satkeeper_core::wire::text::{Cleaner, REDACTED};
 use satkeeper_core::wire::url::SecureUrl;
+use satkeeper_host::socket::{
+    GOODBYE, MAX_QUEUED_BYTES, MAX_QUEUED_FRAMES, STALL, closed_by_server, config, failed, is_odd_frame,
+    late, stalled,
+};
+use satkeeper_host::tls::Tls;
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinSet;
 use tokio::time::timeout;
-use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
-use tokio_tungstenite::tungstenite::{Error as WsError, Message};
+use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::{WebSocketStream, client_async_with_config};
 
 use crate::dial::{Connection, dial};
-use crate::http::chain;
-use crate::tls::Tls;
-
-/// Largest message that is received (L50).
-const MAX_MESSAGE: usize = 1024 * 1024;
-
-/// Most that may wait to be sent: what the session lets its calls come to (1,024 of them, 1 MiB waiting), which
-/// it hands over at once when it comes to life, and as much again and more.
-const MAX_QUEUED_FRAMES: usize = 4096;
-const MAX_QUEUED_BYTES: usize = 4 * MAX_MESSAGE;
-
-/// A peer that takes nothing for this long is given up.
-const STALL: Duration = Duration::from_secs(10);
-
-/// How long a socket may take to say goodbye (L2, `Close`).
-const GOODBYE: Duration = Duration::from_secs(2);
-
-/// Longest word of a server's reason that is shown.
-const LONGEST_WORD: usize = 32;
 
 /// Frames that wait for the driver. Small: each may be 1 MiB, and TCP holds the rest back.
 const INBOX: usize = 16;
@@ -129,11 +113,7 @@ impl Task {
             _ = &mut stopped => return,
             opened = timeout(within, open(&url, &tls)) => opened,
         };
-        let late = |_| {
-            let after_ms = u64::try_from(within.as_millis()).unwrap_or(u64::MAX);
-            Err(SessionError::Timeout { what: "a WebSocket to open", after_ms })
-        };
-        let (websocket, date) = match opened.unwrap_or_else(late) {
+        let (websocket, date) = match opened.unwrap_or_else(|_| Err(late(within))) {
             Ok(opened) => opened,
             Err(error) => return self.closed(error).await,
         };
@@ -179,15 +159,8 @@ impl Task {
 
 async fn open(url: &SecureUrl, tls: &Tls) -> Result<(WebSocket, Option<String>), SessionError> {
     let connection = dial(url, tls).await?;
-    let config = WebSocketConfig::default()
-        .max_message_size(Some(MAX_MESSAGE))
-        .max_frame_size(Some(MAX_MESSAGE))
-        .read_buffer_size(16 * 1024)
-        .write_buffer_size(16 * 1024)
-        // Every frame is flushed before the next: this only has to hold one, and the pongs.
-        .max_write_buffer_size(2 * MAX_QUEUED_BYTES);
     let (websocket, response) =
-        client_async_with_config(url.as_str(), connection, Some(config)).await.map_err(failed)?;
+        client_async_with_config(url.as_str(), connection, Some(config())).await.map_err(failed)?;
     let date = response.headers().get(http::header::DATE).and_then(|date| date.to_str().ok());
     Ok((websocket, date.map(str::to_owned)))
 }
@@ -204,14 +177,9 @@ async fn read(
             Ok(Message::Binary(_)) => SessionInput::OddFrame { socket },
             // Pings are answered by tungstenite with the next read.
             Ok(Message::Ping(_) | Message::Pong(_) | Message::Frame(_)) => continue,
-            Ok(Message::Close(frame)) => {
-                let why = frame.map(|frame| format!("{} {}", u16::from(frame.code), reason(&frame.reason)));
-                let why = why.unwrap_or_else(|| "no code".to_owned());
-                return SessionError::Transport { message: format!("the server closed the socket: {why}") };
-            }
+            Ok(Message::Close(frame)) => return closed_by_server(frame),
             Err(error) => {
-                // What is left of such a frame cannot be told from the next: the socket is of no more use.
-                if matches!(error, WsError::Capacity(_) | WsError::Utf8(_)) {
+                if is_odd_frame(&error) {
                     let _ = news.send((socket, SessionInput::OddFrame { socket })).await;
                 }
                 return failed(error);
@@ -240,32 +208,6 @@ async fn write(
     }
     // The driver has let go; `stopped` says the same and decides.
     std::future::pending().await
-}
-
-fn stalled() -> SessionError {
-    SessionError::Transport { message: "the server has stopped reading from the socket".to_owned() }
-}
-
-/// A server's reason for a Close, fit to be shown. What it may repeat is known to the session only, and may be
-/// cut short: so no word of it stays that is longer than a language's (L49).
-fn reason(said: &str) -> String {
-    let clean = Cleaner::default().clean(said);
-    let words = clean.split_whitespace();
-    let words: Vec<&str> =
-        words.map(|word| if word.len() > LONGEST_WORD { REDACTED } else { word }).collect();
-    words.join(" ")
-}
-
-fn failed(error: WsError) -> SessionError {
-    let message = match error {
-        // The response itself stays out of it: nobody knows what is in its body.
-        WsError::Http(response) => {
-            format!("the WebSocket was refused with HTTP status {}", response.status().as_u16())
-        }
-        WsError::WriteBufferFull(_) => "a frame was larger than the write buffer".to_owned(),
-        error => chain(&error),
-    };
-    SessionError::Transport { message }
 }
 
 #[cfg(test)]

@@ -3,21 +3,20 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use satkeeper_core::Tick;
-use satkeeper_core::error::Error as SessionError;
 use satkeeper_core::lifecycle::KeyAlgorithm;
-use satkeeper_core::session::{ProviderCall, ProviderError, Record, RequestId, SessionInput, StoreFailure};
+use satkeeper_core::session::{ProviderCall, Record, RequestId, SessionInput, StoreFailure};
 use satkeeper_core::wire::http::HttpRequest;
+use satkeeper_host::keeper::{Keeper, make_key};
+use satkeeper_host::{AuthenticateContext, Clock, Errand, SigningRequest};
 use tokio::task::{AbortHandle, Id, JoinSet, spawn_blocking};
 use tokio::time::timeout;
 
-use crate::clock::Clock;
 use crate::http::Http;
-use crate::keys;
-use crate::provider::{AuthenticateContext, CredentialProvider};
-use crate::signer::{ExternalSigner, SigningRequest};
-use crate::store::{Keeper, store_error};
+use crate::provider::CredentialProvider;
+use crate::signer::ExternalSigner;
 
 /// The tasks of one session. Dropping it aborts them.
 pub(crate) struct Work {
@@ -28,15 +27,6 @@ pub(crate) struct Work {
     clock: Clock,
     /// The session's store, its own for as long as this is.
     keeper: Option<Keeper>,
-}
-
-#[derive(Clone, Copy)]
-enum Errand {
-    Request(RequestId),
-    Provider(RequestId),
-    Key(RequestId),
-    Signature(RequestId),
-    Store(RequestId),
 }
 
 impl Work {
@@ -57,12 +47,11 @@ impl Work {
         call: ProviderCall,
         deadline: Tick,
     ) {
-        let within = self.clock.until(deadline);
+        let (errand, within) = (Errand::Provider(id), self.clock.until(deadline));
         let task = self.tasks.spawn(async move {
             let Some(provider) = provider else {
                 // Only where a built-in provider took its place meanwhile.
-                let gone = ProviderError::Rejected("the provider has been replaced".to_owned());
-                return SessionInput::Credential { id, result: Err(gone) };
+                return errand.fail("the provider has been replaced");
             };
             let answer = async {
                 match call {
@@ -72,10 +61,12 @@ impl Work {
                     ProviderCall::Refresh => provider.refresh().await,
                 }
             };
-            let result = timeout(within, answer).await;
-            SessionInput::Credential { id, result: result.unwrap_or_else(|_| Err(no_answer(within))) }
+            match timeout(within, answer).await {
+                Ok(result) => SessionInput::Credential { id, result },
+                Err(_) => errand.fail(&no_answer(within)),
+            }
         });
-        self.remember(&task, Errand::Provider(id));
+        self.remember(&task, errand);
     }
 
     pub(crate) fn sign(
@@ -85,28 +76,23 @@ impl Work {
         request: SigningRequest,
         deadline: Tick,
     ) {
-        let within = self.clock.until(deadline);
+        let (errand, within) = (Errand::Signature(id), self.clock.until(deadline));
         let task = self.tasks.spawn(async move {
-            let Some(signer) = signer else {
-                return SessionInput::Signature { id, result: Err(no_signature("no signer was named")) };
-            };
-            let result = match timeout(within, signer.sign(request)).await {
-                Ok(signed) => signed.map_err(|error| no_signature(&error.to_string())),
-                Err(_) => Err(no_signature(&format!("no answer within {} ms", within.as_millis()))),
-            };
-            SessionInput::Signature { id, result }
+            let Some(signer) = signer else { return errand.fail("no signer was named") };
+            match timeout(within, signer.sign(request)).await {
+                Ok(Ok(signature)) => SessionInput::Signature { id, result: Ok(signature) },
+                Ok(Err(error)) => errand.fail(&error.to_string()),
+                Err(_) => errand.fail(&no_answer(within)),
+            }
         });
-        self.remember(&task, Errand::Signature(id));
+        self.remember(&task, errand);
     }
 
     pub(crate) fn make_key(&mut self, id: RequestId, algorithm: KeyAlgorithm) {
         let keeper = self.keeper.clone();
-        let task = self.tasks.spawn_blocking(move || {
-            let Some(keeper) = keeper else { return SessionInput::Key { id, result: keys::make(algorithm) } };
-            // Kept before its first use. Where it cannot be kept it serves as long as this process.
-            let result = keys::make_to_keep(algorithm).map(|(key, pem)| keeper.keep_key(pem).unwrap_or(key));
-            SessionInput::Key { id, result }
-        });
+        let task = self
+            .tasks
+            .spawn_blocking(move || SessionInput::Key { id, result: make_key(keeper.as_ref(), algorithm) });
         self.remember(&task, Errand::Key(id));
     }
 
@@ -127,20 +113,16 @@ impl Work {
         deadline: Tick,
         act: impl FnOnce() -> Result<(), StoreFailure> + Send + 'static,
     ) {
-        let within = self.clock.until(deadline);
+        let (errand, within) = (Errand::Store(id), self.clock.until(deadline));
         let acting = spawn_blocking(act);
         let task = self.tasks.spawn(async move {
-            let result = match timeout(within, acting).await {
-                Ok(Ok(result)) => result,
-                Ok(Err(_)) => Err(StoreFailure::Failed(store_error("it panicked"))),
-                Err(_) => {
-                    let message = format!("no answer within {} ms", within.as_millis());
-                    Err(StoreFailure::Failed(store_error(&message)))
-                }
-            };
-            SessionInput::Stored { id, result }
+            match timeout(within, acting).await {
+                Ok(Ok(result)) => SessionInput::Stored { id, result },
+                Ok(Err(_)) => errand.fail("it panicked"),
+                Err(_) => errand.fail(&no_answer(within)),
+            }
         });
-        self.remember(&task, Errand::Store(id));
+        self.remember(&task, errand);
     }
 
     /// The next input that work has led to; `None` where there is none under way. Cancel safe.
@@ -153,7 +135,7 @@ impl Work {
                 }
                 Err(error) => {
                     if let Some(errand) = self.names.remove(&error.id()) {
-                        return Some(errand.panicked());
+                        return Some(errand.fail("it panicked"));
                     }
                 }
             }
@@ -165,35 +147,6 @@ impl Work {
     }
 }
 
-impl Errand {
-    fn panicked(self) -> SessionInput {
-        match self {
-            Self::Request(id) => {
-                let message = "the HTTP client panicked".to_owned();
-                SessionInput::Http { id, result: Err(SessionError::Transport { message }) }
-            }
-            Self::Provider(id) => SessionInput::Credential { id, result: Err(transient("it panicked")) },
-            Self::Store(id) => {
-                let error = store_error("it panicked");
-                SessionInput::Stored { id, result: Err(StoreFailure::Failed(error)) }
-            }
-            Self::Signature(id) => SessionInput::Signature { id, result: Err(no_signature("it panicked")) },
-            Self::Key(id) => {
-                let message = "making it panicked".to_owned();
-                SessionInput::Key { id, result: Err(SessionError::DpopInit { message }) }
-            }
-        }
-    }
-}
-
-fn no_signature(message: &str) -> SessionError {
-    SessionError::DpopInit { message: format!("the external signer failed: {message}") }
-}
-
-fn no_answer(within: std::time::Duration) -> ProviderError {
-    transient(&format!("no answer within {} ms", within.as_millis()))
-}
-
-fn transient(message: &str) -> ProviderError {
-    ProviderError::Transient { message: message.to_owned(), retry_after: None }
+fn no_answer(within: Duration) -> String {
+    format!("no answer within {} ms", within.as_millis())
 }

@@ -7,13 +7,12 @@ use satkeeper_core::error::Error as SessionError;
 use satkeeper_core::secret::Secret;
 use satkeeper_core::wire::http::{HeaderValue, HttpRequest, HttpResponse, MAX_BODY, Method};
 use satkeeper_core::wire::url::SecureUrl;
+use satkeeper_host::Clock;
+use satkeeper_host::tls::Tls;
 use tokio::net::TcpListener;
 
-use super::{Http, chain};
-
-use crate::clock::Clock;
+use super::Http;
 use crate::testing::{Canned, Identity, Sealed, url};
-use crate::tls::Tls;
 
 const CANARY: &str = "canary-5b1f";
 
@@ -160,32 +159,4 @@ async fn http_2_is_spoken_where_the_server_does() {
         let _ = send(post(url(&format!("https://localhost:{}/", server.port))), Some(&identity), 5_000).await;
         assert_eq!(*server.protocol.lock().unwrap(), agreed);
     }
-}
-
-#[test]
-fn a_cause_is_told_once_and_without_links() {
-    // proves L52
-    let broken = std::io::Error::other("the pipe is broken");
-    let repeating = tokio_tungstenite::tungstenite::Error::Io(broken);
-    assert_eq!(chain(&repeating), "IO error: the pipe is broken");
-    let rustls = "peer closed connection without sending TLS close_notify: \
-        https://docs.rs/rustls/latest/rustls/manual/_03_howto/index.html#unexpected-eof";
-    let eof = std::io::Error::new(std::io::ErrorKind::UnexpectedEof, rustls);
-    let told = chain(&tokio_tungstenite::tungstenite::Error::Io(eof));
-    assert_eq!(told, "IO error: peer closed connection without sending TLS close_notify");
-    // A cause of its own words is told.
-    #[derive(Debug)]
-    struct Outer(std::io::Error);
-    impl std::fmt::Display for Outer {
-        fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-            f.write_str("it cannot be reached")
-        }
-    }
-    impl std::error::Error for Outer {
-        fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
-            Some(&self.0)
-        }
-    }
-    let outer = Outer(std::io::Error::other("no route"));
-    assert_eq!(chain(&outer), "it cannot be reached: no route");
 }

@@ -9,15 +9,16 @@ use satkeeper_core::error::Error as SessionError;
 use satkeeper_core::lifecycle::SocketId;
 use satkeeper_core::secret::Secret;
 use satkeeper_core::session::SessionInput;
+use satkeeper_host::socket::{MAX_MESSAGE, MAX_QUEUED_BYTES};
+use satkeeper_host::tls::Tls;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::mpsc;
 use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::tungstenite::handshake::server::{Request, Response};
 use tokio_tungstenite::{WebSocketStream, accept_hdr_async};
 
-use super::{MAX_MESSAGE, MAX_QUEUED_BYTES, News, Sockets, reason};
+use super::{News, Sockets};
 use crate::testing::{Canned, Identity, Sealed, url};
-use crate::tls::Tls;
 
 const ONE: SocketId = SocketId(1);
 const DATE: &str = "Sun, 06 Nov 1994 08:49:37 GMT";
@@ -91,19 +92,6 @@ async fn a_close_is_told_with_its_code() {
     assert!(closed(&mut news).await.to_string().contains("1012 later"));
     // The answer to the Close comes too.
     while let Some(Ok(_)) = server.next().await {}
-}
-
-// proves L49
-#[test]
-fn a_reason_repeats_no_secret() {
-    assert_eq!(reason("service restart, try again later"), "service restart, try again later");
-    let state = "x6F/ZTVksAsb6C4gGN7gX3dDb79owcZTb09N3DSY";
-    for said in
-        [state.to_owned(), format!("bad state: {state} is over"), format!("eyJhbGciOiJkaXIifQ..{state}")]
-    {
-        let shown = reason(&said);
-        assert!(shown.contains("[redacted]") && !shown.contains("ZTVk"), "{shown}");
-    }
 }
 
 #[tokio::test]

@@ -7,36 +7,46 @@ use satkeeper_core::{Now, Tick};
 /// Longest sleep of the driver. On systems whose monotonic clock stops while the machine sleeps (Linux), a
 /// longer one would go on after the wake as if nothing had happened; this bounds how late the lifecycle
 /// notices that the wall clock has moved on (L23).
-pub(crate) const LONGEST_SLEEP: Duration = Duration::from_secs(30);
+pub const LONGEST_SLEEP: Duration = Duration::from_secs(30);
 
 /// Reads both clocks. Ticks count milliseconds since the client started.
 ///
 /// [`Instant`] is `CLOCK_MONOTONIC` on Linux, which stands still during suspend, and a clock that goes on
 /// elsewhere. The lifecycle copes with both: it compares it with the wall clock at every step (L23).
+///
+/// ```
+/// let clock = satkeeper_host::Clock::start();
+/// assert!(clock.now().tick.0 < 60_000, "milliseconds since the start");
+/// ```
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Clock {
+pub struct Clock {
     start: Instant,
 }
 
 impl Clock {
-    pub(crate) fn start() -> Self {
+    /// From now on.
+    #[must_use]
+    pub fn start() -> Self {
         Self { start: Instant::now() }
     }
 
     /// What both clocks read. A wall clock set before 1970 reads 0.
-    pub(crate) fn now(self) -> Now {
+    #[must_use]
+    pub fn now(self) -> Now {
         let unix = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         Now::new(millis(self.start.elapsed()), millis(unix))
     }
 
     /// How long until this tick; zero if it has passed.
-    pub(crate) fn until(self, tick: Tick) -> Duration {
+    #[must_use]
+    pub fn until(self, tick: Tick) -> Duration {
         Duration::from_millis(tick.0).saturating_sub(self.start.elapsed())
     }
 
     /// How long to sleep before the next step: to this tick, but at most [`LONGEST_SLEEP`]. At least a
     /// millisecond, so that no deadline that has passed can make the driver spin.
-    pub(crate) fn nap(self, wake_at: Option<Tick>) -> Duration {
+    #[must_use]
+    pub fn nap(self, wake_at: Option<Tick>) -> Duration {
         let until = wake_at.map_or(LONGEST_SLEEP, |tick| self.until(tick));
         until.clamp(Duration::from_millis(1), LONGEST_SLEEP)
     }

@@ -1,22 +1,19 @@
-//! How far a session is, and how it ended.
+//! How a session ended.
 
 use std::fmt;
-use std::sync::Arc;
 
 use satkeeper_core::error::{Error as SessionError, ProviderFault};
 use satkeeper_core::lifecycle::TeardownReason;
-use satkeeper_core::session::{Notification, SessionEvent};
 
 use crate::error::Error;
-use crate::events::Kept;
 
-/// How a session ended.
+/// How a session ended. What `Client::closed` returns.
 ///
-/// ```no_run
-/// # async fn wait(client: satkeeper::Client) {
-/// let end = client.closed().await;
-/// println!("over: {end}");
-/// # }
+/// ```
+/// # use satkeeper_host as satkeeper;
+/// # use satkeeper_core::lifecycle::TeardownReason;
+/// let end = satkeeper::End::new(TeardownReason::Disconnected, None);
+/// assert_eq!(end.to_string(), "disconnected");
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
@@ -37,17 +34,21 @@ impl fmt::Display for End {
 }
 
 impl End {
-    pub(crate) const fn new(reason: TeardownReason, error: Option<Error>) -> Self {
+    /// For this reason. For adapters; applications are told by `Client::closed`.
+    #[must_use]
+    pub const fn new(reason: TeardownReason, error: Option<Error>) -> Self {
         Self { reason, error }
     }
 
-    /// The driver's task was dropped together with its runtime.
-    pub(crate) const fn stopped() -> Self {
+    /// What drove the session has gone without ending it.
+    #[must_use]
+    pub const fn stopped() -> Self {
         Self { reason: TeardownReason::Disconnected, error: Some(Error::DriverStopped) }
     }
 
     /// The error for somebody who waited for the session to begin.
-    pub(crate) fn into_error(self) -> Error {
+    #[must_use]
+    pub fn into_error(self) -> Error {
         let Self { reason, error } = self;
         error.unwrap_or_else(|| match reason {
             TeardownReason::Expired => SessionError::InvalidCredentials {
@@ -65,32 +66,4 @@ impl End {
             TeardownReason::Disconnected | TeardownReason::Destroyed => Error::OVER,
         })
     }
-}
-
-/// How far a session is, for those who wait for its beginning or its end.
-#[derive(Clone)]
-pub(crate) enum Progress {
-    /// Not live yet.
-    Starting,
-    /// It has been live.
-    Live,
-    /// It is over.
-    Over(Arc<Ended>),
-}
-
-impl Progress {
-    pub(crate) const fn is_over(&self) -> bool {
-        matches!(self, Self::Over(_))
-    }
-
-    pub(crate) const fn has_begun(&self) -> bool {
-        !matches!(self, Self::Starting)
-    }
-}
-
-/// What a driver leaves behind.
-pub(crate) struct Ended {
-    pub(crate) end: End,
-    pub(crate) events: Kept<SessionEvent>,
-    pub(crate) notifications: Kept<Notification>,
 }

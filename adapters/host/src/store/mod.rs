@@ -1,25 +1,13 @@
 //! Where a session is kept between one process and the next: its record, and its key beside it.
 //!
-//! ```no_run
-//! # async fn example() -> Result<(), satkeeper::Error> {
-//! use satkeeper::store::FileStore;
-//! let client = satkeeper::Client::builder()
-//!     .subscriber("example.signalwire.com", "PROJECT_ID", "API_TOKEN", "alice@example.com")
-//!     .store(FileStore::new("/var/lib/my-app/alice.session"))
-//!     .connect()
-//!     .await?;
-//! // Killed now, at any instruction, the next process goes on with the same tokens, key and session.
-//! # let _ = client; Ok(()) }
-//! ```
+//! `Builder::store` takes one, `FileStore::new("/var/lib/my-app/alice.session")` for example. Killed at any
+//! instruction, the next process goes on with the same tokens, key and session.
 
 mod file;
-mod keeper;
 mod memory;
 
 pub use file::FileStore;
 pub use memory::MemoryStore;
-
-pub(crate) use keeper::{Keeper, Kept, store as store_error};
 
 use satkeeper_core::secret::Secret;
 

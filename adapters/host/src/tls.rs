@@ -13,8 +13,13 @@ use rustls_platform_verifier::Verifier;
 use crate::error::Error;
 
 /// Whom a session trusts, ready for use. Cheap to clone.
+///
+/// ```
+/// use satkeeper_host::{Error, tls::Tls};
+/// assert!(matches!(Tls::new(Some(b"no certificate")), Err(Error::Certificate { .. })));
+/// ```
 #[derive(Clone)]
-pub(crate) struct Tls {
+pub struct Tls {
     config: Result<Arc<ClientConfig>, Arc<str>>,
 }
 
@@ -23,7 +28,10 @@ impl Tls {
     ///
     /// A machine without roots of its own is no error here: with `ca_pem` they are not needed, and a session
     /// over plain loopback needs none at all. Where one is needed, [`Tls::config`] says what is missing.
-    pub(crate) fn new(ca_pem: Option<&[u8]>) -> Result<Self, Error> {
+    ///
+    /// # Errors
+    /// [`Error::Certificate`] where `ca_pem` is no such thing, [`Error::Setup`].
+    pub fn new(ca_pem: Option<&[u8]>) -> Result<Self, Error> {
         let provider = Arc::new(aws_lc_rs::default_provider());
         let extra = ca_pem.map(certificates).transpose()?.unwrap_or_default();
         let config = match verifier(extra, &provider)? {
@@ -39,7 +47,10 @@ impl Tls {
     }
 
     /// The configuration, or why there is none.
-    pub(crate) fn config(&self) -> Result<&Arc<ClientConfig>, &str> {
+    ///
+    /// # Errors
+    /// What is missing, to be told to a person.
+    pub fn config(&self) -> Result<&Arc<ClientConfig>, &str> {
         self.config.as_ref().map_err(|why| &**why)
     }
 }
@@ -74,7 +85,10 @@ fn verifier(extra: Vec<CertificateDer<'static>>, provider: &Arc<CryptoProvider>)
 }
 
 /// A configuration that trusts nobody, for an HTTP client that will only be used in plain.
-pub(crate) fn trusting_nobody() -> Result<ClientConfig, Error> {
+///
+/// # Errors
+/// [`Error::Setup`].
+pub fn trusting_nobody() -> Result<ClientConfig, Error> {
     let provider = Arc::new(aws_lc_rs::default_provider());
     Ok(versions(provider)?.with_root_certificates(RootCertStore::empty()).with_no_client_auth())
 }

@@ -1,14 +1,13 @@
-//! The one error type of this crate (L52).
+//! The one error type of the adapters (L52).
 
-/// Everything that can go wrong with a client. No text of it holds a credential.
+/// Everything that can go wrong with a client, whichever adapter it is of. No text of it holds a credential.
 ///
 /// ```
-/// use satkeeper::{Client, Error};
-/// # #[tokio::main(flavor = "current_thread")] async fn main() {
-/// let error = Client::builder().connect().await.err().unwrap();
-/// assert!(matches!(error, Error::MissingProvider));
+/// # use satkeeper_host as satkeeper;
+/// use satkeeper::Error;
+/// let error = Error::MissingProvider;
 /// assert_eq!(error.code(), "missing_provider");
-/// # }
+/// assert!(!error.is_over());
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
@@ -27,7 +26,7 @@ pub enum Error {
         /// Why.
         reason: &'static str,
     },
-    /// The client must be started on a tokio runtime with I/O and time enabled.
+    /// The tokio client must be started on a runtime with I/O and time enabled; the blocking one needs none.
     #[error("there is no tokio runtime here; connect from within one")]
     NoRuntime,
     /// The HTTP client, the TLS stack or the source of randomness could not be set up.
@@ -36,8 +35,9 @@ pub enum Error {
         /// What happened.
         message: String,
     },
-    /// The task that drives the session went away without ending it: its tokio runtime was shut down.
-    #[error("the task that drives the session has stopped; was its runtime shut down?")]
+    /// What drives the session went away without ending it: a task whose tokio runtime was shut down, or a
+    /// thread that panicked.
+    #[error("what drives the session has stopped; was its runtime shut down?")]
     DriverStopped,
 }
 
@@ -62,5 +62,6 @@ impl Error {
         matches!(self, Self::Session(satkeeper_core::error::Error::SessionOver) | Self::DriverStopped)
     }
 
-    pub(crate) const OVER: Self = Self::Session(satkeeper_core::error::Error::SessionOver);
+    /// What is said of a session that is over.
+    pub const OVER: Self = Self::Session(satkeeper_core::error::Error::SessionOver);
 }

@@ -12,7 +12,6 @@ use satkeeper_core::lifecycle::KeyAlgorithm;
 use serde_json::Value;
 
 use super::{Es256, Rs256, generate, rs256_from_pkcs8_der};
-use crate::error::Error;
 
 const PKCS8: &[u8] = include_bytes!("../../tests/vectors/a2.pkcs8.der");
 const ANSWERS: &str = include_str!("../../tests/vectors/known-answers.json");
@@ -99,7 +98,7 @@ fn keys_are_made_of_either_kind_and_never_twice() {
 #[test]
 fn what_is_no_key_is_refused_without_repeating_it() {
     let error = rs256_from_pkcs8_der(b"canary").unwrap_err();
-    assert!(matches!(error, Error::Session(SessionError::DpopInit { .. })));
+    assert!(matches!(error, SessionError::DpopInit { .. }));
     assert!(!format!("{error} {error:?}").contains("canary"));
     assert!(super::es256_from_pkcs8_der(PKCS8).is_err());
 }

@@ -26,6 +26,7 @@ const MOST: u64 = 1 << 20;
 /// # let folder = std::env::temp_dir().join(format!("satkeeper-doc-{}", std::process::id()));
 /// # std::fs::create_dir_all(&folder).unwrap();
 /// # let path = folder.join("session");
+/// # use satkeeper_host as satkeeper;
 /// use satkeeper::store::{FileStore, Store};
 /// let store = FileStore::new(&path);
 /// let mut lease = store.lease()?;
@@ -51,6 +52,7 @@ impl FileStore {
     /// whose sessions still need it. A session that has to switch to another kind of key keeps that one to itself.
     ///
     /// ```
+    /// # use satkeeper_host as satkeeper;
     /// use satkeeper::store::FileStore;
     /// let alice = FileStore::new("alice.session").shared_key("gateway.key.pem");
     /// let bob = FileStore::new("bob.session").shared_key("gateway.key.pem");

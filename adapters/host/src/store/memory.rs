@@ -9,6 +9,7 @@ use super::{Lease, Store, StoreError};
 /// Keeps a session in memory: across clients, not across processes. Clones share what is kept.
 ///
 /// ```
+/// # use satkeeper_host as satkeeper;
 /// use satkeeper::store::{MemoryStore, Store};
 /// let store = MemoryStore::new();
 /// let lease = store.lease()?;

@@ -122,7 +122,7 @@ fn who_writes_all_the_same_is_noticed() {
 
 /// A key that is one, in PEM.
 fn key(algorithm: KeyAlgorithm) -> Secret {
-    keys::make_to_keep(algorithm).unwrap().1
+    keys::generate_to_keep(algorithm).unwrap().1
 }
 
 #[test]

@@ -1,17 +1,17 @@
 //! Proof-of-possession keys: made and used with aws-lc-rs.
 //!
 //! A session makes a key of its own unless it is given one with
-//! [`Builder::key`](crate::Builder::key). Reasons to give one: RSA keys take 60 to 200 ms to make, so a process
+//! `Builder::key`. Reasons to give one: RSA keys take 60 to 200 ms to make, so a process
 //! with many sessions shares one; and a token that is bound to a key is of use only with that key, so a key
 //! that outlives the process must be kept by the application.
 //!
 //! ```
+//! # use satkeeper_host as satkeeper;
 //! use satkeeper::keys;
-//! use satkeeper::{KeyAlgorithm, KeyChoice};
+//! # use satkeeper_core as core;
+//! use core::lifecycle::KeyAlgorithm;
 //! let key = keys::generate(KeyAlgorithm::Es256)?;
 //! assert_eq!(key.thumbprint().len(), 43);
-//! let choice = KeyChoice::Held { key, proved: false };
-//! # let _ = satkeeper::Client::builder().key(choice);
 //! # Ok::<(), satkeeper::Error>(())
 //! ```
 
@@ -30,76 +30,76 @@ use rustls::pki_types::pem::PemObject as _;
 use satkeeper_core::dpop::{Algorithm, ProofKey, ProofSigner, PublicJwk, SignError};
 use satkeeper_core::error::Error as SessionError;
 use satkeeper_core::lifecycle::KeyAlgorithm;
-use satkeeper_core::secret::{Secret, Seed};
-
-use crate::error::Error;
+use satkeeper_core::secret::Secret;
 
 /// Makes a key: P-256 in microseconds, RSA (2048 bits) in 60 to 200 ms. Blocks for that long: on an event loop
 /// use `spawn_blocking`.
 ///
 /// # Errors
 /// [`SessionError::DpopInit`] where the operating system has no randomness.
-pub fn generate(algorithm: KeyAlgorithm) -> Result<ProofKey, Error> {
-    Ok(make(algorithm)?)
+pub fn generate(algorithm: KeyAlgorithm) -> Result<ProofKey, SessionError> {
+    generate_to_keep(algorithm).map(|(key, _)| key)
 }
 
 /// A P-256 key from PKCS #8 (RFC 5958) in DER.
 ///
 /// ```
+/// # use satkeeper_host as satkeeper;
 /// assert!(satkeeper::keys::es256_from_pkcs8_der(b"no key").is_err());
 /// ```
 ///
 /// # Errors
 /// [`SessionError::DpopInit`] where it is something else. Nothing of it is repeated.
-pub fn es256_from_pkcs8_der(der: &[u8]) -> Result<ProofKey, Error> {
+pub fn es256_from_pkcs8_der(der: &[u8]) -> Result<ProofKey, SessionError> {
     let pair = EcdsaKeyPair::from_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, der)
         .map_err(|_| unusable("this is no P-256 private key in PKCS #8"))?;
-    Ok(es256(pair)?)
+    es256(pair)
 }
 
 /// An RSA key of 2048 to 8192 bits from PKCS #8 (RFC 5958) in DER.
 ///
 /// ```
+/// # use satkeeper_host as satkeeper;
 /// assert!(satkeeper::keys::rs256_from_pkcs8_der(b"no key").is_err());
 /// ```
 ///
 /// # Errors
 /// [`SessionError::DpopInit`] where it is something else. Nothing of it is repeated.
-pub fn rs256_from_pkcs8_der(der: &[u8]) -> Result<ProofKey, Error> {
+pub fn rs256_from_pkcs8_der(der: &[u8]) -> Result<ProofKey, SessionError> {
     let pair = RsaKeyPair::from_pkcs8(der).map_err(|_| unusable("this is no RSA private key in PKCS #8"))?;
-    Ok(rs256(pair)?)
+    rs256(pair)
 }
 
 /// A key from PKCS #8 in PEM: P-256, or RSA of 2048 to 8192 bits.
 ///
 /// ```
+/// # use satkeeper_host as satkeeper;
 /// assert!(satkeeper::keys::from_pkcs8_pem("no key").is_err());
 /// ```
 ///
 /// # Errors
 /// [`SessionError::DpopInit`] where it is something else. Nothing of it is repeated.
-pub fn from_pkcs8_pem(pem: &str) -> Result<ProofKey, Error> {
+pub fn from_pkcs8_pem(pem: &str) -> Result<ProofKey, SessionError> {
     const NONE: &str = "this is no P-256 or RSA private key in PKCS #8 and PEM";
     let der = PrivatePkcs8KeyDer::from_pem_slice(pem.as_bytes()).map_err(|_| unusable(NONE))?;
     let der = der.secret_pkcs8_der();
-    es256_from_pkcs8_der(der).or_else(|_| rs256_from_pkcs8_der(der)).map_err(|_| unusable(NONE).into())
+    es256_from_pkcs8_der(der).or_else(|_| rs256_from_pkcs8_der(der)).map_err(|_| unusable(NONE))
 }
 
-/// A seed from the operating system's randomness.
-pub(crate) fn seed() -> Result<Seed, Error> {
-    let mut bytes = [0_u8; 32];
-    aws_lc_rs::rand::fill(&mut bytes)
-        .map_err(|_| Error::Setup { message: "the operating system has no randomness".to_owned() })?;
-    Ok(Seed::from_bytes(bytes))
-}
-
-/// What a session asks for with `MakeKey`.
-pub(crate) fn make(algorithm: KeyAlgorithm) -> Result<ProofKey, SessionError> {
-    make_to_keep(algorithm).map(|(key, _)| key)
-}
-
-/// The same, and the key as PKCS #8 in PEM.
-pub(crate) fn make_to_keep(algorithm: KeyAlgorithm) -> Result<(ProofKey, Secret), SessionError> {
+/// Makes a key, and hands it out as PKCS #8 in PEM as well, to be kept: [`from_pkcs8_pem`] reads it.
+///
+/// ```
+/// # use satkeeper_host as satkeeper;
+/// # use satkeeper_core::lifecycle::KeyAlgorithm;
+/// use satkeeper::keys;
+/// let (key, pem) = keys::generate_to_keep(KeyAlgorithm::Es256)?;
+/// assert_eq!(keys::from_pkcs8_pem(pem.expose())?, key);
+/// # Ok::<(), satkeeper::Error>(())
+/// ```
+///
+/// # Errors
+/// As [`generate`].
+pub fn generate_to_keep(algorithm: KeyAlgorithm) -> Result<(ProofKey, Secret), SessionError> {
     let failed = |_| unusable("no key could be made");
     match algorithm {
         KeyAlgorithm::Es256 => {

@@ -1,20 +1,31 @@
-//! The lease of one session, used from blocking threads: the newest write wins, whatever order they end in.
+//! The lease of one session, used from threads that may block: the newest write wins, whatever order they end in.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use satkeeper_core::dpop::ProofKey;
 use satkeeper_core::error::Error as SessionError;
+use satkeeper_core::lifecycle::KeyAlgorithm;
 use satkeeper_core::secret::Secret;
 use satkeeper_core::session::{Record, StoreFailure};
 
-use super::{Lease, Store, StoreError, Written};
 use crate::error::Error;
 use crate::keys;
+use crate::store::{Lease, Store, StoreError, Written};
 
-/// Shared by the driver's tasks; the lease ends with the last of them.
+/// A session's own hold on its store. Cheap to clone; the lease ends with the last clone.
+///
+/// ```
+/// use satkeeper_host::{keeper::Keeper, store::MemoryStore};
+/// let store = MemoryStore::new();
+/// let (keeper, kept) = Keeper::open(&store)?;
+/// assert!(kept.record.is_none() && kept.key.is_none());
+/// assert!(Keeper::open(&store).is_err(), "one at a time");
+/// # drop(keeper);
+/// # Ok::<(), satkeeper_host::Error>(())
+/// ```
 #[derive(Clone)]
-pub(crate) struct Keeper(Arc<Shared>);
+pub struct Keeper(Arc<Shared>);
 
 struct Shared {
     held: Mutex<Held>,
@@ -40,18 +51,24 @@ impl Held {
 }
 
 /// What a store had of a session.
-pub(crate) struct Kept {
-    pub(crate) record: Option<Record>,
-    pub(crate) key: Option<ProofKey>,
+pub struct Kept {
+    /// The session.
+    pub record: Option<Record>,
+    /// Its key.
+    pub key: Option<ProofKey>,
 }
 
 /// A write, in the order in which it was asked for.
-pub(crate) struct Turn(u64);
+pub struct Turn(u64);
 
 impl Keeper {
     /// Takes the store and reads what is in it. A record or key that cannot be read is left as it is: it is for
     /// a person to decide what becomes of it.
-    pub(crate) fn open(store: &dyn Store) -> Result<(Self, Kept), Error> {
+    ///
+    /// # Errors
+    /// [`SessionError::Store`] where the store is in use or cannot be read, [`SessionError::DpopInit`] where its key
+    /// is none.
+    pub fn open(store: &dyn Store) -> Result<(Self, Kept), Error> {
         let mut lease = store.lease().map_err(|error| refused(&error))?;
         let record = lease.load().map_err(|error| refused(&error))?;
         let record = record.map(|text| Record::decode(text.expose().as_bytes())).transpose()?;
@@ -63,14 +80,19 @@ impl Keeper {
     }
 
     /// To be called where the write is asked for, not where it is done.
-    pub(crate) fn turn(&self) -> Turn {
+    #[must_use]
+    pub fn turn(&self) -> Turn {
         Turn(self.0.asked.fetch_add(1, Ordering::SeqCst).saturating_add(1))
     }
 
-    /// Writes the record, and before it the key if that could not be written yet: a record of tokens whose key is
-    /// lost is half a record. That half is written all the same, since a one-time secret may be in it; but the
-    /// session hears that the write has failed, says so and repeats it (L25).
-    pub(crate) fn save(&self, turn: &Turn, record: &Record) -> Result<(), StoreFailure> {
+    /// Writes the record, unless a newer one has been written or all has been erased; and before it the key if
+    /// that could not be written yet: a record of tokens whose key is lost is half a record. That half is written
+    /// all the same, since a one-time secret may be in it; but the session hears that the write has failed, says
+    /// so and repeats it (L25).
+    ///
+    /// # Errors
+    /// [`StoreFailure::Conflict`] with what another holder has written, [`StoreFailure::Failed`].
+    pub fn save(&self, turn: &Turn, record: &Record) -> Result<(), StoreFailure> {
         let mut held = self.held();
         if held.done > turn.0 {
             // What is there holds all that this does, or has been erased for good.
@@ -82,7 +104,11 @@ impl Keeper {
         key.map_err(|error| StoreFailure::Failed(store(&format!("the key could not be kept: {error}"))))
     }
 
-    pub(crate) fn erase(&self) -> Result<(), StoreFailure> {
+    /// Erases record and key, for good.
+    ///
+    /// # Errors
+    /// [`StoreFailure::Failed`].
+    pub fn erase(&self) -> Result<(), StoreFailure> {
         let mut held = self.held();
         // Nothing that is still under way may bring it back (L41).
         held.done = u64::MAX;
@@ -92,7 +118,7 @@ impl Keeper {
 
     /// Keeps a new key, before its first use. Returns the one to be used in its place where another session that
     /// shares it was faster. A failure is told with the next record.
-    pub(crate) fn keep_key(&self, pem: Secret) -> Option<ProofKey> {
+    fn keep_key(&self, pem: Secret) -> Option<ProofKey> {
         let mut held = self.held();
         if held.done == u64::MAX {
             return None;
@@ -109,7 +135,24 @@ impl Keeper {
     }
 }
 
-pub(crate) fn store(message: &str) -> SessionError {
+/// What `MakeKey` asks for: a key, kept before its first use. Where it cannot be kept it serves as long as this
+/// process. Blocks while it is made, 60 to 200 ms for RSA.
+///
+/// ```
+/// use satkeeper_host::keeper::make_key;
+/// let key = make_key(None, satkeeper_core::lifecycle::KeyAlgorithm::Es256)?;
+/// assert_eq!(key.thumbprint().len(), 43);
+/// # Ok::<(), satkeeper_core::error::Error>(())
+/// ```
+///
+/// # Errors
+/// As [`keys::generate`].
+pub fn make_key(keeper: Option<&Keeper>, algorithm: KeyAlgorithm) -> Result<ProofKey, SessionError> {
+    let (key, pem) = keys::generate_to_keep(algorithm)?;
+    Ok(keeper.and_then(|keeper| keeper.keep_key(pem)).unwrap_or(key))
+}
+
+fn store(message: &str) -> SessionError {
     SessionError::Store { message: message.to_owned() }
 }
 

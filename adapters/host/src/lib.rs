@@ -1,0 +1,43 @@
+//! What a machine gives to a session, whatever runs it: clocks, randomness, keys, trusted roots, stores. And what
+//! adapters have in common: settings and their judge, limits of sockets, the texts of errors.
+//!
+//! Applications use an adapter, `satkeeper` (tokio) or `satkeeper-blocking` (threads), which bring along what they
+//! need of this crate under their own names. Whoever writes an adapter of their own begins with
+//! `satkeeper_core::session` and takes from here what fits.
+//!
+//! | module | what it has |
+//! |---|---|
+//! | [`Settings`] | what a builder is told, judged before anything is sent |
+//! | [`Clock`], [`random`] | time and chance, which the core has none of |
+//! | [`keys`] | proof-of-possession keys, made and used with aws-lc-rs |
+//! | [`store`], [`keeper`] | a session outlives its process |
+//! | [`tls`] | whom a session trusts |
+//! | [`socket`] | limits and errors of WebSockets |
+//! | [`Errand`] | what a session waits for, and how it fails |
+//! | [`history`], [`report`] | what those are told who come late; log lines |
+//!
+//! There is no I/O runtime below this crate and none above it is presumed: what blocks says so.
+
+mod application;
+mod clock;
+mod end;
+mod errand;
+mod error;
+pub mod history;
+pub mod keeper;
+pub mod keys;
+pub mod random;
+pub mod report;
+mod settings;
+pub mod socket;
+pub mod store;
+pub mod text;
+pub mod tls;
+
+pub use application::{AuthenticateContext, SigningRequest};
+pub use clock::{Clock, LONGEST_SLEEP};
+pub use end::End;
+pub use errand::Errand;
+pub use error::Error;
+pub use history::Missed;
+pub use settings::{Judged, Project, Settings, Wanted};

@@ -1,0 +1,223 @@
+//! How a session is set up, and what is wrong with how it was.
+
+use std::time::Duration;
+
+use satkeeper_core::Now;
+use satkeeper_core::dpop::ProofKey;
+use satkeeper_core::error::Error as SessionError;
+use satkeeper_core::lifecycle::{Policy, ProviderFacts};
+use satkeeper_core::secret::{Secret, Seed};
+use satkeeper_core::session::{CALL_TIMEOUT, Config, KeyChoice, Provider, Session};
+use satkeeper_core::wire::rest::{CreateSubscriberToken, GuestToken, Space};
+use satkeeper_core::wire::url::{Plain, SecureUrl};
+
+use crate::error::Error;
+use crate::keeper::{Keeper, Kept};
+use crate::random;
+use crate::store::Store;
+
+/// What a builder has been told. Nothing is judged before [`Settings::judge`], whatever the order of the calls.
+///
+/// ```
+/// use satkeeper_host::{Error, Settings};
+/// assert!(matches!(Settings::default().judge().err(), Some(Error::MissingProvider)));
+/// ```
+pub struct Settings {
+    /// Where tokens come from.
+    pub provider: Option<Wanted>,
+    /// The numbers behind the decisions.
+    pub policy: Policy,
+    /// Which proof-of-possession keys may be used.
+    pub key: KeyChoice,
+    /// Where the WebSocket is, whatever the token's header says.
+    pub relay_url: Option<String>,
+    /// Where the subscriber's REST endpoints are, whatever the token's header says.
+    pub fabric_url: Option<String>,
+    /// Whether proofs name the whole URI.
+    pub full_htu: bool,
+    /// The `agent` that is told to the server.
+    pub agent: Option<String>,
+    /// Whether plain text is accepted, and where.
+    pub plain: Plain,
+    /// What jitter and proof ids are drawn from.
+    pub seed: Option<Seed>,
+    /// How long a call that has been sent waits for its answer.
+    pub call_timeout: Duration,
+    /// Where the session is kept.
+    pub store: Option<Box<dyn Store>>,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            provider: None,
+            policy: Policy::default(),
+            key: KeyChoice::Auto,
+            relay_url: None,
+            fabric_url: None,
+            full_htu: false,
+            agent: None,
+            plain: Plain::Never,
+            seed: None,
+            call_timeout: Duration::from_millis(CALL_TIMEOUT),
+            store: None,
+        }
+    }
+}
+
+/// A provider as it was named; its URLs are judged when all is known.
+pub enum Wanted {
+    /// The application's own code.
+    Own(ProviderFacts),
+    /// One that the session implements itself, ready made.
+    Builtin(Provider),
+    /// An embed token and its host.
+    Embed {
+        /// `c2c_…`
+        token: Secret,
+        /// A name or a URL.
+        host: String,
+    },
+    /// Tokens of a subscriber.
+    Subscriber {
+        /// Whose.
+        space: Project,
+        /// Which.
+        request: Box<CreateSubscriberToken>,
+    },
+    /// Tokens of a guest.
+    Guest {
+        /// Whose.
+        space: Project,
+        /// Which.
+        request: GuestToken,
+    },
+}
+
+/// A space and the project credentials for it.
+pub struct Project {
+    url: String,
+    id: String,
+    api_token: Secret,
+}
+
+impl Project {
+    /// `space`: `example.signalwire.com` or a URL.
+    #[must_use]
+    pub fn new(space: &str, id: &str, api_token: &str) -> Self {
+        Self { url: with_scheme(space), id: id.to_owned(), api_token: Secret::new(api_token) }
+    }
+
+    fn judge(self, plain: Plain) -> Result<Space, Error> {
+        let url = judged(&self.url, plain, Kind::Http)?;
+        Ok(Space::new(url, &self.id, &self.api_token)?)
+    }
+}
+
+impl Wanted {
+    /// Tokens that are exchanged for a click-to-call token at `host`.
+    #[must_use]
+    pub fn embed(token: &str, host: &str) -> Self {
+        Self::Embed { token: Secret::new(token), host: with_scheme(host) }
+    }
+
+    fn judge(self, plain: Plain) -> Result<Provider, Error> {
+        Ok(match self {
+            Self::Own(facts) => Provider::Callback(facts),
+            Self::Builtin(provider) => provider,
+            Self::Embed { token, host } => Provider::Embed { token, host: judged(&host, plain, Kind::Http)? },
+            Self::Subscriber { space, request } => {
+                let space = space.judge(plain)?;
+                // So that a field that is no good is told now and not by the first mint.
+                request.request(&space)?;
+                Provider::Subscriber { space, request }
+            }
+            Self::Guest { space, request } => {
+                let space = space.judge(plain)?;
+                request.request(&space)?;
+                Provider::Guest { space, request }
+            }
+        })
+    }
+}
+
+/// Settings that are in order.
+pub struct Judged {
+    config: Config,
+    seed: Seed,
+    store: Option<Box<dyn Store>>,
+}
+
+impl Settings {
+    /// Says what is wrong with them, before anything is sent.
+    ///
+    /// # Errors
+    /// [`Error::MissingProvider`], [`Error::Setup`], and of the session's [`SessionError::InvalidUrl`] and
+    /// [`SessionError::InvalidField`].
+    pub fn judge(self) -> Result<Judged, Error> {
+        let plain = self.plain;
+        let config = Config {
+            provider: self.provider.ok_or(Error::MissingProvider)?.judge(plain)?,
+            policy: self.policy,
+            key: self.key,
+            relay: self.relay_url.map(|url| judged(&url, plain, Kind::WebSocket)).transpose()?,
+            fabric: self.fabric_url.map(|url| judged(&url, plain, Kind::Http)).transpose()?,
+            full_htu: self.full_htu,
+            agent: self.agent,
+            call_timeout: u64::try_from(self.call_timeout.as_millis()).unwrap_or(u64::MAX),
+            durable: self.store.is_some(),
+        };
+        let seed = self.seed.map_or_else(random::seed, Ok)?;
+        Ok(Judged { config, seed, store: self.store })
+    }
+}
+
+impl Judged {
+    /// The session that was kept, or a new one, and the hold on its store if it has one. Reads files.
+    ///
+    /// # Errors
+    /// As [`Keeper::open`].
+    pub fn open(self, now: Now) -> Result<(Session, Option<Keeper>), Error> {
+        let Self { config, seed, store } = self;
+        let Some(store) = store else { return Ok((Session::new(config, seed), None)) };
+        let (keeper, kept) = Keeper::open(store.as_ref())?;
+        Ok((go_on(config, seed, kept, now), Some(keeper)))
+    }
+}
+
+/// The session that was kept, or a new one where nothing of it is of use.
+fn go_on(config: Config, seed: Seed, kept: Kept, now: Now) -> Session {
+    let Some(record) = kept.record else { return Session::new(config, seed) };
+    let fits = |key: &ProofKey| match config.key {
+        KeyChoice::Auto => true,
+        KeyChoice::Fixed(algorithm) => algorithm == key.algorithm().into(),
+        KeyChoice::Held { .. } | KeyChoice::None => false,
+    };
+    let restored = match kept.key.filter(fits) {
+        // Whether its kind is proved, the record knows.
+        Some(key) => config.clone().key(KeyChoice::Held { key, proved: false }),
+        None => config.clone(),
+    };
+    let session = Session::restore(restored, seed.clone(), &record, now);
+    if session.is_restored() { session } else { Session::new(config, seed) }
+}
+
+/// A bare host name is short for `https://` and the name.
+fn with_scheme(host: &str) -> String {
+    if host.contains("://") { host.to_owned() } else { format!("https://{host}") }
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    Http,
+    WebSocket,
+}
+
+fn judged(url: &str, plain: Plain, kind: Kind) -> Result<SecureUrl, Error> {
+    let url = SecureUrl::parse(url, plain)?;
+    match (kind, url.is_websocket()) {
+        (Kind::Http, true) => Err(SessionError::InvalidUrl { reason: "it is not http or https" }.into()),
+        (Kind::WebSocket, false) => Err(SessionError::InvalidUrl { reason: "it is not wss or ws" }.into()),
+        _ => Ok(url),
+    }
+}
