@@ -7,7 +7,7 @@ use super::event::{Cause, Event, FallbackReason, Mechanism, TeardownReason, Warn
 use super::input::{Failure, Outcome};
 use super::token::{Inspection, Saved, Token};
 use super::wake::Wake;
-use super::{Expired, Lifecycle, Mode, Remint};
+use super::{Expired, Lifecycle, Mode, Pending, Remint};
 
 impl Lifecycle {
     /// Does one thing that is due. Each leaves the state such that it is not due any more.
@@ -122,11 +122,18 @@ impl Lifecycle {
     /// The client-bound mechanism has not delivered in time (L15, L17).
     pub(super) fn hand_over(&mut self) {
         let activating = self.wants_activation().is_some();
+        let bound = |pending: &&Pending| Self::mechanism_of(&pending.action) == Mechanism::Bound;
+        let cut_short = self.pending.iter().filter(|pending| pending.is_exchange()).find(bound).copied();
         self.decline(if activating {
             FallbackReason::ActivationTimeout
         } else {
             FallbackReason::EndpointFailed
         });
+        if let Some(pending) = cut_short {
+            // Whoever waits for it is served by the provider.
+            let attempt = self.count_failure(&pending, Failure::Timeout);
+            self.tell_failed_attempt(&pending, attempt, Failure::Timeout);
+        }
     }
 
     pub(super) fn promote(&mut self) {

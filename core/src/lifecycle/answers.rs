@@ -98,7 +98,8 @@ impl Lifecycle {
     }
 
     /// A server told its time. If that confirms that time was lost in sleep, all ends and deadlines have
-    /// come nearer, but for those that were anchored since (L23).
+    /// come nearer, but for those that were anchored since (L23). Nobody was connected in a sleep (L15), and no
+    /// permit forms in one: a clock that is set again and again must not fill the request budget (L20).
     pub(super) fn observe(&mut self, time: UnixMillis, sent: At) {
         if let Some((by, restored)) = self.clock.confirm(time, sent, &self.policy) {
             for token in self.held.iter_mut().filter(|token| token.received <= restored) {
@@ -115,7 +116,12 @@ impl Lifecycle {
         for token in &mut self.held {
             token.sent = token.sent.saturating_add(lost.before(token.received));
             token.received = token.received.saturating_add(lost.before(token.received));
+            if let Some(base) = token.base_mut() {
+                base.activation.skip(lost.total);
+            }
         }
+        self.exchanges.skip(lost.total);
+        self.sockets.skip(lost.total);
     }
 
     // ---- Tokens that came ----
@@ -296,19 +302,11 @@ impl Lifecycle {
         if let Some(expired) = &mut self.expired {
             expired.attempts = expired.attempts.saturating_add(1);
         }
-        let cap = self.time_left() / 2;
         let now = self.clock.now();
-        let asked = failure.retry_after();
-        let retry = match pending.action {
-            Action::Activate { .. } => &mut self.retries.activate,
-            Action::Renew { .. } => &mut self.retries.renew,
-            _ => &mut self.retries.provider,
-        };
+        let attempt = self.count_failure(pending, failure);
         // A proof refused for its time alone is signed anew at once, and the endpoint is not blamed (L35).
-        let first = retry.failures == 0;
-        retry.failed(now, &self.policy, &mut self.random, asked, cap);
-        let attempt = retry.failures;
-        let missigned = first && failure.is_refusal() && self.was_missigned(pending, outcome.signed_at);
+        let missigned =
+            attempt == 1 && failure.is_refusal() && self.was_missigned(pending, outcome.signed_at);
         match pending.action {
             Action::Activate { .. } if missigned => self.retries.activate.not_before = now,
             Action::Renew { .. } if missigned => self.retries.renew.not_before = now,
@@ -319,12 +317,31 @@ impl Lifecycle {
             Action::Renew { bound, .. } => self.renewal_failed(bound, failure),
             _ => self.provider_failed(failure, cause),
         }
-        let next = self.next_attempt().map(|at| self.clock.tick_of(at.max(self.clock.now())));
-        let mechanism = Self::mechanism_of(&pending.action);
-        self.warn(Warning::RefreshFailed { attempt, mechanism, cause, next });
+        self.tell_failed_attempt(pending, attempt, failure);
         if !missigned {
             self.fail_renewal_asks(cause);
         }
+    }
+
+    /// The endpoint of this exchange has failed: it is not asked again for a while (L18). Returns how often it
+    /// has, since it last succeeded.
+    pub(super) fn count_failure(&mut self, pending: &Pending, failure: Failure) -> u32 {
+        let (now, cap) = (self.clock.now(), self.time_left() / 2);
+        let retry = match pending.action {
+            Action::Activate { .. } => &mut self.retries.activate,
+            Action::Renew { .. } => &mut self.retries.renew,
+            _ => &mut self.retries.provider,
+        };
+        retry.failed(now, &self.policy, &mut self.random, failure.retry_after(), cap);
+        retry.failures
+    }
+
+    /// L21.
+    pub(super) fn tell_failed_attempt(&mut self, pending: &Pending, attempt: u32, failure: Failure) {
+        let cause = Cause { command: pending.id, failure };
+        let next = self.next_attempt().map(|at| self.clock.tick_of(at.max(self.clock.now())));
+        let mechanism = Self::mechanism_of(&pending.action);
+        self.warn(Warning::RefreshFailed { attempt, mechanism, cause, next });
     }
 
     fn activation_failed(&mut self, failure: Failure) {

@@ -36,6 +36,11 @@ impl Bucket {
         self.left = self.left.saturating_sub(1);
     }
 
+    /// No permit has formed for this long.
+    pub(super) fn skip(&mut self, slept: Millis) {
+        self.since = self.since.saturating_add(slept);
+    }
+
     /// Sets what it will say, for a search over all states in which the budget is an oracle.
     #[cfg(feature = "model")]
     pub(super) fn set(&mut self, budget: super::model::Budget, reserve: u32, period: Millis, now: At) {

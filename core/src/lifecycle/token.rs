@@ -138,6 +138,11 @@ impl Stopwatch {
         if left == 0 { Some(0) } else { self.since.map(|since| since.saturating_add(left)) }
     }
 
+    /// This much of the time since it began was slept away.
+    pub(super) fn skip(&mut self, slept: Millis) {
+        self.since = self.since.map(|since| since.saturating_add(slept));
+    }
+
     pub(super) fn reset(&mut self) {
         *self = Self::default();
     }

@@ -106,7 +106,7 @@ impl Session {
         match error {
             AskError::NoMechanism => renewal("nobody can renew this credential"),
             AskError::Exchange(cause) => {
-                let error = self.journal.error(cause);
+                let error = self.journal.error(cause, self.now);
                 match kind {
                     Kind::Update => error,
                     Kind::Renewal => Error::TokenRefresh {
@@ -135,7 +135,7 @@ impl Session {
             }
             _ => {}
         }
-        let error = cause(&event).map(|cause| self.journal.error(cause));
+        let error = cause(&event).map(|cause| self.journal.error(cause, self.now));
         turn.news(SessionNews::Lifecycle(event), error);
         if matches!(event, Event::Teardown { .. }) {
             self.put_away();

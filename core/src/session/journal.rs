@@ -7,7 +7,7 @@ use alloc::string::String;
 
 use crate::error::{Error, ProviderFault};
 use crate::lifecycle::{Cause, Command, CommandId, Event, Failure, Warning};
-use crate::time::{Millis, Now};
+use crate::time::{Millis, Now, Tick};
 
 /// Most commands that are remembered.
 const MOST: usize = 64;
@@ -52,6 +52,7 @@ impl From<Error> for Fault {
 struct Entry {
     command: CommandId,
     what: &'static str,
+    begun: Tick,
     span: Millis,
     error: Option<Error>,
 }
@@ -66,7 +67,8 @@ impl Journal {
             self.0.pop_front();
         }
         let span = now.tick.until(command.deadline);
-        self.0.push_back(Entry { command: command.id, what: command.action.name(), span, error: None });
+        let (command, what) = (command.id, command.action.name());
+        self.0.push_back(Entry { command, what, begun: now.tick, span, error: None });
     }
 
     pub(super) fn fail(&mut self, command: CommandId, error: Error) {
@@ -76,14 +78,18 @@ impl Journal {
     }
 
     /// The error behind a failure; where none was seen, one that says what the lifecycle knows.
-    pub(super) fn error(&self, cause: Cause) -> Error {
+    pub(super) fn error(&self, cause: Cause, now: Now) -> Error {
         let entry = self.0.iter().find(|entry| entry.command == cause.command);
         if let Some(error) = entry.and_then(|entry| entry.error.clone()) {
             return error;
         }
         let what = entry.map_or("a command", |entry| entry.what);
         match cause.failure {
-            Failure::Timeout => Error::Timeout { what, after_ms: entry.map_or(0, |entry| entry.span) },
+            Failure::Timeout => {
+                // The provider may have taken over before its time was up (L15, L17).
+                let after_ms = entry.map_or(0, |entry| entry.begun.until(now.tick).min(entry.span));
+                Error::Timeout { what, after_ms }
+            }
             Failure::NoKey => Error::DpopInit { message: "there is no key".to_owned() },
             Failure::Rpc { code, .. } => Error::Rpc { code, message: String::new(), data: None },
             Failure::Rejected => Error::Provider { kind: ProviderFault::Rejected, message: what.to_owned() },
@@ -120,7 +126,6 @@ pub(super) const fn cause(event: &Event) -> Option<Cause> {
 mod tests {
     use super::*;
     use crate::lifecycle::Action;
-    use crate::time::Tick;
 
     #[test]
     fn the_error_behind_a_failure_is_found_by_its_command() {
@@ -133,10 +138,12 @@ mod tests {
         journal.fail(CommandId(99), error.clone());
         journal.fail(CommandId(1), error.clone());
         let cause = |id, failure| Cause { command: CommandId(id), failure };
-        assert_eq!(journal.error(cause(99, Failure::Transport)), error);
-        let late = Error::Timeout { what: "refresh", after_ms: 10_000 };
-        assert_eq!(journal.error(cause(98, Failure::Timeout)), late);
-        assert_eq!(journal.error(cause(1, Failure::Timeout)).code(), "timeout");
+        assert_eq!(journal.error(cause(99, Failure::Transport), Now::new(0, 0)), error);
+        for (tick, after_ms) in [(4_000, 4_000), (10_000, 10_000), (11_000, 10_000)] {
+            let late = Error::Timeout { what: "refresh", after_ms };
+            assert_eq!(journal.error(cause(98, Failure::Timeout), Now::new(tick, 0)), late);
+        }
+        assert_eq!(journal.error(cause(1, Failure::Timeout), Now::new(0, 0)).code(), "timeout");
         assert_eq!(journal.0.len(), MOST);
     }
 }

@@ -1,0 +1,206 @@
+//! Attempts that are cut short, slept through, spread, or overtaken by a refusal (L15, L18, L20, L21, L23, L36).
+#![allow(
+    clippy::cast_possible_truncation,
+    clippy::cast_possible_wrap,
+    clippy::cast_sign_loss,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::string_slice,
+    clippy::unreachable,
+    missing_docs,
+    reason = "a failing test is a panic"
+)]
+
+mod story;
+
+use std::collections::BTreeSet;
+
+use satkeeper_core::UnixMillis;
+use satkeeper_core::lifecycle::*;
+use story::{Story, Treatment, World, exact};
+
+const MINUTE: u64 = 60_000;
+const ES256: KeyFacts = KeyFacts::Fixed(KeyAlgorithm::Es256);
+const UNAUTHORIZED: Failure = Failure::Http { status: 401, retry_after: None };
+
+/// The machine sleeps, and on its waking the server says what time it is.
+fn sleep(story: &mut Story, span: u64) {
+    story.sleep(span);
+    story.input(Input::ServerTime(UnixMillis(story.server_now())));
+}
+
+/// What was told of failed attempts: when, by whom, and of which command.
+fn failed_attempts(story: &Story) -> Vec<(u64, Mechanism, CommandId)> {
+    let told = story.warnings("credential_refresh_failed").into_iter();
+    told.map(|(at, warning)| match warning {
+        Warning::RefreshFailed { mechanism, cause, .. } => (at, mechanism, cause.command),
+        _ => unreachable!("another code"),
+    })
+    .collect()
+}
+
+#[test]
+fn an_attempt_that_a_handover_cuts_short_is_told_as_failed() {
+    // proves L21, L15, L17
+    for name in ["activate", "renew"] {
+        let mut story = Story::new(exact());
+        story.always(name, Treatment::Silence);
+        story.start(true, false, ES256);
+        story.until(899_000);
+        let attempts = story.given(name);
+        let told = failed_attempts(&story);
+        let of: Vec<CommandId> = told.iter().map(|(_, _, command)| *command).collect();
+        // A promotion begins another one meanwhile, which nobody has given up yet.
+        let over = attempts.iter().filter(|command| command.deadline.0 <= story.now);
+        for command in over {
+            assert_eq!(of.iter().filter(|id| **id == command.id).count(), 1, "{name}: {}", story.script);
+        }
+        let handover = story.warnings("credential_refresh_fallback")[0].0;
+        let cut_short: Vec<_> = told.iter().filter(|(at, _, _)| *at == handover).collect();
+        assert_eq!(cut_short.len(), 1, "{name}: {}", story.script);
+        let deadline = attempts.iter().find(|command| command.id == cut_short[0].2).map(|it| it.deadline.0);
+        assert!(deadline > Some(handover), "{name}: it was cut short");
+        assert_eq!(cut_short[0].1, Mechanism::Bound);
+    }
+}
+
+#[test]
+fn who_waits_for_an_attempt_that_is_cut_short_is_served_by_the_provider() {
+    // proves L24, L17
+    let mut story = Story::new(exact());
+    story.always("renew", Treatment::Silence);
+    story.start(true, false, ES256);
+    story.until(854_000);
+    let ask = story.refresh_now();
+    story.until(856_000);
+    assert!(matches!(story.answer(ask), Some((_, None))), "{}", story.script);
+    assert_eq!(story.mechanism(), Mechanism::Provider);
+}
+
+#[test]
+fn a_sleep_is_no_connected_time() {
+    // proves L15, L23
+    let mut story = Story::new(exact());
+    story.always("activate", Treatment::Silence);
+    story.start(true, false, ES256);
+    story.until(10_000);
+    let live = story.lives()[0];
+    sleep(&mut story, 20 * MINUTE);
+    assert!(story.warnings("credential_refresh_fallback").is_empty(), "{}", story.script);
+    assert_eq!(story.phase(), Phase::Live);
+    story.until(60_000);
+    assert_eq!(story.warnings("credential_refresh_fallback")[0].0, live + 30_000, "{}", story.script);
+}
+
+#[test]
+fn no_permit_forms_in_a_sleep() {
+    // proves L20, L23: nor while a clock is set again and again by somebody whom the server agrees with
+    // survives P18, P20
+    let mut story = Story::new(exact());
+    story.world = World { scope: false, base_life: 100 * 24 * 60 * MINUTE, ..World::default() };
+    story.start(true, false, ES256);
+    story.until(10_000);
+    let from = story.now;
+    for _ in 0..100 {
+        sleep(&mut story, 20 * MINUTE);
+        story.refresh_now();
+        story.until(story.now + 500);
+    }
+    let asked = story.times("refresh").len() as u64;
+    assert!(asked <= 10 + (story.now - from) / 5_000 + 1, "{asked} in {} ms", story.now - from);
+    assert!(asked >= 6, "{asked}");
+
+    // Nor one for a socket.
+    let from = story.now;
+    story.always("open", Treatment::Fail(Failure::Transport));
+    story.drop_socket();
+    for _ in 0..100 {
+        sleep(&mut story, 20 * MINUTE);
+        story.input(Input::NetworkChanged);
+        story.until(story.now + 500);
+    }
+    let opened = story.times("open").iter().filter(|at| **at >= from).count() as u64;
+    assert!(opened <= 5 + (story.now - from) / 3_000 + 1, "{opened} in {} ms", story.now - from);
+    assert!(opened >= 5, "{opened}");
+}
+
+#[test]
+fn an_activation_that_is_due_after_a_sleep_is_spread_once() {
+    // proves L18
+    // survives P36
+    let mut waits = BTreeSet::new();
+    for seed in 0..20 {
+        let mut story = Story::seeded(Policy::default(), seed);
+        story.next("activate", Treatment::Fail(Failure::Http { status: 503, retry_after: Some(10_000) }));
+        story.start(false, false, ES256);
+        story.until(5_000);
+        story.skip(20 * MINUTE);
+        story.input(Input::Tick);
+        let woken = story.now;
+        // A second one before it has begun does not put it off again: who is always late would never begin.
+        let due = story.machine.why().map(|why| (why.at.0, why.wake));
+        if let Some((at, Wake::Activate)) = due.filter(|(at, _)| *at > woken) {
+            story.wall += 20_000;
+            story.input(Input::Tick);
+            let then = story.machine.why().map(|why| (why.at.0, why.wake));
+            assert_eq!(then, Some((at, Wake::Activate)), "{}", story.script);
+        }
+        story.until(woken + 6_000);
+        let after = story.times("activate").into_iter().find(|at| *at >= woken);
+        let waited = after.expect("within five seconds") - woken;
+        assert!(waited < 5_000, "{waited}");
+        waits.insert(waited);
+    }
+    assert!(waits.len() > 15, "{waits:?}");
+    assert!(waits.last() >= Some(&3_000), "{waits:?}");
+}
+
+#[test]
+fn a_bound_token_of_a_second_activation_has_the_jitter_of_a_first_one() {
+    // proves L18: an outage of the device endpoint ends for a whole fleet at the same moment
+    // survives P36
+    let mut early = BTreeSet::new();
+    for seed in 0..20 {
+        let mut story = Story::seeded(Policy::default(), seed);
+        story.world.base_life = 100 * MINUTE;
+        story.always("renew", Treatment::Fail(UNAUTHORIZED));
+        story.start(false, false, ES256);
+        // The first bound token ends unrenewed; its base is activated anew.
+        story.until(15 * MINUTE + 30_000);
+        let second = *story.times("activate").get(1).expect("activated anew");
+        story.mend("renew");
+        story.until(second + 15 * MINUTE);
+        let renewal = story.times("renew").into_iter().find(|at| *at > second).expect("renewed");
+        early.insert(second + 15 * MINUTE - renewal);
+    }
+    // The lead is 90 s; a renewal's jitter would be less than 45 s.
+    assert!(early.iter().all(|early| (88_000..=542_000).contains(early)), "{early:?}");
+    assert!(early.iter().filter(|early| **early > 140_000).count() > 10, "{early:?}");
+}
+
+#[test]
+fn a_refusal_that_comes_without_a_socket_does_not_end_the_wait_for_one() {
+    // proves L36, L38: the wait before a reconnect is the network's, and a 401 of subscriber/info is the token's
+    let mut seen = 0;
+    for seed in 0..40 {
+        let mut story = Story::seeded(exact(), seed);
+        story.always("open", Treatment::Fail(Failure::Transport));
+        story.next("inspect", Treatment::Silence);
+        story.start(true, false, ES256);
+        story.until(5_000);
+        let inspect = story.given("inspect").pop().expect("asked");
+        let Some((at, Wake::Open)) = story.machine.why().map(|why| (why.at.0, why.wake)) else { continue };
+        if at < story.now + 500 {
+            continue;
+        }
+        seen += 1;
+        let from = story.now;
+        story.input(Input::Done(inspect.id, Outcome::failed(UNAUTHORIZED)));
+        story.until(at + 10_000);
+        assert_eq!(story.times("refresh").len(), 1, "in place of what was refused: {}", story.script);
+        let opened = story.times("open").into_iter().find(|then| *then > from);
+        assert!(opened >= Some(at), "{opened:?} and not {at}: {}", story.script);
+    }
+    assert!(seen > 5, "{seen}");
+}
