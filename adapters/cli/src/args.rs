@@ -109,7 +109,8 @@ pub(crate) struct ServeArgs {
     #[arg(long, value_name = "FILE", requires = "tls")]
     pub(crate) ca_out: Option<PathBuf>,
     /// The `ch` that its tokens carry, from which clients derive both hosts: the WebSocket is at HOST, the
-    /// REST endpoints at HOST with its first label replaced by `fabric`. May have a port
+    /// REST endpoints at HOST with its first label replaced by `fabric`. May have a port; port 0 stands for
+    /// the one that is listened on
     #[arg(long, value_name = "HOST")]
     pub(crate) ch: Option<String>,
     /// Life of subscriber tokens, and the most that is granted, such as 90, 40s or 2h [default: 2h]
@@ -121,12 +122,21 @@ pub(crate) struct ServeArgs {
     /// Grant no `sat:refresh`: sessions cannot become client-bound
     #[arg(long)]
     pub(crate) no_scope: bool,
-    /// Accept proofs whose `jti` was seen before, as the official client needs
+    /// Be as lenient as SignalWire's browser SDK needs it: it repeats a proof when it repeats a request, and
+    /// resumes without one after a page reload
     #[arg(long)]
-    pub(crate) relaxed_jti: bool,
+    pub(crate) official: bool,
+    /// Time between the server's pings [default: 10s]
+    #[arg(long, value_name = "TIME", value_parser = duration::parse)]
+    pub(crate) ping_every: Option<Duration>,
     /// Script of what goes wrong (JSON, see the examples)
     #[arg(long, value_name = "FILE")]
     pub(crate) faults: Option<PathBuf>,
+    /// Take orders from standard input and end with it: `"counts"`, or `{"do": ACT}` with an ACT as in the actions
+    /// of a script, one a line. Each is answered by a line of JSON on standard output: `counts`, `done` (the number
+    /// of sockets concerned) or `refused`
+    #[arg(long)]
+    pub(crate) control: bool,
     /// Write each request, frame and verdict on a proof as a line of JSON, secrets replaced by tags.
     /// `-`: standard output
     #[arg(long, value_name = "FILE")]

@@ -4,7 +4,7 @@
 //! |---|---|---|
 //! | `satkeeper demo` | a whole life of a session in a minute, against a server of its own | `demo`, `demo_script`, `timeline`, `lifetimes`, `summary` |
 //! | `satkeeper run` | keeps one session alive until told to stop | `run`, `run_args`, `providers`, `exec_provider`, `secrets`, `log` |
-//! | `satkeeper serve` | a server that speaks the protocol, for tests and development | `serve` |
+//! | `satkeeper serve` | a server that speaks the protocol, for tests and development | `serve`, `orders` |
 //!
 //! What both sides tell is put into words by `sentences` (the session's events) and `server_view` (what the
 //! server saw), into JSON by `events`, and reaches the terminal through `terminal` only.
@@ -18,6 +18,7 @@ mod exec_provider;
 mod exit;
 mod lifetimes;
 mod log;
+mod orders;
 mod providers;
 mod run;
 mod run_args;

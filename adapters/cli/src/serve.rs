@@ -11,6 +11,7 @@ use tokio::sync::broadcast::error::RecvError;
 
 use crate::args::ServeArgs;
 use crate::exit::Failure;
+use crate::orders;
 use crate::signals::Signals;
 use crate::terminal::{Line, Terminal};
 
@@ -25,18 +26,36 @@ pub(crate) async fn serve(args: ServeArgs) -> Result<(), Failure> {
         server.faults().load(&script).map_err(refused)?;
     }
     Terminal::stdout().line(&Line::new().plain(announcement(&server, args.ca_out.as_deref()).to_string()));
-    let signal = signals.next().await;
+    let mut orders = args.control.then(orders::lines);
+    let ended_by = loop {
+        let order = async {
+            match &mut orders {
+                Some(orders) => orders.recv().await,
+                None => std::future::pending().await,
+            }
+        };
+        tokio::select! {
+            signal = signals.next() => break signal,
+            order = order => match order {
+                Some(order) => {
+                    let answer = orders::obey(&server, &order);
+                    Terminal::stdout().line(&Line::new().plain(answer.to_string()));
+                }
+                None => break "the end of its orders",
+            },
+        }
+    };
     server.stop().await;
     if let Some(recording) = recording {
         // The server has gone and so has its end of the channel: what is left is written, then it ends.
         let _ = recording.await;
     }
-    Terminal::stderr().line(&Line::new().plain(format!("stopped by {signal}")));
+    Terminal::stderr().line(&Line::new().plain(format!("stopped by {ended_by}")));
     Ok(())
 }
 
 fn config(args: &ServeArgs) -> Config {
-    let defaults = Config::default();
+    let defaults = if args.official { Config::for_official_client() } else { Config::default() };
     Config {
         listen: args.listen,
         tls: args.tls,
@@ -45,7 +64,7 @@ fn config(args: &ServeArgs) -> Config {
         sat_ttl: args.sat_ttl.unwrap_or(defaults.sat_ttl),
         device_ttl: args.device_ttl.unwrap_or(defaults.device_ttl),
         grant_scope: !args.no_scope,
-        strict_jti: !args.relaxed_jti,
+        ping_every: args.ping_every.or(defaults.ping_every),
         // Nobody asks this process for what it has seen: it is written down or not kept.
         log_capacity: 0,
         ..defaults

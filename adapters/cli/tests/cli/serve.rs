@@ -2,9 +2,11 @@
 
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::TcpStream;
-use std::process::{Child, ChildStdout, Command};
+use std::process::{Child, ChildStdout, Command, Stdio};
 
-use serde_json::Value;
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use serde_json::{Value, json};
 
 use crate::program::{file, outcome, satkeeper};
 
@@ -17,11 +19,28 @@ struct Serving {
 
 impl Serving {
     fn new(options: &[&str]) -> Self {
-        let mut process = satkeeper(&["serve"]).args(options).spawn().unwrap();
+        Self::start(satkeeper(&["serve"]).args(options))
+    }
+
+    /// With its standard input open, to be ordered about.
+    fn controlled(options: &[&str]) -> Self {
+        Self::start(satkeeper(&["serve", "--control"]).args(options).stdin(Stdio::piped()))
+    }
+
+    fn start(command: &mut Command) -> Self {
+        let mut process = command.spawn().unwrap();
         let mut out = BufReader::new(process.stdout.take().unwrap());
         let mut line = String::new();
         out.read_line(&mut line).unwrap();
         Self { process, out, announced: serde_json::from_str(&line).unwrap() }
+    }
+
+    /// Gives an order; what it answers.
+    fn order(&mut self, order: &str) -> Value {
+        writeln!(self.process.stdin.as_mut().unwrap(), "{order}").unwrap();
+        let mut line = String::new();
+        self.out.read_line(&mut line).unwrap();
+        serde_json::from_str(&line).unwrap()
     }
 
     /// Stops it as a supervisor would; the exit code and the rest of its standard output.
@@ -87,6 +106,48 @@ fn plain_with_a_script() {
     let (code, rest) = serving.stop();
     assert_eq!(code, Some(0));
     assert!(rest.contains("\"host\":\"whoever.example\"") && rest.contains("\"status\":418"), "{rest}");
+}
+
+#[test]
+fn it_takes_orders_and_ends_with_them() {
+    let mut serving = Serving::controlled(&["--official", "--ping-every", "1s", "--ch", "relay.sw.test:0"]);
+    assert_eq!(serving.order("\"counts\"")["counts"]["sockets_opened"], 0);
+    assert_eq!(serving.order(r#"{"do": "drop_sockets"}"#), json!({"done": 0}));
+    let fault = r#"{"do": {"fault": {"on": "embeds_tokens", "effect": {"status": {"code": 418}}}}}"#;
+    assert_eq!(serving.order(fault), json!({"done": 0}));
+    for wrong in [
+        "",
+        "eyJ",
+        "{}",
+        r#"{"do": "nothing"}"#,
+        r#"{"do": {"fault": {"on": "ping", "effect": {"status": {"code": 418}}}}}"#,
+    ] {
+        let refused = serving.order(wrong)["refused"].as_str().unwrap().to_owned();
+        assert!(!refused.contains("eyJ"), "{wrong}: {refused}");
+    }
+
+    let http = serving.announced["http"].as_str().unwrap().strip_prefix("http://").unwrap().to_owned();
+    let port = http.rsplit_once(':').unwrap().1;
+    let call = |call: &str| {
+        let mut stream = TcpStream::connect(&http).unwrap();
+        stream.write_all(call.as_bytes()).unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).unwrap();
+        answer
+    };
+    let embed = "POST /api/fabric/embeds/tokens HTTP/1.1\r\nHost: h\r\nConnection: close\r\nContent-Length: 20\r\n\r\n\
+                 {\"token\": \"c2c_abc\"}";
+    assert!(call(embed).starts_with("HTTP/1.1 418"), "the fault struck");
+    let answer = call(embed);
+    assert!(answer.starts_with("HTTP/1.1 201"), "{answer}");
+    // The port that was free is in the token's `ch`.
+    let token = answer.split('"').find(|part| part.starts_with("eyJ")).unwrap();
+    let header = URL_SAFE_NO_PAD.decode(token.split('.').next().unwrap()).unwrap();
+    let header: Value = serde_json::from_slice(&header).unwrap();
+    assert_eq!(header["ch"], format!("relay.sw.test:{port}"));
+
+    drop(serving.process.stdin.take());
+    assert_eq!(serving.process.wait().unwrap().code(), Some(0));
 }
 
 #[test]
