@@ -101,7 +101,7 @@ impl Lifecycle {
     }
 
     fn tell_fallback(&mut self) {
-        if let Some(reason) = self.fallback_reason() {
+        if let Some(reason) = self.fallback_reason(&self.outlook()) {
             self.told_fallback.push(reason);
             self.warn(Warning::RefreshFallback { reason });
         }

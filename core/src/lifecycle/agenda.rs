@@ -5,6 +5,7 @@ use crate::time::Millis;
 use super::clock::At;
 use super::command::Action;
 use super::event::Mechanism;
+use super::outlook::Outlook;
 use super::token::{Inspection, Token};
 use super::wake::Wake;
 use super::{Lifecycle, Link, Mode};
@@ -40,17 +41,18 @@ impl Lifecycle {
             }
             Mode::Running => {}
         }
+        let look = self.outlook();
         self.offer_deadlines(&mut agenda);
-        self.offer_judgements(&mut agenda);
+        self.offer_judgements(&look, &mut agenda);
         agenda.offer_if(self.wants_key(), Wake::MakeKey);
         agenda.offer_if(self.wants_inspection().is_some(), Wake::Inspect);
-        if let Some((at, wake)) = self.next_exchange() {
+        if let Some((at, wake)) = self.next_exchange(&look) {
             agenda.offer(Some(at), wake);
         }
         agenda.offer(self.next_persist(), Wake::Persist);
-        agenda.offer(self.next_push().map(|(at, _)| at), Wake::Push);
+        agenda.offer(self.next_push(&look).map(|(at, _)| at), Wake::Push);
         agenda.offer(self.next_verdict(), Wake::Verdict);
-        agenda.offer(self.next_open(), Wake::Open);
+        agenda.offer(self.next_open(&look), Wake::Open);
         agenda.offer(self.next_lapse(), Wake::Lapse);
         agenda.0
     }
@@ -62,24 +64,24 @@ impl Lifecycle {
     }
 
     /// Deadlines at which something is decided or said rather than asked for.
-    fn offer_judgements(&self, agenda: &mut Earliest) {
+    fn offer_judgements(&self, look: &Outlook<'_>, agenda: &mut Earliest) {
         match self.expired {
             None => agenda.offer(self.session_end().filter(|_| !self.unsure), Wake::Expiry),
-            Some(expired) => agenda.offer(self.grace_over(expired), Wake::GraceOver),
+            Some(expired) => agenda.offer(self.grace_over(look, expired), Wake::GraceOver),
         }
-        agenda.offer_if(self.demand_is_vain(), Wake::Vain);
+        agenda.offer_if(self.demand_is_vain(look), Wake::Vain);
         agenda.offer_if(self.offers_are_spent(), Wake::Refused);
         agenda.offer(self.outage.second_round, Wake::SecondRound);
         if let Link::Live { since, stable: false, .. } = self.link {
             agenda.offer(Some(since.saturating_add(self.policy.stable)), Wake::Stable);
         }
-        agenda.offer(self.next_expiring(), Wake::Expiring);
-        agenda.offer(self.next_handover(), Wake::Handover);
-        let declined = self.newest_base().and_then(|base| self.declined(base));
+        agenda.offer(self.next_expiring(look), Wake::Expiring);
+        agenda.offer(look.handover, Wake::Handover);
+        let declined = look.base.and_then(|base| self.declined(base));
         agenda.offer(declined.map(|declined| declined.until), Wake::Promotion);
-        let fallback = self.fallback_reason().is_some_and(|reason| !self.told_fallback.contains(&reason));
+        let fallback = self.fallback_reason(look).is_some_and(|reason| !self.told_fallback.contains(&reason));
         agenda.offer_if(fallback, Wake::Fallback);
-        agenda.offer_if(self.lacks_mechanism(), Wake::NoMechanism);
+        agenda.offer_if(self.lacks_mechanism(look), Wake::NoMechanism);
     }
 
     // ---- Ends ----
@@ -107,8 +109,8 @@ impl Lifecycle {
             .min()
     }
 
-    fn grace_over(&self, expired: super::Expired) -> Option<At> {
-        if !self.provider_can() && !self.pending.iter().any(super::Pending::is_exchange) {
+    fn grace_over(&self, look: &Outlook<'_>, expired: super::Expired) -> Option<At> {
+        if !look.provider_can && !self.pending.iter().any(super::Pending::is_exchange) {
             return Some(0);
         }
         if self.policy.grace == Millis::MAX || expired.attempts < self.policy.grace_attempts {
@@ -118,13 +120,13 @@ impl Lifecycle {
     }
 
     /// When `credential_expiring` is due for the token in force (L21).
-    fn next_expiring(&self) -> Option<At> {
+    fn next_expiring(&self, look: &Outlook<'_>) -> Option<At> {
         if self.expired.is_some() || self.told_expiring == Some(self.generation) {
             return None;
         }
         let token = self.in_force.and_then(|id| self.token(id))?;
         let end = token.end(&self.clock).at?;
-        let notice = match self.mechanism() {
+        let notice = match look.mechanism {
             Mechanism::None => self.policy.expiring_notice.min(token.life(&self.clock)? / 2),
             Mechanism::Bound | Mechanism::Provider => token.lead(&self.clock, &self.policy)? / 3,
         };
@@ -134,11 +136,11 @@ impl Lifecycle {
     // ---- Exchanges ----
 
     /// The exchange that comes next and when; none while one is unanswered (L13).
-    pub(super) fn next_exchange(&self) -> Option<(At, Wake)> {
+    pub(super) fn next_exchange(&self, look: &Outlook<'_>) -> Option<(At, Wake)> {
         if self.pending.iter().any(super::Pending::is_exchange) || self.key_is_on_its_way() {
             return None;
         }
-        let budget = self.exchanges.ready(0, self.exchange_period());
+        let budget = self.exchange_budget(0);
         if self.held.is_empty() && !self.minted {
             return Some((budget, Wake::Mint));
         }
@@ -147,11 +149,10 @@ impl Lifecycle {
             return Some((provider, self.remint_wake()));
         }
         if self.expired.is_some() {
-            return self
-                .provider_can()
-                .then(|| (provider.max(self.barren_until(self.held.last())), self.remint_wake()));
+            let able = look.provider_can;
+            return able.then(|| (provider.max(self.barren_until(self.held.last())), self.remint_wake()));
         }
-        let (at, wake) = self.scheduled_exchange()?;
+        let (at, wake) = self.scheduled_exchange(look)?;
         if self.renewal_is_demanded() {
             return Some((budget, wake));
         }
@@ -162,56 +163,56 @@ impl Lifecycle {
     /// the provider may take over, or give back (L17, L21).
     pub(super) fn next_attempt(&self) -> Option<At> {
         let mut then = self.clone();
-        let mut next = then.next_exchange().map(|(at, _)| at)?;
-        let mut promotion = self.newest_base().and_then(|base| self.declined(base)).map(|it| it.until);
-        if let Some(handover) = self.next_handover().filter(|handover| *handover < next) {
+        let look = self.outlook();
+        let mut next = self.next_exchange(&look).map(|(at, _)| at)?;
+        let mut promotion = look.base.and_then(|base| self.declined(base)).map(|it| it.until);
+        if let Some(handover) = look.handover.filter(|handover| *handover < next) {
             let handover = handover.max(self.clock.now());
             then.hand_over();
-            next = then.next_exchange().map_or(At::MAX, |(at, _)| at.max(handover));
+            next = then.next_exchange(&then.outlook()).map_or(At::MAX, |(at, _)| at.max(handover));
             promotion = Some(handover.saturating_add(self.policy.promotion));
         }
         if let Some(promotion) = promotion.filter(|promotion| *promotion < next) {
             then.promote();
-            next = then.next_exchange().map_or(next, |(at, _)| at.max(promotion).min(next));
+            next = then.next_exchange(&then.outlook()).map_or(next, |(at, _)| at.max(promotion).min(next));
         }
         (next < At::MAX).then_some(next)
     }
 
     /// What the schedule holds, ahead of the request budget.
-    fn scheduled_exchange(&self) -> Option<(At, Wake)> {
+    fn scheduled_exchange(&self, look: &Outlook<'_>) -> Option<(At, Wake)> {
         let mut next = Earliest::default();
         let renewal = if self.provider.can_refresh { Wake::Refresh } else { Wake::Mint };
-        let Some(base) = self.newest_base() else {
+        let Some(base) = look.base else {
             // Only a bound token is left, its base is gone: the provider renews that as it would a base.
-            let orphan = self.newest_valid().filter(|_| self.provider_can())?;
-            return Some((self.starts(orphan, self.retries.provider.not_before)?, renewal));
+            let orphan = look.valid.filter(|_| look.provider_can)?;
+            return Some((self.starts(look, orphan, self.retries.provider.not_before)?, renewal));
         };
         let facts = base.base()?;
-        let mechanism = self.mechanism();
-        if facts.limits_bound && self.provider_can() {
+        if facts.limits_bound && look.provider_can {
             let at = self.retries.provider.not_before.max(self.barren_until(Some(base)));
             return Some((at, self.remint_wake()));
         }
-        let activation = self.wants_activation().is_some();
+        let activation = look.activation.is_some();
         // What the provider takes over in this very step is not begun any more (L13).
-        let over = self.next_handover().is_some_and(|at| at <= self.clock.now());
+        let over = look.handover.is_some_and(|at| at <= self.clock.now());
         // An activation is worth its while only on the way to a live session, unless it is all there is.
-        if activation && !over && (mechanism == Mechanism::Bound || !self.link.is_down()) {
+        if activation && !over && (look.mechanism == Mechanism::Bound || !self.link.is_down()) {
             let barren = self.barren_until(self.newest_bound());
             next.offer(Some(self.retries.activate.not_before.max(self.spread).max(barren)), Wake::Activate);
         }
-        match mechanism {
+        match look.mechanism {
             Mechanism::None => {}
             Mechanism::Bound => {
-                if let Some(bound) = self.bound_of(base.id).filter(|_| !activation && !over) {
-                    next.offer(self.starts(bound, self.retries.renew.not_before), Wake::Renew);
+                if let Some(bound) = look.bound.filter(|_| !activation && !over) {
+                    next.offer(self.starts(look, bound, self.retries.renew.not_before), Wake::Renew);
                 }
             }
             // What falls due waits for a running activation, for its budget of connected time (L15).
             Mechanism::Provider if activation && self.link.is_live() => {}
             Mechanism::Provider => {
-                let token = self.newest_valid().unwrap_or(base);
-                next.offer(self.starts(token, self.retries.provider.not_before), renewal);
+                let token = look.valid.unwrap_or(base);
+                next.offer(self.starts(look, token, self.retries.provider.not_before), renewal);
             }
         }
         next.0
@@ -225,13 +226,13 @@ impl Lifecycle {
     /// When this token's renewal starts. Because somebody asked for it: at once. By the schedule: when it is
     /// due, earlier by time that may have been slept away, later for the endpoint's back-off, for renewals
     /// that did not extend the end, for spreading.
-    fn starts(&self, token: &Token, retry: At) -> Option<At> {
+    fn starts(&self, look: &Outlook<'_>, token: &Token, retry: At) -> Option<At> {
         if self.renewal_is_demanded() {
             return Some(0);
         }
         let due = token.due(&self.clock, &self.policy)?.saturating_sub(self.clock.suspect(token.received));
         // That the client-bound mechanism gains nothing says nothing of the provider's (L17).
-        let own = token.by == Some(self.mechanism());
+        let own = token.by == Some(look.mechanism);
         let barren = if own { self.barren_until(Some(token)) } else { 0 };
         Some(due.max(retry).max(barren).max(self.spread))
     }
@@ -241,28 +242,16 @@ impl Lifecycle {
         if self.provider.can_mint_again { Wake::Mint } else { Wake::Refresh }
     }
 
+    /// When the request budget holds more than these permits (L20).
+    pub(super) fn exchange_budget(&self, reserve: u32) -> At {
+        if self.exchanges.holds(reserve) { 0 } else { self.exchanges.ready(reserve, self.exchange_period()) }
+    }
+
     /// How long a permit of the request budget takes to form (L20).
     pub(super) fn exchange_period(&self) -> Millis {
         let token = self.newest_valid().or(self.held.last());
         let life = token.and_then(|token| token.life(&self.clock)).unwrap_or(u64::MAX);
         (life / 12).max(self.policy.exchange_refill_min).min(self.policy.exchange_refill_max)
-    }
-
-    /// When the provider takes over from a client-bound mechanism that does not deliver (L15, L17).
-    fn next_handover(&self) -> Option<At> {
-        if !self.provider_can() {
-            return None;
-        }
-        if let Some(overdue) = self.activation_overdue() {
-            return Some(overdue);
-        }
-        let base = self.newest_base()?;
-        if self.mechanism() != Mechanism::Bound {
-            return None;
-        }
-        let bound = self.bound_of(base.id)?;
-        let half = bound.lead(&self.clock, &self.policy)? / 2;
-        Some(bound.renew_by(&self.clock)?.saturating_sub(half))
     }
 
     pub(super) fn wants_inspection(&self) -> Option<&Token> {

@@ -181,9 +181,8 @@ impl Lifecycle {
 
     /// An answer says something of a token (L8).
     fn stated(&mut self, token: TokenId, source: Source, says: &Statement) {
-        let (clock, policy) = (self.clock.clone(), self.policy);
-        let Some(held) = self.token_mut(token) else { return };
-        let noted = held.note(source, says, &clock, &policy);
+        let Some(held) = self.held.iter_mut().find(|held| held.id == token) else { return };
+        let noted = held.note(source, says, &self.clock, &self.policy);
         let base = match held.kind {
             Kind::Bound { of } => of,
             Kind::Base(_) => token,

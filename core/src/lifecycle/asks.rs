@@ -4,6 +4,7 @@
 use super::command::Action;
 use super::event::{AskError, Cause, Event, Mechanism};
 use super::input::{AskId, Generation, TokenId};
+use super::outlook::Outlook;
 use super::token::{Kind, Token};
 use super::wake::Wake;
 use super::{Lifecycle, Mode, Pending};
@@ -78,13 +79,13 @@ impl Lifecycle {
     /// wait is not asked on demand either (L18).
     fn on_demand_is_too_soon(&self) -> bool {
         let now = self.clock.now();
-        let asked = match self.next_exchange() {
+        let asked = match self.next_exchange(&self.outlook()) {
             Some((_, Wake::Activate)) => self.retries.activate.asked,
             Some((_, Wake::Renew)) => self.retries.renew.asked,
             Some(_) => self.retries.provider.asked,
             None => 0,
         };
-        self.exchanges.ready(self.policy.exchange_reserve, self.exchange_period()).max(asked) > now
+        self.exchange_budget(self.policy.exchange_reserve).max(asked) > now
     }
 
     /// Somebody waits for a renewal that no exchange has brought yet (L24).
@@ -93,10 +94,10 @@ impl Lifecycle {
     }
 
     /// Somebody waits for a renewal, and nobody can renew (L24).
-    pub(super) fn demand_is_vain(&self) -> bool {
+    pub(super) fn demand_is_vain(&self, look: &Outlook<'_>) -> bool {
         self.renewal_is_demanded()
             && !self.held.is_empty()
-            && self.mechanism() == Mechanism::None
+            && look.mechanism == Mechanism::None
             && !self.pending.iter().any(Pending::is_exchange)
     }
 

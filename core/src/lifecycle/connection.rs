@@ -10,6 +10,7 @@ use super::event::{Cause, Event, Ignored};
 use super::governor::doubled;
 use super::input::{SocketId, TokenId};
 use super::mechanism::KeyState;
+use super::outlook::Outlook;
 use super::random::Domain;
 use super::{Lifecycle, Mode, Pending};
 
@@ -72,7 +73,7 @@ impl Lifecycle {
     // ---- What is due ----
 
     /// When a socket is opened: something must be there to authenticate it with (L35).
-    pub(super) fn next_open(&self) -> Option<At> {
+    pub(super) fn next_open(&self, look: &Outlook<'_>) -> Option<At> {
         let Link::Down { not_before } = self.link else { return None };
         if self.expired.is_some() || self.key.state == KeyState::Wanted || self.is_reminting() {
             return None;
@@ -81,17 +82,17 @@ impl Lifecycle {
         let resuming = self.resume_token().is_some();
         let at = not_before.max(self.sockets.ready(0, self.policy.socket_refill)).max(self.clock.now());
         let due = offer.due(&self.clock, &self.policy).is_some_and(|due| due <= at);
-        if !resuming && due && !self.outage.waited && self.renewal_is_near(at) {
+        if !resuming && due && !self.outage.waited && self.renewal_is_near(look, at) {
             return None;
         }
         Some(at)
     }
 
     /// Someone is renewing, or will be soon after `at`; what is held back for longer is not waited for.
-    fn renewal_is_near(&self, at: At) -> bool {
+    fn renewal_is_near(&self, look: &Outlook<'_>, at: At) -> bool {
         let soon = at.saturating_add(self.policy.spread);
         self.pending.iter().any(Pending::is_exchange)
-            || self.next_exchange().is_some_and(|(at, _)| at <= soon)
+            || self.next_exchange(look).is_some_and(|(at, _)| at <= soon)
     }
 
     /// The token that a resume is made with: the one in force, even if it has ended, since the state

@@ -21,6 +21,11 @@ impl Bucket {
         Self { size, left: size, since: 0 }
     }
 
+    /// Whether more than `reserve` permits are there already.
+    pub(super) const fn holds(&self, reserve: u32) -> bool {
+        self.left > reserve
+    }
+
     /// When more than `reserve` permits are there.
     pub(super) fn ready(&self, reserve: u32, period: Millis) -> At {
         let missing = reserve.saturating_add(1).saturating_sub(self.left);

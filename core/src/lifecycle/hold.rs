@@ -2,6 +2,7 @@
 
 use super::event::Mechanism;
 use super::mechanism::KeyState;
+use super::outlook::Outlook;
 use super::status::Hold;
 use super::token::{Inspection, Token};
 use super::wake::Wake;
@@ -19,29 +20,30 @@ impl Lifecycle {
         if self.pending.iter().any(Pending::is_exchange) {
             return None;
         }
-        let base = self.newest_base();
+        let look = self.outlook();
+        let base = look.base;
         let facts = base.and_then(Token::base);
         if self.key.state == KeyState::Wanted {
             return Some(Hold::Key);
         }
-        if facts.is_some_and(|facts| facts.rejected) && self.mechanism() == Mechanism::None {
+        if facts.is_some_and(|facts| facts.rejected) && look.mechanism == Mechanism::None {
             return Some(Hold::Rejected);
         }
-        if let Some(hold) = self.put_off() {
+        if let Some(hold) = self.put_off(&look) {
             return Some(hold);
         }
-        if self.newest_valid().is_some_and(|token| token.awaits_verdict) {
+        if look.valid.is_some_and(|token| token.awaits_verdict) {
             return Some(Hold::Verdict);
         }
-        let renewed = match self.mechanism() {
+        let renewed = match look.mechanism {
             Mechanism::None => return None,
-            Mechanism::Bound => base.and_then(|base| self.bound_of(base.id)),
-            Mechanism::Provider => self.newest_valid(),
+            Mechanism::Bound => look.bound,
+            Mechanism::Provider => look.valid,
         };
         if facts.is_some_and(|facts| facts.inspection != Inspection::Over && facts.scope.is_none()) {
             return Some(Hold::Scope);
         }
-        if self.wants_activation().is_some() && self.link.is_down() && self.mechanism() != Mechanism::Bound {
+        if look.activation.is_some() && self.link.is_down() && look.mechanism != Mechanism::Bound {
             return Some(Hold::NoPath);
         }
         let endless = |token: &Token| token.renew_by(&self.clock).is_none();
@@ -49,14 +51,14 @@ impl Lifecycle {
     }
 
     /// What makes the next exchange wait for longer than the schedule.
-    fn put_off(&self) -> Option<Hold> {
-        let (at, wake) = self.next_exchange().filter(|(at, _)| *at > self.clock.now())?;
+    fn put_off(&self, look: &Outlook<'_>) -> Option<Hold> {
+        let (at, wake) = self.next_exchange(look).filter(|(at, _)| *at > self.clock.now())?;
         let (retry, token) = match wake {
             Wake::Activate => (self.retries.activate, None),
-            Wake::Renew => (self.retries.renew, self.newest_base().and_then(|base| self.bound_of(base.id))),
-            _ => (self.retries.provider, self.newest_valid()),
+            Wake::Renew => (self.retries.renew, look.bound),
+            _ => (self.retries.provider, look.valid),
         };
-        if at == self.exchanges.ready(0, self.exchange_period()) || at == self.barren_until(token) {
+        if at == self.exchange_budget(0) || at == self.barren_until(token) {
             return Some(Hold::Governor);
         }
         (at == retry.not_before).then_some(Hold::BackOff)

@@ -1,8 +1,6 @@
 //! Who renews: exactly one of bound, provider, none, derived from what is held each time it is asked
 //! (L12 to L17).
 
-use alloc::vec::Vec;
-
 use crate::time::Millis;
 
 use super::Lifecycle;
@@ -10,6 +8,7 @@ use super::clock::At;
 use super::command::Action;
 use super::event::{FallbackReason, Mechanism};
 use super::input::{Confirmation, KeyAlgorithm, TokenId};
+use super::outlook::Outlook;
 use super::token::{Declined, Inspection, Kind, Token};
 
 /// The proof-of-possession key, as far as decisions depend on it (L46, L48).
@@ -47,12 +46,13 @@ impl Lifecycle {
     /// Lets go of what is not to be kept; the base of a bound token that stays stays with it, since without it
     /// nobody would renew that (L13). An activation goes with its base: a token without one is of no use.
     pub(super) fn keep_held(&mut self, keep: impl Fn(&Token) -> bool) {
-        let bases: Vec<_> = self.held.iter().filter(|held| keep(held)).filter_map(Token::base_id).collect();
-        self.held.retain(|held| keep(held) || bases.contains(&held.id));
-        let held: Vec<_> = self.held.iter().map(|token| token.id).collect();
-        self.retire(
-            |pending| matches!(pending.action, Action::Activate { base, .. } if !held.contains(&base)),
-        );
+        let is_base = |id, held: &[Token]| held.iter().any(|it| it.base_id() == Some(id) && keep(it));
+        while let Some(gone) = self.held.iter().position(|it| !keep(it) && !is_base(it.id, &self.held)) {
+            self.held.remove(gone);
+        }
+        let holds = |id| self.held.iter().any(|token| token.id == id);
+        self.pending
+            .retain(|pending| !matches!(pending.action, Action::Activate { base, .. } if !holds(base)));
     }
 
     /// The base that the choice of mechanism is about: the newest.
@@ -86,11 +86,16 @@ impl Lifecycle {
     }
 
     /// Whether anything speaks against client-bound renewal for good.
-    fn bound_possible(&self, base: &Token) -> bool {
+    fn bound_possible(&self, base: &Token, fresh: bool) -> bool {
         let Some(facts) = base.base() else { return false };
         let key = matches!(self.key.state, KeyState::Wanted | KeyState::Ready);
-        let alive = self.is_valid(base) || self.bound_of(base.id).is_some_and(|bound| self.is_valid(bound));
+        let alive = fresh || self.is_valid(base);
         key && facts.scope != Some(false) && facts.cnf != Confirmation::Others && alive
+    }
+
+    /// Whether a bound token of this base is valid.
+    fn is_bound_afresh(&self, base: &Token) -> bool {
+        self.bound_of(base.id).is_some_and(|bound| self.is_valid(bound))
     }
 
     /// The table of seed 004 (L12), with L15 and L17.
@@ -99,9 +104,9 @@ impl Lifecycle {
         let Some(base) = self.newest_base() else {
             return if provider { Mechanism::Provider } else { Mechanism::None };
         };
-        let possible = self.bound_possible(base);
         // One that has ended is no success any more: its base is activated anew, within its budget (L15, L17).
-        let fresh = self.bound_of(base.id).is_some_and(|bound| self.is_valid(bound));
+        let fresh = self.is_bound_afresh(base);
+        let possible = self.bound_possible(base, fresh);
         let chosen = fresh && self.declined(base).is_none();
         match (possible, provider) {
             (true, false) => Mechanism::Bound,
@@ -125,9 +130,9 @@ impl Lifecycle {
             // Unknown, and a provider can renew: that one is armed, silently. Unknown and it cannot: try.
             None => !self.provider_can() && facts.inspection == Inspection::Over,
         };
-        let fresh = self.bound_of(base.id).is_some_and(|bound| self.is_valid(bound));
-        let wanted = known && !fresh && self.key.state == KeyState::Ready && self.is_valid(base);
-        (wanted && self.bound_possible(base) && self.declined(base).is_none()).then_some(base)
+        let wanted = known && self.key.state == KeyState::Ready && !self.is_bound_afresh(base);
+        let able = wanted && self.is_valid(base) && self.bound_possible(base, false);
+        (able && self.declined(base).is_none()).then_some(base)
     }
 
     /// Connected time that an activation may use before the provider takes over (L15).
@@ -136,21 +141,22 @@ impl Lifecycle {
             .map_or(self.policy.activation_budget, |life| (life / 3).min(self.policy.activation_budget))
     }
 
-    /// When the running activation has used up its budget.
-    pub(super) fn activation_overdue(&self) -> Option<At> {
-        let base = self.wants_activation()?;
+    /// When the running activation of this base has used up its budget.
+    pub(super) fn activation_overdue(&self, base: &Token) -> Option<At> {
         base.base()?.activation.reaches(self.activation_budget(base))
     }
 
     /// A base whose bound token, not the base itself, is to take effect (L26, L40); past its budget it is
     /// no longer waited for.
-    pub(super) fn awaits_activation(&self, token: &Token) -> bool {
+    pub(super) fn awaits_activation(&self, look: &Outlook<'_>, token: &Token) -> bool {
         let Some(facts) = token.base() else { return false };
-        let newest = self.newest_base().is_some_and(|base| base.id == token.id);
+        if look.base.is_none_or(|base| base.id != token.id) {
+            return false;
+        }
         let bound_in_force = self.in_force.and_then(|id| self.token(id)).is_some_and(Token::is_bound);
         let undecided = facts.scope.is_none() && facts.inspection != Inspection::Over && bound_in_force;
-        let overdue = self.activation_overdue().is_some_and(|at| at <= self.clock.now());
-        newest && (undecided || (self.wants_activation().is_some() && !overdue))
+        let overdue = look.overdue.is_some_and(|at| at <= self.clock.now());
+        undecided || (look.activation.is_some() && !overdue)
     }
 
     /// Gives client-bound renewal up in favour of the provider, for a while (L15, L17).
@@ -165,9 +171,9 @@ impl Lifecycle {
     }
 
     /// Why the provider renews although client-bound renewal was wanted (L16).
-    pub(super) fn fallback_reason(&self) -> Option<FallbackReason> {
-        let base = self.newest_base()?;
-        if !self.provider_can() {
+    pub(super) fn fallback_reason(&self, look: &Outlook<'_>) -> Option<FallbackReason> {
+        let base = look.base?;
+        if !look.provider_can {
             return None;
         }
         match self.key.state {
@@ -182,11 +188,11 @@ impl Lifecycle {
     }
 
     /// The nobody-renews warning of the newest base is due: its scope is known, or cannot matter (L16).
-    pub(super) fn lacks_mechanism(&self) -> bool {
-        let Some(facts) = self.newest_base().and_then(Token::base) else { return false };
+    pub(super) fn lacks_mechanism(&self, look: &Outlook<'_>) -> bool {
+        let Some(facts) = look.base.and_then(Token::base) else { return false };
         let settled = facts.inspection == Inspection::Over || facts.scope.is_some();
+        let due = settled && !facts.told_no_mechanism && look.mechanism == Mechanism::None;
         // The warning names the end: a connect result is waited for where nobody has stated one.
-        let end_is_known = self.presumed_end().is_some() || self.ever_live;
-        self.mechanism() == Mechanism::None && settled && end_is_known && !facts.told_no_mechanism
+        due && (self.ever_live || self.presumed_end().is_some())
     }
 }

@@ -11,7 +11,7 @@
 //! | `policy` | every number |
 //! | `clock`, `random`, `governor` | time, draws, request budget |
 //! | `token` | what is known of a token, above all its end |
-//! | `mechanism` | who renews |
+//! | `mechanism`, `outlook` | who renews |
 //! | `agenda` | what is due, and when |
 //! | `act` | doing what is due |
 //! | `answers` | what came of a command |
@@ -59,6 +59,7 @@ mod mechanism;
 #[cfg(feature = "model")]
 pub mod model;
 mod offers;
+mod outlook;
 mod policy;
 mod push;
 mod random;
@@ -325,7 +326,7 @@ impl Lifecycle {
     /// that was spread and has not begun is not put off again: a driver that is always late, or a socket
     /// that always drops, would put it off for ever.
     fn spread_work(&mut self) {
-        if self.spread > 0 && self.next_exchange().is_some_and(|(at, _)| at == self.spread) {
+        if self.spread > 0 && self.next_exchange(&self.outlook()).is_some_and(|(at, _)| at == self.spread) {
             return;
         }
         let lead = self.newest_valid().and_then(|token| token.lead(&self.clock, &self.policy));

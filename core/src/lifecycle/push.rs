@@ -6,12 +6,13 @@ use super::clock::At;
 use super::command::{Action, CommandId};
 use super::event::{Cause, Event, Warning};
 use super::input::{Failure, Generation, TokenId};
+use super::outlook::Outlook;
 use super::token::{Kind, Saved, Token};
 use super::{Lifecycle, Link};
 
 impl Lifecycle {
     /// The token to push to the live socket and when (L7, L26).
-    pub(super) fn next_push(&self) -> Option<(At, TokenId)> {
+    pub(super) fn next_push(&self, look: &Outlook<'_>) -> Option<(At, TokenId)> {
         if !self.link.is_live() || self.is_pending(|action| matches!(action, Action::Reauthenticate { .. })) {
             return None;
         }
@@ -33,11 +34,11 @@ impl Lifecycle {
                 (None, Some(_)) => true,
                 (Some(other), Some(current)) => other > current,
             };
-            let when = match (newer, self.awaits_activation(token)) {
-                (true, false) => Some(0),
-                (true, true) => self.activation_overdue().into_iter().chain(deadline).min(),
-                (false, _) if outlives => deadline,
-                (false, _) => None,
+            let when = match newer {
+                true if !self.awaits_activation(look, token) => Some(0),
+                true => look.overdue.into_iter().chain(deadline).min(),
+                false if outlives => deadline,
+                false => None,
             };
             if let Some(when) = when
                 && best.is_none_or(|(earliest, _)| when < earliest)
@@ -126,7 +127,10 @@ impl Lifecycle {
     }
 
     pub(super) fn push(&mut self) {
-        let (Link::Live { socket, .. }, Some((_, token))) = (self.link, self.next_push()) else { return };
+        let (Link::Live { socket, .. }, Some((_, token))) = (self.link, self.next_push(&self.outlook()))
+        else {
+            return;
+        };
         let offset = self.clock.offset();
         self.command(Action::Reauthenticate { socket, token, offset }, self.policy.push);
     }

@@ -79,7 +79,9 @@ impl Lifecycle {
             Wake::Activate => (id(base), self.retries.activate.failures),
             Wake::Renew => (id(bound), self.retries.renew.failures),
             Wake::Refresh | Wake::Mint => (id(self.newest_valid()), self.retries.provider.failures),
-            Wake::Push => (self.next_push().map(|(_, token)| token), self.retries.push.failures),
+            Wake::Push => {
+                (self.next_push(&self.outlook()).map(|(_, token)| token), self.retries.push.failures)
+            }
             Wake::Handover => (id(bound.or(base)), self.retries.renew.failures),
             Wake::Persist => (None, self.retries.persist.failures),
             Wake::Expiring | Wake::Verdict => (self.in_force, 0),
@@ -143,8 +145,9 @@ impl Lifecycle {
     fn check_renewal(&self) -> Result<(), &'static str> {
         let under_way = self.pending.iter().any(Pending::is_exchange);
         let nothing = self.newest_base().or(self.newest_valid()).is_none();
-        let idle = nothing || self.mechanism() == Mechanism::None;
-        if idle || under_way || self.next_exchange().is_some() || self.held_back_by().is_some() {
+        let look = self.outlook();
+        let idle = nothing || look.mechanism == Mechanism::None;
+        if idle || under_way || self.next_exchange(&look).is_some() || self.held_back_by().is_some() {
             Ok(())
         } else {
             Err("L13: a mechanism is selected and nothing is due")
@@ -157,9 +160,10 @@ impl Lifecycle {
         let Some(current) = self.held.iter().position(|token| Some(token.id) == self.in_force) else {
             return Ok(());
         };
+        let look = self.outlook();
         let waits = |token: &Token| {
             let refused = token.awaits_verdict || self.rejected.contains(&token.id);
-            !self.is_valid(token) || refused || self.awaits_activation(token)
+            !self.is_valid(token) || refused || self.awaits_activation(&look, token)
         };
         let newer = self.held.iter().skip(current.saturating_add(1)).any(|token| !waits(token));
         let under_way =
@@ -167,7 +171,7 @@ impl Lifecycle {
         if self.link.is_live()
             && newer
             && !under_way
-            && self.next_push().is_none()
+            && self.next_push(&look).is_none()
             && self.next_persist().is_none()
         {
             return Err("L26: a newer token is not on its way");

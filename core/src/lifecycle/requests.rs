@@ -141,7 +141,7 @@ impl Lifecycle {
         let now = self.clock.now();
         let refusal = if self.check_new_base(facts) != UpdateCheck::Usable {
             Some(AskError::InvalidCredentials)
-        } else if self.exchanges.ready(0, self.exchange_period()) > now {
+        } else if self.exchange_budget(0) > now {
             // Each token that is brought costs an inspection and a push (L20).
             Some(AskError::Throttled)
         } else {

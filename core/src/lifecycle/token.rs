@@ -194,6 +194,11 @@ pub(super) struct End {
     pub(super) assumed: bool,
 }
 
+/// The earlier of two moments; of one that is not known, the other.
+fn earlier(one: Option<At>, other: Option<At>) -> Option<At> {
+    one.zip(other).map(|(one, other)| one.min(other)).or(one).or(other)
+}
+
 impl Token {
     pub(super) const fn is_bound(&self) -> bool {
         matches!(self.kind, Kind::Bound { .. })
@@ -280,32 +285,30 @@ impl Token {
     /// server's clock is known its absolute times are read on the wall clock.
     pub(super) fn renew_by(&self, clock: &Clock) -> Option<At> {
         let assumed = self.stated.assumed.map(|life| self.sent.saturating_add(life));
-        self.stated_by(clock).into_iter().chain(assumed).min()
+        earlier(self.stated_by(clock), assumed)
     }
 
     /// The earliest end that anybody stated.
     fn stated_by(&self, clock: &Clock) -> Option<At> {
         let Stated { server, life, hint, .. } = &self.stated;
-        let absolute = server.iter().map(|(first, _)| {
-            clock.when_server_shows(*first).unwrap_or_else(|| clock.when_first_wall_shows(*first))
+        let absolute = server.map(|(first, _)| {
+            clock.when_server_shows(first).unwrap_or_else(|| clock.when_first_wall_shows(first))
         });
-        let relative = life.iter().map(|life| self.sent.saturating_add(*life));
-        let hinted = hint
-            .iter()
-            .map(|hint| clock.when_server_shows(hint.server).map_or(hint.local, |at| at.min(hint.local)));
-        absolute.chain(relative).chain(hinted).min()
+        let relative = life.map(|life| self.sent.saturating_add(life));
+        let hinted =
+            hint.map(|hint| clock.when_server_shows(hint.server).map_or(hint.local, |at| at.min(hint.local)));
+        earlier(earlier(absolute, relative), hinted)
     }
 
     /// The end that counts: the latest that the server stated; the provider's only while there is none, an
     /// assumed one only while there is neither (L8).
     pub(super) fn end(&self, clock: &Clock) -> End {
         let Stated { server, life, hint, assumed } = &self.stated;
-        let absolute = server.iter().map(|(_, last)| clock.when_server_surely_shows(*last));
-        let sure = clock.is_sure_of(self.received);
-        let relative = life.iter().map(|life| sure.then_some(self.received.saturating_add(*life)));
-        let latest = absolute.chain(relative).max();
-        if let Some(at) = latest {
-            return End { at, assumed: false };
+        if server.is_some() || life.is_some() {
+            let absolute = server.and_then(|(_, last)| clock.when_server_surely_shows(last));
+            let sure = life.filter(|_| clock.is_sure_of(self.received));
+            let relative = sure.map(|life| self.received.saturating_add(life));
+            return End { at: absolute.max(relative), assumed: false };
         }
         if let Some(hint) = hint {
             let at = clock.when_server_surely_shows(hint.server).map(|at| at.max(hint.local));
@@ -356,22 +359,30 @@ impl Token {
     }
 
     pub(super) fn lead(&self, clock: &Clock, policy: &Policy) -> Option<Millis> {
-        let life = self.life(clock)?;
-        Some(if self.is_bound() { policy.lead(life) } else { policy.provider_lead(life) })
+        Some(self.lead_of(self.life(clock)?, policy))
+    }
+
+    fn lead_of(&self, life: Millis, policy: &Policy) -> Millis {
+        if self.is_bound() { policy.lead(life) } else { policy.provider_lead(life) }
     }
 
     /// How much earlier than the lead its renewal is due, as drawn (L18).
     pub(super) fn jitter(&self, clock: &Clock, policy: &Policy) -> Option<Millis> {
         let life = self.life(clock)?;
-        let lead = self.lead(clock, policy)?;
+        Some(self.jitter_of(life, self.lead_of(life, policy), policy))
+    }
+
+    fn jitter_of(&self, life: Millis, lead: Millis, policy: &Policy) -> Millis {
         let early = life.saturating_sub(life / 4).saturating_sub(lead).min(life / 2);
         let range = if self.first { early } else { lead / 2 };
-        Some(if policy.jitter { share(self.draw, range) } else { 0 })
+        if policy.jitter { share(self.draw, range) } else { 0 }
     }
 
     /// When its renewal is due (L18).
     pub(super) fn due(&self, clock: &Clock, policy: &Policy) -> Option<At> {
-        let before = self.lead(clock, policy)?.saturating_add(self.jitter(clock, policy)?);
-        Some(self.renew_by(clock)?.saturating_sub(before))
+        let by = self.renew_by(clock)?;
+        let life = by.saturating_sub(self.received);
+        let lead = self.lead_of(life, policy);
+        Some(by.saturating_sub(lead.saturating_add(self.jitter_of(life, lead, policy))))
     }
 }
