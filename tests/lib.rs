@@ -7,6 +7,7 @@
 //! | `many_sessions` | two hundred sessions at once under dropped sockets |
 //! | `security` | the security defaults, against servers that do what they should not |
 //! | `canaries` | no secret in anything that is shown, told or logged |
+//! | `recordings` | our requests are those of the official client, or differ for a reason that is listed |
 //! | `traceability` | every rule has its proof, every failure its scenario |
 
 /// The code blocks of the README, compiled.
