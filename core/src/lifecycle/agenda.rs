@@ -51,7 +51,7 @@ impl Lifecycle {
         }
         agenda.offer(self.next_persist(), Wake::Persist);
         agenda.offer(self.next_push(&look).map(|(at, _)| at), Wake::Push);
-        agenda.offer(self.next_verdict(), Wake::Verdict);
+        agenda.offer(self.next_verdict(&look), Wake::Verdict);
         agenda.offer(self.next_open(&look), Wake::Open);
         agenda.offer(self.next_lapse(), Wake::Lapse);
         agenda.0
@@ -103,10 +103,9 @@ impl Lifecycle {
 
     /// When the next token stops to count as valid, for any use or for opening a socket.
     fn next_lapse(&self) -> Option<At> {
+        let (now, margin) = (self.clock.now(), self.policy.reopen_margin);
         let ends = self.held.iter().filter_map(|token| token.end(&self.clock).at);
-        ends.flat_map(|end| [end.saturating_sub(self.policy.reopen_margin), end])
-            .filter(|at| *at > self.clock.now())
-            .min()
+        ends.filter_map(|end| [end.saturating_sub(margin), end].into_iter().find(|at| *at > now)).min()
     }
 
     fn grace_over(&self, look: &Outlook<'_>, expired: super::Expired) -> Option<At> {
@@ -124,13 +123,12 @@ impl Lifecycle {
         if self.expired.is_some() || self.told_expiring == Some(self.generation) {
             return None;
         }
-        let token = self.in_force.and_then(|id| self.token(id))?;
+        if look.mechanism != Mechanism::None {
+            return look.last_call;
+        }
+        let token = look.in_force?;
         let end = token.end(&self.clock).at?;
-        let notice = match look.mechanism {
-            Mechanism::None => self.policy.expiring_notice.min(token.life(&self.clock)? / 2),
-            Mechanism::Bound | Mechanism::Provider => token.lead(&self.clock, &self.policy)? / 3,
-        };
-        Some(end.saturating_sub(notice))
+        Some(end.saturating_sub(self.policy.expiring_notice.min(token.life(&self.clock)? / 2)))
     }
 
     // ---- Exchanges ----

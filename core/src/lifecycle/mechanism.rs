@@ -100,12 +100,17 @@ impl Lifecycle {
 
     /// The table of seed 004 (L12), with L15 and L17.
     pub(super) fn mechanism(&self) -> Mechanism {
+        let base = self.newest_base();
+        self.choose(base, base.is_some_and(|base| self.is_bound_afresh(base)))
+    }
+
+    /// The same for the newest base, with or without a `fresh` bound token: one that has ended is no success
+    /// any more, its base is activated anew, within its budget (L15, L17).
+    pub(super) fn choose(&self, base: Option<&Token>, fresh: bool) -> Mechanism {
         let provider = self.provider_can();
-        let Some(base) = self.newest_base() else {
+        let Some(base) = base else {
             return if provider { Mechanism::Provider } else { Mechanism::None };
         };
-        // One that has ended is no success any more: its base is activated anew, within its budget (L15, L17).
-        let fresh = self.is_bound_afresh(base);
         let possible = self.bound_possible(base, fresh);
         let chosen = fresh && self.declined(base).is_none();
         match (possible, provider) {
@@ -123,16 +128,20 @@ impl Lifecycle {
 
     /// The base that is to be exchanged for a bound token, if that is wanted now (L14, L15).
     pub(super) fn wants_activation(&self) -> Option<&Token> {
-        let base = self.newest_base()?;
-        let facts = base.base()?;
+        self.newest_base().filter(|base| self.is_to_be_activated(base, self.is_bound_afresh(base)))
+    }
+
+    /// Whether that is so for the newest base, with or without a `fresh` bound token.
+    pub(super) fn is_to_be_activated(&self, base: &Token, fresh: bool) -> bool {
+        let Some(facts) = base.base() else { return false };
         let known = match facts.scope {
             Some(scope) => scope,
             // Unknown, and a provider can renew: that one is armed, silently. Unknown and it cannot: try.
             None => !self.provider_can() && facts.inspection == Inspection::Over,
         };
-        let wanted = known && self.key.state == KeyState::Ready && !self.is_bound_afresh(base);
+        let wanted = known && !fresh && self.key.state == KeyState::Ready;
         let able = wanted && self.is_valid(base) && self.bound_possible(base, false);
-        (able && self.declined(base).is_none()).then_some(base)
+        able && self.declined(base).is_none()
     }
 
     /// Connected time that an activation may use before the provider takes over (L15).
@@ -153,7 +162,7 @@ impl Lifecycle {
         if look.base.is_none_or(|base| base.id != token.id) {
             return false;
         }
-        let bound_in_force = self.in_force.and_then(|id| self.token(id)).is_some_and(Token::is_bound);
+        let bound_in_force = look.in_force.is_some_and(Token::is_bound);
         let undecided = facts.scope.is_none() && facts.inspection != Inspection::Over && bound_in_force;
         let overdue = look.overdue.is_some_and(|at| at <= self.clock.now());
         undecided || (look.activation.is_some() && !overdue)

@@ -12,6 +12,10 @@ pub(super) struct Outlook<'a> {
     pub(super) base: Option<&'a Token>,
     /// The newest bound token of that base.
     pub(super) bound: Option<&'a Token>,
+    /// The token in force.
+    pub(super) in_force: Option<&'a Token>,
+    /// A third of its lead before its end: what has not come by then is late (L7, L21, L27).
+    pub(super) last_call: Option<At>,
     /// The newest token that counts as valid.
     pub(super) valid: Option<&'a Token>,
     pub(super) provider_can: bool,
@@ -28,9 +32,10 @@ impl Lifecycle {
     pub(super) fn outlook(&self) -> Outlook<'_> {
         let base = self.newest_base();
         let bound = base.and_then(|base| self.bound_of(base.id));
+        let fresh = bound.is_some_and(|bound| self.is_valid(bound));
         let provider_can = self.provider_can();
-        let mechanism = self.mechanism();
-        let activation = self.wants_activation();
+        let mechanism = self.choose(base, fresh);
+        let activation = base.filter(|base| self.is_to_be_activated(base, fresh));
         let overdue = activation.and_then(|base| self.activation_overdue(base));
         // A client-bound mechanism that does not deliver has until half its lead.
         let half = || {
@@ -39,7 +44,23 @@ impl Lifecycle {
             Some(by.saturating_sub(bound.lead(&self.clock, &self.policy)? / 2))
         };
         let handover = if provider_can { overdue.or_else(half) } else { None };
+        let in_force = self.in_force.and_then(|id| self.token(id));
+        let last_call = in_force.and_then(|token| {
+            let end = token.end(&self.clock).at?;
+            Some(end.saturating_sub(token.lead(&self.clock, &self.policy)? / 3))
+        });
         let valid = self.newest_valid();
-        Outlook { base, bound, valid, provider_can, mechanism, activation, overdue, handover }
+        Outlook {
+            base,
+            bound,
+            in_force,
+            last_call,
+            valid,
+            provider_can,
+            mechanism,
+            activation,
+            overdue,
+            handover,
+        }
     }
 }

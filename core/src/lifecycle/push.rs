@@ -17,11 +17,6 @@ impl Lifecycle {
             return None;
         }
         let current = self.held.iter().position(|token| Some(token.id) == self.in_force);
-        let in_force = current.and_then(|at| self.held.get(at));
-        let deadline = in_force.and_then(|token| {
-            let end = token.end(&self.clock).at?;
-            Some(end.saturating_sub(token.lead(&self.clock, &self.policy)? / 3))
-        });
         let mut best: Option<(At, TokenId)> = None;
         for (at, token) in self.held.iter().enumerate().rev() {
             let newer = current.is_none_or(|current| at > current);
@@ -29,16 +24,13 @@ impl Lifecycle {
             if Some(token.id) == self.in_force || refused || !self.is_valid(token) {
                 continue;
             }
-            let outlives = match (token.end(&self.clock).at, in_force.and_then(|t| t.end(&self.clock).at)) {
-                (_, None) => false,
-                (None, Some(_)) => true,
-                (Some(other), Some(current)) => other > current,
-            };
-            let when = match newer {
-                true if !self.awaits_activation(look, token) => Some(0),
-                true => look.overdue.into_iter().chain(deadline).min(),
-                false if outlives => deadline,
-                false => None,
+            let when = if !newer {
+                // An older one that outlives it.
+                look.last_call.filter(|_| look.in_force.is_some_and(|it| self.reach(token) > self.reach(it)))
+            } else if self.awaits_activation(look, token) {
+                look.overdue.into_iter().chain(look.last_call).min()
+            } else {
+                Some(0)
             };
             if let Some(when) = when
                 && best.is_none_or(|(earliest, _)| when < earliest)

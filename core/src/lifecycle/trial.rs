@@ -8,6 +8,7 @@ use super::command::Action;
 use super::event::{Cause, Warning};
 use super::governor::Retry;
 use super::input::{Failure, SocketId, TokenId};
+use super::outlook::Outlook;
 use super::token::Token;
 use super::{Lifecycle, Pending};
 
@@ -21,7 +22,7 @@ pub(super) struct Trial {
 impl Lifecycle {
     /// When a refused push is put to the test, and again after a failure that was no verdict; at once when
     /// the test that is under way has become pointless.
-    pub(super) fn next_verdict(&self) -> Option<At> {
+    pub(super) fn next_verdict(&self, look: &Outlook<'_>) -> Option<At> {
         if !self.link.is_live() {
             return None;
         }
@@ -29,11 +30,8 @@ impl Lifecycle {
             return self.trial_is_moot().then_some(0);
         }
         self.awaits_trial()?;
-        let token = self.in_force.and_then(|id| self.token(id))?;
-        let end = token.end(&self.clock).at?;
-        let at = end.saturating_sub(token.lead(&self.clock, &self.policy)? / 3);
         let permit = self.sockets.ready(0, self.policy.socket_refill);
-        Some(at.max(self.retries.trial.not_before).max(permit))
+        Some(look.last_call?.max(self.retries.trial.not_before).max(permit))
     }
 
     /// The token to be decided on: the newest, as long as a socket may be opened with it (L22).
