@@ -1,0 +1,76 @@
+//! Plays each story with each machine that it is for. `UPDATE_GOLDEN=1` writes what comes out into the stories.
+//!
+//! The claims `# proves L…` and `# survives P…` are in the stories.
+
+use std::fmt::Write as _;
+use std::path::{Path, PathBuf};
+
+use satkeeper_scenarios::{Script, play};
+
+/// The stories, by name.
+fn stories() -> Vec<(PathBuf, Script)> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let entries = std::fs::read_dir(folder).expect("the folder of the stories");
+    let mut paths: Vec<PathBuf> = entries.map(|entry| entry.expect("an entry").path()).collect();
+    paths.retain(|path| path.extension().is_some_and(|extension| extension == "txt"));
+    paths.sort();
+    let read = |path: PathBuf| {
+        let text = std::fs::read_to_string(&path).expect("a story");
+        let script = Script::parse(&text).unwrap_or_else(|trouble| panic!("{}: {trouble}", path.display()));
+        (path, script)
+    };
+    paths.into_iter().map(read).collect()
+}
+
+/// The first lines that differ, of two blocks.
+fn difference(expected: &str, found: &str) -> String {
+    let at = expected.lines().zip(found.lines()).take_while(|(one, other)| one == other).count();
+    let mut text = format!("from line {}:\n", at + 1);
+    for line in expected.lines().skip(at).take(4) {
+        let _ = writeln!(text, "    - {line}");
+    }
+    for line in found.lines().skip(at).take(4) {
+        let _ = writeln!(text, "    + {line}");
+    }
+    text
+}
+
+#[test]
+fn every_story_comes_out_as_it_is_written() {
+    let update = std::env::var_os("UPDATE_GOLDEN").is_some();
+    let mut troubles = String::new();
+    for (path, script) in stories() {
+        let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        let written = script.with_golden(&script.golden());
+        let mut first: Option<(&str, String)> = None;
+        for machine in script.machines() {
+            let played = match play(&script, *machine) {
+                Ok(played) => played,
+                Err(trouble) => {
+                    let _ = writeln!(troubles, "{name} ({}), {trouble}", machine.name());
+                    continue;
+                }
+            };
+            for missed in &played.missed {
+                let _ = writeln!(troubles, "{name} ({}), {missed}", machine.name());
+            }
+            let found = script.with_golden(&played.golden);
+            match &first {
+                Some((other, expected)) if *expected != found => {
+                    let difference = difference(expected, &found);
+                    let _ = writeln!(troubles, "{name}: {other} and {} differ {difference}", machine.name());
+                }
+                Some(_) => {}
+                None => first = Some((machine.name(), found)),
+            }
+        }
+        let Some((machine, found)) = first else { continue };
+        if update {
+            std::fs::write(&path, found).expect("the story is written");
+        } else if found != written {
+            let difference = difference(&written, &found);
+            let _ = writeln!(troubles, "{name} ({machine}) comes out otherwise {difference}");
+        }
+    }
+    assert!(troubles.is_empty(), "\n{troubles}");
+}
