@@ -1,4 +1,4 @@
-//! `cargo +nightly fuzz run -s none --features libfuzzer frame`
+//! `cargo +nightly fuzz run -s none --fuzz-dir fuzz --features libfuzzer frame`
 #![no_main]
 
 libfuzzer_sys::fuzz_target!(|data: &[u8]| satkeeper_fuzz::frame(data));

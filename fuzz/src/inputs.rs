@@ -8,6 +8,8 @@ use satkeeper_core::lifecycle::{
 use satkeeper_core::secret::Seed;
 use satkeeper_core::{Now, UnixMillis};
 
+use crate::bytes::Bytes;
+
 /// Most inputs of one run: enough for any depth that matters, and it ends.
 const MOST_INPUTS: usize = 2_000;
 
@@ -19,7 +21,7 @@ pub fn inputs(data: &[u8]) {
     let mut bytes = Bytes(data);
     let mut machine = Lifecycle::new(Policy::default(), &Seed::from_bytes([bytes.byte(); 32]));
     let mut world = World { tick: 0, unix: 1_800_000_000_000, open: Vec::new(), socket: 0, token: 0, ask: 0 };
-    let start = Start { provider: world.provider(&mut bytes), key: bytes.key(), durable: bytes.bit() };
+    let start = Start { provider: world.provider(&mut bytes), key: key(&mut bytes), durable: bytes.bit() };
     let mut next = Some(Input::Start(start));
     let mut over = false;
     for _ in 0..MOST_INPUTS {
@@ -191,42 +193,12 @@ impl World {
     }
 }
 
-struct Bytes<'a>(&'a [u8]);
-
-impl Bytes<'_> {
-    /// The next byte; zeros when there are none left.
-    fn byte(&mut self) -> u8 {
-        match self.0.split_first() {
-            Some((first, rest)) => {
-                self.0 = rest;
-                *first
-            }
-            None => 0,
-        }
-    }
-
-    fn one_in(&mut self, chances: u8) -> bool {
-        self.byte().is_multiple_of(chances)
-    }
-
-    fn bit(&mut self) -> bool {
-        self.byte() & 1 == 1
-    }
-
-    /// A number of any magnitude.
-    fn number(&mut self) -> u64 {
-        let magnitude = self.byte() % 65;
-        let digits = u64::from_le_bytes([self.byte(), self.byte(), self.byte(), 0, 0, 0, 0, self.byte()]);
-        if magnitude == 0 { 0 } else { digits >> (64 - magnitude) }
-    }
-
-    fn key(&mut self) -> KeyFacts {
-        match self.byte() % 5 {
-            0 => KeyFacts::Auto,
-            1 => KeyFacts::Fixed(KeyAlgorithm::Rs256),
-            2 => KeyFacts::Held { algorithm: KeyAlgorithm::Es256, proved: self.bit() },
-            3 => KeyFacts::Unavailable,
-            _ => KeyFacts::Fixed(KeyAlgorithm::Es256),
-        }
+fn key(bytes: &mut Bytes<'_>) -> KeyFacts {
+    match bytes.byte() % 5 {
+        0 => KeyFacts::Auto,
+        1 => KeyFacts::Fixed(KeyAlgorithm::Rs256),
+        2 => KeyFacts::Held { algorithm: KeyAlgorithm::Es256, proved: bytes.bit() },
+        3 => KeyFacts::Unavailable,
+        _ => KeyFacts::Fixed(KeyAlgorithm::Es256),
     }
 }

@@ -3,20 +3,27 @@
 //!
 //! | target | what it is given |
 //! |---|---|
-//! | [`frame`] | any bytes as a WebSocket frame |
+//! | [`frame`] | any bytes as WebSocket frames |
+//! | [`http`] | any bytes as HTTP responses |
+//! | [`record`] | any bytes as a record, or as edits of one |
+//! | [`key`] | any bytes as a key file |
+//! | [`exec`] | any bytes as what a provider's program prints |
 //! | [`inputs`] | any bytes as a sequence of inputs to the lifecycle, most of them aimed at live ids |
 //!
-//! `cargo +nightly fuzz run -s none --features libfuzzer inputs -- -max_total_time=60`
+//! How to run them, and what has come of it, is in `fuzz/README.md`.
 
+mod bytes;
+mod exec;
+mod frame;
+mod http;
 mod inputs;
+mod key;
+mod record;
+mod world;
 
+pub use exec::exec;
+pub use frame::frame;
+pub use http::http;
 pub use inputs::inputs;
-
-use satkeeper_core::wire::rpc::Frame;
-
-/// Any bytes as a WebSocket frame: parsed or refused, never a panic (L39, L51).
-pub fn frame(data: &[u8]) {
-    if let Ok(text) = core::str::from_utf8(data) {
-        let _ = Frame::parse(text);
-    }
-}
+pub use key::key;
+pub use record::{files, record};

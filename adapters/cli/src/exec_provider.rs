@@ -5,10 +5,8 @@ use std::process::Stdio;
 use std::sync::{Mutex, PoisonError};
 
 use satkeeper::core::wire::text::Cleaner;
-use satkeeper::{
-    AuthenticateContext, BoxFuture, Credential, CredentialProvider, ProviderError, Secret, UnixMillis,
-};
-use serde_json::Value;
+use satkeeper::{AuthenticateContext, BoxFuture, Credential, CredentialProvider, ProviderError};
+use satkeeper_host::program;
 use tokio::io::{AsyncBufReadExt as _, AsyncRead, AsyncReadExt as _, BufReader};
 use tokio::process::Command;
 use zeroize::Zeroizing;
@@ -30,8 +28,6 @@ The program of --provider exec:
 
 /// The exit code with which a program says that asking again cannot help.
 const REFUSED: i32 = 3;
-/// Most that is read of what a program prints: a token has 64 KiB at most.
-const MOST_OUTPUT: u64 = 128 * 1024;
 /// Most of one line of its standard error that is read.
 const MOST_LINE: u64 = 4096;
 
@@ -81,7 +77,7 @@ impl ExecProvider {
         let (printed, (), ended) = tokio::join!(read(stdout), pass_on(stderr), child.wait());
         let ended = ended.map_err(|error| transient(format!("how it ended is unknown: {error}")))?;
         match ended.code() {
-            Some(0) => understand(&printed?),
+            Some(0) => program::credential(&printed?),
             Some(REFUSED) => Err(ProviderError::Rejected(format!("the program ended with {REFUSED}"))),
             Some(code) => Err(transient(format!("the program ended with {code}"))),
             None => Err(transient("the program was killed".to_owned())),
@@ -133,7 +129,7 @@ async fn read(stdout: Option<impl AsyncRead + Unpin>) -> Result<Zeroizing<Vec<u8
     let mut printed = Zeroizing::new(Vec::with_capacity(4096));
     if let Some(stdout) = stdout {
         let failed = |error| transient(format!("what it prints cannot be read: {error}"));
-        stdout.take(MOST_OUTPUT).read_to_end(&mut printed).await.map_err(failed)?;
+        stdout.take(program::MOST_OUTPUT).read_to_end(&mut printed).await.map_err(failed)?;
     }
     Ok(printed)
 }
@@ -154,61 +150,8 @@ async fn pass_on(stderr: Option<impl AsyncRead + Unpin>) {
     }
 }
 
-/// Reads `{"token": .., "expiry_at": ..}`. Errors say what is wrong and repeat nothing.
-fn understand(printed: &[u8]) -> Result<Credential, ProviderError> {
-    let odd = |what: &str| Err(transient(format!("what the program printed is no credential: {what}")));
-    if printed.len() as u64 >= MOST_OUTPUT {
-        return odd("it is longer than 128 KiB");
-    }
-    let Ok(Value::Object(printed)) = serde_json::from_slice(printed) else {
-        return odd("it is not one JSON object");
-    };
-    let Some(token) = printed.get("token").and_then(Value::as_str).filter(|token| !token.is_empty()) else {
-        return odd("it has no `token`");
-    };
-    let credential = Credential::new(Secret::new(token));
-    match printed.get("expiry_at") {
-        None | Some(Value::Null) => Ok(credential),
-        Some(at) => match at.as_u64() {
-            Some(at) => Ok(credential.expiring_at(UnixMillis(at))),
-            None => odd("its `expiry_at` is not a whole number of milliseconds"),
-        },
-    }
-}
-
 #[cfg(test)]
 mod tests {
-    use super::{MOST_OUTPUT, understand};
-    use satkeeper::UnixMillis;
-
-    #[test]
-    fn a_credential_with_and_without_an_end() {
-        let credential =
-            understand(br#"{"token": "abc", "expiry_at": 1767225600000, "more": 1}"#).ok().unwrap();
-        assert_eq!(credential.token.expose(), "abc");
-        assert_eq!(credential.expiry_at, Some(UnixMillis(1_767_225_600_000)));
-        assert!(understand(br#"{"token": "abc", "expiry_at": null}"#).ok().unwrap().expiry_at.is_none());
-    }
-
-    #[test]
-    fn anything_else_is_named_and_not_shown() {
-        let long = vec![b' '; usize::try_from(MOST_OUTPUT).unwrap()];
-        for printed in [
-            &b"canary"[..],
-            b"",
-            b"[\"canary\"]",
-            b"{\"token\": 7}",
-            b"{\"token\": \"\"}",
-            b"{\"tokn\": \"canary\"}",
-            b"{\"token\": \"canary\", \"expiry_at\": \"soon\"}",
-            b"{\"token\": \"canary\", \"expiry_at\": -1}",
-            &long,
-        ] {
-            let refused = understand(printed).err().unwrap().to_string();
-            assert!(!refused.contains("canary"), "{refused}");
-        }
-    }
-
     #[cfg(unix)]
     #[test]
     fn programs_are_found_where_the_system_finds_them() {

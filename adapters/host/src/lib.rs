@@ -10,6 +10,7 @@
 //! | [`Settings`] | what a builder is told, judged before anything is sent |
 //! | [`Clock`], [`random`] | time and chance, which the core has none of |
 //! | [`keys`] | proof-of-possession keys, made and used with aws-lc-rs |
+//! | [`program`] | credentials that another program prints |
 //! | [`store`], [`keeper`] | a session outlives its process |
 //! | [`tls`] | whom a session trusts |
 //! | [`socket`] | limits and errors of WebSockets |
@@ -26,6 +27,7 @@ mod error;
 pub mod history;
 pub mod keeper;
 pub mod keys;
+pub mod program;
 pub mod random;
 pub mod report;
 mod settings;

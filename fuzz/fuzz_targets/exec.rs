@@ -1,0 +1,4 @@
+//! `cargo +nightly fuzz run -s none --fuzz-dir fuzz --features libfuzzer exec`
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|data: &[u8]| satkeeper_fuzz::exec(data));

@@ -1,0 +1,28 @@
+//! Any bytes as what a provider's program prints.
+
+use satkeeper_core::wire::text::{Cleaner, MAX_TEXT};
+use satkeeper_host::program;
+
+use crate::world::{World, config};
+
+/// What it prints for programs becomes a credential, or an error that repeats nothing of it, and a session lives
+/// with either; what it prints for people is cut to a line without controls (L42, L49).
+///
+/// # Panics
+/// When that is not so: that is a finding.
+pub fn exec(data: &[u8]) {
+    let shown = Cleaner::default().clean(&String::from_utf8_lossy(data));
+    assert!(shown.chars().count() <= MAX_TEXT + 1 && !shown.contains(char::is_control), "{shown:?}");
+    let mut world = World::new(config("callback"), data);
+    for line in data.split(|byte| *byte == b'\n').take(16) {
+        let answer = program::credential(line);
+        if let Err(error) = &answer {
+            let said = error.to_string();
+            let known = program::credential(b"").err().map(|it| it.to_string()).unwrap_or_default();
+            let prefix = known.split(": ").take(2).collect::<Vec<_>>().join(": ");
+            assert!(said.starts_with(&prefix) && said.is_ascii() && said.len() < 160, "{said}");
+        }
+        world.credentials.push_back(answer);
+    }
+    world.run();
+}
