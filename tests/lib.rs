@@ -1,5 +1,5 @@
-//! The stage of the end-to-end tests: one fixture server, clients of the tokio adapter against it, and what
-//! the *server* saw.
+//! The stage of the end-to-end tests: one fixture server, clients of every adapter against it, and what the
+//! *server* saw. Each test is written once and run with each adapter ([`adapter`]).
 //!
 //! | test | what it proves |
 //! |---|---|
@@ -15,14 +15,18 @@
 #[doc = include_str!("../README.md")]
 pub struct Readme;
 
+pub mod adapter;
 pub mod front;
+pub mod kms;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
-use satkeeper::{Builder, Callback, Client, Credential, Event, Events, ProviderError, Secret, SessionNews};
+use satkeeper::{Credential, Event, Secret, SessionNews};
 use satkeeper_fixtures::{Config, MintSpec, Server};
+
+use crate::adapter::{Events, Own, Setup};
 
 /// A server and the providers that take their tokens from it.
 pub struct Stage {
@@ -51,8 +55,8 @@ impl Stage {
     }
 
     /// A client that trusts the server and finds it.
-    pub fn client(&self) -> Builder {
-        Client::builder()
+    pub fn client(&self) -> Setup {
+        Setup::new()
             .relay_url(self.server.ws_url())
             .fabric_url(self.server.http_url())
             .ca_pem(self.server.ca_pem().unwrap_or_default())
@@ -60,12 +64,12 @@ impl Stage {
 
     /// A callback that mints at the server, bound to the fingerprint that it is handed if `scope`; with a
     /// `refresh()` that mints without scope if `refresh`.
-    pub fn provider(&self, scope: bool, refresh: bool) -> Callback {
+    pub fn provider(&self, scope: bool, refresh: bool) -> Own {
         let server = Arc::clone(&self.server);
-        let provider = Callback::new(move |context| {
+        let provider = Own::new(move |context| {
             let fingerprint = context.fingerprint.filter(|_| scope);
             let token = server.mint(MintSpec { scope, fingerprint, ..MintSpec::default() });
-            async move { Ok(Credential::new(Secret::new(token))) }
+            Ok(Credential::new(Secret::new(token)))
         });
         if !refresh {
             return provider;
@@ -73,8 +77,7 @@ impl Stage {
         let (server, refreshes) = (Arc::clone(&self.server), Arc::clone(&self.refreshes));
         provider.with_refresh(move || {
             refreshes.fetch_add(1, Ordering::Relaxed);
-            let token = server.mint(MintSpec::default());
-            async move { Ok::<_, ProviderError>(Credential::new(Secret::new(token))) }
+            Ok(Credential::new(Secret::new(server.mint(MintSpec::default()))))
         })
     }
 }

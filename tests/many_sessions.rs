@@ -27,7 +27,7 @@ async fn two_hundred_sessions_survive_dropped_sockets() {
     let mut clients = Vec::new();
     for _ in 0..SESSIONS {
         let provider = stage.provider(true, true);
-        clients.push(tokio::spawn(stage.client().provider(provider).connect()));
+        clients.push(tokio::spawn(stage.client().provider(provider).connect::<Client>()));
     }
     let mut sessions: Vec<Client> = Vec::new();
     for client in clients {

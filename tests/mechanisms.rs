@@ -1,4 +1,4 @@
-//! Each row of the table of L12, end to end: real adapter, real server, real time, and assertions on what
+//! Each row of the table of L12, end to end: real adapters, real server, real time, and assertions on what
 //! the server saw.
 
 use std::sync::atomic::Ordering;
@@ -6,7 +6,8 @@ use std::time::{Duration, Instant};
 
 use satkeeper::{Event, Mechanism, TeardownReason, Warning};
 use satkeeper_fixtures::{Counts, Target};
-use satkeeper_tests::{Stage, await_event};
+use satkeeper_tests::adapter::Adapter;
+use satkeeper_tests::{Stage, await_event, with_each_adapter};
 
 const LIMIT: Duration = Duration::from_secs(20);
 
@@ -23,16 +24,17 @@ fn assert_flawless(counts: &Counts) {
     assert_eq!(counts.of(Target::Reauthenticate).refused, 0, "{counts:?}");
 }
 
-async fn client_bound(refresh: bool) {
+async fn client_bound<A: Adapter>(refresh: bool) {
     let stage = Stage::new(Duration::from_secs(40), Duration::from_secs(4)).await;
-    let client = stage.client().provider(stage.provider(true, refresh)).connect().await.expect("it connects");
+    let client: A =
+        stage.client().provider(stage.provider(true, refresh)).connect().await.expect("it connects");
     let mut events = client.events();
     await_event(&mut events, LIMIT, |event| matches!(event, Event::Bound { .. })).await;
     // The activation itself, then three renewals of the bound token.
     for _ in 0..4 {
         await_event(&mut events, LIMIT, renewed).await;
     }
-    assert_eq!(client.status().borrow().mechanism, Mechanism::Bound);
+    assert_eq!(client.status().mechanism, Mechanism::Bound);
     let counts = stage.server.counts();
     client.disconnect().await;
     assert_flawless(&counts);
@@ -42,32 +44,30 @@ async fn client_bound(refresh: bool) {
     assert_eq!(stage.refreshes.load(Ordering::Relaxed), 0, "the provider was not needed");
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn provider_refreshes_and_scope_is_there_so_it_is_client_bound() {
+async fn provider_refreshes_and_scope_is_there_so_it_is_client_bound<A: Adapter>() {
     // proves L12 L15 L25
     // survives P3
-    client_bound(true).await;
+    client_bound::<A>(true).await;
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn no_provider_refresh_but_scope_so_it_is_client_bound() {
+async fn no_provider_refresh_but_scope_so_it_is_client_bound<A: Adapter>() {
     // proves L12
-    client_bound(false).await;
+    client_bound::<A>(false).await;
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn provider_refreshes_and_no_scope_so_the_provider_renews() {
+async fn provider_refreshes_and_no_scope_so_the_provider_renews<A: Adapter>() {
     // proves L12 L16 L25
     // survives S1
     let stage = Stage::new(Duration::from_secs(5), Duration::from_secs(4)).await;
-    let client = stage.client().provider(stage.provider(false, true)).connect().await.expect("it connects");
+    let client: A =
+        stage.client().provider(stage.provider(false, true)).connect().await.expect("it connects");
     let mut events = client.events();
     let fallback = |event: &Event| matches!(event, Event::Warn(Warning::RefreshFallback { .. }));
     await_event(&mut events, LIMIT, fallback).await;
     for _ in 0..3 {
         await_event(&mut events, LIMIT, renewed).await;
     }
-    assert_eq!(client.status().borrow().mechanism, Mechanism::Provider);
+    assert_eq!(client.status().mechanism, Mechanism::Provider);
     let counts = stage.server.counts();
     client.disconnect().await;
     assert_flawless(&counts);
@@ -76,14 +76,14 @@ async fn provider_refreshes_and_no_scope_so_the_provider_renews() {
     assert!(stage.refreshes.load(Ordering::Relaxed) >= 3);
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn neither_so_the_session_ends_at_its_expiry() {
+async fn neither_so_the_session_ends_at_its_expiry<A: Adapter>() {
     // proves L12 L16 L21 L22
     // survives S29
     let life = Duration::from_secs(5);
     let stage = Stage::new(life, life).await;
     let began = Instant::now();
-    let client = stage.client().provider(stage.provider(false, false)).connect().await.expect("it connects");
+    let client: A =
+        stage.client().provider(stage.provider(false, false)).connect().await.expect("it connects");
     let mut events = client.events();
     let nobody =
         |event: &Event| matches!(event, Event::Warn(Warning::NoRefreshHandler { ends: Some(_), .. }));
@@ -103,4 +103,11 @@ async fn neither_so_the_session_ends_at_its_expiry() {
     assert_eq!(counts.of(Target::DevicesToken).total(), 0, "{counts:?}");
     assert_eq!(counts.fresh_connects, 1, "{counts:?}");
     assert_eq!(stage.refreshes.load(Ordering::Relaxed), 0);
+}
+
+with_each_adapter! {
+    provider_refreshes_and_scope_is_there_so_it_is_client_bound,
+    no_provider_refresh_but_scope_so_it_is_client_bound,
+    provider_refreshes_and_no_scope_so_the_provider_renews,
+    neither_so_the_session_ends_at_its_expiry,
 }

@@ -1,0 +1,76 @@
+//! What handles ask of the driver.
+
+use std::sync::Arc;
+use std::sync::mpsc::SyncSender;
+
+use satkeeper_core::error::Error as SessionError;
+use satkeeper_core::lifecycle::{Generation, Why};
+use satkeeper_core::session::{Credential, Provider, SessionInput};
+use serde_json::Value;
+
+use crate::provider::CredentialProvider;
+
+/// Takes one answer, or is dropped without.
+pub(crate) type Reply<T> = SyncSender<T>;
+
+/// The outcome of a call.
+pub(crate) type Returned = Result<Value, SessionError>;
+
+/// The outcome of what leads to a token in force.
+pub(crate) type Settled = Result<Generation, SessionError>;
+
+/// One wish of an application.
+pub(crate) enum Ask {
+    Call {
+        method: String,
+        params: Value,
+        reply: Reply<Returned>,
+    },
+    UpdateToken {
+        credential: Credential,
+        reply: Reply<Settled>,
+    },
+    RefreshNow {
+        reply: Reply<Settled>,
+    },
+    Rejected {
+        generation: Generation,
+        reply: Reply<Settled>,
+    },
+    SetProvider {
+        provider: Provider,
+        /// The application's own code, where that is what the provider is.
+        own: Option<Arc<dyn CredentialProvider>>,
+        done: Reply<()>,
+    },
+    /// An input without an answer; `done` says that the session has taken it in.
+    Tell {
+        input: Plain,
+        done: Reply<()>,
+    },
+    Why {
+        reply: Reply<Option<Why>>,
+    },
+}
+
+/// The inputs that carry nothing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Plain {
+    Suspend,
+    Resume,
+    NetworkChanged,
+    Disconnect,
+    Destroy,
+}
+
+impl From<Plain> for SessionInput {
+    fn from(plain: Plain) -> Self {
+        match plain {
+            Plain::Suspend => Self::Suspend,
+            Plain::Resume => Self::Resume,
+            Plain::NetworkChanged => Self::NetworkChanged,
+            Plain::Disconnect => Self::Disconnect,
+            Plain::Destroy => Self::Destroy,
+        }
+    }
+}

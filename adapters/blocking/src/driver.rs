@@ -1,0 +1,310 @@
+//! The thread that owns the machine: carries out what it asks for, hands in what happens, wakes it when it wants.
+//! Nothing else touches the session, so there are no locks around it.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::io;
+use std::sync::Arc;
+use std::sync::mpsc::Receiver;
+use std::time::Duration;
+
+use mio::{Events as PollEvents, Poll, Token};
+use satkeeper_core::Tick;
+use satkeeper_core::lifecycle::{AskId, Event, Status};
+use satkeeper_core::session::{
+    CallId, InForce, Notification, Session, SessionEvent, SessionInput, SessionNews, SessionOutput,
+    SessionStep,
+};
+use satkeeper_host::keeper::Keeper;
+use satkeeper_host::tls::Tls;
+use satkeeper_host::{Clock, End, Error, SigningRequest, report};
+use tracing::debug;
+
+use crate::ask::{Ask, Reply, Returned, Settled};
+use crate::events::Feed;
+use crate::http::Http;
+use crate::mailbox::{Mailbox, Message};
+use crate::progress::Progress;
+use crate::provider::CredentialProvider;
+use crate::signer::ExternalSigner;
+use crate::sockets::Sockets;
+use crate::watch::Watch;
+use crate::work::Work;
+
+/// The mailbox's; sockets have the numbers after it.
+const MAIL: Token = Token(0);
+
+/// What the driver shows to the handles. Cheap to clone.
+#[derive(Clone)]
+pub(crate) struct Shown {
+    pub(crate) status: Watch<Status>,
+    pub(crate) credential: Watch<Option<InForce>>,
+    pub(crate) progress: Watch<Progress>,
+    pub(crate) events: Feed<SessionEvent>,
+    pub(crate) notifications: Feed<Notification>,
+}
+
+impl Shown {
+    /// Nothing comes any more.
+    pub(crate) fn finish(&self, end: End) {
+        self.events.close();
+        self.notifications.close();
+        self.status.finish();
+        self.credential.finish();
+        self.progress.change(|progress| {
+            *progress = Progress::Over(end);
+            true
+        });
+        self.progress.finish();
+    }
+}
+
+/// The parts of a session that the application implements.
+pub(crate) struct Own {
+    pub(crate) provider: Option<Arc<dyn CredentialProvider>>,
+    pub(crate) signer: Option<Arc<dyn ExternalSigner>>,
+}
+
+/// Drives one session until it is over.
+pub(crate) struct Driver {
+    session: Session,
+    clock: Clock,
+    poll: Poll,
+    inbox: Receiver<Message>,
+    work: Work,
+    sockets: Sockets,
+    own: Own,
+    calls: BTreeMap<CallId, Reply<Returned>>,
+    next_call: u64,
+    waiting: BTreeMap<AskId, Reply<Settled>>,
+    next_ask: u64,
+    /// Inputs that came of outputs.
+    pending: VecDeque<SessionInput>,
+    wake_at: Option<Tick>,
+    end: Option<End>,
+    shown: Shown,
+}
+
+impl Driver {
+    pub(crate) fn new(
+        session: Session,
+        own: Own,
+        tls: Tls,
+        clock: Clock,
+        keeper: Option<Keeper>,
+        shown: Shown,
+    ) -> io::Result<(Self, Mailbox)> {
+        let poll = Poll::new()?;
+        let (mailbox, inbox) = Mailbox::new(poll.registry(), MAIL)?;
+        let work = Work::new(mailbox.clone(), Http::new(tls.clone()), clock, keeper);
+        let sockets = Sockets::new(poll.registry().try_clone()?, MAIL.0 + 1, mailbox.clone(), tls);
+        let driver = Self {
+            session,
+            clock,
+            poll,
+            inbox,
+            work,
+            sockets,
+            own,
+            calls: BTreeMap::new(),
+            next_call: 0,
+            waiting: BTreeMap::new(),
+            next_ask: 0,
+            pending: VecDeque::from([SessionInput::Start]),
+            wake_at: None,
+            end: None,
+            shown,
+        };
+        Ok((driver, mailbox))
+    }
+
+    pub(crate) fn run(mut self) -> End {
+        let mut ready = PollEvents::with_capacity(16);
+        loop {
+            while let Some(input) = self.pending.pop_front() {
+                self.step(input);
+            }
+            if let Some(end) = self.end.take() {
+                self.finish(&mut ready);
+                return end;
+            }
+            let patience = self.sockets.turn(&mut self.pending);
+            if self.pending.is_empty() {
+                // Woken without a reason that is seen below, it is a tick: an early one does nothing.
+                wait(&mut self.poll, &mut ready, patience.min(self.clock.nap(self.wake_at)));
+                self.pending.push_back(SessionInput::Tick);
+            }
+            while let Ok(message) = self.inbox.try_recv() {
+                self.take(message);
+            }
+        }
+    }
+
+    fn step(&mut self, input: SessionInput) {
+        if let SessionInput::Closed { socket, error } = &input {
+            debug!(target: "satkeeper", socket = socket.0, error = error.as_ref().map(tracing::field::display), "socket closed");
+            self.sockets.close(*socket);
+        }
+        let SessionStep { outputs, wake_at } = self.session.step(self.clock.now(), input);
+        self.wake_at = wake_at.map(|(at, _)| at);
+        for output in outputs {
+            self.carry_out(output);
+        }
+        self.show();
+    }
+
+    fn carry_out(&mut self, output: SessionOutput) {
+        match output {
+            SessionOutput::Request { id, request, deadline } => {
+                debug!(target: "satkeeper", id = id.0, method = request.method.name(), url = %request.url, "request");
+                self.work.request(id, request, deadline);
+            }
+            SessionOutput::Open { socket, url, deadline } => {
+                debug!(target: "satkeeper", socket = socket.0, %url, "open socket");
+                if let Err(error) = self.sockets.open(socket, url, self.clock.until(deadline)) {
+                    self.pending.push_back(SessionInput::Closed { socket, error: Some(error) });
+                }
+            }
+            SessionOutput::Send { socket, text } => {
+                if let Err(error) = self.sockets.send(socket, &text) {
+                    self.pending.push_back(SessionInput::Closed { socket, error: Some(error) });
+                }
+            }
+            SessionOutput::Close { socket } => self.sockets.close(socket),
+            SessionOutput::AskProvider { id, call, deadline: _ } => {
+                debug!(target: "satkeeper", id = id.0, ?call, "ask provider");
+                self.work.ask_provider(id, self.own.provider.clone(), call);
+            }
+            SessionOutput::MakeKey { id, algorithm, deadline: _ } => self.work.make_key(id, algorithm),
+            SessionOutput::Sign { id, algorithm, thumbprint, input, deadline: _ } => {
+                let request = SigningRequest::new(algorithm, thumbprint, input);
+                self.work.sign(id, self.own.signer.clone(), request);
+            }
+            SessionOutput::Persist { id, record, deadline: _ } => self.work.persist(id, record),
+            SessionOutput::Erase { id, deadline: _ } => self.work.erase(id),
+            SessionOutput::Tell(event) => self.tell(event),
+            SessionOutput::Settled { ask, result } => {
+                if let Some(reply) = self.waiting.remove(&ask) {
+                    // Who has stopped waiting needs no answer; so everywhere below.
+                    let _ = reply.send(result);
+                }
+            }
+            SessionOutput::Returned { call, result } => {
+                if let Some(reply) = self.calls.remove(&call) {
+                    let _ = reply.send(result);
+                }
+            }
+            SessionOutput::Notification(notification) => self.shown.notifications.publish(notification),
+        }
+    }
+
+    fn tell(&mut self, event: SessionEvent) {
+        report::log(&event);
+        match event.event {
+            SessionNews::Lifecycle(Event::Live { .. }) => self.shown.progress.change(|progress| {
+                let first = !progress.has_begun();
+                if first {
+                    *progress = Progress::Live;
+                }
+                first
+            }),
+            SessionNews::Lifecycle(Event::Teardown { reason, .. }) => {
+                self.end = Some(End::new(reason, event.cause.clone().map(Error::from)));
+            }
+            _ => {}
+        }
+        self.shown.events.publish(event);
+    }
+
+    fn take(&mut self, message: Message) {
+        match message {
+            Message::Ask(ask) => self.wish(ask),
+            Message::Done(input) => self.pending.push_back(input),
+            Message::Dialed(socket, dialed) => {
+                let input = self.sockets.dialed(socket, dialed);
+                self.pending.extend(input);
+            }
+            Message::Orphaned => self.pending.push_back(SessionInput::Disconnect),
+        }
+    }
+
+    /// One wish of the application.
+    fn wish(&mut self, ask: Ask) {
+        match ask {
+            Ask::Call { method, params, reply } => {
+                let call = CallId(self.next_call);
+                self.next_call = self.next_call.saturating_add(1);
+                self.calls.insert(call, reply);
+                self.pending.push_back(SessionInput::Call { call, method, params });
+            }
+            Ask::UpdateToken { credential, reply } => {
+                let ask = self.wait_for(reply);
+                self.pending.push_back(SessionInput::UpdateToken { ask, credential });
+            }
+            Ask::RefreshNow { reply } => {
+                let ask = self.wait_for(reply);
+                self.pending.push_back(SessionInput::RefreshNow { ask });
+            }
+            Ask::Rejected { generation, reply } => {
+                let ask = self.wait_for(reply);
+                self.pending.push_back(SessionInput::Rejected { ask, generation });
+            }
+            Ask::SetProvider { provider, own, done } => {
+                self.own.provider = own;
+                self.step(SessionInput::SetProvider(provider));
+                let _ = done.send(());
+            }
+            Ask::Tell { input, done } => {
+                self.step(input.into());
+                let _ = done.send(());
+            }
+            Ask::Why { reply } => drop(reply.send(self.session.why())),
+        }
+    }
+
+    fn wait_for(&mut self, reply: Reply<Settled>) -> AskId {
+        let ask = AskId(self.next_ask);
+        self.next_ask = self.next_ask.saturating_add(1);
+        self.waiting.insert(ask, reply);
+        ask
+    }
+
+    /// Brings what the handles can see up to date.
+    fn show(&self) {
+        let status = self.session.status();
+        self.shown.status.change(|shown| {
+            let news = report::is_new_status(shown, &status);
+            *shown = status;
+            news
+        });
+        let credential = self.session.credential();
+        self.shown.credential.change(|shown| {
+            let news = report::is_new_credential(shown.as_ref(), credential.as_ref());
+            if news {
+                *shown = credential;
+            }
+            news
+        });
+    }
+
+    /// The session is over: nothing is taken on any more, sockets say goodbye. Nothing in flight can bring it back
+    /// (L41); whoever still waits is told when the reply is dropped.
+    fn finish(self, ready: &mut PollEvents) {
+        let Self { mut poll, mut sockets, inbox, work, calls, waiting, .. } = self;
+        drop((inbox, work, calls, waiting));
+        sockets.close_all();
+        while sockets.are_leaving() {
+            let patience = sockets.turn(&mut VecDeque::new());
+            if sockets.are_leaving() {
+                wait(&mut poll, ready, patience);
+            }
+        }
+    }
+}
+
+/// Waits for the operating system, a message, or the end of this time.
+fn wait(poll: &mut Poll, ready: &mut PollEvents, limit: Duration) {
+    if poll.poll(ready, Some(limit)).is_err() {
+        // Interrupted by a signal; whatever else it is, it must not make the driver spin.
+        std::thread::sleep(Duration::from_millis(1));
+    }
+}

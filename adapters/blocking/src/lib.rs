@@ -1,0 +1,83 @@
+//! Keeps a SignalWire subscriber session authenticated for as long as anyone is able to renew its credential,
+//! says early and exactly what is going wrong when nobody is, and then ends it cleanly. On threads: there is no
+//! async runtime in it.
+//!
+//! ```no_run
+//! # fn main() -> Result<(), satkeeper_blocking::Error> {
+//! use satkeeper_blocking::Client;
+//! let client = Client::builder()
+//!     .subscriber("example.signalwire.com", "PROJECT_ID", "API_TOKEN", "alice@example.com")
+//!     .connect()?;
+//! # let _ = client;
+//! # Ok(()) }
+//! ```
+//!
+//! | you want to | use |
+//! |---|---|
+//! | name where tokens come from | [`Builder::subscriber`], [`Builder::embed`], [`Builder::static_token`], [`Builder::provider`] |
+//! | speak JSON-RPC over the session | [`Client::call`], [`Client::notifications`] |
+//! | make HTTP requests with its token | [`Client::credential`] |
+//! | know what goes on | [`Client::events`], [`Client::status`], [`Client::why`], `tracing` with target `satkeeper` |
+//! | bring a token, renew now | [`Client::update_token`], [`Client::refresh_now`] |
+//! | rest, go on, end | [`Client::suspend`], [`Client::resume`], [`Client::disconnect`], [`Client::destroy`] |
+//!
+//! Every decision is made by `satkeeper-core`, a machine without I/O; this crate gives it sockets, TLS, clocks
+//! and randomness. It is the twin of the crate `satkeeper`, which does the same on tokio: the same names, the
+//! same providers, the same stores.
+//!
+//! # Threads
+//! Each session has one thread that owns the machine and reads and writes its socket. What takes time (HTTP
+//! requests, connecting, the application's provider and signer, the store, making a key) has a thread of its own
+//! for as long as it takes, 32 of a session at most. A request ends with its session; a provider or a signer that
+//! hangs keeps its thread until it returns, and nobody waits for it.
+//!
+//! # Secrets
+//! No error, event, log line of target `satkeeper` or `Debug` text holds a token, key or proof. Tungstenite
+//! logs every frame in clear at TRACE, and at DEBUG the reason for which a server closes a socket, whatever it
+//! repeats in it: leave its target above that. Buffers of HTTP and TLS keep copies of tokens that nobody wipes.
+//!
+//! # Network
+//! TLS 1.2 and 1.3 with the platform's roots and those of [`Builder::ca_pem`]. No redirect is followed, no
+//! request repeated, no proxy taken from the environment. Answers are read up to 64 KiB, frames up to 1 MiB.
+
+mod ask;
+mod builder;
+mod client;
+mod connection;
+mod dial;
+mod driver;
+mod events;
+mod http;
+mod mailbox;
+mod network;
+mod progress;
+mod provider;
+mod sealed;
+mod signer;
+mod sockets;
+mod watch;
+mod work;
+
+pub use builder::Builder;
+pub use client::Client;
+pub use events::{Events, Notifications};
+pub use network::Network;
+pub use provider::{Callback, CredentialProvider};
+pub use signer::ExternalSigner;
+pub use watch::Watch;
+
+pub use satkeeper_host::{AuthenticateContext, End, Error, Missed, SigningRequest, keys, store};
+
+pub use satkeeper_core as core;
+pub use satkeeper_core::dpop::ProofKey;
+pub use satkeeper_core::error::{Error as SessionError, ProviderFault};
+pub use satkeeper_core::lifecycle::{
+    Event, FallbackReason, Generation, Hold, KeyAlgorithm, Mechanism, Phase, Policy, Status, TeardownReason,
+    Warning, Why,
+};
+pub use satkeeper_core::secret::{Secret, Seed};
+pub use satkeeper_core::session::{
+    Credential, InForce, KeyChoice, Notification, Provider, ProviderError, SessionEvent, SessionNews,
+};
+pub use satkeeper_core::wire::rest::{CreateSubscriberToken, GuestToken};
+pub use satkeeper_core::{Now, Tick, UnixMillis};

@@ -1,0 +1,523 @@
+//! The adapters, as the tests see them: each test is written once and run with each of them.
+//!
+//! A test is a function that is generic over [`Adapter`]; [`with_each_adapter!`](crate::with_each_adapter) makes
+//! tests of it. What is particular to one adapter is tested beside it (`adapters/*/tests`).
+
+use std::fmt::Debug;
+use std::future::Future;
+use std::sync::Arc;
+use std::time::Duration;
+
+use satkeeper::core::dpop::SignError;
+use satkeeper::store::{Lease, Store, StoreError};
+use satkeeper::{
+    AuthenticateContext, BoxFuture, Credential, End, Error, Generation, GuestToken, InForce, KeyChoice,
+    Missed, Notification, ProviderError, SessionEvent, SigningRequest, Status, Why,
+};
+use serde_json::Value;
+use tokio::sync::{mpsc, oneshot};
+
+use crate::kms::Kms;
+
+/// The events of a session.
+pub type Events = mpsc::UnboundedReceiver<Result<SessionEvent, Missed>>;
+
+/// What the server tells the application.
+pub type Notifications = mpsc::UnboundedReceiver<Result<Notification, Missed>>;
+
+/// A client. Methods are those of the clients themselves; what waits is a future.
+pub trait Adapter: Clone + Debug + Send + Sync + 'static {
+    /// Starts a session.
+    fn start(setup: Setup) -> impl Future<Output = Result<Self, Error>> + Send;
+    /// Until it is live.
+    fn ready(&self) -> impl Future<Output = Result<(), Error>> + Send;
+    /// Calls a method.
+    fn call(&self, method: &str, params: Value) -> impl Future<Output = Result<Value, Error>> + Send;
+    /// Brings a token.
+    fn update_token(&self, credential: Credential) -> impl Future<Output = Result<Generation, Error>> + Send;
+    /// Renews.
+    fn refresh_now(&self) -> impl Future<Output = Result<Generation, Error>> + Send;
+    /// A request of the application was refused.
+    fn rejected(&self, generation: Generation) -> impl Future<Output = Result<Generation, Error>> + Send;
+    /// Another provider.
+    fn set_provider(&self, provider: Own) -> impl Future<Output = Result<(), Error>> + Send;
+    /// Rests.
+    fn suspend(&self) -> impl Future<Output = Result<(), Error>> + Send;
+    /// Goes on.
+    fn resume(&self) -> impl Future<Output = Result<(), Error>> + Send;
+    /// Another network.
+    fn network_changed(&self) -> impl Future<Output = Result<(), Error>> + Send;
+    /// Ends.
+    fn disconnect(&self) -> impl Future<Output = End> + Send;
+    /// Ends and forgets.
+    fn destroy(&self) -> impl Future<Output = End> + Send;
+    /// Until it is over.
+    fn closed(&self) -> impl Future<Output = End> + Send;
+    /// The next deadline.
+    fn why(&self) -> impl Future<Output = Option<Why>> + Send;
+    /// Where it stands.
+    fn status(&self) -> Status;
+    /// Until it stands so; `None` where it is over before.
+    fn until(&self, wanted: fn(&Status) -> bool) -> impl Future<Output = Option<Status>> + Send;
+    /// The token in force.
+    fn credential(&self) -> Option<InForce>;
+    /// Its events, from the first.
+    fn events(&self) -> Events;
+    /// What the server tells.
+    fn notifications(&self) -> Notifications;
+}
+
+/// Makes a test of each of these functions, for each adapter.
+#[macro_export]
+macro_rules! with_each_adapter {
+    ($($test:ident),+ $(,)?) => {
+        mod on_tokio {
+            $(#[tokio::test(flavor = "multi_thread")]
+            async fn $test() {
+                super::$test::<satkeeper::Client>().await;
+            })+
+        }
+
+        mod on_threads {
+            $(#[tokio::test(flavor = "multi_thread")]
+            async fn $test() {
+                super::$test::<satkeeper_blocking::Client>().await;
+            })+
+        }
+    };
+}
+
+/// What a builder is told, by the names of its methods.
+#[derive(Clone, Default)]
+#[must_use]
+pub struct Setup {
+    relay_url: Option<String>,
+    fabric_url: Option<String>,
+    ca_pem: Option<String>,
+    plain: bool,
+    call_timeout: Option<Duration>,
+    source: Option<Source>,
+    key: Option<KeyChoice>,
+    signer: Option<Kms>,
+    store: Option<SharedStore>,
+}
+
+#[derive(Clone)]
+enum Source {
+    Subscriber { space: String, project: String, api_token: String, reference: String },
+    Guest { space: String, project: String, api_token: String, request: GuestToken },
+    Embed { token: String, host: String },
+    Static(String),
+    Own(Own),
+}
+
+impl Setup {
+    /// Nothing yet.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Where the WebSocket is.
+    pub fn relay_url(mut self, url: impl Into<String>) -> Self {
+        self.relay_url = Some(url.into());
+        self
+    }
+
+    /// Where the REST endpoints are.
+    pub fn fabric_url(mut self, url: impl Into<String>) -> Self {
+        self.fabric_url = Some(url.into());
+        self
+    }
+
+    /// Whom to trust.
+    pub fn ca_pem(mut self, pem: &str) -> Self {
+        self.ca_pem = Some(pem.to_owned());
+        self
+    }
+
+    /// Plain text to loopback.
+    pub fn allow_plain_on_loopback(mut self, allow: bool) -> Self {
+        self.plain = allow;
+        self
+    }
+
+    /// How long a call waits.
+    pub fn call_timeout(mut self, limit: Duration) -> Self {
+        self.call_timeout = Some(limit);
+        self
+    }
+
+    /// Tokens of a subscriber.
+    pub fn subscriber(mut self, space: &str, project: &str, api_token: &str, reference: &str) -> Self {
+        let [space, project, api_token, reference] =
+            [space, project, api_token, reference].map(str::to_owned);
+        self.source = Some(Source::Subscriber { space, project, api_token, reference });
+        self
+    }
+
+    /// Tokens of a guest.
+    pub fn guest(mut self, space: &str, project: &str, api_token: &str, request: GuestToken) -> Self {
+        let [space, project, api_token] = [space, project, api_token].map(str::to_owned);
+        self.source = Some(Source::Guest { space, project, api_token, request });
+        self
+    }
+
+    /// Tokens for an embed token.
+    pub fn embed(mut self, token: &str, host: &str) -> Self {
+        self.source = Some(Source::Embed { token: token.to_owned(), host: host.to_owned() });
+        self
+    }
+
+    /// One token.
+    pub fn static_token(mut self, token: impl Into<String>) -> Self {
+        self.source = Some(Source::Static(token.into()));
+        self
+    }
+
+    /// Tokens from the application.
+    pub fn provider(mut self, provider: Own) -> Self {
+        self.source = Some(Source::Own(provider));
+        self
+    }
+
+    /// Which keys.
+    pub fn key(mut self, key: KeyChoice) -> Self {
+        self.key = Some(key);
+        self
+    }
+
+    /// Who signs.
+    pub fn signer(mut self, signer: &Kms) -> Self {
+        self.signer = Some(signer.clone());
+        self
+    }
+
+    /// Where it is kept.
+    pub fn store(mut self, store: impl Store) -> Self {
+        self.store = Some(SharedStore(Arc::new(store)));
+        self
+    }
+
+    /// Starts a session.
+    ///
+    /// # Errors
+    /// The adapter's.
+    pub async fn start<A: Adapter>(self) -> Result<A, Error> {
+        A::start(self).await
+    }
+
+    /// Starts a session and waits until it is live.
+    ///
+    /// # Errors
+    /// The adapter's.
+    pub async fn connect<A: Adapter>(self) -> Result<A, Error> {
+        let client = A::start(self).await?;
+        client.ready().await?;
+        Ok(client)
+    }
+}
+
+/// The builders have the same methods, and no trait of their own.
+macro_rules! told {
+    ($builder:expr, $setup:expr) => {{
+        let (mut builder, setup) = ($builder.allow_plain_on_loopback($setup.plain), $setup);
+        if let Some(url) = setup.relay_url {
+            builder = builder.relay_url(url);
+        }
+        if let Some(url) = setup.fabric_url {
+            builder = builder.fabric_url(url);
+        }
+        if let Some(pem) = setup.ca_pem {
+            builder = builder.ca_pem(pem);
+        }
+        if let Some(limit) = setup.call_timeout {
+            builder = builder.call_timeout(limit);
+        }
+        if let Some(key) = setup.key {
+            builder = builder.key(key);
+        }
+        if let Some(signer) = setup.signer {
+            builder = builder.signer(signer);
+        }
+        if let Some(store) = setup.store {
+            builder = builder.store(store);
+        }
+        match setup.source {
+            None => builder,
+            Some(Source::Subscriber { space, project, api_token, reference }) => {
+                builder.subscriber(&space, &project, &api_token, &reference)
+            }
+            Some(Source::Guest { space, project, api_token, request }) => {
+                builder.guest(&space, &project, &api_token, request)
+            }
+            Some(Source::Embed { token, host }) => builder.embed(&token, &host),
+            Some(Source::Static(token)) => builder.static_token(token),
+            Some(Source::Own(own)) => builder.provider(own),
+        }
+    }};
+}
+
+impl Adapter for satkeeper::Client {
+    async fn start(setup: Setup) -> Result<Self, Error> {
+        told!(Self::builder(), setup).start().await
+    }
+
+    async fn ready(&self) -> Result<(), Error> {
+        self.ready().await
+    }
+
+    async fn call(&self, method: &str, params: Value) -> Result<Value, Error> {
+        self.call(method, params).await
+    }
+
+    async fn update_token(&self, credential: Credential) -> Result<Generation, Error> {
+        self.update_token(credential).await
+    }
+
+    async fn refresh_now(&self) -> Result<Generation, Error> {
+        self.refresh_now().await
+    }
+
+    async fn rejected(&self, generation: Generation) -> Result<Generation, Error> {
+        self.rejected(generation).await
+    }
+
+    async fn set_provider(&self, provider: Own) -> Result<(), Error> {
+        self.set_provider(provider).await
+    }
+
+    async fn suspend(&self) -> Result<(), Error> {
+        self.suspend().await
+    }
+
+    async fn resume(&self) -> Result<(), Error> {
+        self.resume().await
+    }
+
+    async fn network_changed(&self) -> Result<(), Error> {
+        self.network_changed().await
+    }
+
+    async fn disconnect(&self) -> End {
+        self.disconnect().await
+    }
+
+    async fn destroy(&self) -> End {
+        self.destroy().await
+    }
+
+    async fn closed(&self) -> End {
+        self.closed().await
+    }
+
+    async fn why(&self) -> Option<Why> {
+        self.why().await
+    }
+
+    fn status(&self) -> Status {
+        *self.status().borrow()
+    }
+
+    async fn until(&self, wanted: fn(&Status) -> bool) -> Option<Status> {
+        self.status().wait_for(wanted).await.ok().map(|status| *status)
+    }
+
+    fn credential(&self) -> Option<InForce> {
+        self.credential().borrow().clone()
+    }
+
+    fn events(&self) -> Events {
+        let (mut events, (sender, receiver)) = (self.events(), mpsc::unbounded_channel());
+        tokio::spawn(async move {
+            while let Some(event) = events.recv().await
+                && sender.send(event).is_ok()
+            {}
+        });
+        receiver
+    }
+
+    fn notifications(&self) -> Notifications {
+        let (mut notifications, (sender, receiver)) = (self.notifications(), mpsc::unbounded_channel());
+        tokio::spawn(async move {
+            while let Some(notification) = notifications.recv().await
+                && sender.send(notification).is_ok()
+            {}
+        });
+        receiver
+    }
+}
+
+/// What blocks has a thread of its own, which nobody waits for where a test has given up: a runtime would wait for
+/// its blocking tasks.
+async fn on_a_thread<C: Clone + Send + 'static, T: Send + 'static>(
+    client: &C,
+    act: impl FnOnce(C) -> T + Send + 'static,
+) -> T {
+    let (client, (sender, done)) = (client.clone(), oneshot::channel());
+    std::thread::spawn(move || sender.send(act(client)).is_ok());
+    done.await.expect("no panic")
+}
+
+impl Adapter for satkeeper_blocking::Client {
+    async fn start(setup: Setup) -> Result<Self, Error> {
+        on_a_thread(&setup, |setup| told!(Self::builder(), setup).start()).await
+    }
+
+    async fn ready(&self) -> Result<(), Error> {
+        on_a_thread(self, |client| client.ready()).await
+    }
+
+    async fn call(&self, method: &str, params: Value) -> Result<Value, Error> {
+        let method = method.to_owned();
+        on_a_thread(self, move |client| client.call(method, params)).await
+    }
+
+    async fn update_token(&self, credential: Credential) -> Result<Generation, Error> {
+        on_a_thread(self, |client| client.update_token(credential)).await
+    }
+
+    async fn refresh_now(&self) -> Result<Generation, Error> {
+        on_a_thread(self, |client| client.refresh_now()).await
+    }
+
+    async fn rejected(&self, generation: Generation) -> Result<Generation, Error> {
+        on_a_thread(self, move |client| client.rejected(generation)).await
+    }
+
+    async fn set_provider(&self, provider: Own) -> Result<(), Error> {
+        on_a_thread(self, |client| client.set_provider(provider)).await
+    }
+
+    async fn suspend(&self) -> Result<(), Error> {
+        on_a_thread(self, |client| client.suspend()).await
+    }
+
+    async fn resume(&self) -> Result<(), Error> {
+        on_a_thread(self, |client| client.resume()).await
+    }
+
+    async fn network_changed(&self) -> Result<(), Error> {
+        on_a_thread(self, |client| client.network_changed()).await
+    }
+
+    async fn disconnect(&self) -> End {
+        on_a_thread(self, |client| client.disconnect()).await
+    }
+
+    async fn destroy(&self) -> End {
+        on_a_thread(self, |client| client.destroy()).await
+    }
+
+    async fn closed(&self) -> End {
+        on_a_thread(self, |client| client.closed()).await
+    }
+
+    async fn why(&self) -> Option<Why> {
+        on_a_thread(self, |client| client.why()).await
+    }
+
+    fn status(&self) -> Status {
+        self.status().get()
+    }
+
+    async fn until(&self, wanted: fn(&Status) -> bool) -> Option<Status> {
+        on_a_thread(&self.status(), move |status| status.wait_for(Duration::MAX, wanted)).await
+    }
+
+    fn credential(&self) -> Option<InForce> {
+        self.credential().get()
+    }
+
+    fn events(&self) -> Events {
+        let (mut events, (sender, receiver)) = (self.events(), mpsc::unbounded_channel());
+        std::thread::spawn(move || events.all(|event| sender.send(event).is_ok()));
+        receiver
+    }
+
+    fn notifications(&self) -> Notifications {
+        let (mut notifications, (sender, receiver)) = (self.notifications(), mpsc::unbounded_channel());
+        std::thread::spawn(move || notifications.all(|notification| sender.send(notification).is_ok()));
+        receiver
+    }
+}
+
+type Answer = Result<Credential, ProviderError>;
+
+/// An application's own provider, for either adapter.
+#[derive(Clone)]
+pub struct Own {
+    authenticate: Arc<dyn Fn(AuthenticateContext) -> Answer + Send + Sync>,
+    refresh: Option<Arc<dyn Fn() -> Answer + Send + Sync>>,
+}
+
+impl Own {
+    /// With this `authenticate`, which is called once.
+    pub fn new(authenticate: impl Fn(AuthenticateContext) -> Answer + Send + Sync + 'static) -> Self {
+        Self { authenticate: Arc::new(authenticate), refresh: None }
+    }
+
+    /// With this `refresh` as well.
+    #[must_use]
+    pub fn with_refresh(mut self, refresh: impl Fn() -> Answer + Send + Sync + 'static) -> Self {
+        self.refresh = Some(Arc::new(refresh));
+        self
+    }
+
+    fn refreshed(&self) -> Answer {
+        self.refresh.as_ref().map_or_else(|| Err(ProviderError::Rejected("no refresh".into())), |it| it())
+    }
+}
+
+impl satkeeper::CredentialProvider for Own {
+    fn authenticate(&self, context: AuthenticateContext) -> BoxFuture<'_, Answer> {
+        Box::pin(async { (self.authenticate)(context) })
+    }
+
+    fn refresh(&self) -> BoxFuture<'_, Answer> {
+        Box::pin(async { self.refreshed() })
+    }
+
+    fn can_refresh(&self) -> bool {
+        self.refresh.is_some()
+    }
+}
+
+impl satkeeper_blocking::CredentialProvider for Own {
+    fn authenticate(&self, context: AuthenticateContext) -> Answer {
+        (self.authenticate)(context)
+    }
+
+    fn refresh(&self) -> Answer {
+        self.refreshed()
+    }
+
+    fn can_refresh(&self) -> bool {
+        self.refresh.is_some()
+    }
+}
+
+impl satkeeper::ExternalSigner for Kms {
+    fn sign(&self, request: SigningRequest) -> BoxFuture<'_, Result<Vec<u8>, SignError>> {
+        Box::pin(async move {
+            tokio::time::sleep(self.latency()).await;
+            self.answer(&request)
+        })
+    }
+}
+
+impl satkeeper_blocking::ExternalSigner for Kms {
+    fn sign(&self, request: SigningRequest) -> Result<Vec<u8>, SignError> {
+        std::thread::sleep(self.latency());
+        self.answer(&request)
+    }
+}
+
+/// A store that a setup can hand to several clients.
+#[derive(Clone)]
+struct SharedStore(Arc<dyn Store>);
+
+impl Store for SharedStore {
+    fn lease(&self) -> Result<Box<dyn Lease>, StoreError> {
+        self.0.lease()
+    }
+}
