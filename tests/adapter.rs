@@ -27,6 +27,9 @@ pub type Notifications = mpsc::UnboundedReceiver<Result<Notification, Missed>>;
 
 /// A client. Methods are those of the clients themselves; what waits is a future.
 pub trait Adapter: Clone + Debug + Send + Sync + 'static {
+    /// The module that [`with_each_adapter!`](crate::with_each_adapter) puts its tests into.
+    const MODULE: &'static str;
+
     /// Starts a session.
     fn start(setup: Setup) -> impl Future<Output = Result<Self, Error>> + Send;
     /// Until it is live.
@@ -70,16 +73,18 @@ pub trait Adapter: Clone + Debug + Send + Sync + 'static {
 /// Makes a test of each of these functions, for each adapter.
 #[macro_export]
 macro_rules! with_each_adapter {
-    ($($test:ident),+ $(,)?) => {
+    ($($(#[$attribute:meta])* $test:ident),+ $(,)?) => {
         mod on_tokio {
-            $(#[tokio::test(flavor = "multi_thread")]
+            $($(#[$attribute])*
+            #[tokio::test(flavor = "multi_thread")]
             async fn $test() {
                 super::$test::<satkeeper::Client>().await;
             })+
         }
 
         mod on_threads {
-            $(#[tokio::test(flavor = "multi_thread")]
+            $($(#[$attribute])*
+            #[tokio::test(flavor = "multi_thread")]
             async fn $test() {
                 super::$test::<satkeeper_blocking::Client>().await;
             })+
@@ -258,6 +263,8 @@ macro_rules! told {
 }
 
 impl Adapter for satkeeper::Client {
+    const MODULE: &'static str = "on_tokio";
+
     async fn start(setup: Setup) -> Result<Self, Error> {
         told!(Self::builder(), setup).start().await
     }
@@ -359,6 +366,8 @@ async fn on_a_thread<C: Clone + Send + 'static, T: Send + 'static>(
 }
 
 impl Adapter for satkeeper_blocking::Client {
+    const MODULE: &'static str = "on_threads";
+
     async fn start(setup: Setup) -> Result<Self, Error> {
         on_a_thread(&setup, |setup| told!(Self::builder(), setup).start()).await
     }

@@ -3,10 +3,11 @@
 
 use std::time::{Duration, Instant};
 
-use satkeeper::{Builder, Client, Error, Event, Events, SessionError, SessionNews};
+use satkeeper::{Error, Event, SessionError, SessionNews};
 use satkeeper_fixtures::{Config, Effect, Fault, Server, Target, TokenKind};
-use satkeeper_tests::await_event;
+use satkeeper_tests::adapter::{Adapter, Events, Setup};
 use satkeeper_tests::front::{Front, Way};
+use satkeeper_tests::{await_event, with_each_adapter};
 use serde_json::{Value, json};
 
 use crate::{bound, client, events_from_now, root, soon, subscriber, works};
@@ -48,18 +49,18 @@ fn session_error(error: Error) -> SessionError {
 }
 
 /// A renewal that fails for good reason, and what must be true of it whatever the reason.
-async fn fails(client: &Client, why: &str) -> SessionError {
-    let held = client.credential().borrow().clone().expect("a token in force");
+async fn fails(client: &impl Adapter, why: &str) -> SessionError {
+    let held = client.credential().expect("a token in force");
     let begun = Instant::now();
     let error = session_error(soon(client.refresh_now()).await.expect_err("a failure"));
     assert!(begun.elapsed() < IN_TIME, "{why}: {:?}", begun.elapsed());
-    assert!(client.credential().borrow().as_ref().is_some_and(|now| now.token == held.token), "{why}");
+    assert!(client.credential().is_some_and(|now| now.token == held.token), "{why}");
     works(client).await;
     root(&error).clone()
 }
 
 /// The session renews by itself once it can, on the socket that it always had.
-async fn recovers(server: &Server, client: &Client, mut events: Events) {
+async fn recovers(server: &Server, client: &impl Adapter, mut events: Events) {
     await_event(&mut events, DEVICE_TTL, |event| matches!(event, Event::Renewed { .. })).await;
     works(client).await;
     let counts = server.counts();
@@ -67,9 +68,9 @@ async fn recovers(server: &Server, client: &Client, mut events: Events) {
     soon(client.disconnect()).await;
 }
 
-async fn of_a_renewal(effect: Effect) {
+async fn of_a_renewal<A: Adapter>(effect: Effect) {
     let server = server().await;
-    let client = soon(subscriber(&server).connect()).await.expect("a live session");
+    let client: A = soon(subscriber(&server).connect()).await.expect("a live session");
     bound(&client).await;
     let events = events_from_now(&client).await;
     server.faults().add(Fault::always(Target::DevicesRefresh, effect.clone())).expect("a fault");
@@ -82,33 +83,30 @@ async fn of_a_renewal(effect: Effect) {
     recovers(&server, &client, events).await;
 }
 
-#[tokio::test]
-async fn a_renewal_whose_answer_cannot_be_used_leaves_the_session_alone() {
+async fn a_renewal_whose_answer_cannot_be_used_leaves_the_session_alone<A: Adapter>() {
     // proves L19, L50, L51
     // survives P17
-    let [large, deep, torn] = unbearable().map(of_a_renewal);
+    let [large, deep, torn] = unbearable().map(of_a_renewal::<A>);
     tokio::join!(large, deep, torn);
 }
 
-#[tokio::test]
-async fn a_renewal_that_is_never_answered_is_over_in_time() {
+async fn a_renewal_that_is_never_answered_is_over_in_time<A: Adapter>() {
     // proves L1, L18, L19
     // survives P33, S13
-    of_a_renewal(Effect::Hang).await;
+    of_a_renewal::<A>(Effect::Hang).await;
 }
 
-#[tokio::test]
-async fn a_renewal_whose_answer_drips_is_over_in_time() {
+async fn a_renewal_whose_answer_drips_is_over_in_time<A: Adapter>() {
     // proves L18, L19, L51
     // survives P33
     let server = server().await;
     let front = Front::start(server.addr()).await;
-    let client = Client::builder()
+    let client = Setup::new()
         .relay_url(server.ws_url())
         .fabric_url(front.http_url())
         .allow_plain_on_loopback(true)
         .subscriber(&server.http_url(), "project", "PTcanary", "alice@example.com");
-    let client = soon(client.connect()).await.expect("a live session");
+    let client: A = soon(client.connect()).await.expect("a live session");
     bound(&client).await;
     let events = events_from_now(&client).await;
     front.spoil("/devices/refresh", Way::Drip);
@@ -119,8 +117,7 @@ async fn a_renewal_whose_answer_drips_is_over_in_time() {
 }
 
 /// Before there is a session: the caller is told at once.
-#[tokio::test]
-async fn a_mint_whose_answer_cannot_be_used_is_an_error() {
+async fn a_mint_whose_answer_cannot_be_used_is_an_error<A: Adapter>() {
     // proves L42, L50, L51
     for effect in unbearable() {
         let server = server().await;
@@ -128,9 +125,9 @@ async fn a_mint_whose_answer_cannot_be_used_is_an_error() {
         for target in [Target::SubscribersTokens, Target::EmbedsTokens] {
             server.faults().add(Fault::next(target, 1, effect.clone())).expect("a fault");
         }
-        let each: [Builder; 2] = [subscriber(&server), client(&server).embed("c2c_canary", &at)];
+        let each: [Setup; 2] = [subscriber(&server), client(&server).embed("c2c_canary", &at)];
         for builder in each {
-            let error = session_error(soon(builder.connect()).await.expect_err("a refusal"));
+            let error = session_error(soon(builder.connect::<A>()).await.expect_err("a refusal"));
             assert!(matches!(error, SessionError::UnexpectedReply { .. }), "{error:?}");
         }
         assert_eq!((server.counts().faults_fired, server.counts().sockets_opened), (2, 0));
@@ -138,13 +135,12 @@ async fn a_mint_whose_answer_cannot_be_used_is_an_error() {
 }
 
 /// Nothing depends on the inquiry: where its answer is of no use, the session begins without.
-#[tokio::test]
-async fn an_inquiry_whose_answer_cannot_be_used_stops_nobody() {
+async fn an_inquiry_whose_answer_cannot_be_used_stops_nobody<A: Adapter>() {
     // proves L38, L51
     for effect in unbearable().into_iter().chain([Effect::Hang]) {
         let server = server().await;
         server.faults().add(Fault::always(Target::SubscriberInfo, effect)).expect("a fault");
-        let client = soon(subscriber(&server).connect()).await.expect("a live session");
+        let client: A = soon(subscriber(&server).connect()).await.expect("a live session");
         bound(&client).await;
         works(&client).await;
         soon(client.disconnect()).await;
@@ -161,12 +157,11 @@ async fn odd_frame(events: &mut Events) -> SessionNews {
     }
 }
 
-#[tokio::test]
-async fn a_frame_that_is_too_deep_is_dropped_and_the_socket_stays() {
+async fn a_frame_that_is_too_deep_is_dropped_and_the_socket_stays<A: Adapter>() {
     // proves L39, L50
     let server = server().await;
     let builder = subscriber(&server).call_timeout(Duration::from_millis(500));
-    let client = soon(builder.connect()).await.expect("a live session");
+    let client: A = soon(builder.connect()).await.expect("a live session");
     bound(&client).await;
     let mut events = client.events();
     server.control().push_event("deep", deep());
@@ -185,11 +180,10 @@ async fn a_frame_that_is_too_deep_is_dropped_and_the_socket_stays() {
     soon(client.disconnect()).await;
 }
 
-#[tokio::test]
-async fn a_frame_that_is_too_large_costs_a_socket_and_never_the_session() {
+async fn a_frame_that_is_too_large_costs_a_socket_and_never_the_session<A: Adapter>() {
     // proves L19, L39, L50
     let server = server().await;
-    let client = soon(subscriber(&server).connect()).await.expect("a live session");
+    let client: A = soon(subscriber(&server).connect()).await.expect("a live session");
     bound(&client).await;
     let mut events = client.events();
     server.control().push_event("large", padded(1024 * 1024));
@@ -215,13 +209,13 @@ async fn a_frame_that_is_too_large_costs_a_socket_and_never_the_session() {
 }
 
 /// Judged, and then answered with a failure: who sent the same proof again would be refused for it.
-async fn judged_and_failed(code: u16) {
+async fn judged_and_failed<A: Adapter>(code: u16) {
     let server = server().await;
     let effect = Effect::Status { code, body: None, retry_after: None };
     for target in [Target::DevicesToken, Target::DevicesRefresh] {
         server.faults().add(Fault::next(target, 1, effect.clone()).taking_effect()).expect("a fault");
     }
-    let client = soon(subscriber(&server).connect()).await.expect("a live session");
+    let client: A = soon(subscriber(&server).connect()).await.expect("a live session");
     bound(&client).await;
     soon(client.refresh_now()).await.expect_err("a failure");
     let events = events_from_now(&client).await;
@@ -231,9 +225,19 @@ async fn judged_and_failed(code: u16) {
     assert!(counts.proofs_accepted >= 5, "{counts:?}");
 }
 
-#[tokio::test]
-async fn a_repeated_request_has_a_proof_of_its_own() {
+async fn a_repeated_request_has_a_proof_of_its_own<A: Adapter>() {
     // proves L45
     // survives P26, S11
-    tokio::join!(judged_and_failed(429), judged_and_failed(503));
+    tokio::join!(judged_and_failed::<A>(429), judged_and_failed::<A>(503));
+}
+
+with_each_adapter! {
+    a_renewal_whose_answer_cannot_be_used_leaves_the_session_alone,
+    a_renewal_that_is_never_answered_is_over_in_time,
+    a_renewal_whose_answer_drips_is_over_in_time,
+    a_mint_whose_answer_cannot_be_used_is_an_error,
+    an_inquiry_whose_answer_cannot_be_used_stops_nobody,
+    a_frame_that_is_too_deep_is_dropped_and_the_socket_stays,
+    a_frame_that_is_too_large_costs_a_socket_and_never_the_session,
+    a_repeated_request_has_a_proof_of_its_own,
 }

@@ -4,8 +4,10 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use satkeeper::{Builder, Error, Events, Phase, SessionError};
+use satkeeper::{Error, Phase, SessionError};
 use satkeeper_fixtures::{Certificate, Config, MintSpec, Server};
+use satkeeper_tests::adapter::{Adapter, Events, Setup};
+use satkeeper_tests::with_each_adapter;
 
 use crate::{bound, client, root, soon, subscriber, works};
 
@@ -30,12 +32,12 @@ async fn refused(events: &mut Events) {
 }
 
 /// Neither a mint with a project's password, nor the WebSocket and the inquiry of one who has a token.
-async fn learns_nothing(server: &Server, asking: Builder, holding: Builder) {
-    let error = soon(asking.connect()).await.expect_err("a refusal");
+async fn learns_nothing<A: Adapter>(server: &Server, asking: Setup, holding: Setup) {
+    let error = soon(asking.connect::<A>()).await.expect_err("a refusal");
     assert!(matches!(&error, Error::Session(error) if is_about_the_certificate(error)), "{error:?}");
 
     let token = server.mint(MintSpec { scope: true, ..MintSpec::default() });
-    let client = soon(holding.static_token(token).start()).await.expect("a client that has only begun");
+    let client: A = soon(holding.static_token(token).start()).await.expect("a client that has only begun");
     let mut events = client.events();
     refused(&mut events).await;
     // The second attempt, too.
@@ -45,34 +47,33 @@ async fn learns_nothing(server: &Server, asking: Builder, holding: Builder) {
     assert_eq!(server.counts().sockets_opened, 0);
 }
 
-#[tokio::test]
-async fn a_server_that_cannot_prove_its_name_learns_nothing() {
+async fn a_server_that_cannot_prove_its_name_learns_nothing<A: Adapter>() {
     // proves L50
     let kinds = [Certificate::Expired, Certificate::WrongName, Certificate::SelfSigned];
     let each = kinds.map(async |kind| {
         let server = server(kind).await;
-        learns_nothing(&server, subscriber(&server), client(&server)).await;
+        learns_nothing::<A>(&server, subscriber(&server), client(&server)).await;
     });
     let strangers = async {
         let (server, stranger) = (server(Certificate::Good).await, server(Certificate::Good).await);
-        let of_another = |builder: Builder| builder.ca_pem(stranger.ca_pem().expect("a TLS server"));
-        learns_nothing(&server, of_another(subscriber(&server)), of_another(client(&server))).await;
+        let of_another = |builder: Setup| builder.ca_pem(stranger.ca_pem().expect("a TLS server"));
+        learns_nothing::<A>(&server, of_another(subscriber(&server)), of_another(client(&server))).await;
     };
     let [expired, wrong_name, self_signed] = each;
     tokio::join!(expired, wrong_name, self_signed, strangers);
 }
 
 /// Somebody else answers at the server's address for a while, as in a captive portal.
-#[tokio::test]
-async fn a_session_outlives_an_impostor_and_tells_him_nothing() {
+async fn a_session_outlives_an_impostor_and_tells_him_nothing<A: Adapter>() {
     // proves L19, L36, L50
     let folder = PathBuf::from(env!("CARGO_TARGET_TMPDIR"));
-    let config = Config { ca_file: Some(folder.join("impostor-ca.pem")), ..Config::default() };
+    let config =
+        Config { ca_file: Some(folder.join(format!("impostor-ca-{}.pem", A::MODULE))), ..Config::default() };
     let server = Server::start(config.clone()).await.expect("the fixture server starts");
     let config = Config { listen: server.addr(), ..config };
-    let client = soon(subscriber(&server).connect()).await.expect("a live session");
+    let client: A = soon(subscriber(&server).connect()).await.expect("a live session");
     bound(&client).await;
-    let held = client.credential().borrow().clone().expect("a token in force");
+    let held = client.credential().expect("a token in force");
     server.kill();
 
     let impostor = Config { certificate: Certificate::Expired, ..config.clone() };
@@ -82,12 +83,17 @@ async fn a_session_outlives_an_impostor_and_tells_him_nothing() {
     // The first attempts to reconnect come within 500 ms and 1 s of each other (L36).
     tokio::time::sleep(Duration::from_millis(1_600)).await;
     assert!(impostor.seen().is_empty(), "{:?}", impostor.seen());
-    assert!(client.credential().borrow().as_ref().is_some_and(|now| now.token == held.token));
+    assert!(client.credential().is_some_and(|now| now.token == held.token));
     impostor.kill();
 
     let server = Server::start(config).await.expect("the fixture server is back");
-    soon(client.status().wait_for(|status| status.phase == Phase::Live)).await.expect("not over");
+    soon(client.until(|status| status.phase == Phase::Live)).await.expect("not over");
     works(&client).await;
     assert_eq!(server.counts().resumes, 1);
     soon(client.disconnect()).await;
+}
+
+with_each_adapter! {
+    a_server_that_cannot_prove_its_name_learns_nothing,
+    a_session_outlives_an_impostor_and_tells_him_nothing,
 }

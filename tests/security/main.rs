@@ -1,4 +1,4 @@
-//! The security defaults, end to end: real adapter, real sockets, servers that do what they should not.
+//! The security defaults, end to end: real adapters, real sockets, servers that do what they should not.
 //!
 //! | module | what it proves |
 //! |---|---|
@@ -8,7 +8,7 @@
 //! | `certificates` | a server that cannot prove its name learns nothing |
 //! | `plain_text` | unencrypted: to loopback and when asked, else never |
 //!
-//! The pieces have tests of their own nearer to them: `adapters/tokio/src/http/tests.rs` and `socket/tests.rs`
+//! The pieces have tests of their own nearer to them: `src/http/tests.rs` and `src/socket/tests.rs` of each adapter
 //! (limits, deadlines, TLS by the byte), `core/tests/leaf_routing.rs` (the table of URLs), `leaf_hostile.rs` and
 //! `session_hostile.rs` (lies in every field), `fixtures/tests/protocol` (the other end).
 
@@ -21,8 +21,9 @@ mod redirects;
 use std::future::Future;
 use std::time::Duration;
 
-use satkeeper::{Builder, Client, Events, Phase, SessionError};
+use satkeeper::{Phase, SessionError};
 use satkeeper_fixtures::Server;
+use satkeeper_tests::adapter::{Adapter, Events, Setup};
 use serde_json::json;
 
 /// Within the limit of every test here.
@@ -31,31 +32,31 @@ async fn soon<T>(what: impl Future<Output = T>) -> T {
 }
 
 /// A client that finds and trusts this server.
-fn client(server: &Server) -> Builder {
-    let builder = Client::builder().relay_url(server.ws_url()).fabric_url(server.http_url());
+fn client(server: &Server) -> Setup {
+    let builder = Setup::new().relay_url(server.ws_url()).fabric_url(server.http_url());
     match server.ca_pem() {
         Some(pem) => builder.ca_pem(pem),
         None => builder.allow_plain_on_loopback(true),
     }
 }
 
-fn subscriber(server: &Server) -> Builder {
+fn subscriber(server: &Server) -> Setup {
     client(server).subscriber(&server.http_url(), "project", "PTcanary", "alice@example.com")
 }
 
 /// Until the token in force is a client-bound one.
-async fn bound(client: &Client) {
-    soon(client.status().wait_for(|status| status.bound)).await.expect("a session that is not over");
+async fn bound(client: &impl Adapter) {
+    soon(client.until(|status| status.bound)).await.expect("a session that is not over");
 }
 
 /// It is live and answered.
-async fn works(client: &Client) {
-    assert_eq!(client.status().borrow().phase, Phase::Live);
+async fn works(client: &impl Adapter) {
+    assert_eq!(client.status().phase, Phase::Live);
     soon(client.call("subscriber.online", json!({}))).await.expect("an answer");
 }
 
 /// The events that are still to come, without those of the past.
-async fn events_from_now(client: &Client) -> Events {
+async fn events_from_now(client: &impl Adapter) -> Events {
     let mut events = client.events();
     while let Ok(event) = tokio::time::timeout(Duration::from_millis(50), events.recv()).await {
         event.expect("no end").expect("none missed");

@@ -4,7 +4,9 @@
 use std::process::Stdio;
 
 use satkeeper_fixtures::{Config, Server};
+use satkeeper_tests::adapter::Adapter;
 use satkeeper_tests::front::Trap;
+use satkeeper_tests::with_each_adapter;
 
 use crate::{bound, soon, subscriber, works};
 
@@ -22,13 +24,13 @@ const NAMES: [&str; 10] = [
 ];
 
 /// The environment is that of a process, so whoever has these proxies in his is a process of its own.
-#[tokio::test]
-async fn no_proxy_of_the_environment_is_used() {
+async fn no_proxy_of_the_environment_is_used<A: Adapter>() {
     // proves L50
     let trap = Trap::start().await;
     for scheme in ["http", "socks5h"] {
         let mut command = tokio::process::Command::new(std::env::current_exe().expect("this test"));
-        command.args(["--exact", "proxies::behind_proxies", "--ignored"]).stdin(Stdio::null());
+        let test = format!("proxies::{}::behind_proxies", A::MODULE);
+        command.args(["--exact", &test, "--ignored"]).stdin(Stdio::null());
         for name in NAMES {
             command.env(name, format!("{scheme}://proxy-user:proxy-password@{}", trap.address));
         }
@@ -43,16 +45,20 @@ async fn no_proxy_of_the_environment_is_used() {
     }
 }
 
-#[tokio::test]
-#[ignore = "run by no_proxy_of_the_environment_is_used, with proxies in its environment"]
-async fn behind_proxies() {
+async fn behind_proxies<A: Adapter>() {
     assert!(std::env::var("ALL_PROXY").is_ok());
     for config in [Config::default(), Config::plain()] {
         let server = Server::start(config).await.expect("the fixture server starts");
-        let client = soon(subscriber(&server).connect()).await.expect("a live session");
+        let client: A = soon(subscriber(&server).connect()).await.expect("a live session");
         bound(&client).await;
         soon(client.refresh_now()).await.expect("a newer token");
         works(&client).await;
         soon(client.disconnect()).await;
     }
+}
+
+with_each_adapter! {
+    no_proxy_of_the_environment_is_used,
+    #[ignore = "run by no_proxy_of_the_environment_is_used, with proxies in its environment"]
+    behind_proxies,
 }

@@ -7,7 +7,9 @@ use std::sync::Arc;
 use satkeeper::core::wire::rest::HttpError;
 use satkeeper::{Error, GuestToken, SessionError};
 use satkeeper_fixtures::{Config, Effect, Fault, Server, Target};
+use satkeeper_tests::adapter::Adapter;
 use satkeeper_tests::front::Trap;
+use satkeeper_tests::with_each_adapter;
 use tokio::task::JoinSet;
 
 use crate::{bound, client, soon, subscriber, works};
@@ -51,15 +53,15 @@ fn status(error: Error) -> u16 {
 }
 
 /// The first mint of every provider that the session implements itself.
-async fn mints(mut signpost: Signpost) {
+async fn mints<A: Adapter>(mut signpost: Signpost) {
     let server = Server::start(Config::plain()).await.expect("the fixture server starts");
     let at = server.http_url();
     signpost.plant(&server, Target::SubscribersTokens);
-    let error = soon(subscriber(&server).connect()).await.expect_err("a refusal");
+    let error = soon(subscriber(&server).connect::<A>()).await.expect_err("a refusal");
     assert_eq!(status(error), signpost.code);
 
     signpost.plant(&server, Target::EmbedsTokens);
-    let error = soon(client(&server).embed("c2c_canary", &at).connect()).await.expect_err("a refusal");
+    let error = soon(client(&server).embed("c2c_canary", &at).connect::<A>()).await.expect_err("a refusal");
     assert_eq!(status(error), signpost.code);
 
     signpost.plant(&server, Target::GuestsTokens);
@@ -68,24 +70,24 @@ async fn mints(mut signpost: Signpost) {
         ..GuestToken::default()
     };
     let guest = client(&server).guest(&at, "project", "PTcanary", request);
-    assert_eq!(status(soon(guest.connect()).await.expect_err("a refusal")), signpost.code);
+    assert_eq!(status(soon(guest.connect::<A>()).await.expect_err("a refusal")), signpost.code);
     assert_eq!(server.counts().sockets_opened, 0);
 }
 
 /// Everything that a session asks for once it has a token.
-async fn renewals(mut signpost: Signpost) {
+async fn renewals<A: Adapter>(mut signpost: Signpost) {
     let server = Server::start(Config::plain()).await.expect("the fixture server starts");
     signpost.plant(&server, Target::Upgrade);
     signpost.plant(&server, Target::SubscriberInfo);
     signpost.plant(&server, Target::DevicesToken);
-    let client = soon(subscriber(&server).connect()).await.expect("live at the second attempt");
+    let client: A = soon(subscriber(&server).connect()).await.expect("live at the second attempt");
     bound(&client).await;
-    let held = client.credential().borrow().clone().expect("a token in force");
+    let held = client.credential().expect("a token in force");
 
     signpost.plant(&server, Target::DevicesRefresh);
     let error = soon(client.refresh_now()).await.expect_err("a failure");
     assert!(matches!(error, Error::Session(SessionError::TokenRefresh { .. })), "{error:?}");
-    assert!(client.credential().borrow().as_ref().is_some_and(|now| now.token == held.token));
+    assert!(client.credential().is_some_and(|now| now.token == held.token));
     works(&client).await;
     soon(client.refresh_now()).await.expect("a newer token");
     let counts = server.counts();
@@ -94,10 +96,10 @@ async fn renewals(mut signpost: Signpost) {
 }
 
 /// A rotating refresh token is the one secret that must not be lost on the way.
-async fn refresh_tokens(mut signpost: Signpost) {
+async fn refresh_tokens<A: Adapter>(mut signpost: Signpost) {
     let config = Config { grant_scope: false, ..Config::plain() };
     let server = Server::start(config).await.expect("the fixture server starts");
-    let client = soon(subscriber(&server).connect()).await.expect("a live session");
+    let client: A = soon(subscriber(&server).connect()).await.expect("a live session");
     signpost.plant(&server, Target::SubscribersTokensRefresh);
     signpost.plant(&server, Target::SubscribersTokens);
     // It may be renewed all the same, by another mint.
@@ -107,16 +109,15 @@ async fn refresh_tokens(mut signpost: Signpost) {
     soon(client.disconnect()).await;
 }
 
-#[tokio::test]
-async fn nobody_goes_where_a_redirect_points() {
+async fn nobody_goes_where_a_redirect_points<A: Adapter>() {
     // proves L50, L44, L19
     let trap = Arc::new(Trap::start().await);
     let mut all = JoinSet::new();
     for code in CODES {
         let signpost = |turn| Signpost { code, trap: trap.address, turn: usize::from(code) + turn };
-        all.spawn(mints(signpost(0)));
-        all.spawn(renewals(signpost(3)));
-        all.spawn(refresh_tokens(signpost(5)));
+        all.spawn(mints::<A>(signpost(0)));
+        all.spawn(renewals::<A>(signpost(3)));
+        all.spawn(refresh_tokens::<A>(signpost(5)));
     }
     while let Some(done) = all.join_next().await {
         done.expect("as it should be");
@@ -125,4 +126,8 @@ async fn nobody_goes_where_a_redirect_points() {
     // A trap that nobody could get into would prove nothing.
     drop(tokio::net::TcpStream::connect(trap.address).await.expect("it lets everybody in"));
     assert_eq!(trap.visits().await.len(), 1);
+}
+
+with_each_adapter! {
+    nobody_goes_where_a_redirect_points,
 }

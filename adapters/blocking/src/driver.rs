@@ -146,10 +146,11 @@ impl Driver {
         }
         let SessionStep { outputs, wake_at } = self.session.step(self.clock.now(), input);
         self.wake_at = wake_at.map(|(at, _)| at);
+        // Before anybody is told: who is told that a token is in force, finds it.
+        self.show();
         for output in outputs {
             self.carry_out(output);
         }
-        self.show();
     }
 
     fn carry_out(&mut self, output: SessionOutput) {
@@ -268,20 +269,20 @@ impl Driver {
         ask
     }
 
-    /// Brings what the handles can see up to date.
+    /// Brings what the handles can see up to date; the status last, since that is what they wait for.
     fn show(&self) {
-        let status = self.session.status();
-        self.shown.status.change(|shown| {
-            let news = report::is_new_status(shown, &status);
-            *shown = status;
-            news
-        });
         let credential = self.session.credential();
         self.shown.credential.change(|shown| {
             let news = report::is_new_credential(shown.as_ref(), credential.as_ref());
             if news {
                 *shown = credential;
             }
+            news
+        });
+        let status = self.session.status();
+        self.shown.status.change(|shown| {
+            let news = report::is_new_status(shown, &status);
+            *shown = status;
             news
         });
     }

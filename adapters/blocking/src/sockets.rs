@@ -43,6 +43,8 @@ struct Socket {
     websocket: WebSocket<Connection>,
     /// Something waits to be sent, and the peer took something at that moment for the last time.
     unsent: Option<(Instant, u64)>,
+    /// What it reads cannot be told apart any more; tungstenite must not be asked to.
+    is_deaf: bool,
 }
 
 /// What a step of a socket led to.
@@ -91,7 +93,7 @@ impl Sockets {
                 self.registry.register(stream, token, Interest::READABLE | Interest::WRITABLE)
             });
             stream.map_err(|error| SessionError::Transport { message: chain(&error) })?;
-            *slot = Some(Socket { websocket, unsent: None });
+            *slot = Some(Socket { websocket, unsent: None, is_deaf: false });
             Ok(date)
         });
         Some(match opened {
@@ -130,6 +132,7 @@ impl Sockets {
     fn leave(&mut self, mut socket: Socket) {
         // An error that matters comes again with the next turn.
         let _ = socket.websocket.close(None);
+        socket.note_unsent();
         self.leaving.push((socket, Instant::now() + GOODBYE));
     }
 
@@ -186,9 +189,13 @@ impl Socket {
             Err(WsError::WriteBufferFull(_)) => return Err(stalled()),
             Err(error) => return Err(failed(error)),
         }
+        self.note_unsent();
+        Ok(())
+    }
+
+    fn note_unsent(&mut self) {
         let taken = self.websocket.get_mut().wire().taken;
         self.unsent.get_or_insert((Instant::now(), taken));
-        Ok(())
     }
 
     /// One turn: sends what is queued, and reads some; `None` stands for a frame that is of no use.
@@ -208,6 +215,9 @@ impl Socket {
                 Err(error) => return Turn::Ended(failed(error)),
             }
         }
+        if self.is_deaf {
+            return if self.unsent.is_some() { Turn::Idle } else { Turn::Ended(gone()) };
+        }
         for _ in 0..AT_ONCE {
             match self.websocket.read() {
                 Ok(Message::Text(text)) => read(Some(text.as_str().to_owned())),
@@ -217,6 +227,7 @@ impl Socket {
                 Ok(Message::Close(frame)) => return Turn::Ended(closed_by_server(frame)),
                 Err(error) if would_block(&error) => return Turn::Idle,
                 Err(error) => {
+                    self.is_deaf = true;
                     if is_odd_frame(&error) {
                         read(None);
                     }
@@ -226,6 +237,10 @@ impl Socket {
         }
         Turn::Busy
     }
+}
+
+fn gone() -> SessionError {
+    SessionError::Transport { message: "the socket ended".to_owned() }
 }
 
 fn would_block(error: &WsError) -> bool {
