@@ -439,6 +439,38 @@ fn a_newer_call_supersedes_and_an_exchange_in_flight_is_retired() {
 }
 
 #[test]
+fn what_the_server_says_of_a_token_that_is_not_held_any_more_counts_for_nothing() {
+    // proves L38, L40
+    let mut story = provided();
+    story.always("inspect", Treatment::Silence).always("open", Treatment::Silence);
+    story.drop_socket();
+    story.until(25_000);
+    story.update(HOUR);
+    let inspect = story.given("inspect").pop().expect("asked");
+    story.update(HOUR);
+    let closed = story.given("close").len();
+    let refused = Failure::Http { status: 401, retry_after: None };
+    story.input(Input::Done(inspect.id, Outcome::failed(refused)));
+    let ignored = story.told(|event| matches!(event, Event::Ignored(Ignored::StaleAnswer(_))));
+    assert_eq!((ignored, story.given("close").len()), (vec![story.now], closed));
+}
+
+#[test]
+fn tokens_that_have_ended_do_not_pile_up_while_no_socket_can_be_had() {
+    // proves L7
+    let mut story = Story::begin(World { base_life: HOUR, ..unscoped() }, true, false);
+    story.until(20_000);
+    story.always("open", Treatment::Fail(Failure::Transport));
+    story.drop_socket();
+    story.until(10 * HOUR);
+    let held = story.tokens_held();
+    assert!((2..=3).contains(&held), "{held} are held");
+    story.always("open", Treatment::Well);
+    story.until(10 * HOUR + 60_000);
+    assert_eq!(story.phase(), Phase::Live);
+}
+
+#[test]
 fn what_is_refused_at_the_door() {
     // proves L11
     // survives P6, P12

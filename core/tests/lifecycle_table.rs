@@ -130,7 +130,7 @@ fn each_edge_agrees_with_the_table() {
                     going.before.line,
                     going.letter.name,
                     going.moment.name(),
-                    going.after.describe(going.step)
+                    going.after.describe(going.step, slice.view())
                 );
             }
         });

@@ -74,6 +74,8 @@ impl Lifecycle {
             return;
         }
         self.tell(Event::Expired { renewing });
+        // What has expired is expiring no more.
+        self.told_expiring = Some(self.generation);
         if renewing {
             self.expired = Some(Expired { since: self.clock.now(), attempts: 0 });
             self.drop_link(Some(0));

@@ -10,34 +10,41 @@ use super::token::{Inspection, Token};
 use super::wake::Wake;
 use super::{Lifecycle, Link, Mode};
 
-/// Keeps the earliest of what it is offered; of equals the first.
-#[derive(Default)]
-struct Earliest(Option<(At, Wake)>);
+/// Keeps the earliest of what it is offered; of equals the first. What is due is due, for however long it may
+/// have been so: how late a step is does not change the order in which it does things.
+struct Earliest {
+    now: At,
+    best: Option<(At, Wake)>,
+}
 
 impl Earliest {
+    const fn from(now: At) -> Self {
+        Self { now, best: None }
+    }
+
     fn offer(&mut self, at: Option<At>, wake: Wake) {
-        if let Some(at) = at
-            && self.0.is_none_or(|(best, _)| at < best)
+        if let Some(at) = at.map(|at| at.max(self.now))
+            && self.best.is_none_or(|(best, _)| at < best)
         {
-            self.0 = Some((at, wake));
+            self.best = Some((at, wake));
         }
     }
 
     fn offer_if(&mut self, holds: bool, wake: Wake) {
-        self.offer(holds.then_some(0), wake);
+        self.offer(holds.then_some(self.now), wake);
     }
 }
 
 impl Lifecycle {
-    /// The earliest deadline there is, which may have passed.
+    /// The earliest deadline there is; what is overdue is due now.
     pub(super) fn agenda(&self) -> Option<(At, Wake)> {
-        let mut agenda = Earliest::default();
+        let mut agenda = Earliest::from(self.clock.now());
         match self.mode {
             Mode::Idle | Mode::Suspended | Mode::Over(_) => return None,
             Mode::Ending(..) => {
                 self.offer_deadlines(&mut agenda);
                 agenda.offer_if(self.pending.is_empty(), Wake::Farewell);
-                return agenda.0;
+                return agenda.best;
             }
             Mode::Running => {}
         }
@@ -54,7 +61,7 @@ impl Lifecycle {
         agenda.offer(self.next_verdict(&look), Wake::Verdict);
         agenda.offer(self.next_open(&look), Wake::Open);
         agenda.offer(self.next_lapse(), Wake::Lapse);
-        agenda.0
+        agenda.best
     }
 
     fn offer_deadlines(&self, agenda: &mut Earliest) {
@@ -133,8 +140,12 @@ impl Lifecycle {
 
     // ---- Exchanges ----
 
-    /// The exchange that comes next and when; none while one is unanswered (L13).
+    /// The exchange that comes next and when, which is not before now; none while one is unanswered (L13).
     pub(super) fn next_exchange(&self, look: &Outlook<'_>) -> Option<(At, Wake)> {
+        self.planned_exchange(look).map(|(at, wake)| (at.max(self.clock.now()), wake))
+    }
+
+    fn planned_exchange(&self, look: &Outlook<'_>) -> Option<(At, Wake)> {
         if self.pending.iter().any(super::Pending::is_exchange) || self.key_is_on_its_way() {
             return None;
         }
@@ -179,7 +190,7 @@ impl Lifecycle {
 
     /// What the schedule holds, ahead of the request budget.
     fn scheduled_exchange(&self, look: &Outlook<'_>) -> Option<(At, Wake)> {
-        let mut next = Earliest::default();
+        let mut next = Earliest::from(self.clock.now());
         let renewal = if self.provider.can_refresh { Wake::Refresh } else { Wake::Mint };
         let Some(base) = look.base else {
             // Only a bound token is left, its base is gone: the provider renews that as it would a base.
@@ -213,7 +224,7 @@ impl Lifecycle {
                 next.offer(self.starts(look, token, self.retries.provider.not_before), renewal);
             }
         }
-        next.0
+        next.best
     }
 
     /// Until when the exchange that follows this token waits because the one that brought it gained nothing.

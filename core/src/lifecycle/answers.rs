@@ -164,17 +164,22 @@ impl Lifecycle {
         self.hold_no_more_than_needed();
     }
 
-    /// Tokens that were got but never acknowledged pile up while no socket can be had: the oldest go, the
-    /// one in force and the bases of what is held stay.
+    /// Tokens that were got but never acknowledged pile up while no socket can be had: those that have ended go,
+    /// then the oldest. The one in force stays, the last to end, and what something else refers to.
     fn hold_no_more_than_needed(&mut self) {
-        while self.held.len() > MOST_HELD {
+        loop {
             let last = self.held.iter().max_by_key(|token| self.reach(token)).map(|token| token.id);
             let needed = |token: &Token| {
                 Some(token.id) == self.in_force
                     || Some(token.id) == last
                     || self.held.iter().any(|held| held.kind == Kind::Bound { of: token.id })
+                    || self.is_pending(|action| action.token() == Some(token.id))
+                    || self.awaits(token.id)
             };
-            let Some(index) = self.held.iter().position(|token| !needed(token)) else { return };
+            let crowded = self.held.len() > MOST_HELD;
+            let of_use = |token: &Token| self.unsure || self.is_valid(token);
+            let found = self.held.iter().position(|token| !needed(token) && (crowded || !of_use(token)));
+            let Some(index) = found else { return };
             self.held.remove(index);
         }
     }

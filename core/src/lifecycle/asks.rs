@@ -93,6 +93,11 @@ impl Lifecycle {
         self.asks.iter().any(|ask| ask.kind == AskKind::Renewal { served: false })
     }
 
+    /// Somebody waits for this token to be in force (L40).
+    pub(super) fn awaits(&self, token: TokenId) -> bool {
+        self.asks.iter().any(|ask| ask.kind == AskKind::Update(token))
+    }
+
     /// Somebody waits for a renewal, and nobody can renew (L24).
     pub(super) fn demand_is_vain(&self, look: &Outlook<'_>) -> bool {
         self.renewal_is_demanded()

@@ -4,30 +4,30 @@
 //!
 //! Every field of [`Lifecycle`] is named here. A new one does not compile until it has been thought about.
 
+mod outputs;
+mod tokens;
+
 use alloc::borrow::ToOwned;
 use alloc::format;
-use alloc::string::{String, ToString};
+use alloc::string::String;
 use alloc::vec::Vec;
-use core::fmt::Write as _;
+use core::fmt::{Arguments, Write as _};
 
 use super::asks::AskKind;
-use super::clock::At;
-use super::command::{Action, Output};
-use super::connection::{Link, MOST_RESUMES};
-use super::event::{AskError, Event, Ignored, Warning};
+use super::clock::{At, Clock};
+use super::command::Action;
+use super::connection::{Link, MOST_RESUMES, Outage};
+use super::event::Cause;
 use super::governor::Retry;
-use super::input::{AskId, Failure, ProviderFacts, TokenId};
+use super::input::{Failure, ProviderFacts, TokenId};
 use super::mechanism::Key;
-use super::token::{Base, Kind, Saved, Token};
-use super::wake::Wake;
-use super::{Lifecycle, Mode, Pending, Remint, Step};
+use super::model::View;
+use super::token::Kind;
+use super::{Expired, Lifecycle, Mode, Pending, Remint, Retries};
 use crate::time::Millis;
 
 /// Times further away than this are all the same: above every sum of constants that meets a comparison.
 const FAR: i64 = 24;
-
-/// Renewals that gain nothing, beyond which their interval has met its ceiling (`Policy::model`: 1 to 4).
-const MANY: u32 = 2;
 
 /// Doublings after which a wait has met its ceiling.
 fn doublings(first: Millis, ceiling: Millis) -> u32 {
@@ -50,20 +50,88 @@ fn failure(failure: Failure) -> String {
     }
 }
 
+/// A line in the making.
+struct Line<'a> {
+    machine: &'a Lifecycle,
+    view: View,
+    now: At,
+    /// The tokens that are named anywhere and can still matter, held ones first.
+    places: Vec<TokenId>,
+    text: String,
+}
+
 impl Lifecycle {
-    /// The state up to what cannot matter. See the module. `ends_move`: a server may yet say something else
-    /// of a token's end, so that what has passed may turn out not to have.
+    /// The state up to what cannot matter. See the module.
     #[must_use]
-    pub fn canonical(&self, ends_move: bool) -> String {
+    pub fn canonical(&self, view: View) -> String {
+        let mut line = Line::of(self, view);
+        line.state();
+        line.text
+    }
+}
+
+impl<'a> Line<'a> {
+    fn of(machine: &'a Lifecycle, view: View) -> Self {
+        let mut places: Vec<TokenId> = machine.held.iter().map(|token| token.id).collect();
+        let bases = machine.held.iter().filter_map(|token| match token.kind {
+            Kind::Bound { of } => Some(of),
+            Kind::Base(_) => None,
+        });
+        let wanted = machine.asks.iter().filter_map(|ask| match ask.kind {
+            AskKind::Update(token) => Some(token),
+            AskKind::Renewal { .. } => None,
+        });
+        let asked = machine.pending.iter().filter_map(|pending| pending.action.token());
+        let refused = machine.last_refused().filter(|_| view.tokens_return);
+        for token in bases.chain(wanted).chain(asked).chain(refused) {
+            if !places.contains(&token) {
+                places.push(token);
+            }
+        }
+        Self { machine, view, now: machine.clock.now(), places, text: String::with_capacity(256) }
+    }
+
+    fn say(&mut self, what: Arguments<'_>) {
+        let _ = self.text.write_fmt(what);
+    }
+
+    fn flag(&mut self, holds: bool, name: &str) {
+        if holds {
+            self.text.push(' ');
+            self.text.push_str(name);
+        }
+    }
+
+    fn span(&self, at: At) -> i64 {
+        span(at, self.now)
+    }
+
+    /// A moment that has passed is as good as now.
+    fn soon(&self, at: At) -> i64 {
+        self.span(at).max(0)
+    }
+
+    /// What has been for longer than this is the same.
+    fn since(&self, at: At, most: Millis) -> i64 {
+        self.span(at).max(i64::try_from(most).unwrap_or(i64::MAX).saturating_neg())
+    }
+
+    /// A token by its place: held ones by number, then those that are only named.
+    fn place(&self, token: TokenId) -> String {
+        let place = self.places.iter().position(|known| *known == token);
+        place.map_or_else(|| "gone".to_owned(), |place| format!("t{place}"))
+    }
+
+    fn state(&mut self) {
         // `policy` is the same all through a search; `random` has nothing but its script; `wake` is derived;
         // `out` is empty between steps; command and socket numbers and the generation only grow.
-        let Self {
+        let Lifecycle {
             policy: _,
             random: _,
             clock,
             mode,
             provider: ProviderFacts { can_refresh, can_mint_again },
-            key,
+            key: Key { state, algorithm, proved, may_switch },
             durable,
             held,
             rejected,
@@ -80,8 +148,8 @@ impl Lifecycle {
             pending,
             next_command: _,
             next_socket: _,
-            exchanges,
-            sockets,
+            exchanges: _,
+            sockets: _,
             retries,
             asks,
             told_fallback,
@@ -92,315 +160,206 @@ impl Lifecycle {
             wake: _,
             out: _,
             trial,
-        } = self;
-        let now = clock.now();
-        let mut text = String::with_capacity(256);
-        let line = &mut text;
+        } = self.machine;
         match mode {
-            Mode::Over(reason) => return format!("over {}", reason.name()),
+            Mode::Over(reason) => return self.say(format_args!("over {}", reason.name())),
             Mode::Ending(reason, cause) => {
-                let cause = cause.map_or_else(String::new, |cause| format!(": {}", failure(cause.failure)));
-                let _ = write!(line, "ending {}{cause}", reason.name());
-                self.write_pending(line, pending);
-                return text;
+                self.say(format_args!("ending {}{}", reason.name(), self.cause(*cause)));
+                return self.pending(pending);
             }
-            Mode::Idle => line.push_str("idle"),
-            Mode::Running => line.push_str("running"),
-            Mode::Suspended => line.push_str("suspended"),
+            Mode::Idle => self.text.push_str("idle"),
+            Mode::Running => self.text.push_str("running"),
+            Mode::Suspended => self.text.push_str("suspended"),
         }
-        flag(line, *can_refresh, "can-refresh");
-        flag(line, *can_mint_again, "can-mint");
-        self.write_key(line, key);
-        self.write_link(line, link);
+        self.flag(*can_refresh, "can-refresh");
+        self.flag(*can_mint_again, "can-mint");
+        self.say(format_args!(" key:{state:?}/{algorithm:?}"));
+        self.flag(*proved, "proved");
+        self.flag(*may_switch, "may-switch");
+        self.link(link);
         if let Some(trial) = trial {
-            let _ = write!(line, " trial:{}", self.place(trial.token));
+            self.say(format_args!(" trial:{}", self.place(trial.token)));
         }
-        flag(line, *durable, "durable");
-        flag(line, *durable && *unsaved, "unsaved");
-        flag(line, *resumable, "resumable");
-        flag(line, *ever_live, "was-live");
-        flag(line, *restored, "restored");
-        flag(line, *minted, "minted");
-        flag(line, *remint == Remint::Wanted, "remint");
-        flag(line, *unsure, "unsure");
-        if *spread > now {
-            let _ = write!(line, " spread{:+}", span(*spread, now));
+        self.flag(*durable, "durable");
+        self.flag(*durable && *unsaved, "unsaved");
+        self.flag(*resumable, "resumable");
+        self.flag(*ever_live, "was-live");
+        self.flag(*restored, "restored");
+        self.flag(*minted, "minted");
+        self.flag(*remint == Remint::Wanted, "remint");
+        self.flag(*unsure, "unsure");
+        if *spread > self.now {
+            self.say(format_args!(" spread{:+}", self.span(*spread)));
         }
-        self.write_clock(line);
+        self.clock(clock);
         if let Some(expired) = expired {
-            let attempts = expired.attempts.min(self.policy.grace_attempts);
-            let _ = write!(line, " expired{:+}/{attempts}", span(expired.since, now));
+            self.expired(*expired);
         }
         for token in held {
-            self.write_token(line, token, ends_move);
+            self.token(token);
         }
-        let force = in_force.map_or_else(|| "none".to_owned(), |token| self.place(token));
-        let _ = write!(line, " force={force}");
-        flag(line, generation.0 > 0, "acked");
-        flag(line, *told_expiring == Some(*generation), "told-expiring");
-        let others = self.places();
-        for token in rejected.iter().filter(|token| others.contains(token)) {
-            flag(line, true, &format!("rejected:{}", self.place(*token)));
+        self.say(format_args!(
+            " force={}",
+            in_force.map_or_else(|| "none".to_owned(), |token| self.place(token))
+        ));
+        self.flag(generation.0 > 0, "acked");
+        self.flag(*told_expiring == Some(*generation), "told-expiring");
+        for token in self.places.clone() {
+            self.flag(rejected.contains(&token), &format!("rejected:{}", self.place(token)));
         }
-        for token in &others {
-            flag(line, outage.refused.contains(token), &format!("refused:{}", self.place(*token)));
-        }
-        let spent = held.iter().any(|token| outage.refused.contains(&token.id));
-        flag(line, !spent && !outage.refused.is_empty(), "refused:others");
-        flag(line, outage.since.is_some(), "out");
-        // Its age matters only until the waits may grow.
-        let young = outage.since.map(|since| since.saturating_add(self.policy.early_outage));
-        if let Some(until) = young.filter(|until| *until > now && self.waits_grow_late()) {
-            let _ = write!(line, "{:+}", span(until, now));
-        }
-        if outage.waits > 0 {
-            let _ = write!(
-                line,
-                " waits{}",
-                outage.waits.min(doublings(self.policy.reconnect_min, self.policy.reconnect_max))
-            );
-        }
-        if outage.resumes > 0 {
-            let _ = write!(line, " resumes{}", outage.resumes.min(MOST_RESUMES));
-        }
-        flag(line, outage.resigned, "resigned");
-        flag(line, outage.reminted, "reminted");
-        flag(line, outage.waited, "waited");
-        if let Some(at) = outage.second_round {
-            let _ = write!(line, " second-round{:+}", span(at, now));
-        }
-        flag(line, outage.second_round_over, "second-round-over");
-        if let Some(cause) = outage.cause {
-            let _ = write!(line, " cause={}", failure(cause.failure));
-        }
-        self.write_retry(line, "activate", &retries.activate);
-        self.write_retry(line, "renew", &retries.renew);
-        self.write_retry(line, "provider", &retries.provider);
-        self.write_retry(line, "push", &retries.push);
-        self.write_retry(line, "persist", &retries.persist);
-        self.write_retry(line, "trial", &retries.trial);
-        let reserve = self.policy.exchange_reserve;
-        for (name, at) in [
-            ("budget", exchanges.ready(0, self.exchange_period())),
-            ("demand", exchanges.ready(reserve, self.exchange_period())),
-            ("sockets", sockets.ready(0, self.policy.socket_refill)),
-        ] {
-            if at > now {
-                let _ = write!(line, " {name}{:+}", span(at, now));
-            }
-        }
+        self.outage(outage);
+        self.retries(retries);
+        self.budgets();
         let mut reasons: Vec<&str> = told_fallback.iter().map(|reason| reason.name()).collect();
         reasons.sort_unstable();
         for reason in reasons {
-            let _ = write!(line, " told:{reason}");
+            self.say(format_args!(" told:{reason}"));
         }
         for ask in asks {
             match ask.kind {
-                AskKind::Renewal { served } => flag(line, true, if served { "asks:served" } else { "asks" }),
-                AskKind::Update(token) => flag(line, true, &format!("asks:{}", self.place(token))),
+                AskKind::Renewal { served } => self.flag(true, if served { "asks:served" } else { "asks" }),
+                AskKind::Update(token) => self.flag(true, &format!("asks:{}", self.place(token))),
             }
         }
-        self.write_pending(line, pending);
-        text
+        self.pending(pending);
     }
 
-    /// The tokens that are named anywhere and can still matter, held ones first.
-    fn places(&self) -> Vec<TokenId> {
-        let mut places: Vec<TokenId> = self.held.iter().map(|token| token.id).collect();
-        let bases = self.held.iter().filter_map(|token| match token.kind {
-            Kind::Bound { of } => Some(of),
-            Kind::Base(_) => None,
-        });
-        let wanted = self.asks.iter().filter_map(|ask| match ask.kind {
-            AskKind::Update(token) => Some(token),
-            AskKind::Renewal { .. } => None,
-        });
-        for token in bases.chain(wanted).chain(self.last_refused()) {
-            if !places.contains(&token) {
-                places.push(token);
-            }
-        }
-        places
+    /// What a refusal said, where that is to be told apart: it is passed on and decides nothing.
+    fn cause(&self, cause: Option<Cause>) -> String {
+        let cause = cause.filter(|_| self.view.causes);
+        cause.map_or_else(String::new, |cause| format!(": {}", failure(cause.failure)))
     }
 
-    /// A token by its place: held ones by number, then those that are only named.
-    fn place(&self, token: TokenId) -> String {
-        let place = self.places().iter().position(|known| *known == token);
-        place.map_or_else(|| "gone".to_owned(), |place| format!("t{place}"))
-    }
-
-    fn write_key(&self, line: &mut String, key: &Key) {
-        let _ = write!(line, " key:{:?}/{:?}", key.state, key.algorithm);
-        flag(line, key.proved, "proved");
-        flag(line, key.may_switch, "may-switch");
-    }
-
-    fn write_link(&self, line: &mut String, link: &Link) {
-        let now = self.clock.now();
+    fn link(&mut self, link: &Link) {
         match *link {
-            Link::Down { not_before } if not_before > now => {
-                let _ = write!(line, " down{:+}", span(not_before, now));
+            Link::Down { not_before } if not_before > self.now => {
+                self.say(format_args!(" down{:+}", self.span(not_before)));
             }
-            Link::Down { .. } => line.push_str(" down"),
-            Link::Opening { .. } => line.push_str(" opening"),
-            Link::Authenticating { .. } => line.push_str(" authenticating"),
-            Link::Live { stable: true, .. } => line.push_str(" LIVE"),
-            Link::Live { since, .. } => {
-                let _ = write!(line, " live{:+}", span(since, now));
-            }
+            Link::Down { .. } => self.text.push_str(" down"),
+            Link::Opening { .. } => self.text.push_str(" opening"),
+            Link::Authenticating { .. } => self.text.push_str(" authenticating"),
+            Link::Live { stable: true, .. } => self.text.push_str(" LIVE"),
+            Link::Live { since, .. } => self.say(format_args!(" live{:+}", self.span(since))),
         }
     }
 
-    fn write_clock(&self, line: &mut String) {
+    fn clock(&mut self, clock: &Clock) {
         // How far the server's clock is ahead; in a model one of a few classes, not to be saturated.
-        if let Some(offset) = self.clock.offset() {
-            let _ = write!(line, " offset={offset}");
+        if let Some(offset) = clock.offset() {
+            self.say(format_args!(" offset={offset}"));
         }
-        if let Some(at) = self.clock.restored {
-            let _ = write!(line, " restored{:+}", span(at, self.clock.now()));
+        if let Some(at) = clock.restored {
+            self.say(format_args!(" restored{:+}", self.span(at)));
         }
-        for (at, ahead) in &self.clock.suspects {
-            let at = span(*at, self.clock.now());
-            let _ = write!(line, " suspect{}@{at:+}", (*ahead).min(FAR.unsigned_abs()));
-        }
-    }
-
-    const fn waits_grow_late(&self) -> bool {
-        self.policy.reconnect_early_max < self.policy.reconnect_max
-    }
-
-    fn most_failures(&self) -> u32 {
-        doublings(self.policy.backoff_min, self.policy.backoff_max)
-    }
-
-    /// Which of the ended tokens it is, by end; `None` while it has not ended.
-    fn ended(&self, token: &Token) -> Option<usize> {
-        let ended = |token: &Token| token.end(&self.clock).at.filter(|at| *at <= self.clock.now());
-        let mut ends: Vec<At> = self.held.iter().filter_map(ended).collect();
-        ends.sort_unstable();
-        ends.dedup();
-        ends.iter().position(|end| Some(*end) == ended(token))
-    }
-
-    fn write_token(&self, line: &mut String, token: &Token, ends_move: bool) {
-        let Token { id, kind, sent: _, received: _, stated: _, by, first, draw, saved, gain, awaits_verdict } =
-            token;
-        let now = self.clock.now();
-        let _ = write!(line, " [{}", self.place(*id));
-        match by {
-            Some(by) => flag(line, true, by.name()),
-            None => flag(line, true, "brought"),
-        }
-        let fixed = !ends_move && self.clock.suspects.is_empty();
-        if let Some(rank) = self.ended(token).filter(|_| fixed && !token.end(&self.clock).assumed) {
-            let _ = write!(line, " ended{rank}");
-        } else {
-            flag(line, *first, "first");
-            flag(line, *draw > 0 && self.policy.jitter, "late");
-            self.write_ends(line, token);
-        }
-        let barren = token.barren_until(&self.clock, &self.policy).is_some();
-        // One that is refused for good counts against the token in force if it was a renewal (L27).
-        flag(line, gain.is_some(), "renewal");
-        if let Some(gain) = gain.filter(|_| barren || !fixed) {
-            let (since, before) = (span(gain.since, now).max(-8), span(gain.before, now));
-            let _ = write!(line, " gain{since:+}/{before:+}/{}", gain.streak.min(MANY));
-        }
-        if self.durable {
-            flag(line, *saved == Saved::No, "no-record");
-            flag(line, *saved == Saved::Underway, "writing");
-        }
-        flag(line, *awaits_verdict, "awaits-verdict");
-        match kind {
-            Kind::Bound { of } => {
-                let _ = write!(line, " of={}", self.place(*of));
-            }
-            Kind::Base(base) => self.write_base(line, base),
-        }
-        line.push(']');
-    }
-
-    fn write_ends(&self, line: &mut String, token: &Token) {
-        let now = self.clock.now();
-        let _ = write!(line, " {:+}", span(token.received, now));
-        if token.sent != token.received {
-            let _ = write!(line, "/{:+}", span(token.sent, now));
-        }
-        for (name, life) in [("life", token.stated.life), ("assumed", token.stated.assumed)] {
-            if let Some(life) = life {
-                let _ = write!(line, " {name}{life}");
-            }
-        }
-        if let Some((first, last)) = token.stated.server {
-            let [first, last] = [first, last].map(|at| {
-                let at = self.clock.when_server_shows(at).unwrap_or_else(|| self.clock.when_wall_shows(at));
-                span(at, now)
-            });
-            let _ = write!(line, " server{first:+}..{last:+}");
-        }
-        if let Some(hint) = token.stated.hint {
-            let at = self.clock.when_server_shows(hint.server).unwrap_or(hint.local);
-            let _ = write!(line, " hint{:+}/{:+}", span(at, now), span(hint.local, now));
+        for (at, ahead) in &clock.suspects {
+            self.say(format_args!(" suspect{}@{:+}", (*ahead).min(FAR.unsigned_abs()), self.span(*at)));
         }
     }
 
-    fn write_base(&self, line: &mut String, base: &Base) {
-        let Base {
-            scope,
-            cnf,
-            inspection,
-            declined,
-            activation,
-            rejected,
-            first_bound_life,
-            limits_bound,
-            told_no_mechanism,
-            has_been_bound,
-        } = base;
-        let now = self.clock.now();
-        let _ = match scope {
-            Some(scope) => write!(line, " scope={scope}"),
-            None => write!(line, " scope=?"),
-        };
-        let _ = write!(line, " {cnf:?}/{inspection:?}");
-        if let Some(declined) = declined {
-            let _ = write!(line, " declined:{}{:+}", declined.reason.name(), span(declined.until, now));
+    fn expired(&mut self, expired: Expired) {
+        let (grace, most) = (self.machine.policy.grace, self.machine.policy.grace_attempts);
+        if grace == Millis::MAX {
+            return self.text.push_str(" expired");
         }
-        let running = activation.since.map_or(0, |since| now.saturating_sub(since));
-        let used = activation.used.saturating_add(running).min(self.policy.activation_budget);
-        if activation.since.is_some() || used > 0 {
-            let _ = write!(line, " activation={used}{}", if activation.since.is_some() { "…" } else { "" });
-        }
-        flag(line, *rejected, "never");
-        if let Some(life) = first_bound_life {
-            let _ = write!(line, " bound-life={life}");
-        }
-        flag(line, *limits_bound, "limits");
-        flag(line, *told_no_mechanism, "told-nobody");
-        flag(line, *has_been_bound, "was-bound");
+        self.say(format_args!(
+            " expired{:+}/{}",
+            self.since(expired.since, grace),
+            expired.attempts.min(most)
+        ));
     }
 
-    fn write_retry(&self, line: &mut String, name: &str, retry: &Retry) {
-        let now = self.clock.now();
-        if *retry == Retry::default() {
+    fn outage(&mut self, outage: &Outage) {
+        let Outage {
+            since,
+            waits,
+            resumes,
+            refused,
+            resigned,
+            reminted,
+            waited,
+            second_round,
+            second_round_over,
+            cause,
+        } = outage;
+        let policy = &self.machine.policy;
+        for token in self.places.clone() {
+            self.flag(refused.contains(&token), &format!("refused:{}", self.place(token)));
+        }
+        // Its age matters only until the waits may grow.
+        self.flag(since.is_some(), "out");
+        let grows = policy.reconnect_early_max < policy.reconnect_max;
+        let young = since.map(|since| since.saturating_add(policy.early_outage));
+        if let Some(until) = young.filter(|until| *until > self.now && grows) {
+            self.say(format_args!("{:+}", self.span(until)));
+        }
+        if *waits > 0 {
+            let most = doublings(policy.reconnect_min, policy.reconnect_max);
+            self.say(format_args!(" waits{}", (*waits).min(most)));
+        }
+        if *resumes > 0 {
+            self.say(format_args!(" resumes{}", (*resumes).min(MOST_RESUMES)));
+        }
+        self.flag(*resigned, "resigned");
+        self.flag(*reminted, "reminted");
+        self.flag(*waited, "waited");
+        if let Some(at) = *second_round {
+            self.say(format_args!(" second-round{:+}", self.span(at)));
+        }
+        self.flag(*second_round_over, "second-round-over");
+        let cause = self.cause(*cause);
+        self.flag(!cause.is_empty(), &format!("cause{cause}"));
+    }
+
+    fn retries(&mut self, retries: &Retries) {
+        let Retries { activate, renew, provider, push, trial, persist } = retries;
+        self.retry("activate", activate);
+        self.retry("renew", renew);
+        self.retry("provider", provider);
+        self.retry("push", push);
+        self.retry("persist", persist);
+        self.retry("trial", trial);
+    }
+
+    fn retry(&mut self, name: &str, retry: &Retry) {
+        if retry.failures == 0 {
             return;
         }
-        let _ = write!(line, " {name}×{}", retry.failures.min(self.most_failures()));
-        // Of two exchanges that are due the one goes first that has been so for longer.
-        let _ = write!(line, "{:+}", span(retry.not_before, now));
-        if retry.asked > now {
-            let _ = write!(line, "!{:+}", span(retry.asked, now));
+        let policy = &self.machine.policy;
+        let most = doublings(policy.backoff_min, policy.backoff_max);
+        self.say(format_args!(" {name}×{}", retry.failures.min(most)));
+        if retry.not_before > self.now {
+            self.say(format_args!("{:+}", self.span(retry.not_before)));
+        }
+        if retry.asked > self.now {
+            self.say(format_args!("!{:+}", self.span(retry.asked)));
         }
     }
 
-    fn write_pending(&self, line: &mut String, pending: &[Pending]) {
-        let now = self.clock.now();
-        for pending in pending {
-            let _ = write!(line, " <{}{:+}", self.action(&pending.action), span(pending.deadline, now));
-            if pending.is_exchange() && pending.issued < now {
-                let _ = write!(line, " since{:+}", span(pending.issued, now));
+    /// What the governor says, and until when.
+    fn budgets(&mut self) {
+        let Lifecycle { policy, exchanges, sockets, .. } = self.machine;
+        let period = self.machine.exchange_period();
+        for (name, at) in [
+            ("budget", exchanges.ready(0, period)),
+            ("demand", exchanges.ready(policy.exchange_reserve, period)),
+            ("sockets", sockets.ready(0, policy.socket_refill)),
+        ] {
+            if at > self.now {
+                self.say(format_args!(" {name}{:+}", self.span(at)));
             }
-            line.push('>');
+        }
+    }
+
+    fn pending(&mut self, pending: &[Pending]) {
+        for pending in pending {
+            let action = self.action(&pending.action);
+            self.say(format_args!(" <{action}{:+}", self.span(pending.deadline)));
+            // A lifetime counts from when it was asked for, a time stamp from then as well.
+            let dates = pending.is_exchange() || self.view.clocks;
+            if dates && pending.issued < self.now {
+                self.say(format_args!(" since{:+}", self.span(pending.issued)));
+            }
+            self.text.push('>');
         }
     }
 
@@ -409,123 +368,13 @@ impl Lifecycle {
         match action {
             Action::Mint { fingerprint: Some(key) } => format!("{name} {key:?}"),
             Action::MakeKey { algorithm } => format!("{name} {algorithm:?}"),
-            Action::Inspect { base: token }
-            | Action::Activate { base: token, .. }
-            | Action::Renew { bound: token, .. }
-            | Action::Open { token, .. }
-            | Action::Reauthenticate { token, .. } => format!("{name} {}", self.place(*token)),
-            Action::Authenticate { token, resume, .. } => {
-                format!("{name} {}{}", self.place(*token), if *resume { " resume" } else { "" })
+            Action::Authenticate { token, resume: true, .. } => {
+                format!("{name} {} resume", self.place(*token))
             }
-            _ => name.to_owned(),
+            _ => match action.token() {
+                Some(token) => format!("{name} {}", self.place(token)),
+                None => name.to_owned(),
+            },
         }
-    }
-
-    /// What a step came to, in the terms of [`Lifecycle::canonical`]: outputs, then the deadline.
-    #[must_use]
-    pub fn describe(&self, step: &Step) -> String {
-        let now = self.clock.now();
-        let mut lines: Vec<String> = step
-            .outputs
-            .iter()
-            .map(|output| match output {
-                Output::Do(command) => {
-                    let span = self.clock.tick_of(now).until(command.deadline);
-                    format!("{}+{span}", self.action(&command.action))
-                }
-                Output::Tell(event) => self.event(event),
-            })
-            .collect();
-        lines.push(match step.wake_at {
-            None => "rest".to_owned(),
-            Some((at, wake)) => {
-                let name = match wake {
-                    Wake::Deadline(id) => self.pending.iter().find(|pending| pending.id == id).map_or_else(
-                        || "gone".to_owned(),
-                        |pending| format!("end of {}", pending.action.name()),
-                    ),
-                    wake => wake.name().to_owned(),
-                };
-                format!("@{:+} {name}", self.clock.tick_of(now).until(at).min(FAR.unsigned_abs()))
-            }
-        });
-        lines.join("; ")
-    }
-
-    fn asked(&self, ask: AskId) -> String {
-        let place = self.asks.iter().position(|waiting| waiting.id == ask);
-        place.map_or_else(String::new, |place| format!(" {place}"))
-    }
-
-    fn event(&self, event: &Event) -> String {
-        let now = self.clock.tick_of(self.clock.now());
-        match event {
-            Event::Live { resumed, .. } => format!("LIVE{}", if *resumed { " resumed" } else { "" }),
-            Event::Bound { token } => format!("BOUND {}", self.place(*token)),
-            Event::Renewed { token, by, ends, .. } => {
-                let by = by.map_or("application", |by| by.name());
-                let ends = ends.map_or_else(|| "?".to_owned(), |at| format!("+{}", now.until(at)));
-                format!("RENEWED {} by {by} ends {ends}", self.place(*token))
-            }
-            Event::Failed { ask, error } => {
-                let error = match error {
-                    AskError::Exchange(cause) => format!("exchange {}", failure(cause.failure)),
-                    other => format!("{other:?}"),
-                };
-                format!("FAILED{} {error}", self.asked(*ask))
-            }
-            Event::Recovered { ask, .. } => format!("RECOVERED{}", self.asked(*ask)),
-            Event::ClockJump { by } => format!("CLOCK JUMP {by}"),
-            Event::Expired { renewing } => format!("EXPIRED{}", if *renewing { " renewing" } else { "" }),
-            Event::Suspended => "SUSPENDED".to_owned(),
-            Event::Ignored(Ignored::StaleAnswer(_)) => "IGNORED stale answer".to_owned(),
-            Event::Ignored(Ignored::WrongReply(_)) => "IGNORED wrong reply".to_owned(),
-            Event::Ignored(Ignored::StaleSocket) => "IGNORED stale socket".to_owned(),
-            Event::Ignored(Ignored::OutOfPlace) => "IGNORED out of place".to_owned(),
-            Event::Teardown { reason, cause } => {
-                let cause = cause.map_or_else(String::new, |cause| format!(": {}", failure(cause.failure)));
-                format!("TEARDOWN {}{cause}", reason.name())
-            }
-            Event::Warn(warning) => self.warning(warning),
-        }
-    }
-
-    fn warning(&self, warning: &Warning) -> String {
-        let now = self.clock.tick_of(self.clock.now());
-        let code = warning.code();
-        match warning {
-            Warning::RefreshFallback { reason } => format!("warn {code} {}", reason.name()),
-            Warning::NoRefreshHandler { ends, .. } => {
-                format!(
-                    "warn {code} ends {}",
-                    ends.map_or_else(|| "?".to_owned(), |at| now.until(at).to_string())
-                )
-            }
-            Warning::Expiring { ends, mechanism, .. } => {
-                format!("warn {code} ends +{} {}", now.until(*ends), mechanism.name())
-            }
-            Warning::RefreshFailed { attempt, mechanism, cause, next } => {
-                let next = next.map_or_else(|| "never".to_owned(), |at| format!("+{}", now.until(at)));
-                let (attempt, by) =
-                    ((*attempt).min(self.most_failures().saturating_add(1)), mechanism.name());
-                format!("warn {code} {by} #{attempt} {}, next {next}", failure(cause.failure))
-            }
-            Warning::PushFailed { token, cause } => {
-                format!("warn {code} {} {}", self.place(*token), failure(cause.failure))
-            }
-            Warning::StoreFailed { cause } => format!("warn {code} {}", failure(cause.failure)),
-            Warning::ExpiryShortened { token, by } => format!("warn {code} {} {by}", self.place(*token)),
-            Warning::KeySwitched { to } => format!("warn {code} {to:?}"),
-            Warning::Clamped { token } | Warning::ForeignKey { token } => {
-                format!("warn {code} {}", self.place(*token))
-            }
-        }
-    }
-}
-
-fn flag(line: &mut String, holds: bool, name: &str) {
-    if holds {
-        line.push(' ');
-        line.push_str(name);
     }
 }

@@ -112,6 +112,25 @@ pub enum Action {
 }
 
 impl Action {
+    /// The token that it is about.
+    pub(super) const fn token(&self) -> Option<TokenId> {
+        match *self {
+            Self::Inspect { base: token }
+            | Self::Activate { base: token, .. }
+            | Self::Renew { bound: token, .. }
+            | Self::Open { token, .. }
+            | Self::Authenticate { token, .. }
+            | Self::Reauthenticate { token, .. } => Some(token),
+            Self::MakeKey { .. }
+            | Self::Mint { .. }
+            | Self::Refresh
+            | Self::Probe { .. }
+            | Self::Persist
+            | Self::Erase
+            | Self::Close { .. } => None,
+        }
+    }
+
     /// Its name in logs and scenarios.
     #[must_use]
     pub const fn name(&self) -> &'static str {

@@ -44,15 +44,17 @@ impl Lifecycle {
     }
 
     /// Lets go of what is not to be kept; the base of a bound token that stays stays with it, since without it
-    /// nobody would renew that (L13). An activation goes with its base: a token without one is of no use.
+    /// nobody would renew that (L13). What is asked about a base goes with it: a bound token without one is of no
+    /// use, and nobody cares what the server thinks of it.
     pub(super) fn keep_held(&mut self, keep: impl Fn(&Token) -> bool) {
         let is_base = |id, held: &[Token]| held.iter().any(|it| it.base_id() == Some(id) && keep(it));
         while let Some(gone) = self.held.iter().position(|it| !keep(it) && !is_base(it.id, &self.held)) {
             self.held.remove(gone);
         }
         let holds = |id| self.held.iter().any(|token| token.id == id);
-        self.pending
-            .retain(|pending| !matches!(pending.action, Action::Activate { base, .. } if !holds(base)));
+        self.pending.retain(|pending| {
+            !matches!(pending.action, Action::Activate { base, .. } | Action::Inspect { base } if !holds(base))
+        });
     }
 
     /// The base that the choice of mechanism is about: the newest.

@@ -326,7 +326,8 @@ impl Lifecycle {
     /// that was spread and has not begun is not put off again: a driver that is always late, or a socket
     /// that always drops, would put it off for ever.
     fn spread_work(&mut self) {
-        if self.spread > 0 && self.next_exchange(&self.outlook()).is_some_and(|(at, _)| at == self.spread) {
+        let spread = self.spread.max(self.clock.now());
+        if self.spread > 0 && self.next_exchange(&self.outlook()).is_some_and(|(at, _)| at == spread) {
             return;
         }
         let lead = self.newest_valid().and_then(|token| token.lead(&self.clock, &self.policy));

@@ -24,6 +24,19 @@ impl Script {
     }
 }
 
+/// What can still come of a state in a search, and so what of it can matter.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct View {
+    /// A server may yet say something else of a token's end: what has passed may turn out not to have.
+    pub ends_move: bool,
+    /// A token that is not held any more may be brought again.
+    pub tokens_return: bool,
+    /// Servers tell their time.
+    pub clocks: bool,
+    /// Refusals are told apart by what they said, although that decides nothing.
+    pub causes: bool,
+}
+
 /// What the governor says of the next request to a token endpoint.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Budget {

@@ -120,7 +120,7 @@ impl Lifecycle {
     /// gained nothing, so that a server which refuses them all is asked ever more rarely (L20).
     fn condemn(&mut self, token: TokenId, cause: Cause) {
         self.retries.trial = Retry::default();
-        let renewal = self.token(token).is_some_and(|held| held.gain.is_some());
+        let renewal = self.token(token).is_some_and(|held| held.by.is_some());
         if let Some(held) = self.token_mut(token) {
             // It stays only as the base of a bound token that does.
             held.awaits_verdict = false;

@@ -207,7 +207,7 @@ pub fn results(
             scripts.push(other);
         }
         // Draws that make no difference are no branch.
-        let line = next.canonical(slice.ends_move);
+        let line = next.canonical(slice.view());
         if !seen.iter().any(|(known, same)| *known == line && *same == step) {
             seen.push((line.clone(), step.clone()));
             each(script, next, step, line);
@@ -234,7 +234,7 @@ pub fn search(slice: &Slice, mut visit: impl FnMut(&Graph, &Going<'_>)) -> Graph
         known: HashMap::new(),
     };
     let machine = Lifecycle::new(slice.policy(), &Seed::from_bytes([0; 32]));
-    let line = machine.canonical(slice.ends_move);
+    let line = machine.canonical(slice.view());
     graph.add(State { machine, now: 0, depth: 0, line, by: None });
     let mut world = world::World::default();
     let mut at = 0;
@@ -269,7 +269,7 @@ fn expand(
     for (moment, letter) in world.letters(slice, &machine, wake) {
         let Some(at) = moment.of(now, wake) else { continue };
         results(slice, &machine, clock(at), &letter, |draws, after, step, line| {
-            let outputs = after.describe(&step);
+            let outputs = after.describe(&step, slice.view());
             let going = Going {
                 before: &graph.states[from as usize],
                 at,
@@ -339,7 +339,7 @@ pub fn is_bisimilar(
             let Some(at) = moment.of(now, wake) else { continue };
             results(slice, machine, clock(at), &letter, |draws, after, step, line| {
                 // Of what is due in one moment the order may differ with when it became due.
-                let outputs = after.describe(&step);
+                let outputs = after.describe(&step, slice.view());
                 let mut outputs: Vec<String> = outputs.split("; ").map(str::to_owned).collect();
                 outputs.sort_unstable();
                 all.push((moment, letter.name.clone(), draws, outputs, line));

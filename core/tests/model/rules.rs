@@ -18,7 +18,7 @@ pub fn nothing_follows_the_end(state: &State) {
 
 /// An early tick leaves no trace; a stale answer and a stale socket leave `Ignored` and change nothing (L1).
 pub fn early_and_stale_change_nothing(slice: &Slice, machine: &Lifecycle, now: u64, wake: Option<u64>) {
-    let line = machine.canonical(slice.ends_move);
+    let line = machine.canonical(slice.view());
     if let Some(at) = wake.filter(|at| *at > now + 1) {
         let mut ticked = machine.clone();
         let step = ticked.step(clock(at - 1), Input::Tick);
@@ -35,8 +35,8 @@ pub fn early_and_stale_change_nothing(slice: &Slice, machine: &Lifecycle, now: u
         let (late, on_time) = (ticked.step(clock(at), Input::Tick), direct.step(clock(at), Input::Tick));
         assert_eq!(late, on_time, "L1: an early tick left a trace in {line}");
         assert_eq!(
-            ticked.canonical(slice.ends_move),
-            direct.canonical(slice.ends_move),
+            ticked.canonical(slice.view()),
+            direct.canonical(slice.view()),
             "L1: an early tick left a trace"
         );
     }
@@ -59,7 +59,7 @@ pub fn early_and_stale_change_nothing(slice: &Slice, machine: &Lifecycle, now: u
             "L1: stale {input:?} in {line} gave {:?}",
             step.outputs
         );
-        assert_eq!(bothered.canonical(slice.ends_move), line, "L1: stale {input:?} changed the state");
+        assert_eq!(bothered.canonical(slice.view()), line, "L1: stale {input:?} changed the state");
         assert_eq!(
             step.wake_at.map(|(at, _)| at.0),
             wake,

@@ -1,6 +1,6 @@
 //! Which part of the product is searched.
 
-use satkeeper_core::lifecycle::model::Budget;
+use satkeeper_core::lifecycle::model::{Budget, View};
 use satkeeper_core::lifecycle::*;
 
 use super::{GRANTED, Moment};
@@ -98,6 +98,16 @@ impl Slice {
 
     pub fn policy(&self) -> Policy {
         Policy { grace: self.grace, jitter: self.jitter, ..Policy::model() }
+    }
+
+    /// What of a state can matter in it.
+    pub fn view(&self) -> View {
+        View {
+            ends_move: self.ends_move,
+            tokens_return: self.hostile || self.updates,
+            clocks: false,
+            causes: self.name.starts_with("read"),
+        }
     }
 
     /// What the governor may say, and how that is called.

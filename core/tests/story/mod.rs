@@ -412,6 +412,11 @@ impl Story {
 
     // ---- What a test asks ----
 
+    /// How many tokens the machine holds.
+    pub fn tokens_held(&self) -> usize {
+        self.lives.keys().filter(|token| self.machine.holds(**token)).count()
+    }
+
     pub fn socket(&self) -> SocketId {
         self.socket.expect("a socket was opened")
     }
