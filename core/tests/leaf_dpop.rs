@@ -14,7 +14,7 @@ use serde_json::Value;
 use sha2::{Digest as _, Sha256};
 
 fn vectors() -> Value {
-    serde_json::from_str(include_str!("vectors/known-answers.json")).unwrap()
+    serde_json::from_str(include_str!("../../fixtures/vectors/known-answers.json")).unwrap()
 }
 
 fn text(value: &Value) -> String {

@@ -1,4 +1,4 @@
-//! Against the known answers of `tests/vectors` (RFC 7515, OpenSSL).
+//! Against the known answers of `fixtures/vectors` (RFC 7515, OpenSSL).
 
 use aws_lc_rs::signature::{
     ECDSA_P256_SHA256_FIXED, ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, KeyPair as _, RsaKeyPair,
@@ -13,8 +13,8 @@ use serde_json::Value;
 
 use super::{Es256, Rs256, generate, rs256_from_pkcs8_der};
 
-const PKCS8: &[u8] = include_bytes!("../../tests/vectors/a2.pkcs8.der");
-const ANSWERS: &str = include_str!("../../tests/vectors/known-answers.json");
+const PKCS8: &[u8] = include_bytes!("../../../../fixtures/vectors/a2.pkcs8.der");
+const ANSWERS: &str = include_str!("../../../../fixtures/vectors/known-answers.json");
 
 fn vectors(kind: &str) -> Vec<Value> {
     let answers: Value = serde_json::from_str(ANSWERS).unwrap();
