@@ -19,8 +19,6 @@ pub enum Mood {
     Der,
     /// So much of the signature, and no more.
     Cut(usize),
-    /// The signature is of other bytes.
-    Forged,
 }
 
 /// A key service with one P-256 key. Cheap to clone.
@@ -89,19 +87,14 @@ impl Kms {
     /// As the mood is.
     pub fn answer(&self, request: &SigningRequest) -> Result<Vec<u8>, SignError> {
         let call = self.0.calls.fetch_add(1, Ordering::SeqCst) + 1;
-        let mut bytes = request.input.expose().as_bytes().to_vec();
-        let mood = self.mood().clone();
-        if mood == Mood::Forged {
-            bytes.reverse();
-        }
-        let signature = self.0.pair.sign(&SystemRandom::new(), &bytes);
+        let signature = self.0.pair.sign(&SystemRandom::new(), request.input.expose().as_bytes());
         let der = signature.map_err(|_| SignError::Failed { message: "no signature".to_owned() })?;
-        match mood {
+        match self.mood().clone() {
             Mood::FailsEvery(number) if number > 0 && call.is_multiple_of(number) => {
                 self.0.failures.fetch_add(1, Ordering::SeqCst);
                 Err(SignError::Failed { message: "the KMS is throttling".to_owned() })
             }
-            Mood::FailsEvery(_) | Mood::Forged => es256_from_der(der.as_ref()),
+            Mood::FailsEvery(_) => es256_from_der(der.as_ref()),
             Mood::Der => Ok(der.as_ref().to_vec()),
             Mood::Cut(length) => {
                 es256_from_der(der.as_ref()).map(|raw| raw[..length.min(raw.len())].to_vec())

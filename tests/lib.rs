@@ -19,14 +19,15 @@ pub mod adapter;
 pub mod front;
 pub mod kms;
 
+use std::future::Future;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
-use satkeeper::{Credential, Event, Secret, SessionNews};
+use satkeeper::{Credential, Event, Secret, SessionError, SessionNews};
 use satkeeper_fixtures::{Config, MintSpec, Server};
 
-use crate::adapter::{Events, Own, Setup};
+use crate::adapter::{Adapter, Events, Own, Setup};
 
 /// A server and the providers that take their tokens from it.
 pub struct Stage {
@@ -79,6 +80,47 @@ impl Stage {
             refreshes.fetch_add(1, Ordering::Relaxed);
             Ok(Credential::new(Secret::new(server.mint(MintSpec::default()))))
         })
+    }
+}
+
+/// Within the limit of all tests.
+///
+/// # Panics
+/// If it takes longer.
+pub async fn soon<T>(what: impl Future<Output = T>) -> T {
+    tokio::time::timeout(Duration::from_secs(10), what).await.expect("within ten seconds")
+}
+
+/// A client that finds and trusts this server.
+pub fn client(server: &Server) -> Setup {
+    let setup = Setup::new().relay_url(server.ws_url()).fabric_url(server.http_url());
+    match server.ca_pem() {
+        Some(pem) => setup.ca_pem(pem),
+        None => setup.allow_plain_on_loopback(true),
+    }
+}
+
+/// The same, with the tokens of a subscriber.
+pub fn subscriber(server: &Server) -> Setup {
+    client(server).subscriber(&server.http_url(), "project", "PTcanary-api-token", "alice@example.com")
+}
+
+/// Until the token in force is a client-bound one: by a push, or at once where the exchange was faster than the
+/// socket.
+///
+/// # Panics
+/// If it never is.
+pub async fn bound(client: &impl Adapter) {
+    soon(client.until(|status| status.bound)).await.expect("a session that is not over");
+}
+
+/// The innermost error.
+#[must_use]
+pub fn root(error: &SessionError) -> &SessionError {
+    match error {
+        SessionError::TokenRefresh { source: Some(source), .. }
+        | SessionError::DeviceToken { source: Some(source), .. } => root(source),
+        other => other,
     }
 }
 

@@ -18,36 +18,12 @@ mod plain_text;
 mod proxies;
 mod redirects;
 
-use std::future::Future;
 use std::time::Duration;
 
-use satkeeper::{Phase, SessionError};
-use satkeeper_fixtures::Server;
-use satkeeper_tests::adapter::{Adapter, Events, Setup};
+use satkeeper::Phase;
+use satkeeper_tests::adapter::{Adapter, Events};
+use satkeeper_tests::{bound, client, root, soon, subscriber};
 use serde_json::json;
-
-/// Within the limit of every test here.
-async fn soon<T>(what: impl Future<Output = T>) -> T {
-    tokio::time::timeout(Duration::from_secs(8), what).await.expect("within eight seconds")
-}
-
-/// A client that finds and trusts this server.
-fn client(server: &Server) -> Setup {
-    let builder = Setup::new().relay_url(server.ws_url()).fabric_url(server.http_url());
-    match server.ca_pem() {
-        Some(pem) => builder.ca_pem(pem),
-        None => builder.allow_plain_on_loopback(true),
-    }
-}
-
-fn subscriber(server: &Server) -> Setup {
-    client(server).subscriber(&server.http_url(), "project", "PTcanary", "alice@example.com")
-}
-
-/// Until the token in force is a client-bound one.
-async fn bound(client: &impl Adapter) {
-    soon(client.until(|status| status.bound)).await.expect("a session that is not over");
-}
 
 /// It is live and answered.
 async fn works(client: &impl Adapter) {
@@ -62,13 +38,4 @@ async fn events_from_now(client: &impl Adapter) -> Events {
         event.expect("no end").expect("none missed");
     }
     events
-}
-
-/// The innermost error.
-fn root(error: &SessionError) -> &SessionError {
-    match error {
-        SessionError::TokenRefresh { source: Some(source), .. }
-        | SessionError::DeviceToken { source: Some(source), .. } => root(source),
-        other => other,
-    }
 }
