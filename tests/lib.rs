@@ -4,6 +4,10 @@
 //! | test | what it proves |
 //! |---|---|
 //! | `mechanisms` | each row of the table of L12, over real HTTP and WebSocket |
+//! | `sessions` | what a session does and can be asked, from the mint to the goodbye |
+//! | `store` | the same session goes on after `kill -9` |
+//! | `external_signer` | keys that live in a key service |
+//! | `left_behind` | a hundred sessions leave no descriptor and no thread |
 //! | `many_sessions` | two hundred sessions at once under dropped sockets |
 //! | `security` | the security defaults, against servers that do what they should not |
 //! | `canaries` | no secret in anything that is shown, told or logged |
@@ -83,12 +87,15 @@ impl Stage {
     }
 }
 
-/// Within the limit of all tests.
+/// The limit of what takes no time of its own.
+pub const SOON: Duration = Duration::from_secs(10);
+
+/// Within [`SOON`].
 ///
 /// # Panics
 /// If it takes longer.
 pub async fn soon<T>(what: impl Future<Output = T>) -> T {
-    tokio::time::timeout(Duration::from_secs(10), what).await.expect("within ten seconds")
+    tokio::time::timeout(SOON, what).await.expect("within ten seconds")
 }
 
 /// A client that finds and trusts this server.

@@ -3,7 +3,6 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::time::Duration;
 
 use satkeeper::{
     Credential, Error, Event, KeyAlgorithm, KeyChoice, Mechanism, Phase, ProviderError, Secret, SessionError,
@@ -11,10 +10,8 @@ use satkeeper::{
 };
 use satkeeper_fixtures::{Config, MintSpec, Server};
 use satkeeper_tests::adapter::{Adapter, Events, Own};
-use satkeeper_tests::{bound, client, soon, subscriber, with_each_adapter};
+use satkeeper_tests::{SOON, bound, client, soon, subscriber, with_each_adapter};
 use serde_json::json;
-
-const SOON: Duration = Duration::from_secs(10);
 
 async fn start(config: Config) -> Server {
     Server::start(config).await.expect("the fixture server starts")

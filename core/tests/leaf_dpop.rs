@@ -159,6 +159,83 @@ fn der_signatures_are_converted() {
     }
 }
 
+/// The order of P-256.
+const ORDER: [u8; 32] = [
+    0xff, 0xff, 0xff, 0xff, 0, 0, 0, 0, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xbc, 0xe6, 0xfa,
+    0xad, 0xa7, 0x17, 0x9e, 0x84, 0xf3, 0xb9, 0xca, 0xc2, 0xfc, 0x63, 0x25, 0x51,
+];
+
+/// A DER integer as it is given, right or wrong.
+fn integer(bytes: &[u8]) -> Vec<u8> {
+    [&[0x02, u8::try_from(bytes.len()).unwrap()], bytes].concat()
+}
+
+/// A DER sequence of these.
+fn sequence(parts: &[&[u8]]) -> Vec<u8> {
+    let parts = parts.concat();
+    [&[0x30, u8::try_from(parts.len()).unwrap()], &parts[..]].concat()
+}
+
+// proves L47, L51
+#[test]
+fn hostile_der_is_no_signature() {
+    let (five, mut below) = (integer(&[5]), ORDER.to_vec());
+    below[31] -= 1;
+    let largest = integer(&[&[0], &below[..]].concat());
+    let raw = es256_from_der(&sequence(&[&largest, &largest])).unwrap();
+    assert_eq!(raw, [&below[..], &below[..]].concat());
+
+    for (what, bad) in [
+        ("zero", integer(&[0])),
+        ("empty", integer(&[])),
+        ("negative", integer(&[0x80])),
+        ("the order", integer(&[&[0], &ORDER[..]].concat())),
+        ("above the order", integer(&[&[0], &[0xff; 32][..]].concat())),
+        ("33 bytes", integer(&[1; 33])),
+        ("a zero too many", integer(&[0, 5])),
+        ("a long length where a short one does", vec![0x02, 0x81, 1, 5]),
+        ("no end", vec![0x02, 0x80, 5, 0, 0]),
+        ("a length beyond the end", vec![0x02, 0x7f, 5]),
+        ("a length of four gigabytes", vec![0x02, 0x84, 0xff, 0xff, 0xff, 0xff, 5]),
+        ("a bit string", vec![0x03, 1, 5]),
+        ("a sequence in it", sequence(&[&five])),
+        ("nothing", Vec::new()),
+    ] {
+        for der in [sequence(&[&bad, &five]), sequence(&[&five, &bad])] {
+            let refused = es256_from_der(&der);
+            assert!(
+                matches!(refused, Err(SignError::Malformed { length, .. }) if length == der.len()),
+                "{what}"
+            );
+        }
+    }
+    let good = sequence(&[&five, &five]);
+    let whole = [
+        ("a third number", sequence(&[&five, &five, &five])),
+        ("something after it", [&good[..], &[0]].concat()),
+        ("a set", [&[0x31], &good[1..]].concat()),
+        ("a long length", [&[0x30, 0x81, 6], &good[2..]].concat()),
+        ("twice", [&good[..], &good].concat()),
+        ("the fixed form", vec![0x30; 64]),
+    ];
+    for (what, der) in whole {
+        assert!(es256_from_der(&der).is_err(), "{what}");
+    }
+    // Whatever is cut or changed, what comes out is 64 bytes or nothing.
+    let der = sequence(&[&largest, &largest]);
+    for at in 0..der.len() {
+        assert!(es256_from_der(&der[..at]).is_err(), "{at}");
+        for bit in 0..8 {
+            let mut changed = der.clone();
+            changed[at] ^= 1 << bit;
+            assert!(
+                es256_from_der(&changed).is_ok_and(|raw| raw.len() == 64)
+                    || es256_from_der(&changed).is_err()
+            );
+        }
+    }
+}
+
 // proves L49
 #[test]
 fn keys_show_only_what_is_public() {

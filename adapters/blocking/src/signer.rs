@@ -8,6 +8,7 @@ use satkeeper_host::SigningRequest;
 ///
 /// Each call has a thread of its own and may block. The time to sign is part of the time of the request that
 /// needs the proof (2 to 10 s); a signature that comes later is of no use, but the thread stays until it is there.
+/// With a key service that is slow, fails now and then and signs in DER: `examples/external_signer.rs`.
 ///
 /// ```
 /// use satkeeper_blocking::core::dpop::{Algorithm, PublicJwk, SignError};

@@ -10,6 +10,7 @@ use crate::provider::BoxFuture;
 ///
 /// The time to sign is part of the time of the request that needs the proof (2 to 10 s); at its end the future
 /// is dropped.
+/// With a key service that is slow, fails now and then and signs in DER: `examples/external_signer.rs`.
 ///
 /// ```
 /// use satkeeper::core::dpop::{Algorithm, PublicJwk, SignError};

@@ -228,8 +228,17 @@ impl Eq for ProofKey {}
 /// Turns a DER-encoded ECDSA signature (`SEQUENCE { r, s }`, what most key services return) into the 64 bytes
 /// `r || s` that JWS wants (RFC 7518 section 3.4).
 ///
+/// ```
+/// use satkeeper_core::dpop::es256_from_der;
+/// // r = 5, s = 6
+/// let raw = es256_from_der(&[0x30, 6, 2, 1, 5, 2, 1, 6])?;
+/// assert_eq!((raw.len(), raw[31], raw[63]), (64, 5, 6));
+/// # Ok::<(), satkeeper_core::dpop::SignError>(())
+/// ```
+///
 /// # Errors
-/// [`SignError::Malformed`] where it is no DER signature on P-256.
+/// [`SignError::Malformed`] where it is no DER signature on P-256: anything before, between or after the two
+/// numbers, a number that is not encoded in the shortest way, zero, or not below the order of the curve.
 pub fn es256_from_der(der: &[u8]) -> Result<Vec<u8>, SignError> {
     let malformed = SignError::Malformed { algorithm: Algorithm::Es256.name(), length: der.len() };
     Signature::from_der(der).map(|signature| signature.to_bytes().to_vec()).map_err(|_| malformed)
