@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict'
 import { spawn } from 'node:child_process'
 import { createInterface } from 'node:readline'
+import { it } from 'node:test'
 import WebSocket from 'ws'
 import { SignalWire } from '@signalwire/js'
 
@@ -181,7 +182,12 @@ export class Witness {
   }
 
   end() {
-    this.client.destroy()
+    try {
+      this.client.destroy()
+    } catch (error) {
+      // A client that never got a credential cannot be destroyed: it misses its parts.
+      if (this.connected.includes(true)) throw error
+    }
   }
 }
 
@@ -208,4 +214,19 @@ export function provider(server, { scope = true, life, refresh } = {}) {
     }
   }
   return credentials
+}
+
+/** A scenario with a server of its own, started with `options`. */
+export function scenario(title, ...rest) {
+  const run = rest.pop()
+  it(title, { timeout: 120_000 }, async () => {
+    const server = await Server.start(...rest)
+    const witnesses = []
+    try {
+      await run(server, (...args) => (witnesses.push(new Witness(...args)), witnesses.at(-1)))
+    } finally {
+      for (const witness of witnesses) witness.end()
+      await server.stop()
+    }
+  })
 }
