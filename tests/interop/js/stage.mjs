@@ -77,14 +77,24 @@ export class Server {
     return this.do({ fault: { on, effect, times } })
   }
 
-  /** The frames that came from clients with this method, oldest first; secrets are tags. */
-  received(method) {
-    return this.seen.filter((one) => one.kind === 'frame_in' && one.frame.method === method).map((one) => one.frame)
+  /** All records until now. Answers to orders overtake records, but this order, which changes nothing, leaves its own. */
+  async recorded() {
+    this.marks = (this.marks ?? 0) + 1
+    await this.do({ silence: false })
+    const marks = () => this.seen.filter((one) => one.kind === 'control' && one.action.silence === false).length
+    await until('the records are there', () => marks() === this.marks)
+    return this.seen
   }
 
-  /** The requests to this path, oldest first. */
-  requests(path) {
-    return this.seen.filter((one) => one.kind === 'request' && one.path === `/api/fabric/${path}`)
+  /** `params` of the calls of this method, oldest first; secrets are tags. */
+  async received(method) {
+    const frames = (await this.recorded()).filter((one) => one.kind === 'frame_in').map((one) => one.frame)
+    return frames.filter((frame) => frame.method === method).map((frame) => frame.params)
+  }
+
+  /** The requests to this path, oldest first; secrets are tags. */
+  async requests(path) {
+    return (await this.recorded()).filter((one) => one.kind === 'request' && one.path === `/api/fabric/${path}`)
   }
 
   /** As the backend of an application: mints with Basic authorization. */

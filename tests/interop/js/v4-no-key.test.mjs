@@ -24,7 +24,7 @@ describe('@signalwire/js 4.0.0-beta.12 without WebCrypto', { concurrency: true }
     await server.do('drop_sockets')
     await until('it is back', async () => (await server.calls('online')).ok === 2)
     assert.deepEqual(await server.calls('online'), { ok: 2, refused: 1, faulty: 0 })
-    const [first, resume] = server.received('signalwire.connect').map(({ params }) => params)
+    const [first, resume] = await server.received('signalwire.connect')
     assert.notEqual(resume.authentication.jwt_token, first.authentication.jwt_token)
     assert.ok(!('dpop_token' in first) && !('dpop_token' in resume))
     const after = await server.counts()

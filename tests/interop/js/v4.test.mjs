@@ -48,9 +48,10 @@ describe('@signalwire/js 4.0.0-beta.12', { concurrency: true }, () => {
       return acks === events_sent || { acks, events_sent }
     })
     assert.equal((await server.counts()).sockets_opened, 1)
-    const [token] = server.requests('subscriber/devices/token')
+    const [token] = await server.requests('subscriber/devices/token')
     assert.equal(token.body.expire_in, 900)
-    assert.equal(server.requests('subscriber/devices/refresh')[0].body.expire_in, 33, 'the life of the one before')
+    const [refresh] = await server.requests('subscriber/devices/refresh')
+    assert.equal(refresh.body.expire_in, 33, 'the life of the one before')
     await server.assertPleased()
   })
 
@@ -68,8 +69,8 @@ describe('@signalwire/js 4.0.0-beta.12', { concurrency: true }, () => {
 
     const counts = await server.counts()
     assert.deepEqual([counts.fresh_connects, counts.resumes, counts.sockets_opened], [1, 1, 2])
-    const [, resume] = server.received('signalwire.connect')
-    assert.ok(resume.params.authorization_state && resume.params.protocol && resume.params.dpop_token)
+    const [, resume] = await server.received('signalwire.connect')
+    assert.ok(resume.authorization_state && resume.protocol && resume.dpop_token)
     assert.deepEqual(await server.calls('devices_token'), { ...once, ok: 2 }, 'activated anew on each socket')
     await server.assertPleased()
   })
@@ -80,8 +81,8 @@ describe('@signalwire/js 4.0.0-beta.12', { concurrency: true }, () => {
     await server.do('drop_sockets')
     await until('it is back', async () => (await server.counts()).resumes === 1 && alice.client.session.authenticated)
     assert.deepEqual(alice.errors, [])
-    const [, resume] = server.received('signalwire.connect')
-    assert.ok(resume.params.authorization_state && !resume.params.dpop_token)
+    const [, resume] = await server.received('signalwire.connect')
+    assert.ok(resume.authorization_state && !resume.dpop_token)
     await server.assertPleased()
   })
 
@@ -100,7 +101,7 @@ describe('@signalwire/js 4.0.0-beta.12', { concurrency: true }, () => {
     assert.deepEqual([counts.fresh_connects, counts.resumes, counts.sockets_opened], [2, 0, 3])
     assert.deepEqual(await server.calls('resume'), { ...never, refused: 1 })
     assert.deepEqual(counts.proofs_refused, {})
-    const connects = server.received('signalwire.connect').map(({ params }) => 'authorization_state' in params)
+    const connects = (await server.received('signalwire.connect')).map((params) => 'authorization_state' in params)
     assert.deepEqual(connects, [false, true, false], 'it has forgotten the state')
   })
 
@@ -111,7 +112,7 @@ describe('@signalwire/js 4.0.0-beta.12', { concurrency: true }, () => {
     assert.equal((await server.counts()).tokens_minted.embed, 1)
     assert.deepEqual(await server.calls('embeds_tokens'), once)
     assert.deepEqual(await server.calls('devices_token'), never)
-    assert.equal(server.requests('embeds/tokens')[0].authorization, null)
+    assert.equal((await server.requests('embeds/tokens'))[0].authorization, null)
     await server.assertPleased()
   })
 
@@ -148,7 +149,7 @@ describe('@signalwire/js 4.0.0-beta.12', { concurrency: true }, () => {
     await alice.isRegistered()
     assert.deepEqual(alice.errors, [])
     assert.deepEqual(await server.calls('devices_token'), { ...once, faulty: 1 })
-    const proofs = server.requests('subscriber/devices/token').map((request) => request.body.dpop_token)
+    const proofs = (await server.requests('subscriber/devices/token')).map((request) => request.body.dpop_token)
     assert.equal(proofs.length, 2)
     assert.equal(proofs[0], proofs[1])
     assert.equal((await server.counts()).reauthenticates, 1)
@@ -194,7 +195,7 @@ describe('@signalwire/js 4.0.0-beta.12', { concurrency: true }, () => {
     assert.deepEqual(alice.errorNames, ['TokenRefreshError'])
     assert.deepEqual(await server.calls('devices_refresh'), { ...never, faulty: 3 })
     assert.equal(alice.client.isConnected, true)
-    const proofs = server.requests('subscriber/devices/refresh').map((request) => request.body.dpop_token)
+    const proofs = (await server.requests('subscriber/devices/refresh')).map((request) => request.body.dpop_token)
     assert.equal(new Set(proofs).size, 3, 'a proof of its own for each')
   })
 
