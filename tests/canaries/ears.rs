@@ -94,10 +94,17 @@ impl log::Log for Ears {
 
     fn log(&self, record: &log::Record<'_>) {
         let line = record.args().to_string();
-        // Tungstenite repeats a server's Close at DEBUG, in clear; nobody can keep it from that, and the
-        // documentation of `satkeeper` says so.
-        let known = record.target().starts_with("tungstenite")
-            && ["Received close frame", "Replying to close"].iter().any(|start| line.starts_with(start));
+        // At DEBUG tungstenite repeats a server's Close in clear, and ureq some headers of answers, `Date` among
+        // them, whatever a server has put there; nobody can keep them from that, and the documentation of the
+        // adapters says so.
+        let known = [
+            ("tungstenite", "Received close frame"),
+            ("tungstenite", "Replying to close"),
+            ("ureq::run", "Response {"),
+        ];
+        let known = known
+            .iter()
+            .any(|(target, start)| record.target().starts_with(target) && line.starts_with(start));
         if log::Log::enabled(self, record.metadata()) && !known {
             let _ = write!(heard(), "\n{} {} {line}", record.level(), record.target());
         }

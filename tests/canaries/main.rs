@@ -13,11 +13,9 @@ use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
-use satkeeper::{
-    Builder, Callback, Client, Credential, Error, GuestToken, KeyChoice, Phase, ProofKey, ProviderError,
-    Secret,
-};
+use satkeeper::{Credential, Error, GuestToken, KeyChoice, Phase, ProofKey, ProviderError, Secret};
 use satkeeper_fixtures::{Config, Effect, Fault, MintSpec, Server, Target};
+use satkeeper_tests::adapter::{Adapter, Own, Setup};
 use satkeeper_tests::front::{Front, Way};
 use serde_json::json;
 use tokio::task::JoinSet;
@@ -61,12 +59,12 @@ impl Stage {
         Self { server: Arc::new(server), front: Arc::new(front) }
     }
 
-    fn client(&self) -> Builder {
-        let builder = Client::builder().relay_url(self.front.ws_url()).fabric_url(self.front.http_url());
+    fn client(&self) -> Setup {
+        let builder = Setup::new().relay_url(self.front.ws_url()).fabric_url(self.front.http_url());
         builder.allow_plain_on_loopback(true).call_timeout(Duration::from_secs(2))
     }
 
-    fn subscriber(&self) -> Builder {
+    fn subscriber(&self) -> Setup {
         self.client().subscriber(&self.front.http_url(), "project", API_TOKEN, "alice@example.com")
     }
 
@@ -83,8 +81,8 @@ impl Stage {
 }
 
 /// Listens to a session from its beginning to its end.
-async fn begin(builder: Builder) -> Option<Client> {
-    let client = heed(soon(builder.start()).await)?;
+async fn begin<A: Adapter>(setup: Setup) -> Option<A> {
+    let client: A = heed(soon(setup.start()).await)?;
     let mut events = client.events();
     tokio::spawn(async move {
         while let Some(event) = events.recv().await {
@@ -104,12 +102,12 @@ async fn begin(builder: Builder) -> Option<Client> {
     Some(client)
 }
 
-async fn look_at(client: &Client) {
+async fn look_at(client: &impl Adapter) {
     let why = client.why().await;
-    ears::shown(&(client, *client.status().borrow(), why));
+    ears::shown(&(client, client.status(), why));
 }
 
-async fn end(client: Client) {
+async fn end(client: impl Adapter) {
     look_at(&client).await;
     let end = soon(client.destroy()).await;
     ears::shown(&end);
@@ -117,10 +115,15 @@ async fn end(client: Client) {
 }
 
 /// A session of this kind, whose requests to this endpoint are answered in this way for a while.
-async fn echoed(config: Config, kind: fn(&Stage) -> Builder, path: &'static str, way: Way) -> Stage {
+async fn echoed<A: Adapter>(
+    config: Config,
+    kind: fn(&Stage) -> Setup,
+    path: &'static str,
+    way: Way,
+) -> Stage {
     let stage = Stage::new(config).await;
     stage.front.spoil(path, way);
-    if let Some(client) = begin(kind(&stage)).await {
+    if let Some(client) = begin::<A>(kind(&stage)).await {
         if let Ok(began) = tokio::time::timeout(Duration::from_secs(1), client.ready()).await {
             heed(began);
         }
@@ -134,22 +137,22 @@ async fn echoed(config: Config, kind: fn(&Stage) -> Builder, path: &'static str,
 
 /// A session that is live and bound; those with whom its server may reopen a socket are few a minute (L20), so
 /// each stretch of a long life has one of its own.
-async fn bound() -> (Stage, Client, String) {
+async fn bound<A: Adapter>() -> (Stage, A, String) {
     let stage = Stage::new(Config::plain()).await;
     let key = ProofKey::es256_from_bytes(&KEY).expect("a key");
     ears::shown(&key);
     let builder = stage.subscriber().key(KeyChoice::Held { key, proved: true });
-    let client = begin(builder).await.expect("a client");
+    let client: A = begin(builder).await.expect("a client");
     heed(soon(client.ready()).await).expect("live");
-    soon(client.status().wait_for(|status| status.bound)).await.expect("not over");
-    let held = client.credential().borrow().clone().expect("a token in force");
+    soon(client.until(|status| status.bound)).await.expect("not over");
+    let held = client.credential().expect("a token in force");
     look_at(&client).await;
     (stage, client, held.token.expose().to_owned())
 }
 
 /// Calls: answered, refused with the token in the answer, with the token in the call, for the credential.
-async fn calls() -> Stage {
-    let (stage, client, token) = bound().await;
+async fn calls<A: Adapter>() -> Stage {
+    let (stage, client, token) = bound::<A>().await;
     heed(client.call("subscriber.online", json!({})).await).expect("an answer");
     for code in [-32_000, -32_601, -32_003, -32_002] {
         stage.refuse(Target::OtherRpc, code, &token);
@@ -161,14 +164,14 @@ async fn calls() -> Stage {
 }
 
 /// Pushes that are refused, of a renewal and of the application's own token; one that is accepted.
-async fn pushes() -> Stage {
-    let (stage, client, token) = bound().await;
+async fn pushes<A: Adapter>() -> Stage {
+    let (stage, client, token) = bound::<A>().await;
     let own = stage.mint();
     stage.refuse(Target::Reauthenticate, -32_002, &format!("{own} {token}"));
     heed(soon(client.update_token(Credential::new(Secret::new(own.clone())))).await);
     heed(soon(client.update_token(Credential::new(Secret::new(own.clone())))).await);
     heed(soon(client.update_token(Credential::new(Secret::new(format!("{own}.nonsense"))))).await);
-    let generation = client.status().borrow().generation;
+    let generation = client.status().generation;
     heed(soon(client.rejected(generation)).await);
     stage.refuse(Target::Reauthenticate, -32_003, &token);
     stage.refuse(Target::FreshConnect, -32_003, &token);
@@ -178,8 +181,8 @@ async fn pushes() -> Stage {
 }
 
 /// A call, a resume and a Close that are refused with the resume state in their words, and a drop.
-async fn sockets() -> Stage {
-    let (stage, client, token) = bound().await;
+async fn sockets<A: Adapter>() -> Stage {
+    let (stage, client, token) = bound::<A>().await;
     // The newest state comes a moment after the newest token.
     live(&client).await;
     let mut known = Secrets::default();
@@ -200,8 +203,8 @@ async fn sockets() -> Stage {
 }
 
 /// Rest, another network, and a server that sends everybody away.
-async fn rests() -> Stage {
-    let (stage, client, _) = bound().await;
+async fn rests<A: Adapter>() -> Stage {
+    let (stage, client, _) = bound::<A>().await;
     heed(client.suspend().await);
     look_at(&client).await;
     heed(client.resume().await);
@@ -214,29 +217,29 @@ async fn rests() -> Stage {
 }
 
 /// A moment in which a session may notice that it is not, and until it is again.
-async fn live(client: &Client) {
+async fn live(client: &impl Adapter) {
     tokio::time::sleep(Duration::from_millis(200)).await;
-    drop(soon(client.status().wait_for(|status| status.phase == Phase::Live)).await);
+    soon(client.until(|status| status.phase == Phase::Live)).await;
     look_at(client).await;
 }
 
 /// An application's own provider, whose errors hold what it was told last.
-async fn own_provider() -> Stage {
+async fn own_provider<A: Adapter>() -> Stage {
     let stage = Stage::new(Config::plain()).await;
     let (mint, fail) = (stage.clone(), stage.clone());
     let last = Arc::new(std::sync::Mutex::new(String::new()));
     let said = Arc::clone(&last);
-    let provider = Callback::new(move |context| {
+    let provider = Own::new(move |context| {
         ears::shown(&context);
         let token = mint.mint();
         said.lock().expect("no panic").clone_from(&token);
-        std::future::ready(Ok(Credential::new(Secret::new(token))))
+        Ok(Credential::new(Secret::new(token)))
     });
     let provider = provider.with_refresh(move || {
         let words = format!("no: {} {}", last.lock().expect("no panic"), fail.mint());
-        std::future::ready(Err(ProviderError::Transient { message: words, retry_after: None }))
+        Err(ProviderError::Transient { message: words, retry_after: None })
     });
-    let client = begin(stage.client().provider(provider)).await.expect("a client");
+    let client: A = begin(stage.client().provider(provider)).await.expect("a client");
     heed(soon(client.ready()).await).expect("live");
     heed(soon(client.refresh_now()).await);
     look_at(&client).await;
@@ -244,12 +247,38 @@ async fn own_provider() -> Stage {
     stage
 }
 
-fn guest(stage: &Stage) -> Builder {
+fn guest(stage: &Stage) -> Setup {
     let request = GuestToken {
         allowed_addresses: vec!["8f0a119a-cda7-4497-a47d-c81493b824d4".to_owned()],
         ..GuestToken::default()
     };
     stage.client().guest(&stage.front.http_url(), "project", API_TOKEN, request)
+}
+
+/// Everything that can happen, with one adapter.
+fn everything<A: Adapter>(all: &mut JoinSet<Stage>) {
+    all.spawn(calls::<A>());
+    all.spawn(pushes::<A>());
+    all.spawn(sockets::<A>());
+    all.spawn(rests::<A>());
+    all.spawn(own_provider::<A>());
+    let subscriber: fn(&Stage) -> Setup = |stage| stage.subscriber();
+    let embed: fn(&Stage) -> Setup = |stage| stage.client().embed(EMBED_TOKEN, &stage.front.http_url());
+    let fixed: fn(&Stage) -> Setup = |stage| {
+        stage.client().static_token(stage.server.mint(MintSpec { scope: true, ..MintSpec::default() }))
+    };
+    for way in WAYS {
+        let scoped = Config::plain;
+        let unbound = || Config { grant_scope: false, ..Config::plain() };
+        all.spawn(echoed::<A>(scoped(), subscriber, "/subscribers/tokens", way));
+        all.spawn(echoed::<A>(scoped(), subscriber, "/devices/token", way));
+        all.spawn(echoed::<A>(scoped(), subscriber, "/devices/refresh", way));
+        all.spawn(echoed::<A>(scoped(), subscriber, "/subscriber/info", way));
+        all.spawn(echoed::<A>(unbound(), subscriber, "/tokens/refresh", way));
+        all.spawn(echoed::<A>(scoped(), fixed, "/devices/token", way));
+        all.spawn(echoed::<A>(scoped(), embed, "/embeds/tokens", way));
+        all.spawn(echoed::<A>(scoped(), guest, "/guests/tokens", way));
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -258,28 +287,8 @@ async fn no_secret_in_anything_that_is_shown_told_or_logged() {
     // survives P9, S27
     ears::open();
     let mut all = JoinSet::new();
-    all.spawn(calls());
-    all.spawn(pushes());
-    all.spawn(sockets());
-    all.spawn(rests());
-    all.spawn(own_provider());
-    let subscriber: fn(&Stage) -> Builder = |stage| stage.subscriber();
-    let embed: fn(&Stage) -> Builder = |stage| stage.client().embed(EMBED_TOKEN, &stage.front.http_url());
-    let fixed: fn(&Stage) -> Builder = |stage| {
-        stage.client().static_token(stage.server.mint(MintSpec { scope: true, ..MintSpec::default() }))
-    };
-    for way in WAYS {
-        let scoped = Config::plain;
-        let unbound = || Config { grant_scope: false, ..Config::plain() };
-        all.spawn(echoed(scoped(), subscriber, "/subscribers/tokens", way));
-        all.spawn(echoed(scoped(), subscriber, "/devices/token", way));
-        all.spawn(echoed(scoped(), subscriber, "/devices/refresh", way));
-        all.spawn(echoed(scoped(), subscriber, "/subscriber/info", way));
-        all.spawn(echoed(unbound(), subscriber, "/tokens/refresh", way));
-        all.spawn(echoed(scoped(), fixed, "/devices/token", way));
-        all.spawn(echoed(scoped(), embed, "/embeds/tokens", way));
-        all.spawn(echoed(scoped(), guest, "/guests/tokens", way));
-    }
+    everything::<satkeeper::Client>(&mut all);
+    everything::<satkeeper_blocking::Client>(&mut all);
     let mut secrets = Secrets::default();
     while let Some(stage) = all.join_next().await {
         stage.expect("no panic").front.heard().iter().for_each(|wire| secrets.find_in(wire));
@@ -301,9 +310,17 @@ async fn no_secret_in_anything_that_is_shown_told_or_logged() {
     secrets.add("private key", String::from_utf8_lossy(&KEY));
 
     let heard = ears::all();
-    for told in
-        ["satkeeper", "Live", "Renewed", "Teardown", "[redacted]", "tungstenite", "reqwest", "shown (Client"]
-    {
+    for told in [
+        "satkeeper",
+        "Live",
+        "Renewed",
+        "Teardown",
+        "[redacted]",
+        "tungstenite",
+        "reqwest",
+        "ureq",
+        "shown (Client",
+    ] {
         assert!(heard.contains(told), "{told} was to be heard");
     }
     let found = secrets.found_in(&heard);

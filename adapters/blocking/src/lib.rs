@@ -34,7 +34,8 @@
 //! # Secrets
 //! No error, event, log line of target `satkeeper` or `Debug` text holds a token, key or proof. Tungstenite
 //! logs every frame in clear at TRACE, and at DEBUG the reason for which a server closes a socket, whatever it
-//! repeats in it: leave its target above that. Buffers of HTTP and TLS keep copies of tokens that nobody wipes.
+//! repeats in it; ureq logs at DEBUG some headers of answers (`Date`, `Server`), whatever a server puts into them:
+//! leave their targets above that. Buffers of HTTP and TLS keep copies of tokens that nobody wipes.
 //!
 //! # Network
 //! TLS 1.2 and 1.3 with the platform's roots and those of [`Builder::ca_pem`]. No redirect is followed, no
