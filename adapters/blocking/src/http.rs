@@ -131,3 +131,6 @@ fn failed(error: &Error, within: Duration) -> SessionError {
     };
     SessionError::Transport { message }
 }
+
+#[cfg(test)]
+mod tests;

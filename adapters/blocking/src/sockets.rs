@@ -246,3 +246,6 @@ fn gone() -> SessionError {
 fn would_block(error: &WsError) -> bool {
     matches!(error, WsError::Io(error) if error.kind() == ErrorKind::WouldBlock)
 }
+
+#[cfg(test)]
+mod tests;

@@ -45,8 +45,6 @@ mod progress;
 mod provider;
 mod signer;
 mod socket;
-#[cfg(test)]
-mod testing;
 mod work;
 
 pub use builder::Builder;

@@ -6,13 +6,17 @@ use std::time::{Duration, Instant};
 use satkeeper_core::error::Error as SessionError;
 use satkeeper_core::secret::Secret;
 use satkeeper_core::wire::http::{HeaderValue, HttpRequest, HttpResponse, MAX_BODY, Method};
-use satkeeper_core::wire::url::SecureUrl;
+use satkeeper_core::wire::url::{Plain, SecureUrl};
+use satkeeper_fixtures::canned::{Canned, Identity, Sealed};
 use satkeeper_host::Clock;
 use satkeeper_host::tls::Tls;
 use tokio::net::TcpListener;
 
 use super::Http;
-use crate::testing::{Canned, Identity, Sealed, url};
+
+fn url(text: &str) -> SecureUrl {
+    SecureUrl::parse(text, Plain::Loopback).unwrap()
+}
 
 const CANARY: &str = "canary-5b1f";
 
@@ -46,8 +50,8 @@ async fn a_body_is_read_up_to_its_limit_and_the_status_survives() {
         ("HTTP/1.1 200 OK\r\nContent-Length: 99999999999\r\n\r\n", 200),
         ("HTTP/1.1 500 Internal Server Error\r\n\r\n", 500),
     ] {
-        let server = Canned::start(head, &[b'x'; 4096], true).await;
-        let response = send(post(server.url()), None, 5_000).await.unwrap();
+        let server = Canned::start(head, &[b'x'; 4096], true);
+        let response = send(post(url(&server.url())), None, 5_000).await.unwrap();
         assert_eq!((response.status, response.body.len()), (status, MAX_BODY));
         // Socket buffers take some more, but the rest is not asked for.
         tokio::time::sleep(Duration::from_millis(200)).await;
@@ -61,13 +65,13 @@ async fn a_body_is_read_up_to_its_limit_and_the_status_survives() {
 #[tokio::test]
 async fn no_redirect_is_followed() {
     for status in [301, 302, 303, 307, 308] {
-        let elsewhere = Canned::start("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n", b"{}", false).await;
+        let elsewhere = Canned::start("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n", b"{}", false);
         let head = format!(
             "HTTP/1.1 {status} Moved\r\nLocation: http://{}/\r\nContent-Length: 0\r\n\r\n",
             elsewhere.address
         );
-        let server = Canned::start(&head, b"", false).await;
-        let response = send(post(server.url()), None, 5_000).await.unwrap();
+        let server = Canned::start(&head, b"", false);
+        let response = send(post(url(&server.url())), None, 5_000).await.unwrap();
         assert_eq!(response.status, status);
         assert_eq!(elsewhere.connections.load(Ordering::SeqCst), 0);
     }
@@ -76,8 +80,8 @@ async fn no_redirect_is_followed() {
 // proves L45
 #[tokio::test]
 async fn nothing_is_sent_twice() {
-    let server = Canned::start("", b"", false).await;
-    let error = send(post(server.url()), None, 5_000).await.unwrap_err();
+    let server = Canned::start("", b"", false);
+    let error = send(post(url(&server.url())), None, 5_000).await.unwrap_err();
     assert!(matches!(error, SessionError::Transport { .. }), "{error}");
     assert_eq!(server.connections.load(Ordering::SeqCst), 1);
 }
@@ -87,8 +91,8 @@ async fn nothing_is_sent_twice() {
 async fn the_deadline_holds_for_a_server_that_is_silent_or_drips() {
     let silent = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let silent_url = url(&format!("http://{}/", silent.local_addr().unwrap()));
-    let dripping = Canned::start("HTTP/1.1 200 OK\r\nContent-Length: 500\r\n\r\n", b"x", true).await;
-    for server in [silent_url, dripping.url()] {
+    let dripping = Canned::start("HTTP/1.1 200 OK\r\nContent-Length: 500\r\n\r\n", b"x", true);
+    for server in [silent_url, url(&dripping.url())] {
         let begun = Instant::now();
         let error = send(post(server), None, 300).await.unwrap_err();
         assert!(matches!(error, SessionError::Timeout { after_ms: 1..=300, .. }), "{error}");
@@ -101,8 +105,8 @@ async fn the_headers_that_matter_are_handed_on() {
     let head = "HTTP/1.1 401 Unauthorized\r\nDate: Sun, 06 Nov 1994 08:49:37 GMT\r\nRetry-After: 7\r\n\
         DPoP-Nonce: n1\r\nWWW-Authenticate: Bearer\r\nWWW-Authenticate: DPoP error=\"use_dpop_nonce\"\r\n\
         Content-Length: 2\r\n\r\n";
-    let server = Canned::start(head, b"{}", false).await;
-    let response = send(post(server.url()), None, 5_000).await.unwrap();
+    let server = Canned::start(head, b"{}", false);
+    let response = send(post(url(&server.url())), None, 5_000).await.unwrap();
     assert_eq!(response.server_unix_ms(), Some(784_111_777_000));
     assert_eq!(response.retry_after_ms(), Some(7_000));
     assert_eq!(response.dpop_nonce.as_deref(), Some("n1"));
@@ -135,7 +139,7 @@ async fn a_server_that_is_not_trusted_gets_no_byte() {
         (&expired, Some(&expired)),
         (&other_host, Some(&other_host)),
     ] {
-        let server = Sealed::start(identity).await;
+        let server = Sealed::start(identity);
         let request = post(url(&format!("https://localhost:{}/", server.port)));
         let error = send(request, ca, 5_000).await.unwrap_err();
         assert!(
@@ -144,7 +148,7 @@ async fn a_server_that_is_not_trusted_gets_no_byte() {
         );
         assert_eq!(server.received.load(Ordering::SeqCst), 0);
     }
-    let server = Sealed::start(&good).await;
+    let server = Sealed::start(&good);
     let request = post(url(&format!("https://localhost:{}/", server.port)));
     assert_eq!(send(request, Some(&good), 5_000).await.unwrap().status, 204);
     assert!(server.received.load(Ordering::SeqCst) > 0);
@@ -154,7 +158,7 @@ async fn a_server_that_is_not_trusted_gets_no_byte() {
 async fn http_2_is_spoken_where_the_server_does() {
     for (offered, agreed) in [(&[&b"h2"[..], b"http/1.1"][..], &b"h2"[..]), (&[b"http/1.1"], b"http/1.1")] {
         let identity = Identity::new("localhost", false).speaking(offered);
-        let server = Sealed::start(&identity).await;
+        let server = Sealed::start(&identity);
         // The server answers in HTTP/1.1, whatever was agreed upon.
         let _ = send(post(url(&format!("https://localhost:{}/", server.port))), Some(&identity), 5_000).await;
         assert_eq!(*server.protocol.lock().unwrap(), agreed);

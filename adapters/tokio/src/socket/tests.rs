@@ -9,6 +9,8 @@ use satkeeper_core::error::Error as SessionError;
 use satkeeper_core::lifecycle::SocketId;
 use satkeeper_core::secret::Secret;
 use satkeeper_core::session::SessionInput;
+use satkeeper_core::wire::url::{Plain, SecureUrl};
+use satkeeper_fixtures::canned::{Canned, Identity, Sealed};
 use satkeeper_host::socket::{MAX_MESSAGE, MAX_QUEUED_BYTES};
 use satkeeper_host::tls::Tls;
 use tokio::net::{TcpListener, TcpStream};
@@ -18,10 +20,13 @@ use tokio_tungstenite::tungstenite::handshake::server::{Request, Response};
 use tokio_tungstenite::{WebSocketStream, accept_hdr_async};
 
 use super::{News, Sockets};
-use crate::testing::{Canned, Identity, Sealed, url};
 
 const ONE: SocketId = SocketId(1);
 const DATE: &str = "Sun, 06 Nov 1994 08:49:37 GMT";
+
+fn url(text: &str) -> SecureUrl {
+    SecureUrl::parse(text, Plain::Loopback).unwrap()
+}
 
 /// A socket that is open, and the server's end of it.
 async fn pair() -> (Sockets, mpsc::Receiver<News>, WebSocketStream<TcpStream>) {
@@ -136,8 +141,7 @@ async fn a_peer_that_does_not_read_is_given_up_and_never_waited_for() {
 // proves L1, L49
 #[tokio::test]
 async fn whoever_does_not_speak_websocket_is_told_apart() {
-    let refusing =
-        Canned::start("HTTP/1.1 403 Forbidden\r\nContent-Length: 6\r\n\r\n", b"canary", false).await;
+    let refusing = Canned::start("HTTP/1.1 403 Forbidden\r\nContent-Length: 6\r\n\r\n", b"canary", false);
     let (mut sockets, mut news) = Sockets::new(Tls::new(None).unwrap());
     sockets.open(ONE, url(&format!("ws://{}/", refusing.address)), Duration::from_secs(5));
     let told = closed(&mut news).await.to_string();
@@ -156,7 +160,7 @@ async fn whoever_does_not_speak_websocket_is_told_apart() {
 #[tokio::test]
 async fn a_server_that_is_not_trusted_gets_no_byte() {
     let identity = Identity::new("localhost", false).speaking(&[b"h2", b"http/1.1"]);
-    let server = Sealed::start(&identity).await;
+    let server = Sealed::start(&identity);
     let address = url(&format!("wss://localhost:{}/", server.port));
     let (mut sockets, mut news) = Sockets::new(Tls::new(None).unwrap());
     sockets.open(ONE, address.clone(), Duration::from_secs(5));
