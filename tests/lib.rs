@@ -4,6 +4,7 @@
 //! | test | what it proves |
 //! |---|---|
 //! | `mechanisms` | each row of the table of L12, over real HTTP and WebSocket |
+//! | `settings` | what is wrong with them is said before anything is sent |
 //! | `sessions` | what a session does and can be asked, from the mint to the goodbye |
 //! | `store` | the same session goes on after `kill -9` |
 //! | `external_signer` | keys that live in a key service |

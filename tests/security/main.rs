@@ -6,6 +6,7 @@
 //! | `proxies` | the environment's proxies are not used |
 //! | `answers` | answers that are too large, too deep, too slow or never come: an error in time, the session lives |
 //! | `certificates` | a server that cannot prove its name learns nothing |
+//! | `roots` | a machine that trusts nobody by itself |
 //! | `plain_text` | unencrypted: to loopback and when asked, else never |
 //!
 //! The pieces have tests of their own nearer to them: `src/http/tests.rs` and `src/socket/tests.rs` of each adapter
@@ -17,6 +18,7 @@ mod certificates;
 mod plain_text;
 mod proxies;
 mod redirects;
+mod roots;
 
 use std::time::Duration;
 

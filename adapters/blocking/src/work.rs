@@ -129,3 +129,49 @@ impl Drop for Work {
         self.http.shut_down();
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::{MOST, Work};
+    use crate::http::Http;
+    use crate::mailbox::{Mailbox, Message};
+    use mio::{Poll, Token};
+    use satkeeper_core::session::{RequestId, SessionInput};
+    use satkeeper_host::tls::Tls;
+    use satkeeper_host::{Clock, Errand};
+    use std::sync::mpsc::channel;
+
+    #[test]
+    fn calls_that_do_not_return_have_threads_up_to_a_limit() {
+        let poll = Poll::new().unwrap();
+        let (mailbox, inbox) = Mailbox::new(poll.registry(), Token(0)).unwrap();
+        let work = Work::new(mailbox, Http::new(Tls::new(None).unwrap()), Clock::start(), None);
+        let mut gates = Vec::new();
+        for id in 0..=MOST as u64 {
+            let (open, gate) = channel::<()>();
+            gates.push(open);
+            let errand = Errand::Key(RequestId(id));
+            work.run(errand, move || {
+                let _ = gate.recv();
+                errand.fail("returned")
+            });
+        }
+        // The one too many is told at once, the others when they return.
+        let told = || match inbox.recv().unwrap() {
+            Message::Done(SessionInput::Key { id, result: Err(error) }) => (id.0, error.to_string()),
+            _ => panic!("a key that could not be made"),
+        };
+        let (id, why) = told();
+        assert_eq!(id, MOST as u64);
+        assert!(why.contains("earlier calls have not returned"), "{why}");
+        drop(gates);
+        for _ in 0..MOST {
+            assert!(told().1.contains("returned"));
+        }
+        // And then there is room again, also after a panic.
+        for _ in 0..2 * MOST {
+            work.run(Errand::Key(RequestId(7)), || panic!("in the application"));
+            assert!(told().1.contains("it panicked"));
+        }
+    }
+}
