@@ -9,6 +9,7 @@
 //! | `store` | the same session goes on after `kill -9` |
 //! | `external_signer` | keys that live in a key service |
 //! | `left_behind` | a hundred sessions leave no descriptor and no thread |
+//! | `event_loop` | many sessions on one thread, without a runtime |
 //! | `many_sessions` | two hundred sessions at once under dropped sockets |
 //! | `security` | the security defaults, against servers that do what they should not |
 //! | `canaries` | no secret in anything that is shown, told or logged |

@@ -53,6 +53,9 @@
 //! // Sleep until `wake_at` or until something happens, whichever is first; then step again.
 //! assert!(step.wake_at.is_some());
 //! ```
+//!
+//! Whole programs are in `examples`: `by_hand` (no network, virtual time) and `event_loop` (a thousand sessions on
+//! one thread, with `mio` and no runtime).
 
 #![no_std]
 

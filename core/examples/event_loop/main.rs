@@ -1,0 +1,43 @@
+//! A thousand sessions on one thread: an event loop on `mio`, with no runtime. Copy `event_loop.rs` and change what
+//! differs. Against the fixture server, in another terminal:
+//!
+//! ```sh
+//! satkeeper serve --device-ttl 30s       # prints its addresses
+//! cargo run --release -p satkeeper-core --example event_loop -- http://127.0.0.1:PORT ws://127.0.0.1:PORT 1000 60
+//! ```
+
+#![allow(clippy::print_stdout, clippy::print_stderr, reason = "a program")]
+#![allow(clippy::indexing_slicing, reason = "a session's place is its name")]
+#![allow(clippy::disallowed_methods, clippy::disallowed_types, reason = "here is where the clocks are read")]
+
+mod event_loop;
+mod link;
+mod sessions;
+
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use satkeeper_core::lifecycle::Event;
+use satkeeper_core::session::{SessionInput, SessionNews};
+
+static RENEWALS: AtomicUsize = AtomicUsize::new(0);
+
+fn main() -> Result<(), Box<dyn std::error::Error>> {
+    let args: Vec<String> = std::env::args().skip(1).collect();
+    let [http, ws, count, seconds] = args.as_slice() else {
+        return Err("event_loop HTTP-URL WS-URL SESSIONS SECONDS".into());
+    };
+    let sessions = sessions::make(http, ws, count.parse()?)?;
+    let mut event_loop = event_loop::EventLoop::new(sessions, |session, news| match news {
+        SessionNews::Lifecycle(Event::Renewed { .. }) => drop(RENEWALS.fetch_add(1, Ordering::Relaxed)),
+        SessionNews::Lifecycle(Event::Live { .. } | Event::Bound { .. }) => {}
+        other => eprintln!("session {session}: {other:?}"),
+    })?;
+    for second in 1..=seconds.parse()? {
+        event_loop.run(Duration::from_secs(1))?;
+        let (live, renewals) = (event_loop.live(), RENEWALS.load(Ordering::Relaxed));
+        println!("{second} s: {live} live, {renewals} renewals, {} connections", event_loop.connections());
+    }
+    event_loop.tell_all(|| SessionInput::Disconnect);
+    Ok(event_loop.run(Duration::from_secs(1))?)
+}
