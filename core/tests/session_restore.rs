@@ -179,16 +179,41 @@ fn who_loses_to_another_holder_does_not_present_the_secret() {
     // proves L30
     // survives P29
     let mut world = rotating();
-    let winner = {
-        let mut other = rotating();
-        other.give(SessionInput::RefreshNow { ask: AskId(1) });
-        other.session.record()
-    };
-    world.stores.push_back(Some(StoreFailure::Conflict(Box::new(winner))));
+    // One that has done nothing since: nothing is to be had from it.
+    let idle = rotating().session.record();
+    world.stores.push_back(Some(StoreFailure::Conflict(Box::new(idle))));
     world.give(SessionInput::RefreshNow { ask: AskId(1) });
     assert!(world.asked(REFRESH).is_empty());
     assert!(matches!(&world.settled[0].1, Err(error) if format!("{error:?}").contains("another holder")));
     assert!(world.is_live());
+}
+
+#[test]
+fn who_loses_to_another_holder_goes_on_with_what_that_one_has_got() {
+    // proves L30, L25
+    // survives P29
+    let mut world = rotating();
+    let mut other = rotating();
+    other.give(SessionInput::RefreshNow { ask: AskId(1) });
+    let theirs = other.session.credential().unwrap().token;
+    world.server.tokens.insert(theirs.expose().to_owned(), other.server.tokens[theirs.expose()].clone());
+    world.pass(600_000);
+
+    world.stores.push_back(Some(StoreFailure::Conflict(Box::new(other.session.record()))));
+    world.give(SessionInput::RefreshNow { ask: AskId(1) });
+    assert!(world.asked(REFRESH).is_empty() && world.asked(CREATE).is_empty());
+    assert!(world.settled[0].1.is_ok(), "it is a renewal like any other");
+    assert!(world.is_live() && world.session.credential().unwrap().token == theirs);
+    // Pushed, acknowledged and written, its age not forgotten.
+    assert_eq!(world.sent("signalwire.reauthenticate").len(), 1);
+    assert!(world.records.last().unwrap().contains(theirs.expose()));
+    let ends = world.session.credential().unwrap().expires_at.unwrap().0;
+    assert!(ends <= world.unix() + 7_200_000 - 600_000, "{}", ends - world.unix());
+
+    // The next one presents the secret that came with it.
+    world.server.refresh_token = other.server.refresh_token.clone();
+    world.give(SessionInput::RefreshNow { ask: AskId(2) });
+    assert_eq!((world.asked(REFRESH).len(), world.settled[1].1.is_ok()), (1, true));
 }
 
 #[test]

@@ -66,6 +66,12 @@ impl Snapshot {
         self.held.iter().map(|token| token.id)
     }
 
+    /// The newest token that came from the provider.
+    #[must_use]
+    pub fn newest_base(&self) -> Option<TokenId> {
+        self.held.iter().rev().find(|token| !token.is_bound()).map(|token| token.id)
+    }
+
     /// The same without the tokens that `keep` does not know.
     #[must_use]
     pub fn only(mut self, keep: impl Fn(TokenId) -> bool) -> Self {

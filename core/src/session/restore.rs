@@ -3,16 +3,19 @@
 use alloc::borrow::ToOwned;
 use alloc::boxed::Box;
 
+use crate::dpop::ProofKey;
 use crate::error::Error;
-use crate::lifecycle::{Command, Failure, Lifecycle, Reply};
+use crate::lifecycle::{Command, Failure, Lifecycle, Reply, TokenFacts};
 use crate::secret::{Secret, Seed};
 use crate::time::{Now, Tick};
 use crate::wire::http::HttpRequest;
 use crate::wire::routing::Routing;
 use crate::wire::sat::SatHeader;
 
+use super::commands::assumed;
 use super::config::{Config, KeyChoice};
 use super::exchanges::{Exchange, Purpose};
+use super::facts::SUBSCRIBER_LIFE;
 use super::input::{RequestId, StoreFailure};
 use super::journal::Fault;
 use super::output::SessionOutput;
@@ -126,18 +129,24 @@ impl Session {
     ) {
         let is_store = |purpose: &Purpose| matches!(purpose, Purpose::Store | Purpose::Intent);
         let Some(mut exchange) = self.exchanges.take(id, is_store) else { return };
+        let mut winners = None;
         let fault = match result {
             Ok(()) => None,
             Err(StoreFailure::Failed(error)) => Some(Fault::from(error)),
-            Err(StoreFailure::Conflict(winner)) => Some(self.lost_to(&winner, turn.now)),
+            Err(StoreFailure::Conflict(winner)) => {
+                winners = self.lost_to(&winner, turn.now);
+                let message = "another holder of the record was faster".to_owned();
+                Some(Fault::new(Failure::Conflict, Error::Store { message }))
+            }
         };
         match (exchange.next.take(), fault) {
             (None, None) => turn.reply(exchange.command, Reply::Finished),
             (None, Some(fault)) => self.fail(turn, exchange.command, fault, None, None),
             // Another holder may have presented the secret.
-            (Some(_), Some(fault)) if fault.failure == Failure::Conflict => {
-                self.fail(turn, exchange.command, fault, None, None);
-            }
+            (Some(_), Some(fault)) if fault.failure == Failure::Conflict => match winners {
+                Some(facts) => turn.reply(exchange.command, Reply::Token(facts)),
+                None => self.fail(turn, exchange.command, fault, None, None),
+            },
             (Some(next), _) if exchange.is_late(turn.now) => self.source.withdraw(next.0.id),
             // Where it cannot be written the session goes on in memory (L25).
             (Some(next), _) => {
@@ -147,14 +156,27 @@ impl Session {
         }
     }
 
-    /// Another holder of the record was faster: its one-time secret is the newer one (L30).
-    fn lost_to(&mut self, winner: &Record, now: Now) -> Fault {
+    /// Another holder of the record was faster: its one-time secret is the newer one, and the token that came with
+    /// that is as good as one of our own asking (L30).
+    fn lost_to(&mut self, winner: &Record, now: Now) -> Option<TokenFacts> {
         let Record(winner) = winner;
-        if winner.identity == self.config.provider.identity() {
-            self.source.adopt(winner.one_time.as_ref(), now);
+        if winner.identity != self.config.provider.identity() {
+            return None;
         }
-        let message = "another holder of the record was faster".to_owned();
-        Fault::new(Failure::Conflict, Error::Store { message })
+        let secret = winner.one_time.as_ref()?;
+        let is_newer = self.source.sent().is_none_or(|sent| sent < secret.sent);
+        self.source.adopt(Some(secret), now);
+        let base = winner.snapshot.newest_base()?;
+        let written = winner.tokens.iter().find(|written| written.id == base)?;
+        let key = winner.key.as_ref().map(|key| key.thumbprint.as_str());
+        let is_usable = written.key.is_none() || key == self.keys.newest().map(ProofKey::thumbprint);
+        if !is_newer || !is_usable {
+            return None;
+        }
+        let token = self.admit(&written.token.0).ok()?;
+        self.tokens.bind(token, written.key);
+        let age = now.unix.0.saturating_sub(secret.sent.0);
+        Some(assumed(token, SUBSCRIBER_LIFE.saturating_sub(age), true))
     }
 
     /// The hosts that a token's own header names.

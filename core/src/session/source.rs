@@ -2,7 +2,7 @@
 
 use crate::error::Error;
 use crate::secret::Secret;
-use crate::time::{Millis, Now};
+use crate::time::{Millis, Now, UnixMillis};
 
 use super::input::RequestId;
 use super::record::{Text, WrittenOneTime};
@@ -54,6 +54,11 @@ impl Source {
             sent: it.sent.unix,
             presented: it.presented.is_some(),
         })
+    }
+
+    /// When the request that brought it was sent, by the wall clock.
+    pub(super) fn sent(&self) -> Option<UnixMillis> {
+        self.one_time.as_ref().map(|it| it.sent.unix)
     }
 
     /// It was not presented after all.
