@@ -507,3 +507,61 @@ fn the_status_and_the_reason_of_the_next_wake_up() {
 fn status_time(story: &Story) -> u64 {
     story.lives()[0] + 10_000
 }
+
+// ---- What is told of it ----
+
+#[test]
+fn a_connect_that_fails_is_told_with_its_cause_and_the_next_try() {
+    // proves L36
+    let told = |story: &Story| {
+        let warnings = story.warnings("connect_failed").into_iter().map(|(at, warning)| match warning {
+            Warning::ConnectFailed { cause, next } => (at, cause, next.map(|next| next.0)),
+            other => panic!("{other:?}"),
+        });
+        warnings.collect::<Vec<_>>()
+    };
+    let failures =
+        |story: &Story| told(story).into_iter().map(|(_, cause, _)| cause.failure).collect::<Vec<_>>();
+    let live = || {
+        let mut story = Story::new(exact());
+        story.start(true, false, KEY);
+        story.until(20_000);
+        story.resume_state();
+        assert_eq!(told(&story), [], "no failure, nothing told");
+        story
+    };
+
+    // No socket: each attempt by its own command, and the next one comes when it was said to come.
+    let mut story = live();
+    for _ in 0..3 {
+        story.next("open", Treatment::Fail(Failure::Transport));
+    }
+    story.drop_socket();
+    story.until(60_000);
+    let opens = story.commands.iter().filter(|(at, _)| *at >= 20_000).filter(is("open"));
+    let opens = opens.map(|(at, command)| (*at, command.id)).collect::<Vec<_>>();
+    assert_eq!((opens.len(), story.phase()), (4, Phase::Live));
+    for (n, (_, cause, next)) in told(&story).into_iter().enumerate() {
+        assert_eq!(
+            (cause.command, cause.failure, next),
+            (opens[n].1, Failure::Transport, Some(opens[n + 1].0))
+        );
+    }
+    assert_eq!(told(&story).len(), 3);
+
+    // A socket that is lost before it is live, and one on which nobody answers.
+    let mut story = live();
+    story.next("authenticate", Treatment::Silence).next("authenticate", Treatment::Silence);
+    story.drop_socket();
+    story.until(21_000);
+    story.drop_socket();
+    story.until(60_000);
+    assert_eq!(failures(&story), [Failure::Transport, Failure::Timeout]);
+
+    // A refused credential is told before what comes of it; a refused resume is not (L34).
+    let mut story = live();
+    story.next("authenticate", Treatment::Fail(REFUSED)).next("authenticate", Treatment::Fail(REFUSED));
+    story.drop_socket();
+    story.until(60_000);
+    assert_eq!((failures(&story), story.phase()), (vec![REFUSED], Phase::Live));
+}

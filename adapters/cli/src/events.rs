@@ -98,6 +98,9 @@ fn warning_fields(warning: &Warning, at: impl Fn(&Tick) -> Value) -> Vec<(&'stat
             ("mechanism", json!(mechanism.name())),
             ("next_at", next.as_ref().map_or(Value::Null, &at)),
         ],
+        Warning::ConnectFailed { next, .. } => {
+            vec![("next_at", next.as_ref().map_or(Value::Null, &at))]
+        }
         Warning::ExpiryShortened { token, by } => vec![("token", json!(token.0)), ("by_ms", json!(by))],
         Warning::PushFailed { token, .. } | Warning::Clamped { token } | Warning::ForeignKey { token } => {
             vec![("token", json!(token.0))]

@@ -1,5 +1,5 @@
-//! The adapter's own log lines (`tracing`, target `satkeeper`): shown with `-vv`, and asked for the reason why no
-//! socket came to be, which no event tells.
+//! The adapter's own log lines (`tracing`, target `satkeeper`): shown with `-vv`, and asked for the reason why a
+//! live socket went, which no event tells.
 
 use std::fmt::{self, Write as _};
 use std::sync::{Arc, Mutex, PoisonError};

@@ -35,7 +35,7 @@ pub(crate) async fn run(args: RunArgs) -> Result<(), Failure> {
         log: args.events.as_deref().map(EventLog::open).transpose()?,
         been_live: false,
         renewals: 0,
-        refused: None,
+        failed: None,
         last_error: log::listen(args.verbose > 1),
     };
     let client = builder.start().await.map_err(not_set_up)?;
@@ -132,8 +132,9 @@ struct Story {
     log: Option<EventLog>,
     been_live: bool,
     renewals: u64,
-    /// What the server said last against a credential or a connect.
-    refused: Option<SessionError>,
+    /// What went wrong last, by the session's own account.
+    failed: Option<SessionError>,
+    /// What the adapter said last of a socket.
     last_error: LastError,
 }
 
@@ -202,7 +203,7 @@ impl Story {
             _ => {}
         }
         if event.cause.is_some() {
-            self.refused.clone_from(&event.cause);
+            self.failed.clone_from(&event.cause);
         }
         // An end that nobody asked for is what the last line is about.
         if said.name != "teardown" || self.least == Some(Level::Detail) {
@@ -240,8 +241,7 @@ impl Story {
     /// What becomes of the exit code.
     fn verdict(&self, args: &RunArgs, stop: Option<Stop>, end: Option<End>) -> Result<(), Failure> {
         let no_session = |after: Duration| {
-            let why = self.last_error.get().or_else(|| self.refused.as_ref().map(root));
-            let why = why.map_or_else(String::new, |why| format!(": {why}"));
+            let why = self.failed.as_ref().map_or_else(String::new, |error| format!(": {}", root(error)));
             Failure::Unreachable(format!("no session within {}{why}", show(after)))
         };
         match stop {

@@ -163,6 +163,10 @@ fn warn(warning: &Warning, cause: Option<String>, now: Now) -> (Level, &'static 
             "the server did not take the new token on the live socket; the old one stays in force",
             cause,
         ),
+        Warning::ConnectFailed { next, .. } => {
+            let next = next.map_or_else(String::new, |next| format!("; again{}", in_span(Some(next), now)));
+            with(format!("no connection{next}"), cause)
+        }
         Warning::StoreFailed { .. } => {
             with("the record could not be written; the session goes on in memory", cause)
         }

@@ -65,7 +65,10 @@ impl Lifecycle {
             {
                 self.trial_failed(&pending, outcome.signed_at, *failure);
             }
-            (Action::Open { .. }, Err(_)) => self.drop_link(None),
+            (Action::Open { .. }, Err(failure)) => {
+                self.drop_link(None);
+                self.tell_failed_connect(Cause { command, failure: *failure });
+            }
             (
                 Action::Authenticate { socket, token, resume, .. },
                 Ok(Reply::Authenticated { resumed, statement }),

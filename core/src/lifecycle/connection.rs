@@ -6,9 +6,9 @@ use crate::time::Millis;
 
 use super::clock::At;
 use super::command::Action;
-use super::event::{Cause, Event, Ignored};
+use super::event::{Cause, Event, Ignored, Warning};
 use super::governor::doubled;
-use super::input::{SocketId, TokenId};
+use super::input::{Failure, SocketId, TokenId};
 use super::mechanism::KeyState;
 use super::outlook::Outlook;
 use super::random::Domain;
@@ -196,6 +196,12 @@ impl Lifecycle {
         self.link = Link::Down { not_before: now.saturating_add(wait) };
     }
 
+    /// The reason why there is no session yet, or again (L36).
+    pub(super) fn tell_failed_connect(&mut self, cause: Cause) {
+        let next = self.next_open(&self.outlook()).map(|at| self.clock.tick_of(at));
+        self.warn(Warning::ConnectFailed { cause, next });
+    }
+
     /// Closes the live socket, and with it the trial beside it: the next connect decides by itself.
     pub(super) fn close_socket(&mut self) {
         self.give_up_trial();
@@ -232,10 +238,19 @@ impl Lifecycle {
             self.tell(Event::Ignored(Ignored::StaleSocket));
             return;
         }
+        // Its answer will not come any more.
+        let connect = self.pending.iter().find(|pending| match pending.action {
+            Action::Open { socket: on, .. } | Action::Authenticate { socket: on, .. } => on == socket,
+            _ => false,
+        });
+        let connect = connect.map(|pending| pending.id);
         if !close {
             self.forget_socket();
         }
         self.drop_link(None);
+        if let Some(command) = connect {
+            self.tell_failed_connect(Cause { command, failure: Failure::Transport });
+        }
     }
 
     /// Asks the live socket for a sign of life; `false`: there is none to ask.

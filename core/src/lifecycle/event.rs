@@ -146,6 +146,14 @@ pub enum Warning {
         /// What went wrong.
         cause: Cause,
     },
+    /// The session could not be connected: no socket came to be, or it was lost or refused before it was live
+    /// (L35, L36). A refused resume is no failure (L34).
+    ConnectFailed {
+        /// What went wrong.
+        cause: Cause,
+        /// When the next attempt is due, if that is known already.
+        next: Option<Tick>,
+    },
     /// Writing the record failed; the session goes on in memory (L25).
     StoreFailed {
         /// What went wrong.
@@ -186,6 +194,7 @@ impl Warning {
             Self::Expiring { .. } => "credential_expiring",
             Self::RefreshFailed { .. } => "credential_refresh_failed",
             Self::PushFailed { .. } => "credential_push_failed",
+            Self::ConnectFailed { .. } => "connect_failed",
             Self::StoreFailed { .. } => "store_failed",
             Self::ExpiryShortened { .. } => "expiry_shortened",
             Self::KeySwitched { .. } => "key_switched",

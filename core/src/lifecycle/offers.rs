@@ -40,10 +40,14 @@ impl Lifecycle {
                 if self.was_missigned(pending, signed_at) && !self.outage.resigned {
                     self.outage.resigned = true;
                 } else if !self.switch_key() {
+                    self.warn(Warning::ConnectFailed { cause, next: None });
                     self.refused(token, cause);
                 }
             }
-            _ => self.drop_link(None),
+            _ => {
+                self.drop_link(None);
+                self.tell_failed_connect(cause);
+            }
         }
     }
 

@@ -246,6 +246,11 @@ impl Session {
                 self.fail(turn, command, Fault::new(Failure::Transport, error), None, None);
             }
             Stage::Open | Stage::Authenticated => {
+                let waiting = self.socket_mut(socket).map(|socket| core::mem::take(&mut socket.waiting));
+                for waiting in waiting.into_iter().flatten() {
+                    let error = error.clone().unwrap_or_else(|| lost("the socket closed before the answer"));
+                    self.journal.fail(waiting.command, error);
+                }
                 if !on_trial {
                     self.lose_socket(turn);
                 }

@@ -115,6 +115,7 @@ pub(super) const fn cause(event: &Event) -> Option<Cause> {
         Event::Warn(
             Warning::RefreshFailed { cause, .. }
             | Warning::PushFailed { cause, .. }
+            | Warning::ConnectFailed { cause, .. }
             | Warning::StoreFailed { cause },
         ) => Some(*cause),
         Event::Teardown { cause, .. } => *cause,

@@ -64,6 +64,10 @@ fn warn(warning: &Warning, moment: &dyn Fn(Tick) -> String) -> String {
             format!("attempt {attempt} by {}, {}, {next}", mechanism.name(), cause(of))
         }
         Warning::PushFailed { token, cause: of } => format!("token {}, {}", token.0, cause(of)),
+        Warning::ConnectFailed { cause: of, next } => {
+            let next = next.map_or(String::new(), |next| format!(", next {}", moment(next)));
+            format!("{}{next}", cause(of))
+        }
         Warning::StoreFailed { cause: of } => cause(of),
         Warning::ExpiryShortened { token, by } => format!("token {} by {}", token.0, span::show(*by)),
         Warning::KeySwitched { to } => format!("to {}", key(*to)),

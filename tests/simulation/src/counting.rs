@@ -144,6 +144,7 @@ impl Life<'_> {
             Warning::NoRefreshHandler { .. } => Sometimes::NoMechanism,
             Warning::Expiring { .. } => Sometimes::Expiring,
             Warning::PushFailed { .. } => Sometimes::PushFailed,
+            Warning::ConnectFailed { .. } => Sometimes::ConnectFailed,
             Warning::StoreFailed { .. } => Sometimes::StoreFailed,
             Warning::ExpiryShortened { .. } => Sometimes::Shortened,
             Warning::KeySwitched { .. } => Sometimes::KeySwitched,

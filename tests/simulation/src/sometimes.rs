@@ -44,6 +44,7 @@ sometimes! {
     SecondRound = "a second round of offers was made",
     Verdict = "a refused push was put to the test of a connect",
     PushFailed = "a push failed for now",
+    ConnectFailed = "an attempt to connect failed",
     KeySwitched = "the key's kind was switched",
     NoKey = "a key was wanted and not to be had",
     ForeignKey = "a token was bound to another key",

@@ -108,6 +108,10 @@ impl Line<'_> {
             Warning::PushFailed { token, cause } => {
                 format!("warn {code} {} {}", self.place(*token), failure(cause.failure))
             }
+            Warning::ConnectFailed { cause, next } => {
+                let next = next.map_or_else(|| "?".to_owned(), |at| format!("+{}", now.until(at)));
+                format!("warn {code} {}, next {next}", failure(cause.failure))
+            }
             Warning::StoreFailed { cause } => format!("warn {code} {}", failure(cause.failure)),
             Warning::ExpiryShortened { token, by } => format!("warn {code} {} {by}", self.place(*token)),
             Warning::KeySwitched { to } => format!("warn {code} {to:?}"),
