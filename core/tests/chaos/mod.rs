@@ -436,7 +436,10 @@ impl Run {
     }
 
     fn healthy(&mut self, command: &Command) -> Outcome {
-        let ends = Statement { expires_at: Some(UnixMillis(self.unix.saturating_add(7_200_000))), ..Statement::default() };
+        let ends = Statement {
+            expires_at: Some(UnixMillis(self.unix.saturating_add(7_200_000))),
+            ..Statement::default()
+        };
         let result = match command.action {
             Action::MakeKey { .. } => Reply::KeyMade,
             Action::Mint { .. } | Action::Refresh | Action::Activate { .. } | Action::Renew { .. } => {

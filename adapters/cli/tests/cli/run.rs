@@ -233,6 +233,9 @@ fn a_server_that_is_none() {
         let outcome = Outcome::from(run.output().unwrap());
         assert_eq!(outcome.code, Some(5), "{}", outcome.err);
         assert!(outcome.err.contains("error: no session within 2.0 s"), "{}", outcome.err);
+        // The one that refuses is told of, the mute one has its time.
+        assert_eq!(outcome.err.contains("[connect_failed]"), at == closed, "{}", outcome.err);
+        assert_eq!(outcome.err.contains("within 2.0 s: "), at == closed, "{}", outcome.err);
     }
 }
 
