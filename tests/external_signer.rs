@@ -64,7 +64,31 @@ async fn what_is_no_signature_is_never_sent<A: Adapter>() {
     soon(client.disconnect()).await;
 }
 
+/// The time to sign is part of the request's: nobody waits longer, and it is tried again.
+async fn a_key_service_that_never_answers_is_given_up_in_time<A: Adapter>() {
+    // proves L1, L19, L47
+    let config =
+        Config { sat_ttl: Duration::from_secs(12), device_ttl: Duration::from_secs(12), ..Config::default() };
+    let (server, kms) = (start(config).await, Kms::new(LATENCY));
+    let client: A = soon(subscriber(&server).key(kms.key()).signer(&kms).connect()).await.expect("live");
+    bound(&client).await;
+    let before = server.counts();
+    kms.move_away(Duration::from_secs(3_600));
+    let error = soon(client.refresh_now()).await.expect_err("no proof");
+    let Error::Session(error @ SessionError::TokenRefresh { .. }) = error else { panic!("{error:?}") };
+    let told = format!("{:?}", root(&error));
+    assert!(told.contains("Timeout") || told.contains("no answer within"), "{told}");
+    assert_eq!(server.counts().of(Target::DevicesRefresh), before.of(Target::DevicesRefresh));
+    kms.move_away(LATENCY);
+    let mut events = client.events();
+    let renewed = |event: &Event| matches!(event, Event::Renewed { generation, .. } if generation.0 > 2);
+    await_event(&mut events, Duration::from_secs(12), renewed).await;
+    assert_eq!((server.counts().all_proofs_refused(), server.counts().sessions_expired), (0, 0));
+    soon(client.disconnect()).await;
+}
+
 with_each_adapter! {
     a_key_service_that_fails_now_and_then_costs_nothing,
     what_is_no_signature_is_never_sent,
+    a_key_service_that_never_answers_is_given_up_in_time,
 }

@@ -27,7 +27,7 @@ pub struct Kms(Arc<Inner>);
 
 struct Inner {
     pair: EcdsaKeyPair,
-    latency: Duration,
+    latency: Mutex<Duration>,
     mood: Mutex<Mood>,
     calls: AtomicU64,
     failures: AtomicU64,
@@ -42,6 +42,7 @@ impl Kms {
     pub fn new(latency: Duration) -> Self {
         let pair = EcdsaKeyPair::generate(&ECDSA_P256_SHA256_ASN1_SIGNING).expect("randomness");
         let (calls, failures) = (AtomicU64::new(0), AtomicU64::new(0));
+        let latency = Mutex::new(latency);
         Self(Arc::new(Inner { pair, latency, mood: Mutex::new(Mood::FailsEvery(0)), calls, failures }))
     }
 
@@ -66,7 +67,12 @@ impl Kms {
     /// How long each answer takes.
     #[must_use]
     pub fn latency(&self) -> Duration {
-        self.0.latency
+        *self.0.latency.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// From now on each answer takes so long.
+    pub fn move_away(&self, latency: Duration) {
+        *self.0.latency.lock().unwrap_or_else(PoisonError::into_inner) = latency;
     }
 
     /// How often it was asked.

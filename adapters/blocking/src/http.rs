@@ -15,7 +15,7 @@ use ureq::{Agent, AsSendBody, Body, Error};
 use crate::sealed::Sealing;
 
 /// A connection is of no use for long: renewals are minutes apart, and one that was idle while the machine
-/// slept is dead without anybody knowing.
+/// slept is dead without anybody knowing. Ureq lets go of it with the next request.
 const IDLE: Duration = Duration::from_secs(15);
 
 /// What ureq keeps for each direction of a connection; its own default is 128 KiB.

@@ -137,15 +137,39 @@ mod tests {
     use crate::mailbox::{Mailbox, Message};
     use mio::{Poll, Token};
     use satkeeper_core::session::{RequestId, SessionInput};
+    use satkeeper_core::wire::http::{HttpRequest, Method};
+    use satkeeper_core::wire::url::{Plain, SecureUrl};
     use satkeeper_host::tls::Tls;
     use satkeeper_host::{Clock, Errand};
-    use std::sync::mpsc::channel;
+    use std::net::TcpListener;
+    use std::sync::mpsc::{Receiver, channel};
+    use std::time::Duration;
 
-    #[test]
-    fn calls_that_do_not_return_have_threads_up_to_a_limit() {
+    fn work() -> (Poll, Work, Receiver<Message>) {
         let poll = Poll::new().unwrap();
         let (mailbox, inbox) = Mailbox::new(poll.registry(), Token(0)).unwrap();
         let work = Work::new(mailbox, Http::new(Tls::new(None).unwrap()), Clock::start(), None);
+        (poll, work, inbox)
+    }
+
+    // proves L41
+    #[test]
+    fn a_request_that_is_not_answered_ends_with_its_session() {
+        let silent = TcpListener::bind("127.0.0.1:0").unwrap();
+        let url = format!("http://{}/", silent.local_addr().unwrap());
+        let url = SecureUrl::parse(&url, Plain::Loopback).unwrap();
+        let (_poll, work, inbox) = work();
+        let request = HttpRequest { method: Method::Get, url, headers: Vec::new(), body: None };
+        work.request(RequestId(1), request, work.clock.now().tick.after(600_000));
+        let (_stream, _) = silent.accept().unwrap();
+        drop(work);
+        let told = inbox.recv_timeout(Duration::from_secs(10)).expect("long before its deadline");
+        assert!(matches!(told, Message::Done(SessionInput::Http { id: RequestId(1), result: Err(_) })));
+    }
+
+    #[test]
+    fn calls_that_do_not_return_have_threads_up_to_a_limit() {
+        let (_poll, work, inbox) = work();
         let mut gates = Vec::new();
         for id in 0..=MOST as u64 {
             let (open, gate) = channel::<()>();

@@ -69,7 +69,8 @@ impl Loop {
                 return input;
             }
             assert!(begun.elapsed() < Duration::from_secs(10), "nothing comes");
-            self.turn(Duration::from_secs(1));
+            // Longer than that: what is there already must not be waited for.
+            self.turn(Duration::from_secs(20));
         }
     }
 
