@@ -8,15 +8,15 @@
 //!            tick, HTTP responses, socket events                inputs: facts, numbers
 //!   driver ─────────────────────────────────────▶ Session ─────────────────────────────▶ Lifecycle
 //!   (yours, ◀───────────────────────────────────  bytes,  ◀───────────────────────────── every
-//!   or the   requests, frames, "wake me at …"     secrets,  commands, events,            decision
-//!   tokio adapter)                                proofs    "wake me at …"
+//!   or an    requests, frames, "wake me at …"     secrets,  commands, events,            decision
+//!   adapter)                                      proofs    "wake me at …"
 //! ```
 //!
 //! * [`lifecycle::Lifecycle`]: every decision. Pure and total: plain data, integer time, seeded draws; knows
 //!   tokens by number and facts. For property tests, fuzzers, simulators.
 //! * [`session::Session`]: no decision. Wire formats, secrets, proofs of possession, liveness of the socket.
 //!   For people with an event loop of their own.
-//! * The crate `satkeeper` is the driver for tokio. For everybody else.
+//! * The crates `satkeeper` (tokio) and `satkeeper-blocking` (threads) are drivers. For everybody else.
 //!
 //! Below them, usable by themselves: [`dpop`] (proofs, RFC 9449; thumbprints, RFC 7638), [`wire`] (JSON-RPC
 //! frames and REST calls), [`secret`] (values that cannot be printed), [`error`].
