@@ -51,3 +51,54 @@ fn run(server: &Server, act: &Act) -> Result<usize, FixtureError> {
         act => Ok(server.control().run(act)),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use satkeeper_fixtures::{Config, Server};
+
+    use super::obey;
+
+    const ORDERS: [&str; 6] = [
+        r#""counts""#,
+        r#"{"do": "drop_sockets"}"#,
+        r#"{"do": {"ttls": {"sat_ms": 60000, "device_ms": 1}}}"#,
+        r#"{"do": {"drop_random": {"count": 2, "seed": 18446744073709551615}}}"#,
+        r#"{"do": {"event": {"event_type": "canary", "params": [{"canary": null}]}}}"#,
+        r#"{"do": {"fault": {"on": "devices_refresh", "times": {"nth": 3},
+            "effect": {"status": {"code": 503, "body": "canary", "retry_after": null}}}}}"#,
+    ];
+
+    /// Those that mean something in JSON, and two that do not.
+    const BYTES: &[u8] = b"0123456789{}[]\":,-e. \\u\x00\xff";
+
+    #[tokio::test]
+    async fn every_line_is_answered_and_none_is_repeated() {
+        let server = Server::start(Config::plain()).await.unwrap();
+        for order in ORDERS {
+            let answer = obey(&server, order);
+            assert!(answer.get("counts").or(answer.get("done")).is_some(), "{order}: {answer}");
+        }
+        // Xorshift: the same lines on every machine.
+        let mut state = 0x9e37_79b9_7f4a_7c15_u64;
+        let mut below = |limit: usize| {
+            state ^= state << 13;
+            state ^= state >> 7;
+            state ^= state << 17;
+            usize::try_from(state >> 33).unwrap_or(0) % limit
+        };
+        for _ in 0..5_000 {
+            let mut line = ORDERS[below(ORDERS.len())].as_bytes().to_vec();
+            for _ in 0..=below(3) {
+                let at = below(line.len());
+                line[at] = BYTES[below(BYTES.len())];
+            }
+            let answer = obey(&server, &String::from_utf8_lossy(&line)).to_string();
+            assert!(
+                ["{\"counts", "{\"done", "{\"refused"].iter().any(|it| answer.starts_with(it)),
+                "{answer}"
+            );
+            assert!(!answer.contains("canary"), "{answer}");
+        }
+        server.stop().await;
+    }
+}

@@ -121,10 +121,7 @@ impl EventLoop {
             Due::Session(place) => self.inbox.push_back((place, SessionInput::Tick)),
             // Where nothing has come of it, the session has given it up by now.
             Due::Link(place, number) => {
-                let links = &mut self.seats[place].links;
-                if links.get(&number).is_some_and(Link::is_pending) {
-                    links.remove(&number);
-                }
+                self.seats[place].links.retain(|it, link| *it != number || !link.is_pending());
             }
         }
     }
@@ -186,14 +183,14 @@ impl EventLoop {
     }
 }
 
+/// P-256 by software; for RSA there are other crates.
 fn make_key(algorithm: KeyAlgorithm) -> Result<ProofKey, Error> {
-    let failed = |message: String| Error::DpopInit { message };
-    if algorithm != KeyAlgorithm::Es256 {
-        return Err(failed("this program makes P-256 keys only".to_owned()));
-    }
     let mut bytes = [0; 32];
-    getrandom::fill(&mut bytes).map_err(|error| failed(error.to_string()))?;
-    ProofKey::es256_from_bytes(&bytes).map_err(|error| failed(error.to_string()))
+    let made = match algorithm {
+        KeyAlgorithm::Es256 if getrandom::fill(&mut bytes).is_ok() => ProofKey::es256_from_bytes(&bytes).ok(),
+        _ => None,
+    };
+    made.ok_or_else(|| Error::DpopInit { message: format!("no {algorithm:?} key could be made") })
 }
 
 fn millis(span: Duration) -> u64 {

@@ -5,6 +5,10 @@
 //! satkeeper serve --device-ttl 30s       # prints its addresses
 //! cargo run --release -p satkeeper-core --example event_loop -- http://127.0.0.1:PORT ws://127.0.0.1:PORT 1000 60
 //! ```
+//!
+//! Seen with 1,000 sessions on one of two busy cores: all live within 10 s of the start (1,000 mints, proofs, sockets);
+//! with tokens of 15 minutes 22 MiB and 1.3 s of CPU in the first minute, with tokens of 30 s 25 MiB and 6.2 s of CPU
+//! for 8,468 renewals in 90 s.
 
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "a program")]
 #![allow(clippy::indexing_slicing, reason = "a session's place is its name")]
