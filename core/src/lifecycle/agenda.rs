@@ -241,8 +241,7 @@ impl Lifecycle {
         }
         let due = token.due(&self.clock, &self.policy)?.saturating_sub(self.clock.suspect(token.received));
         // That the client-bound mechanism gains nothing says nothing of the provider's (L17).
-        let own = token.by == Some(look.mechanism);
-        let barren = if own { self.barren_until(Some(token)) } else { 0 };
+        let barren = self.barren_until(self.latest_by(look.mechanism));
         Some(due.max(retry).max(barren).max(self.spread))
     }
 

@@ -73,6 +73,8 @@ impl Lifecycle {
                 Action::Authenticate { socket, token, resume, .. },
                 Ok(Reply::Authenticated { resumed, statement }),
             ) => {
+                // Said after a proof of ours; what subscriber/info says was only asked for at the mint (L46).
+                self.key.proved |= self.key.state == KeyState::Ready && statement.cnf == Confirmation::Ours;
                 self.stated(token, Source::Elsewhere, statement);
                 self.went_live(socket, token, resume && *resumed);
             }
@@ -195,9 +197,6 @@ impl Lifecycle {
             Kind::Bound { of } => of,
             Kind::Base(_) => token,
         };
-        if says.cnf == Confirmation::Ours {
-            self.key.proved = true;
-        }
         if let Some(scope) = says.scope
             && let Some(facts) = self.token_mut(base).and_then(Token::base_mut)
         {
@@ -230,7 +229,12 @@ impl Lifecycle {
         self.stop_reminting();
         self.stop_waiting_for_renewal();
         self.serve_renewal_asks();
-        let gain = self.newest_valid().or(self.held.last()).map(|old| old.renewed(&self.clock, &self.policy));
+        let renewed = |old: &Token| old.renewed(&self.clock, &self.policy);
+        let mut gain = self.newest_valid().or(self.held.last()).map(renewed);
+        // What was brought last may have ended already, before an older one does.
+        if let (Some(gain), Some(last)) = (&mut gain, self.latest_by(Mechanism::Provider).map(renewed)) {
+            gain.streak = gain.streak.max(last.streak);
+        }
         let same = self.token(facts.token).is_some();
         if same {
             // The very token that we hold: nothing is gained, except perhaps a later end.
@@ -324,10 +328,11 @@ impl Lifecycle {
             Action::Renew { bound, .. } => self.renewal_failed(bound, failure),
             _ => self.provider_failed(failure, cause),
         }
-        self.tell_failed_attempt(pending, attempt, failure);
+        // Who waited for it first: the next attempt is not theirs any more.
         if !missigned {
             self.fail_renewal_asks(cause);
         }
+        self.tell_failed_attempt(pending, attempt, failure);
     }
 
     /// The endpoint of this exchange has failed: it is not asked again for a while (L18). Returns how often it

@@ -55,8 +55,8 @@ impl Lifecycle {
         let (at, wake) = self.next_exchange(look).filter(|(at, _)| *at > self.clock.now())?;
         let (retry, token) = match wake {
             Wake::Activate => (self.retries.activate, None),
-            Wake::Renew => (self.retries.renew, look.bound),
-            _ => (self.retries.provider, look.valid),
+            Wake::Renew => (self.retries.renew, self.latest_by(Mechanism::Bound)),
+            _ => (self.retries.provider, self.latest_by(Mechanism::Provider)),
         };
         if at == self.exchange_budget(0) || at == self.barren_until(token) {
             return Some(Hold::Governor);

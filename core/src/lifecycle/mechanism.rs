@@ -67,6 +67,11 @@ impl Lifecycle {
         self.held.iter().rev().find(|token| token.kind == Kind::Bound { of: base })
     }
 
+    /// What this mechanism brought last, be it valid or not.
+    pub(super) fn latest_by(&self, mechanism: Mechanism) -> Option<&Token> {
+        self.held.iter().rev().find(|token| token.by == Some(mechanism))
+    }
+
     /// The newest bound token, of whatever base.
     pub(super) fn newest_bound(&self) -> Option<&Token> {
         self.held.iter().rev().find(|token| token.is_bound())

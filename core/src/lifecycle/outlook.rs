@@ -37,9 +37,11 @@ impl Lifecycle {
         let mechanism = self.choose(base, fresh);
         let activation = base.filter(|base| self.is_to_be_activated(base, fresh));
         let overdue = activation.and_then(|base| self.activation_overdue(base));
-        // A client-bound mechanism that does not deliver has until half its lead.
+        // A client-bound mechanism that does not deliver has until half its lead. What has not been tried, because
+        // nobody was there to try, has not failed.
         let half = || {
-            let bound = bound.filter(|_| mechanism == Mechanism::Bound)?;
+            let tried = self.retries.renew.failures > 0;
+            let bound = bound.filter(|_| mechanism == Mechanism::Bound && tried)?;
             let by = bound.renew_by(&self.clock)?;
             Some(by.saturating_sub(bound.lead(&self.clock, &self.policy)? / 2))
         };

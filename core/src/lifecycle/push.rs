@@ -84,12 +84,18 @@ impl Lifecycle {
                 reach = reach.max(self.reach(held));
             }
         }
+        // A newer one that goes because this one outlives it has gained nothing; what follows waits for it (L20).
+        let by = self.held.get(position).and_then(|held| held.by);
+        let newer = self.held.iter().skip(position.saturating_add(1)).rev();
+        let outlived = newer.filter(|held| held.by == by).find(|held| !stay.contains(&held.id));
+        let outlived = outlived.and_then(|held| held.gain);
         self.keep_held(|held| stay.contains(&held.id));
         if let Some(by) = shortened {
             self.warn(Warning::ExpiryShortened { token, by });
         }
         if let Some(held) = self.token_mut(token) {
             held.awaits_verdict = false;
+            held.gain = outlived.or(held.gain);
         }
         changed
     }
