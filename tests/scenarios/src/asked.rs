@@ -76,6 +76,14 @@ impl What {
         }
     }
 
+    /// The token that an exchange for a bound one is made with.
+    pub(crate) const fn token(&self) -> Option<Serial> {
+        match self {
+            Self::Activate(token, _) | Self::Renew(token, _) => Some(*token),
+            _ => None,
+        }
+    }
+
     pub(crate) const fn proof(&self) -> Proof {
         match self {
             Self::Activate(_, proof) | Self::Renew(_, proof) => *proof,

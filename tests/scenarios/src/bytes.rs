@@ -259,6 +259,11 @@ impl Bytes {
         })
     }
 
+    fn holds(&self, token: asked::Serial) -> bool {
+        let record = self.session.record().encode();
+        record.expose().contains(&format!("\"{}\"", wire::token(token)))
+    }
+
     fn request_answer(
         &mut self,
         world: &mut World,
@@ -282,7 +287,9 @@ impl Bytes {
             (What::Persist | What::Erase, Ok(_)) => Given::Stored { id },
             (What::Persist | What::Erase, Err(_)) => Given::NotStored { id },
             (_, Ok(Good::Token(grant))) => {
-                world.number(grant.token);
+                if what.token().is_none_or(|token| self.holds(token)) {
+                    world.number(grant.token);
+                }
                 let token = wire::token(grant.token);
                 if is_callback {
                     return Given::Credential { id, token, expiry_at: grant.hint };

@@ -3,7 +3,7 @@
 use satkeeper_core::UnixMillis;
 use satkeeper_core::lifecycle::{
     Action, AskId, Command, Confirmation, Failure, Input, KeyFacts, Lifecycle, Outcome, Output, Reply, Start,
-    Statement, Status, TokenFacts,
+    Statement, Status, TokenFacts, TokenId,
 };
 use satkeeper_core::secret::Seed;
 
@@ -137,7 +137,13 @@ impl Facts {
     fn answered(&mut self, world: &mut World, what: &What, answer: &Answer) -> Outcome {
         let result = match &answer.result {
             Err(bad) => Err(failure(bad, what)),
-            Ok(Good::Token(grant)) => Ok(Reply::Token(granted(world, what, grant))),
+            Ok(Good::Token(grant)) => {
+                let is_late = what
+                    .token()
+                    .and_then(|it| world.known_number(it))
+                    .is_some_and(|number| !self.machine.holds(TokenId(number)));
+                Ok(Reply::Token(granted(world, what, grant, is_late)))
+            }
             Ok(Good::Said(said)) if matches!(what, What::Inspect(_)) => {
                 Ok(Reply::Inspected(statement(*said)))
             }
@@ -177,7 +183,7 @@ fn failure(bad: &Bad, what: &What) -> Failure {
     }
 }
 
-fn granted(world: &mut World, what: &What, grant: &Grant) -> TokenFacts {
+fn granted(world: &mut World, what: &What, grant: &Grant, is_late: bool) -> TokenFacts {
     let is_device = matches!(what, What::Activate(..) | What::Renew(..));
     let rotates = grant.one_time.is_some();
     let is_stated = grant.expires_in.is_some() || grant.expires_at.is_some();
@@ -193,7 +199,8 @@ fn granted(world: &mut World, what: &What, grant: &Grant) -> TokenFacts {
         assumed_life,
         ..Statement::default()
     };
-    TokenFacts { token: world.number(grant.token), statement, new_secret: rotates }
+    let token = if is_late { TokenId(u32::MAX) } else { world.number(grant.token) };
+    TokenFacts { token, statement, new_secret: rotates }
 }
 
 fn statement(said: asked::Said) -> Statement {

@@ -164,24 +164,34 @@ fn read<T: for<'a> Deserialize<'a>>(value: &Value) -> Result<T, String> {
     T::deserialize(value).map_err(|error| error.to_string())
 }
 
-/// What a record must keep: all but when it was written, and what was under way then, which is begun anew.
+/// What a record must keep: all but when it was written, tokens that the server has rejected or that are bound to
+/// an older key, and what was under way, which is begun anew.
 fn kept(record: &str) -> Result<Value, String> {
     let mut record: Value = serde_json::from_str(record).map_err(|error| error.to_string())?;
-    let is_session = record.get("snapshot").is_some();
-    let snapshot = if is_session { &mut record["snapshot"] } else { &mut record };
+    let key = record.pointer("/key/algorithm").cloned().unwrap_or_default();
+    let tokens = record["tokens"].as_array().cloned().unwrap_or_default();
+    let foreign = tokens.iter().filter(|token| !token["key"].is_null() && token["key"] != key);
+    let mut dropped: Vec<Value> = foreign.map(|token| token["id"].clone()).collect();
+    let at = if record.get("snapshot").is_some() { "/snapshot" } else { "" };
+    let snapshot = record.pointer_mut(at).ok_or("there is no snapshot")?;
     snapshot["taken"] = Value::Null;
-    // What the server has rejected is not taken up.
-    let rejected = snapshot["rejected"].clone();
-    let is_rejected = |token: &Value| rejected.as_array().is_some_and(|ids| ids.contains(&token["id"]));
-    if let Some(held) = snapshot["held"].as_array_mut() {
-        held.retain(|token| !is_rejected(token));
+    dropped.extend(snapshot["rejected"].as_array().into_iter().flatten().cloned());
+    let is_kept = |id: &Value| !dropped.contains(id);
+    if !is_kept(&snapshot["in_force"]) {
+        (snapshot["in_force"], snapshot["resumable"]) = (Value::Null, false.into());
     }
-    for token in snapshot["held"].as_array_mut().into_iter().flatten() {
-        if let Some(base) = token.pointer_mut("/kind/Base") {
+    if let Some(held) = snapshot["held"].as_array_mut() {
+        held.retain(|token| is_kept(&token["id"]));
+        for base in held.iter_mut().filter_map(|token| token.pointer_mut("/kind/Base")) {
             base["activation"] = Value::Null;
             if base["inspection"] == "Asked" {
                 base["inspection"] = "Again".into();
             }
+        }
+    }
+    for (list, id) in [("tokens", "/id"), ("forgotten", "/1")] {
+        if let Some(list) = record.get_mut(list).and_then(Value::as_array_mut) {
+            list.retain(|known| known.pointer(id).is_some_and(is_kept));
         }
     }
     Ok(record)

@@ -41,7 +41,7 @@ pub fn play(script: &Script, machine: Machine) -> Result<Played, Trouble> {
     let mut world = World::new(Settings::default());
     for line in &script.lines {
         match &line.kind {
-            Kind::Given(Statement::Set(setting)) => world.set(setting),
+            Kind::Given(Statement::Set(setting)) => world.settings.set(setting),
             Kind::Given(Statement::Treat { which, name, how }) => world.treat(*which, name, how.as_ref()),
             _ => {}
         }
@@ -287,7 +287,7 @@ impl Stage {
 
     fn happen(&mut self, statement: &Statement) -> Result<(), String> {
         match statement {
-            Statement::Set(setting) => self.world.set(setting),
+            Statement::Set(setting) => self.world.settings.set(setting),
             Statement::Treat { which, name, how } => self.world.treat(*which, name, how.as_ref()),
             Statement::Start => return self.give(&News::Start),
             Statement::SocketDrops => return self.drop_newest(),

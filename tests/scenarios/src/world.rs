@@ -8,7 +8,7 @@ use satkeeper_core::lifecycle::{KeyAlgorithm, SocketId, TokenId};
 
 use crate::asked::{Answer, BoundTo, End, Good, Grant, Said, Serial, Verdict, What};
 use crate::settings::Settings;
-use crate::statement::{Bad, Hint, How, Provider, Says, Setting, Which};
+use crate::statement::{Bad, Hint, How, Provider, Says, Which};
 
 /// When stories begin, on the server's clock.
 pub(crate) const EPOCH: u64 = 1_800_000_000_000;
@@ -104,10 +104,6 @@ impl World {
 
     // ---- What a story changes ----
 
-    pub(crate) fn set(&mut self, setting: &Setting) {
-        self.settings.set(setting);
-    }
-
     pub(crate) fn treat(&mut self, which: Which, name: &'static str, how: Option<&How>) {
         match (which, how) {
             (_, None) => {
@@ -133,7 +129,8 @@ impl World {
 
     // ---- Tokens ----
 
-    /// The number that the machine gives to a token, now that it has reached it.
+    /// The number that the machine gives to a token, now that it has reached it. What an exchange for a token that
+    /// is not held any more brings reaches nobody.
     pub(crate) fn number(&mut self, serial: Serial) -> TokenId {
         let at = self.numbers.iter().position(|known| *known == serial).unwrap_or_else(|| {
             self.numbers.push(serial);
@@ -166,6 +163,12 @@ impl World {
     fn valid(&self, serial: Serial) -> Option<&Minted> {
         let token = self.tokens.get(serial as usize)?;
         (!token.revoked && token.ends > self.server_now()).then_some(token)
+    }
+
+    /// Whether a socket is authenticated by it: one that is bound to another key comes with a wrong proof.
+    fn accepted(&self, serial: Serial) -> Result<(), Bad> {
+        let is_ours = self.valid(serial).is_some_and(|token| token.key != BoundTo::Other);
+        if is_ours { Ok(()) } else { Err(Bad::Rpc(REFUSED)) }
     }
 
     // ---- Sockets ----
@@ -204,7 +207,6 @@ impl World {
                 return verdict;
             }
             Network::Down if !is_local => {
-                verdict.note = "breaks".to_owned();
                 verdict.breaks = what.socket();
                 if what.socket().is_none() {
                     let bad =
@@ -297,7 +299,7 @@ impl World {
                 // Resume state stands for a token that has ended, but not for one that was revoked.
                 let is_resumable = resume && self.tokens.get(token as usize).is_some_and(|it| !it.revoked);
                 if !is_resumable {
-                    self.valid(token).ok_or(Bad::Rpc(REFUSED))?;
+                    self.accepted(token)?;
                 }
                 let of = if resume { self.session.unwrap_or(token) } else { token };
                 self.authenticated(socket, token);
@@ -308,7 +310,7 @@ impl World {
                 }
             }
             What::Push { socket, token, .. } => {
-                self.valid(token).ok_or(Bad::Rpc(REFUSED))?;
+                self.accepted(token)?;
                 self.authenticated(socket, token);
                 Good::Said(Said { end: self.end(token, how), ..self.said(token, false) })
             }

@@ -2,6 +2,7 @@
 //!
 //! The claims `# proves L…` and `# survives P…` are in the stories.
 
+use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
@@ -73,4 +74,41 @@ fn every_story_comes_out_as_it_is_written() {
         }
     }
     assert!(troubles.is_empty(), "\n{troubles}");
+}
+
+/// The rows of failures that a text names: P, S or V and a number.
+fn rows(text: &str) -> BTreeSet<String> {
+    let words = text.split(|c: char| !c.is_ascii_alphanumeric());
+    let is_row = |word: &&str| {
+        let number = word.strip_prefix(['P', 'S', 'V']).unwrap_or_default();
+        !number.is_empty() && number.chars().all(|digit| digit.is_ascii_digit())
+    };
+    words.filter(is_row).map(str::to_owned).collect()
+}
+
+#[test]
+fn every_failure_has_its_story_or_a_reason_why_not() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let read = |path: &str| std::fs::read_to_string(folder.join(path)).expect("a text");
+    let failures = read("../../core/docs/failures.md");
+    let promised: BTreeSet<String> =
+        failures.lines().filter_map(|line| rows(line.split(" | ").next()?).into_iter().next()).collect();
+    let readme = read("README.md");
+    let elsewhere =
+        rows(readme.split("## Where the other failures are").nth(1).expect("the list of the others"));
+    let told: BTreeSet<String> = stories()
+        .iter()
+        .flat_map(|(path, _)| {
+            let text = std::fs::read_to_string(path).expect("a story");
+            text.lines()
+                .filter_map(|line| line.strip_prefix("# survives "))
+                .flat_map(rows)
+                .collect::<Vec<_>>()
+        })
+        .collect();
+    let missing: Vec<&String> =
+        promised.iter().filter(|row| !told.contains(*row) && !elsewhere.contains(*row)).collect();
+    assert!(promised.len() == 71 && missing.is_empty(), "{} rows, no story of {missing:?}", promised.len());
+    let twice: Vec<&String> = elsewhere.intersection(&told).collect();
+    assert!(twice.is_empty(), "{twice:?} have stories: strike them from the list in README.md");
 }
