@@ -63,10 +63,7 @@ impl Stage {
 
     /// A client that trusts the server and finds it.
     pub fn client(&self) -> Setup {
-        Setup::new()
-            .relay_url(self.server.ws_url())
-            .fabric_url(self.server.http_url())
-            .ca_pem(self.server.ca_pem().unwrap_or_default())
+        client(&self.server)
     }
 
     /// A callback that mints at the server, bound to the fingerprint that it is handed if `scope`; with a

@@ -5,15 +5,15 @@
 
 use std::time::Duration;
 
-use satkeeper::{Client, Event, Phase, SessionNews};
+use satkeeper::{Event, Phase, SessionNews};
 use satkeeper_fixtures::{Config, Target};
 use satkeeper_tests::Stage;
+use satkeeper_tests::adapter::Adapter;
 
 const SESSIONS: usize = 200;
 const DEVICE_TTL: u64 = 12;
 
-#[tokio::test(flavor = "multi_thread")]
-async fn two_hundred_sessions_survive_dropped_sockets() {
+async fn two_hundred_sessions_survive_dropped_sockets<A: Adapter>() {
     // proves L18 L19 L34 L36
     let seconds =
         std::env::var("SATKEEPER_LOAD_SECONDS").ok().and_then(|text| text.parse().ok()).unwrap_or(60);
@@ -27,9 +27,9 @@ async fn two_hundred_sessions_survive_dropped_sockets() {
     let mut clients = Vec::new();
     for _ in 0..SESSIONS {
         let provider = stage.provider(true, true);
-        clients.push(tokio::spawn(stage.client().provider(provider).connect::<Client>()));
+        clients.push(tokio::spawn(stage.client().provider(provider).connect::<A>()));
     }
-    let mut sessions: Vec<Client> = Vec::new();
+    let mut sessions: Vec<A> = Vec::new();
     for client in clients {
         sessions.push(client.await.expect("no panic").expect("it connects"));
     }
@@ -57,7 +57,7 @@ async fn two_hundred_sessions_survive_dropped_sockets() {
     // A moment for the last to come back.
     tokio::time::sleep(Duration::from_secs(2)).await;
     let counts = stage.server.counts();
-    let lost = sessions.iter().filter(|session| session.status().borrow().phase != Phase::Live).count();
+    let lost = sessions.iter().filter(|session| session.status().phase != Phase::Live).count();
     assert_eq!(lost, 0, "no session is lost: {counts:?}");
     assert_eq!(counts.all_proofs_refused(), 0, "no proof is refused: {counts:?}");
     assert_eq!(counts.sessions_expired, 0, "{counts:?}");
@@ -82,4 +82,15 @@ async fn two_hundred_sessions_survive_dropped_sockets() {
     assert_eq!(refreshes.refused + refreshes.faulty, 0, "{counts:?}");
     assert!((least..=most).contains(&refreshes.ok), "{least} to {most} refreshes: {counts:?}");
     println!("{dropped} sockets dropped, {} resumed, {} refreshes", counts.resumes, refreshes.ok);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn on_tokio() {
+    two_hundred_sessions_survive_dropped_sockets::<satkeeper::Client>().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "takes as long again: run it by itself, it wants both cores"]
+async fn on_threads() {
+    two_hundred_sessions_survive_dropped_sockets::<satkeeper_blocking::Client>().await;
 }

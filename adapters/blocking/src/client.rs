@@ -77,7 +77,8 @@ impl Client {
     ///
     /// While the session is not live the call waits, 60 s at most; once it has been sent it waits for its
     /// answer as long as [`Builder::call_timeout`] says. Where the server refuses it for its credential, the
-    /// credential is renewed and the call repeated, once.
+    /// credential is renewed and the call repeated, once. Nobody can take a call back: who does not want to wait so
+    /// long leaves it to a thread.
     ///
     /// # Errors
     /// [`SessionError::Rpc`](crate::SessionError::Rpc): what the server answered. [`SessionError::Timeout`](crate::SessionError::Timeout),

@@ -9,6 +9,8 @@ use satkeeper_core::{Now, Tick};
 /// notices that the wall clock has moved on (L23).
 pub const LONGEST_SLEEP: Duration = Duration::from_secs(30);
 
+const YEAR: Duration = Duration::from_secs(365 * 86_400);
+
 /// Reads both clocks. Ticks count milliseconds since the client started.
 ///
 /// [`Instant`] is `CLOCK_MONOTONIC` on Linux, which stands still during suspend, and a clock that goes on
@@ -37,10 +39,10 @@ impl Clock {
         Now::new(millis(self.start.elapsed()), millis(unix))
     }
 
-    /// How long until this tick; zero if it has passed.
+    /// How long until this tick; zero if it has passed, a year at most: it can be added to any [`Instant`].
     #[must_use]
     pub fn until(self, tick: Tick) -> Duration {
-        Duration::from_millis(tick.0).saturating_sub(self.start.elapsed())
+        Duration::from_millis(tick.0).saturating_sub(self.start.elapsed()).min(YEAR)
     }
 
     /// How long to sleep before the next step: to this tick, but at most [`LONGEST_SLEEP`]. At least a
@@ -60,13 +62,14 @@ fn millis(span: Duration) -> u64 {
 mod tests {
     use super::{Clock, LONGEST_SLEEP};
     use satkeeper_core::Tick;
-    use std::time::Duration;
+    use std::time::{Duration, Instant};
 
     #[test]
     fn a_nap_is_never_longer_than_half_a_minute_and_never_nothing() {
         let clock = Clock::start();
         assert_eq!(clock.nap(None), LONGEST_SLEEP);
         assert_eq!(clock.nap(Some(Tick(u64::MAX))), LONGEST_SLEEP);
+        assert!(Instant::now().checked_add(clock.until(Tick(u64::MAX))).is_some());
         assert_eq!(clock.nap(Some(Tick(0))), Duration::from_millis(1));
         let nap = clock.nap(Some(clock.now().tick.after(5_000)));
         assert!(nap > Duration::from_millis(4_900) && nap <= Duration::from_millis(5_001), "{nap:?}");
