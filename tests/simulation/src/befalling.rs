@@ -1,11 +1,12 @@
 //! What comes over a session from outside: the network, the clocks, the host, the application.
 
-use satkeeper_core::lifecycle::{AskId, Generation, Input, ProviderFacts, SocketId};
+use satkeeper_core::lifecycle::{AskId, Generation, Input, KeyFacts, ProviderFacts, SocketId, Start};
 
 use crate::faults::Fault;
 use crate::life::{Away, Life, Outage, Underway};
 use crate::report::Violation;
 use crate::sometimes::Sometimes;
+use crate::tape::Origin;
 
 const HOUR: u64 = 3_600_000;
 
@@ -55,6 +56,7 @@ impl Life<'_> {
             Fault::Suspend => self.suspend(),
             Fault::Network => self.input(Input::NetworkChanged),
             Fault::OutOfPlace => self.talk_nonsense(),
+            Fault::Reboot => self.reboot(),
             Fault::Leave => {
                 self.watch.retire_exchange();
                 let way = if self.draws.bit() { Input::Disconnect } else { Input::Destroy };
@@ -170,6 +172,30 @@ impl Life<'_> {
             self.deaden_socket();
         }
         Ok(())
+    }
+
+    // ---- The process ----
+
+    /// The process dies, with all that is under way in it, and begins again from its record, with a new seed
+    /// (L5).
+    fn reboot(&mut self) -> Result<(), Violation> {
+        let Some(record) = self.record.clone() else { return Ok(()) };
+        self.report.tally.count(Sometimes::Rebooted);
+        self.say(|_| "-- the process begins again".to_string());
+        self.clocks.now += self.draws.below(60_000);
+        self.underway.clear();
+        self.server.peer = None;
+        let origin = Origin { seed: self.draws.bytes(), record: Some((record, self.clocks.read())) };
+        self.machine = origin.machine(self.setting.policy);
+        self.tape.begin(origin);
+        self.wake = None;
+        self.status = self.machine.status();
+        self.watch.reboot(self.clocks.now, self.status.generation);
+        let key = match self.server.key {
+            Some(algorithm) => KeyFacts::Held { algorithm, proved: false },
+            None => self.setting.start.key,
+        };
+        self.input(Input::Start(Start { key, ..self.setting.start }))
     }
 
     // ---- The application ----

@@ -41,7 +41,10 @@ impl Life<'_> {
                 self.answer(command, 20, Outcome::ok(Reply::KeyMade));
             }
             Action::Persist => self.store(command),
-            Action::Erase => self.answer(command, 1, Outcome::ok(Reply::Finished)),
+            Action::Erase => {
+                self.record = None;
+                self.answer(command, 1, Outcome::ok(Reply::Finished));
+            }
             Action::Close { socket } => {
                 if self.server.peer.is_some_and(|peer| peer.socket == socket) {
                     self.server.peer = None;
@@ -59,6 +62,7 @@ impl Life<'_> {
             let delay = self.draws.pick(&[1, 1_000, 4_000]);
             return self.answer(command, delay, Outcome::failed(failure));
         }
+        self.record = Some(self.machine.snapshot());
         self.answer(command, 2, Outcome::ok(Reply::Finished));
     }
 

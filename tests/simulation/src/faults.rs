@@ -115,6 +115,8 @@ faults! {
     Network = "network",
     /// Inputs that make no sense.
     OutOfPlace = "out-of-place",
+    /// The process dies and begins again with what its store holds.
+    Reboot = "reboot",
     /// The application leaves.
     Leave = "leave",
 }

@@ -11,8 +11,10 @@
 //! | `server` | which tokens there are, and what a server makes of them |
 //! | `life`, `carrying`, `befalling` | one session: its time, its commands, what comes from outside |
 //! | `watch` | what must hold after every input |
+//! | `tape` | a sample of sessions is recorded and replayed, from the beginning and from records |
 //! | `sometimes`, `counting` | branches that must have been taken |
 //! | `outage` | what a fleet does to a server that comes back |
+//! | `fleet` | very many usual sessions at once: what they cost, what they ask of a server |
 
 mod befalling;
 mod carrying;
@@ -21,15 +23,18 @@ mod counting;
 mod digest;
 mod draws;
 mod faults;
+mod fleet;
 mod life;
 mod outage;
 mod report;
 mod server;
 mod setting;
 mod sometimes;
+mod tape;
 mod watch;
 
 pub use faults::Allowed;
+pub use fleet::{FleetPlan, FleetReport, fleet};
 pub use outage::{Rush, rush};
 pub use report::Report;
 pub use sometimes::Tally;
@@ -122,6 +127,7 @@ fn run_session(
     let end = plan.hours * HOUR;
     let mut now = 0;
     report.running = digest::Digest::default();
+    report.recording = session.is_multiple_of(tape::SAMPLE);
     while now < end {
         report.lives += 1;
         let mut life = Life::drawn(now, &mut draws, plan.allowed, report, trace.as_deref_mut());

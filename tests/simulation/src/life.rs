@@ -2,8 +2,9 @@
 
 use std::collections::VecDeque;
 
-use satkeeper_core::lifecycle::{Command, Event, Input, KeyFacts, Lifecycle, Output, SocketId, Wake};
-use satkeeper_core::secret::Seed;
+use satkeeper_core::lifecycle::{
+    Command, Event, Input, KeyFacts, Lifecycle, Output, Snapshot, SocketId, Status, Wake,
+};
 use satkeeper_core::{Tick, UnixMillis};
 
 use crate::clocks::Clocks;
@@ -13,6 +14,7 @@ use crate::report::{Report, Violation};
 use crate::server::{Peer, Server};
 use crate::setting::Setting;
 use crate::sometimes::Sometimes;
+use crate::tape::{Origin, Tape};
 use crate::watch::{Scene, Watch, is_exchange};
 
 /// Something on its way to the machine.
@@ -55,6 +57,11 @@ enum Next {
 
 pub(crate) struct Life<'a> {
     pub(crate) machine: Lifecycle,
+    /// As of the last step.
+    pub(crate) status: Status,
+    pub(crate) tape: Tape,
+    /// What the store holds.
+    pub(crate) record: Option<Snapshot>,
     pub(crate) clocks: Clocks,
     pub(crate) server: Server,
     pub(crate) setting: Setting,
@@ -110,7 +117,8 @@ impl<'a> Life<'a> {
             KeyFacts::Held { algorithm, .. } => Some(algorithm),
             _ => None,
         };
-        let seed = Seed::from_bytes(draws.bytes());
+        let origin = Origin { seed: draws.bytes(), record: None };
+        let machine = origin.machine(setting.policy);
         let mut draws = Draws::of(draws.next(), now);
         let coming = Fault::ALL
             .iter()
@@ -119,7 +127,10 @@ impl<'a> Life<'a> {
             .collect();
         let watch = Watch::new(now, setting.shortest_life());
         Self {
-            machine: Lifecycle::new(setting.policy, &seed),
+            status: machine.status(),
+            machine,
+            tape: Tape::new(report.recording, origin),
+            record: None,
             clocks: Clocks { now, uncounted: 0, wall: 0, server: 0 },
             server: Server::new(key),
             setting,
@@ -145,6 +156,14 @@ impl<'a> Life<'a> {
     pub(crate) fn run(&mut self, end: u64) -> Result<u64, Violation> {
         self.say(|life| format!("a life begins: {:?}", life.setting));
         self.input(Input::Start(self.setting.start))?;
+        let over = self.go_on(end)?;
+        let (runs, from_record) = self.tape.replay(self.setting.policy, over)?;
+        self.report.tally.count_many(Sometimes::Replayed, runs - from_record);
+        self.report.tally.count_many(Sometimes::ReplayedFromRecord, from_record);
+        Ok(over)
+    }
+
+    fn go_on(&mut self, end: u64) -> Result<u64, Violation> {
         while self.watch.over.is_none() {
             let (at, next) = self.next();
             if at > end {
@@ -236,9 +255,11 @@ impl<'a> Life<'a> {
     /// Gives the machine an input, judges what it makes of it, and carries that out.
     pub(crate) fn input(&mut self, input: Input) -> Result<(), Violation> {
         let now = self.clocks.read();
-        let before = self.machine.status();
+        let before = self.status;
         let step = self.machine.step(now, input.clone());
+        self.tape.note(now, &input, &step);
         let after = self.machine.status();
+        self.status = after;
         self.say(|life| {
             let ends = |end: Option<Tick>| end.map_or(-1, |end| end.0 as i64 - now.tick.0 as i64);
             format!(

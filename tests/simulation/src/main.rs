@@ -5,15 +5,21 @@ use std::num::NonZero;
 use std::process::ExitCode;
 use std::time::Instant;
 
-use satkeeper_simulation::{Allowed, Finding, Plan, Report, run, rush, tell};
+use satkeeper_simulation::{Allowed, Finding, FleetPlan, Plan, Report, fleet, run, rush, tell};
 
 const HELP: &str = "\
 simulate [--sessions 10000] [--hours 24] [--seed 1] [--faults NAME,NAME|none]
          [--digest-only] [--only SESSION] [--outage] [--never-is-fine] [--threads N]
+simulate --fleet [--sessions 10000] [--hours 24] [--seed 1] [--check] [--slice MS] [--csv FILE]
 
 --only SESSION    tell the whole story of this one
 --outage          an outage of an hour for all sessions at once: the worst requests a second
 --never-is-fine   do not fail when a branch was never taken
+--fleet           usual sessions, all alive at once on one core, one request in a hundred goes wrong: what
+                  they cost
+--check           check the invariants of a fleet's machines after each input, as is always done without --fleet
+--slice MS        take each session of a fleet through so much time before the next: default an hour
+--csv FILE        write the fleet's requests by the minute
 ";
 
 struct Arguments {
@@ -21,6 +27,10 @@ struct Arguments {
     plan: Plan,
     only: Option<u64>,
     outage: bool,
+    fleet: bool,
+    check: bool,
+    slice: Option<u64>,
+    csv: Option<String>,
     digest_only: bool,
     never_is_fine: bool,
     threads: u64,
@@ -38,7 +48,11 @@ fn main() -> ExitCode {
         tell(&arguments.plan, session).iter().for_each(|line| say(line));
         return ExitCode::SUCCESS;
     }
-    let good = if arguments.outage { outage(&arguments) } else { simulate(&arguments) };
+    let good = match &arguments {
+        Arguments { fleet: true, .. } => keep_fleet(&arguments),
+        Arguments { outage: true, .. } => outage(&arguments),
+        _ => simulate(&arguments),
+    };
     if good { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
@@ -48,6 +62,10 @@ fn arguments() -> Result<Arguments, String> {
         plan: Plan { seed: 1, hours: 24, allowed: Allowed::ALL },
         only: None,
         outage: false,
+        fleet: false,
+        check: false,
+        slice: None,
+        csv: None,
         digest_only: false,
         never_is_fine: false,
         threads: std::thread::available_parallelism().map_or(1, NonZero::get) as u64,
@@ -64,6 +82,10 @@ fn arguments() -> Result<Arguments, String> {
             "--only" => arguments.only = Some(number(value()?)?),
             "--threads" => arguments.threads = number(value()?)?.max(1),
             "--outage" => arguments.outage = true,
+            "--fleet" => arguments.fleet = true,
+            "--check" => arguments.check = true,
+            "--slice" => arguments.slice = Some(number(value()?)?.max(1)),
+            "--csv" => arguments.csv = Some(value()?),
             "--digest-only" => arguments.digest_only = true,
             "--never-is-fine" => arguments.never_is_fine = true,
             _ => return Err(format!("{word} is not understood")),
@@ -159,6 +181,55 @@ fn outage(arguments: &Arguments) -> bool {
             false
         }
     }
+}
+
+/// Prints a line of `name value` pairs: `satkeeper-bench` reads it.
+fn keep_fleet(arguments: &Arguments) -> bool {
+    let Arguments { plan: Plan { seed, hours, .. }, sessions, check, .. } = *arguments;
+    let usual = FleetPlan::day(u32::try_from(sessions).unwrap_or(u32::MAX));
+    let plan = FleetPlan { seed, hours, check, slice: arguments.slice.unwrap_or(usual.slice), ..usual };
+    let began = Instant::now();
+    let report = match fleet(&plan) {
+        Ok(report) => report,
+        Err(what) => {
+            say(what);
+            return false;
+        }
+    };
+    let seconds = began.elapsed().as_secs_f64();
+    if let Some(Err(error)) = arguments.csv.as_ref().map(|path| std::fs::write(path, report.minutes())) {
+        say(&error.to_string());
+        return false;
+    }
+    if arguments.digest_only {
+        say(&format!("{:016x}", report.digest));
+        return true;
+    }
+    // The renewals of the first cycle begin when the first is due, 450 s after the mass mint.
+    let (highest, mean) = report.load(300);
+    say(&format!(
+        "sessions {sessions} hours {hours} seed {seed} inputs {} requests {} faults {} renewals {} \
+         failed_mints {} live {} lost {} highest_second {highest} mean_second {mean:.1} seconds {seconds:.2} \
+         ns_per_input {:.0} peak_kib {} digest {:016x}",
+        report.inputs,
+        report.requests(),
+        report.faults,
+        report.renewals,
+        report.failed,
+        report.live,
+        report.lost,
+        seconds * 1e9 / report.inputs as f64,
+        peak_memory().unwrap_or(0),
+        report.digest
+    ));
+    report.lost == 0
+}
+
+/// The most memory that this process has had, in KiB, where the system tells.
+fn peak_memory() -> Option<u64> {
+    let status = std::fs::read_to_string("/proc/self/status").ok()?;
+    let line = status.lines().find(|line| line.starts_with("VmHWM"))?;
+    line.split_whitespace().nth(1)?.parse().ok()
 }
 
 fn say(line: &str) {

@@ -29,6 +29,8 @@ pub struct Report {
     pub seconds: Option<Vec<u32>>,
     /// Of the session that is running.
     pub(crate) running: Digest,
+    /// That session is recorded, to be replayed.
+    pub(crate) recording: bool,
 }
 
 impl Report {

@@ -57,13 +57,23 @@ pub(crate) struct Server {
     pub(crate) resumable: Option<TokenId>,
     pub(crate) key: Option<KeyAlgorithm>,
     next_token: u32,
+    /// It has forgotten a token that had not ended, or that it had told lies about.
+    pub(crate) forgetful: bool,
     /// Until when what was said or done wrong has effects, in true time.
     pub(crate) crooked_until: u64,
 }
 
 impl Server {
     pub(crate) const fn new(key: Option<KeyAlgorithm>) -> Self {
-        Self { tokens: Vec::new(), peer: None, resumable: None, key, next_token: 1, crooked_until: 0 }
+        Self {
+            tokens: Vec::new(),
+            peer: None,
+            resumable: None,
+            key,
+            next_token: 1,
+            forgetful: false,
+            crooked_until: 0,
+        }
     }
 
     pub(crate) fn token(&self, id: TokenId) -> Option<&Minted> {
@@ -309,7 +319,7 @@ impl Server {
             self.crooked_until = self.crooked_until.max(clocks.when_server(minted.ends));
         }
         self.next_token += 1;
-        self.remember(minted);
+        self.remember(minted, clocks);
         let mut statement = self.says_first(minted.id, setting, mix, draws, clocks);
         if minted.foreign {
             statement.cnf = Confirmation::Others;
@@ -317,12 +327,14 @@ impl Server {
         Reply::Token(TokenFacts { token: minted.id, statement, new_secret: draws.once_in(4) })
     }
 
-    /// Bases in use are not forgotten: bound tokens outlive many of their like.
-    fn remember(&mut self, minted: Minted) {
+    /// Those that have ended are forgotten; bases in use only in need: bound tokens outlive many of their like.
+    fn remember(&mut self, minted: Minted, clocks: &Clocks) {
         if self.tokens.len() >= REMEMBERED {
-            let base = minted.of;
-            let index = self.tokens.iter().position(|token| Some(token.id) != base).unwrap_or(0);
-            self.tokens.remove(index);
+            let other = |token: &Minted| Some(token.id) != minted.of;
+            let ended = |token: &Minted| other(token) && token.ends <= clocks.server_now();
+            let index = self.tokens.iter().position(ended).or_else(|| self.tokens.iter().position(other));
+            let forgotten = self.tokens.remove(index.unwrap_or(0));
+            self.forgetful |= !forgotten.honest || !ended(&forgotten);
         }
         self.tokens.push(minted);
     }
@@ -339,7 +351,7 @@ impl Server {
         let scope = draws.bit();
         let minted = Minted { scope, ..self.fresh(clocks.server_now() + life, clocks) };
         self.next_token += 1;
-        self.remember(minted);
+        self.remember(minted, clocks);
         let statement = self.says_first(minted.id, setting, mix, draws, clocks);
         TokenFacts { token: minted.id, statement, new_secret: false }
     }

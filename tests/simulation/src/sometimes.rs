@@ -70,6 +70,9 @@ sometimes! {
     Disconnected = "the application disconnected",
     Destroyed = "the application destroyed the session",
     OutageSurvived = "an outage of half an hour was survived",
+    Rebooted = "a process went on from its record",
+    Replayed = "a run was replayed from its beginning",
+    ReplayedFromRecord = "a run was replayed from a record in its middle",
     DroppedWhileRenewing = "the socket was lost while an exchange was unanswered",
 }
 
@@ -86,6 +89,10 @@ impl Default for Tally {
 impl Tally {
     pub(crate) fn count(&mut self, what: Sometimes) {
         self.0[what as usize] += 1;
+    }
+
+    pub(crate) fn count_many(&mut self, what: Sometimes, times: u64) {
+        self.0[what as usize] += times;
     }
 
     /// Adds another run's.

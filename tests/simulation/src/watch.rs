@@ -10,7 +10,7 @@ use satkeeper_core::lifecycle::{
 };
 
 use crate::clocks::Clocks;
-use crate::server::Server;
+use crate::server::{Minted, Server};
 use crate::setting::{Says, Setting};
 
 const HOUR: u64 = 3_600_000;
@@ -20,6 +20,9 @@ const LEAD: u64 = 330_000;
 
 /// From 5 s before its end a refused token counts as ended; a server's clock is known to 2 s.
 const UNCERTAINTY: u64 = 9_000;
+
+/// A driver that steps late, perhaps twice, makes the machine wait for a probe before it ends anything (L23).
+const OVERTIME: u64 = UNCERTAINTY + 60_000;
 
 /// Nothing is left to renew with.
 const NEAR: u64 = 30_000;
@@ -102,6 +105,25 @@ impl Watch {
         Self { well_since: now, shortest_life, ..Self::default() }
     }
 
+    /// Another process goes on: it knows nothing of what the last one waited for, has all permits, and no
+    /// server has told it the time.
+    pub(crate) fn reboot(&mut self, now: u64, generation: Generation) {
+        self.disturb(now);
+        *self = Self {
+            generation,
+            well_since: self.well_since,
+            misled: self.misled,
+            unsure: true,
+            accepted_at: self.accepted_at,
+            push_refused: self.push_refused,
+            exchanges: std::mem::take(&mut self.exchanges),
+            sockets: std::mem::take(&mut self.sockets),
+            clock_faults: self.clock_faults + 1,
+            shortest_life: self.shortest_life,
+            ..Self::default()
+        };
+    }
+
     /// How long everything has gone well, in all respects.
     fn well_for(&self, scene: &Scene<'_>) -> u64 {
         let now = scene.clocks.now;
@@ -130,9 +152,8 @@ impl Watch {
         let answered = answered.filter(|_| !scene.step.outputs.iter().any(stale));
         let (doubted, misled) = (self.misled || self.unsure, self.misled);
         self.hear(scene, answered.as_ref());
-        let accepted = |token: &crate::server::Minted| {
-            scene.server.left(token, scene.clocks) > 0 && scene.machine.holds(token.id)
-        };
+        let accepted =
+            |token: &Minted| scene.server.left(token, scene.clocks) > 0 && scene.machine.holds(token.id);
         if scene.server.tokens.iter().rev().any(accepted) {
             self.accepted_at = scene.clocks.now;
         }
@@ -157,6 +178,7 @@ impl Watch {
             return Err("L7: the generation fell");
         }
         self.generation = scene.after.generation;
+        self.judge_overtime(scene)?;
         self.judge_rest(scene)
     }
 
@@ -404,7 +426,7 @@ impl Watch {
     /// otherwise.
     fn judge_expiry(&self, scene: &Scene<'_>) -> Result<(), &'static str> {
         let slack = UNCERTAINTY + 2 * scene.setting.latency;
-        let good = |token: &crate::server::Minted| {
+        let good = |token: &Minted| {
             token.honest
                 && !token.refused
                 && scene.machine.holds(token.id)
@@ -412,6 +434,23 @@ impl Watch {
         };
         if !self.misled && !self.enlightened && scene.server.tokens.iter().any(good) {
             return Err("L22: the session expired while it held a valid token");
+        }
+        Ok(())
+    }
+
+    /// Nothing goes on after its end: once every token that is held has ended, as the server has said and the
+    /// machine can know, the session is not live any more.
+    fn judge_overtime(&self, scene: &Scene<'_>) -> Result<(), &'static str> {
+        let told = matches!(scene.setting.says, Says::Lifetime | Says::Time | Says::Both);
+        let knows = told && self.clock_faults == 0 && !self.misled && !self.unsure;
+        if !knows || scene.server.forgetful || scene.after.phase != Phase::Live {
+            return Ok(());
+        }
+        let now = scene.clocks.server_now();
+        let ended = |token: &Minted| token.honest && token.ends + OVERTIME < now;
+        let mut held = scene.server.tokens.iter().filter(|token| scene.machine.holds(token.id)).peekable();
+        if held.peek().is_some() && held.all(ended) {
+            return Err("L22: the session goes on after its end");
         }
         Ok(())
     }

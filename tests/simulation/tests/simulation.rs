@@ -1,6 +1,6 @@
 //! The simulation at a size that every `cargo test` can afford; the whole of it is `simulate` in release.
 
-use satkeeper_simulation::{Allowed, Plan, run, rush};
+use satkeeper_simulation::{Allowed, FleetPlan, Plan, fleet, run, rush};
 
 /// Sessions of a day. `.ci/run` does a million session-hours with the release build.
 const SESSIONS: u64 = 240;
@@ -11,7 +11,7 @@ fn plan(seed: u64, hours: u64, allowed: Allowed) -> Plan {
 
 #[test]
 fn invariants_hold_and_the_same_seed_gives_the_same_digest() {
-    // proves L1, L4, L13, L18, L19, L20, L22, L24
+    // proves L1, L4, L5, L13, L18, L19, L20, L22, L24
     let plan = plan(1, 24, Allowed::ALL);
     let whole = run(&plan, 0..SESSIONS).unwrap_or_else(|finding| panic!("{finding}"));
     // In another order, in parts: each session is by itself, and so is its share of the digest.
@@ -39,6 +39,19 @@ fn a_fleet_survives_an_hours_outage() {
     assert_eq!(rush.survivors, 200);
     // Four requests for each session's return, spread over the longest wait for a reconnect.
     assert!(rush.after <= 100, "{} requests in the worst second", rush.after);
+}
+
+#[test]
+fn a_fleet_loses_nobody_and_its_load_is_spread() {
+    // proves L13, L18, L22
+    let plan = FleetPlan { check: true, hours: 6, ..FleetPlan::day(200) };
+    let by_the_hour = fleet(&plan).unwrap_or_else(|what| panic!("{what}"));
+    let by_the_second = fleet(&FleetPlan { slice: 1_000, ..plan }).unwrap_or_else(|what| panic!("{what}"));
+    assert_eq!(by_the_hour.digest, by_the_second.digest);
+    assert_eq!((by_the_hour.lost, by_the_hour.live), (0, 200));
+    // They were all minted in one second; a renewal is two requests, and is due every 13 minutes or so.
+    let (highest, mean) = by_the_hour.load(300);
+    assert!((0.4..0.6).contains(&mean) && highest <= 12, "{highest}, mean {mean}");
 }
 
 #[test]
