@@ -67,6 +67,33 @@ fn a_restart_mints_nothing_resumes_and_goes_on_renewing() {
 }
 
 #[test]
+fn what_comes_in_the_very_moment_of_a_restart_is_not_of_the_record() {
+    // proves L5, L9, L22
+    let token = |id, life| {
+        let statement = Statement { expires_in: Some(life), ..Statement::default() };
+        TokenFacts { token: TokenId(id), statement, new_secret: false }
+    };
+    let seed = Seed::from_bytes([7; 32]);
+    let mut before = Lifecycle::new(story::exact(), &seed);
+    let (tick, unix) = (1_000_000, 1_800_000_000_000);
+    let Start { provider, .. } = start(true, false);
+    let unbound = Start { provider, key: KeyFacts::Unavailable, durable: true };
+    let _ = before.step(Now::new(tick, unix), Input::Start(unbound));
+    let outcome =
+        Outcome { server_time: Some(UnixMillis(unix)), ..Outcome::ok(Reply::Token(token(1, 1_200_000))) };
+    let _ = before.step(Now::new(tick, unix), Input::Done(CommandId(0), outcome));
+    // The wall clock is half an hour slow now; the application brings a token of its own at once.
+    let now = Now::new(tick + 600_000, unix + 600_000 - 1_800_000);
+    let mut after = Lifecycle::restore(story::exact(), &seed, &before.snapshot(), now);
+    let _ = after.step(now, Input::Start(unbound));
+    let _ = after.step(now, Input::NewBase { ask: AskId(1), token: token(2, 900_000) });
+    let step = after.step(now, Input::ServerTime(UnixMillis(unix + 600_000)));
+    assert!(!step.outputs.iter().any(|it| matches!(it, Output::Tell(Event::Expired { .. }))), "{step:?}");
+    let ends = after.status().session_ends.expect("it was stated");
+    assert_eq!(ends.0, now.tick.0 + 900_000);
+}
+
+#[test]
 fn the_same_draws_are_not_made_twice() {
     // proves L4, L5
     let mut story = ten_minutes(World::default(), true, true);

@@ -106,9 +106,9 @@ impl Lifecycle {
     /// come nearer, but for those that were anchored since (L23). Nobody was connected in a sleep (L15), and no
     /// permit forms in one: a clock that is set again and again must not fill the request budget (L20).
     pub(super) fn observe(&mut self, time: UnixMillis, sent: At) {
-        if let Some((by, restored)) = self.clock.confirm(time, sent, &self.policy) {
-            for token in self.held.iter_mut().filter(|token| token.received <= restored) {
-                *token = token.moved(by);
+        if let Some(by) = self.clock.confirm(time, sent, &self.policy) {
+            for token in self.held.iter_mut().filter(|token| token.restored) {
+                *token = Token { restored: false, ..token.moved(by) };
             }
             return;
         }
@@ -143,8 +143,9 @@ impl Lifecycle {
         let draw = self.random.draw(Domain::Schedule);
         let received = self.clock.now();
         // Bytes that we know have their age already: a lifetime said of them again starts nothing anew.
-        let known = self.token(facts.token).map(|held| (held.sent, held.received, held.stated));
-        let (sent, received, stated) = known.unwrap_or((sent, received, Stated::default()));
+        let known =
+            self.token(facts.token).map(|held| (held.sent, held.received, held.stated, held.restored));
+        let (sent, received, stated, restored) = known.unwrap_or((sent, received, Stated::default(), false));
         let says = if known.is_some() { without_lifetimes(&facts.statement) } else { facts.statement };
         self.held.retain(|held| held.id != facts.token);
         self.held.push(Token {
@@ -157,6 +158,7 @@ impl Lifecycle {
             first,
             draw,
             saved: Saved::No,
+            restored,
             gain: None,
             awaits_verdict: false,
         });

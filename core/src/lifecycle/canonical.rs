@@ -248,9 +248,7 @@ impl<'a> Line<'a> {
         if let Some(offset) = clock.offset() {
             self.say(format_args!(" offset={offset}"));
         }
-        if let Some(at) = clock.restored {
-            self.say(format_args!(" restored{:+}", self.span(at)));
-        }
+        self.flag(clock.restored, "clock-restored");
         for (at, ahead) in &clock.suspects {
             self.say(format_args!(" suspect{}@{:+}", (*ahead).min(FAR.unsigned_abs()), self.span(*at)));
         }

@@ -30,9 +30,9 @@ pub(super) struct Clock {
     first_wall: i64,
     /// When, and how far, the wall clock ran ahead of the monotonic one since a server last told the time.
     pub(super) suspects: Vec<(At, Millis)>,
-    /// What was anchored up to here comes from a record, and so does the server's clock: both are reckoned
-    /// by a wall clock that may have been set meanwhile, and end nothing until a server tells its time (L9).
-    pub(super) restored: Option<At>,
+    /// What is known of the server's clock comes from a record: it is reckoned by a wall clock that may have been
+    /// set meanwhile, and ends nothing until a server tells its time (L9).
+    pub(super) restored: bool,
 }
 
 /// Most jumps that are told apart; of more, the oldest count as one.
@@ -63,7 +63,7 @@ impl Clock {
             server: None,
             first_wall: 0,
             suspects: Vec::new(),
-            restored: None,
+            restored: false,
         }
     }
 
@@ -82,7 +82,7 @@ impl Clock {
         clock.first_wall = signed(now.unix.0).saturating_sub(signed(clock.now()));
         let ahead = signed(clock.now()).saturating_sub(signed(reached));
         clock.server = offset.map(|_| ahead.saturating_neg());
-        clock.restored = Some(clock.now());
+        clock.restored = true;
         (clock, ahead)
     }
 
@@ -94,23 +94,19 @@ impl Clock {
         (ahead, UnixMillis(moved(now, ahead)), self.offset())
     }
 
-    /// Whether what was anchored then may end something.
-    pub(super) fn is_sure_of(&self, anchored: At) -> bool {
-        self.restored.is_none_or(|restored| anchored > restored)
-    }
-
-    /// The first time that a server told after a restore. Returns by how much what was anchored up to the
-    /// restore must be moved, and when that was.
-    pub(super) fn confirm(&mut self, server: UnixMillis, sent: At, policy: &Policy) -> Option<(i64, At)> {
-        let restored = self.restored.filter(|_| server.0 <= YEAR_9999)?;
-        self.restored = None;
+    /// The first time that a server told after a restore. Returns by how much what came from the record must be
+    /// moved.
+    pub(super) fn confirm(&mut self, server: UnixMillis, sent: At, policy: &Policy) -> Option<i64> {
+        if !self.restored || server.0 > YEAR_9999 {
+            return None;
+        }
+        self.restored = false;
         // A sleep since the restore is in what the server tells now.
         self.suspects.clear();
         let reckoned = self.server;
         self.observe(server, sent, policy);
         // What the record did not tell by the server's clock was not reckoned by it.
-        let by = reckoned.zip(self.server).map_or(0, |(reckoned, told)| reckoned.saturating_sub(told));
-        Some((by, restored))
+        Some(reckoned.zip(self.server).map_or(0, |(reckoned, told)| reckoned.saturating_sub(told)))
     }
 
     /// Takes a reading; returns how far the wall clock ran ahead of the monotonic one, if by more than
@@ -209,7 +205,7 @@ impl Clock {
 
     /// Whether the server's clock, if it is known, is known from a server and not from a record.
     pub(super) const fn is_confirmed(&self) -> bool {
-        self.restored.is_none()
+        !self.restored
     }
 
     /// When the local wall clock will show `time`, if nobody sets it from now on.

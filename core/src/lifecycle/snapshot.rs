@@ -89,7 +89,11 @@ impl Lifecycle {
             taken,
             offset,
             drawn: self.random.drawn(),
-            held: self.held.iter().map(|token| Token { saved: Saved::No, ..token.moved(by) }).collect(),
+            held: self
+                .held
+                .iter()
+                .map(|token| Token { saved: Saved::No, restored: false, ..token.moved(by) })
+                .collect(),
             rejected: self.rejected.clone(),
             in_force: self.in_force,
             generation: self.generation,
@@ -142,6 +146,7 @@ impl Lifecycle {
         }
         let mut token = token.clone();
         token.saved = Saved::Yes;
+        token.restored = true;
         if let Some(base) = token.base_mut() {
             base.activation.reset();
             if base.inspection == Inspection::Asked {

@@ -34,6 +34,9 @@ pub(super) struct Token {
     pub(super) draw: u32,
     #[serde(skip)]
     pub(super) saved: Saved,
+    /// It came from a record, and no server has told its time since: what was anchored then ends nothing (L9).
+    #[serde(skip)]
+    pub(super) restored: bool,
     /// What its exchange must have gained; `None`: it is nobody's renewal.
     pub(super) gain: Option<Gain>,
     /// Its push to the live socket was refused; a fresh connect will decide (L27).
@@ -306,7 +309,7 @@ impl Token {
         let Stated { server, life, hint, assumed } = &self.stated;
         if server.is_some() || life.is_some() {
             let absolute = server.and_then(|(_, last)| clock.when_server_surely_shows(last));
-            let sure = life.filter(|_| clock.is_sure_of(self.received));
+            let sure = life.filter(|_| !self.restored);
             let relative = sure.map(|life| self.received.saturating_add(life));
             return End { at: absolute.max(relative), assumed: false };
         }

@@ -9,8 +9,20 @@ const MANY: u32 = 2;
 
 impl Line<'_> {
     pub(super) fn token(&mut self, token: &Token) {
-        let Token { id, kind, sent: _, received: _, stated: _, by, first, draw, saved, gain, awaits_verdict } =
-            token;
+        let Token {
+            id,
+            kind,
+            sent: _,
+            received: _,
+            stated: _,
+            by,
+            first,
+            draw,
+            saved,
+            restored,
+            gain,
+            awaits_verdict,
+        } = token;
         let (clock, policy) = (&self.machine.clock, &self.machine.policy);
         self.say(format_args!(" [{} {}", self.place(*id), by.map_or("brought", |by| by.name())));
         // Nobody will say anything else of an end, and no time may have been lost.
@@ -26,6 +38,7 @@ impl Line<'_> {
             self.flag(jitters && *draw > 0, "late");
             self.ends(token);
         }
+        self.flag(*restored, "restored");
         let barren = token.barren_until(clock, policy);
         match (gain, barren) {
             (Some(gain), _) if !fixed => {
