@@ -94,6 +94,34 @@ fn what_comes_in_the_very_moment_of_a_restart_is_not_of_the_record() {
 }
 
 #[test]
+fn what_came_after_a_sleep_that_nobody_has_confirmed_has_not_slept_in_the_record_either() {
+    // proves L5, L22, L23
+    let token = |id, life| {
+        let statement = Statement { expires_in: Some(life), ..Statement::default() };
+        TokenFacts { token: TokenId(id), statement, new_secret: false }
+    };
+    let seed = Seed::from_bytes([7; 32]);
+    let mut before = Lifecycle::new(story::exact(), &seed);
+    let unix = 1_800_000_000_000;
+    let Start { provider, .. } = start(true, false);
+    let unbound = Start { provider, key: KeyFacts::Unavailable, durable: true };
+    let _ = before.step(Now::new(0, unix), Input::Start(unbound));
+    let outcome =
+        Outcome { server_time: Some(UnixMillis(unix)), ..Outcome::ok(Reply::Token(token(1, 7_200_000))) };
+    let _ = before.step(Now::new(0, unix), Input::Done(CommandId(0), outcome));
+    // An hour is slept away, uncounted; then the application brings a token of its own.
+    let unix = unix + 600_000 + 3_600_000;
+    let _ =
+        before.step(Now::new(600_000, unix), Input::NewBase { ask: AskId(1), token: token(2, 7_200_000) });
+    let now = Now::new(5_000, unix);
+    let mut after = Lifecycle::restore(story::exact(), &seed, &before.snapshot(), now);
+    let _ = after.step(now, Input::Start(unbound));
+    let _ = after.step(now, Input::ServerTime(UnixMillis(unix)));
+    let ends = after.status().session_ends.expect("it was stated");
+    near(ends.0, 5_000 + 7_200_000);
+}
+
+#[test]
 fn the_same_draws_are_not_made_twice() {
     // proves L4, L5
     let mut story = ten_minutes(World::default(), true, true);

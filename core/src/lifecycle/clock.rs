@@ -149,6 +149,13 @@ impl Clock {
         jumps.iter().fold(0, |sum: Millis, (_, span)| sum.saturating_add(*span))
     }
 
+    /// Time that may have been lost in sleep by `at`, unconfirmed: what was anchored then has not slept through
+    /// it.
+    pub(super) fn suspected_by(&self, at: At) -> Millis {
+        let jumps = self.suspects.iter().filter(|(jump, _)| *jump <= at);
+        jumps.fold(0, |sum: Millis, (_, span)| sum.saturating_add(*span))
+    }
+
     /// Time since `since` that may have been lost in sleep, unconfirmed: what could be due by then is due
     /// (L23). What came after the jump has slept through nothing.
     pub(super) fn suspect(&self, since: At) -> Millis {

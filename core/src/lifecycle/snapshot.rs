@@ -85,15 +85,18 @@ impl Lifecycle {
     #[must_use]
     pub fn snapshot(&self) -> Snapshot {
         let (by, taken, offset) = self.clock.frame();
+        // As all of the frame, this takes a suspected sleep for one.
+        let slept =
+            |token: &Token| i64::try_from(self.clock.suspected_by(token.received)).unwrap_or(i64::MAX);
+        let written = |token: &Token| {
+            let moved = token.moved(by.saturating_add(slept(token)));
+            Token { saved: Saved::No, restored: false, ..moved }
+        };
         Snapshot {
             taken,
             offset,
             drawn: self.random.drawn(),
-            held: self
-                .held
-                .iter()
-                .map(|token| Token { saved: Saved::No, restored: false, ..token.moved(by) })
-                .collect(),
+            held: self.held.iter().map(written).collect(),
             rejected: self.rejected.clone(),
             in_force: self.in_force,
             generation: self.generation,
