@@ -8,7 +8,8 @@ use crate::world::{World, config};
 const MOST: usize = 32;
 
 /// The first line names the provider (`subscriber`, `embed`, `guest`, `static`, `bound`). Then come responses, apart
-/// by lines of `====`: a status, headers, an empty line, a body. The session gets them one after the other for what
+/// by lines of `====`: a status, headers, an empty line, a body, in which `$token` stands for what the request was
+/// authorised by. The session gets them one after the other for what
 /// it asks, then a server that is well: no panic, no broken invariant, and at last it is live, or over (L1, L51).
 ///
 /// # Panics

@@ -165,7 +165,10 @@ impl World {
     fn carry_out(&mut self, output: SessionOutput) {
         let input = match output {
             SessionOutput::Request { id, request, .. } => {
-                let response = self.responses.pop_front().unwrap_or_else(|| self.answer(&request));
+                let response = match self.responses.pop_front() {
+                    Some(response) => echo(response, bearer(&request)),
+                    None => self.answer(&request),
+                };
                 SessionInput::Http { id, result: Ok(response) }
             }
             SessionOutput::Open { socket, .. } => {
@@ -229,8 +232,7 @@ impl World {
     }
 
     fn answer(&mut self, request: &HttpRequest) -> HttpResponse {
-        let bearer = request.headers.iter().find(|(name, _)| *name == "authorization");
-        let bearer = bearer.map_or("", |(_, value)| value.expose()).trim_start_matches("Bearer ");
+        let bearer = bearer(request);
         let body = match request.url.path() {
             "/api/fabric/subscriber/info" => self.valid(bearer).map(|ends| {
                 json!({"sat_claims": {"scope": ["sat:refresh"], "expires_at": ends,
@@ -263,6 +265,21 @@ impl World {
         };
         answer.to_string()
     }
+}
+
+fn bearer(request: &HttpRequest) -> &str {
+    let header = request.headers.iter().find(|(name, _)| *name == "authorization");
+    header.map_or("", |(_, value)| value.expose()).trim_start_matches("Bearer ")
+}
+
+/// Some servers repeat in their errors what they were given.
+fn echo(mut response: HttpResponse, token: &str) -> HttpResponse {
+    if let Ok(body) = core::str::from_utf8(&response.body)
+        && body.contains("$token")
+    {
+        response.body = body.replace("$token", token).into_bytes().into();
+    }
+    response
 }
 
 /// A key whose signatures cost nothing.
