@@ -25,10 +25,11 @@ pub fn heap() -> usize {
     HEAP.used()
 }
 
-/// Says two numbers to the host and ends the program: how much was `done`, and the most heap that was in use.
+/// Says two numbers to the host and ends the program: how much was `done`, which is a failure where it is nothing, and
+/// the most heap that was in use.
 pub fn finish(done: u32, heap: usize) -> ! {
     hprintln!("done {} heap {}", done, heap);
-    debug::exit(debug::EXIT_SUCCESS);
+    debug::exit(if done > 0 { debug::EXIT_SUCCESS } else { debug::EXIT_FAILURE });
     loop {
         cortex_m::asm::wfi();
     }
