@@ -152,6 +152,8 @@ async fn suspended_and_resumed_and_dropped_by_the_server<A: Adapter>() {
     let client: A = soon(subscriber(&server).connect()).await.expect("a live session");
     let mut events = client.events();
     bound(&client).await;
+    // What it needs to be resumed comes after the answer to the connect, and before the one to this.
+    soon(client.call("subscriber.online", json!({}))).await.expect("an answer");
     soon(client.suspend()).await.expect("not over");
     until(&mut events, |event| matches!(event, Event::Suspended)).await;
     assert!(server.until(SOON, |counts| counts.sockets_closed == 1).await);

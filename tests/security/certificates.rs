@@ -73,6 +73,8 @@ async fn a_session_outlives_an_impostor_and_tells_him_nothing<A: Adapter>() {
     let config = Config { listen: server.addr(), ..config };
     let client: A = soon(subscriber(&server).connect()).await.expect("a live session");
     bound(&client).await;
+    // So that what it needs to be resumed has come.
+    works(&client).await;
     let held = client.credential().expect("a token in force");
     server.kill();
 

@@ -27,6 +27,7 @@ use crate::progress::Progress;
 use crate::provider::CredentialProvider;
 use crate::signer::ExternalSigner;
 use crate::sockets::Sockets;
+use crate::threads::Threads;
 use crate::watch::Watch;
 use crate::work::Work;
 
@@ -95,8 +96,10 @@ impl Driver {
     ) -> io::Result<(Self, Mailbox)> {
         let poll = Poll::new()?;
         let (mailbox, inbox) = Mailbox::new(poll.registry(), MAIL)?;
-        let work = Work::new(mailbox.clone(), Http::new(tls.clone()), clock, keeper);
-        let sockets = Sockets::new(poll.registry().try_clone()?, MAIL.0 + 1, mailbox.clone(), tls);
+        let (threads, http) = (Threads::default(), Http::new(tls.clone()));
+        let sockets =
+            Sockets::new(poll.registry().try_clone()?, MAIL.0 + 1, mailbox.clone(), threads.clone(), tls);
+        let work = Work::new(mailbox.clone(), threads, http, clock, keeper);
         let driver = Self {
             session,
             clock,

@@ -56,6 +56,7 @@ mod provider;
 mod sealed;
 mod signer;
 mod sockets;
+mod threads;
 mod watch;
 mod work;
 

@@ -3,7 +3,6 @@
 
 use std::collections::{BTreeMap, VecDeque};
 use std::io::ErrorKind;
-use std::thread;
 use std::time::{Duration, Instant};
 
 use mio::{Interest, Registry, Token};
@@ -20,6 +19,7 @@ use tungstenite::{Error as WsError, Message, WebSocket};
 use crate::connection::Connection;
 use crate::dial::{Dialed, dial};
 use crate::mailbox::{self, Mailbox};
+use crate::threads::Threads;
 
 /// Most frames that are read from a socket before it is the turn of something else.
 const AT_ONCE: usize = 16;
@@ -36,6 +36,7 @@ pub(crate) struct Sockets {
     next_token: usize,
     registry: Registry,
     mailbox: Mailbox,
+    threads: Threads,
     tls: Tls,
 }
 
@@ -58,8 +59,14 @@ enum Turn {
 }
 
 impl Sockets {
-    pub(crate) const fn new(registry: Registry, first_token: usize, mailbox: Mailbox, tls: Tls) -> Self {
-        Self { open: BTreeMap::new(), leaving: Vec::new(), next_token: first_token, registry, mailbox, tls }
+    pub(crate) const fn new(
+        registry: Registry,
+        next_token: usize,
+        mailbox: Mailbox,
+        threads: Threads,
+        tls: Tls,
+    ) -> Self {
+        Self { open: BTreeMap::new(), leaving: Vec::new(), next_token, registry, mailbox, threads, tls }
     }
 
     /// Begins to open a socket; what comes of it is told by a [`mailbox::Message::Dialed`].
@@ -70,11 +77,12 @@ impl Sockets {
         within: Duration,
     ) -> Result<(), SessionError> {
         let (mailbox, tls) = (self.mailbox.clone(), self.tls.clone());
-        let dialing = move || {
-            mailbox.send(mailbox::Message::Dialed(socket, dial(&url, &tls, within)));
+        let failed = |message: String| SessionError::Transport { message };
+        let tell = move |dialed: Option<_>| {
+            let dialed = dialed.unwrap_or_else(|| Err(failed("connecting panicked".to_owned())));
+            mailbox.send(mailbox::Message::Dialed(socket, dialed));
         };
-        let thread = thread::Builder::new().name("satkeeper-socket".to_owned()).spawn(dialing);
-        thread.map_err(|error| SessionError::Transport { message: chain(&error) })?;
+        self.threads.run(move || dial(&url, &tls, within), tell).map_err(failed)?;
         self.open.insert(socket, None);
         Ok(())
     }

@@ -22,6 +22,7 @@ use tungstenite::{Message, WebSocket, accept_hdr};
 
 use super::Sockets;
 use crate::mailbox::{self, Mailbox};
+use crate::threads::Threads;
 
 const ONE: SocketId = SocketId(1);
 const DATE: &str = "Sun, 06 Nov 1994 08:49:37 GMT";
@@ -39,7 +40,7 @@ impl Loop {
         let poll = Poll::new().unwrap();
         let (mailbox, inbox) = Mailbox::new(poll.registry(), Token(0)).unwrap();
         let tls = Tls::new(ca_pem.map(str::as_bytes)).unwrap();
-        let sockets = Sockets::new(poll.registry().try_clone().unwrap(), 1, mailbox, tls);
+        let sockets = Sockets::new(poll.registry().try_clone().unwrap(), 1, mailbox, Threads::default(), tls);
         Self { poll, inbox, sockets, inputs: VecDeque::new() }
     }
 
