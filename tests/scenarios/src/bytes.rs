@@ -362,9 +362,7 @@ impl Actor for Bytes {
 
     fn revive(&mut self, world: &mut World) -> Result<Heard, String> {
         let settings = &world.settings;
-        let mut seed = settings.seed();
-        seed[31] ^= 1;
-        let mut head = Head::session(settings.policy(), seed, set_up(world, self.key_made));
+        let mut head = Head::session(settings.policy(), settings.seed(), set_up(world, self.key_made));
         head.at = world.clocks();
         head.record.clone_from(&self.written);
         self.session = head.session_machine()?;

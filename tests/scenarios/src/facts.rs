@@ -256,9 +256,7 @@ impl Actor for Facts {
 
     fn revive(&mut self, world: &mut World) -> Result<Heard, String> {
         let settings = &world.settings;
-        let mut seed = settings.seed();
-        seed[31] ^= 1;
-        let mut head = Head::lifecycle(settings.policy(), seed);
+        let mut head = Head::lifecycle(settings.policy(), settings.seed());
         head.at = world.clocks();
         head.record.clone_from(&self.written);
         self.machine = head.lifecycle_machine()?;

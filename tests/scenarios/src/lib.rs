@@ -8,7 +8,7 @@
 //! | file | what it holds |
 //! |---|---|
 //! | `script`, `words`, `statement`, `span` | the language: lines, their grammar, what they say, lengths of time |
-//! | `stage` | virtual time: what arrives when, and what a machine says to it |
+//! | `playing`, `stage` | line by line; virtual time: what arrives when, and what a machine says to it |
 //! | `world`, `asked`, `settings` | the server, the provider, the clocks; what they are asked and answer |
 //! | `actor`, `facts`, `bytes`, `wire`, `replies` | the two machines on the stage, and the bytes between |
 //! | `show` | outputs in words |
@@ -20,6 +20,7 @@ mod asked;
 mod bytes;
 mod count;
 mod facts;
+mod playing;
 mod recording;
 mod replies;
 mod script;
@@ -33,6 +34,6 @@ mod words;
 mod world;
 
 pub use actor::Machine;
+pub use playing::{Played, play, play_and_kill};
 pub use recording::{Divergence, Recording};
 pub use script::{Script, Trouble};
-pub use stage::{Played, play};

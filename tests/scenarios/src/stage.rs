@@ -1,17 +1,11 @@
-//! Virtual time: plays a story with one machine, and takes down what it says.
-
-use std::collections::BTreeMap;
+//! Virtual time: what arrives when, and what the machine says to it.
 
 use satkeeper_core::lifecycle::SocketId;
 
 use crate::actor::{Actor, Heard, Machine, News, Said};
 use crate::asked::{BoundTo, Handle, Serial, What};
 use crate::bytes::Bytes;
-use crate::count;
 use crate::facts::Facts;
-use crate::recording::Recording;
-use crate::script::{Kind, Script, Trouble};
-use crate::settings::Settings;
 use crate::span;
 use crate::statement::Statement;
 use crate::world::{Network, World};
@@ -22,102 +16,13 @@ const MOST_STEPS: usize = 400_000;
 /// After this the server hands out resume state for a session that was connected.
 const STATE_AFTER: u64 = 10;
 
-/// A story that was played.
+/// Something that the machine said.
 #[derive(Clone, Debug)]
-pub struct Played {
-    /// What stands below each line of the script.
-    pub golden: Vec<Vec<String>>,
-    /// What was expected and is not so.
-    pub missed: Vec<Trouble>,
-    /// Everything that the machine was told and said.
-    pub recording: Recording,
-}
-
-/// Plays a story with one machine.
-///
-/// # Errors
-/// A line that makes no sense when its turn comes, a machine that does not come to rest or breaks an invariant.
-pub fn play(script: &Script, machine: Machine) -> Result<Played, Trouble> {
-    let mut world = World::new(Settings::default());
-    for line in &script.lines {
-        match &line.kind {
-            Kind::Given(Statement::Set(setting)) => world.settings.set(setting),
-            Kind::Given(Statement::Treat { which, name, how }) => world.treat(*which, name, how.as_ref()),
-            _ => {}
-        }
-    }
-    let actor: Box<dyn Actor> = match machine {
-        Machine::Lifecycle => Box::new(Facts::new(&world)),
-        Machine::Session => Box::new(Bytes::new(&world).map_err(|what| Trouble::new(0, what))?),
-    };
-    let mut stage = Stage {
-        world,
-        actor,
-        underway: Vec::new(),
-        sequence: 0,
-        steps: 0,
-        wake_at: None,
-        said: Vec::new(),
-        told: Vec::new(),
-        asks: 0,
-        calls: 0,
-    };
-    let mut played = Played { golden: Vec::new(), missed: Vec::new(), recording: Recording::default() };
-    let times: Vec<Option<u64>> = script.lines.iter().map(|line| at(&line.kind)).collect();
-    for (index, line) in script.lines.iter().enumerate() {
-        let Kind::At(at, statement) = &line.kind else {
-            played.golden.push(Vec::new());
-            continue;
-        };
-        let wrong = |what: String| Trouble::new(line.number, what);
-        // Lines are in order, but sleep may have taken the story further.
-        stage.until(*at).map_err(wrong)?;
-        if let Statement::Expect(expectation) = statement {
-            let missed = count::missed(expectation, &stage.actor.status(), &stage.told);
-            played.missed.extend(missed.map(wrong));
-        } else {
-            stage.happen(statement).map_err(wrong)?;
-        }
-        // What follows belongs to this line, up to the next one that happens.
-        let next = times.iter().skip(index + 1).flatten().next();
-        stage.until_before(next.copied().unwrap_or(*at)).map_err(wrong)?;
-        let said = std::mem::take(&mut stage.said);
-        let in_short = *statement == Statement::InShort;
-        played.golden.push(if in_short { shorten(&said) } else { said.iter().map(listed).collect() });
-    }
-    played.recording = stage.actor.recording().clone();
-    Ok(played)
-}
-
-const fn at(kind: &Kind) -> Option<u64> {
-    match kind {
-        Kind::At(at, _) => Some(*at),
-        _ => None,
-    }
-}
-
-/// One output as a golden line.
-fn listed(said: &Line) -> String {
-    let Line { at, name, details } = said;
-    let separator = if details.is_empty() || details.starts_with([',', ':']) { "" } else { " " };
-    format!(" {:>14} {name}{separator}{details}", span::moment(*at))
-}
-
-/// Outputs counted by their names.
-fn shorten(said: &[Line]) -> Vec<String> {
-    let mut counts: BTreeMap<&str, u32> = BTreeMap::new();
-    for line in said {
-        *counts.entry(&line.name).or_default() += 1;
-    }
-    counts.into_iter().map(|(name, count)| format!(" {count:>14} × {name}")).collect()
-}
-
-#[derive(Clone, Debug)]
-struct Line {
-    at: u64,
+pub(crate) struct Line {
+    pub(crate) at: u64,
     /// `> renew`, `* live`.
-    name: String,
-    details: String,
+    pub(crate) name: String,
+    pub(crate) details: String,
 }
 
 #[derive(Clone, Debug)]
@@ -127,31 +32,51 @@ enum Arriving {
     End(SocketId, Serial),
 }
 
-struct Stage {
-    world: World,
-    actor: Box<dyn Actor>,
+pub(crate) struct Stage {
+    pub(crate) world: World,
+    pub(crate) actor: Box<dyn Actor>,
     /// When, in which order, what.
     underway: Vec<(u64, u64, Arriving)>,
     sequence: u64,
     steps: usize,
     wake_at: Option<u64>,
-    said: Vec<Line>,
+    /// Since somebody looked.
+    pub(crate) said: Vec<Line>,
     /// All of it, as expectations count it.
-    told: Vec<(u64, String)>,
+    pub(crate) told: Vec<(u64, String)>,
     asks: u64,
     calls: u64,
 }
 
 impl Stage {
+    pub(crate) fn new(world: World, machine: Machine) -> Result<Self, String> {
+        let actor: Box<dyn Actor> = match machine {
+            Machine::Lifecycle => Box::new(Facts::new(&world)),
+            Machine::Session => Box::new(Bytes::new(&world)?),
+        };
+        Ok(Self {
+            world,
+            actor,
+            underway: Vec::new(),
+            sequence: 0,
+            steps: 0,
+            wake_at: None,
+            said: Vec::new(),
+            told: Vec::new(),
+            asks: 0,
+            calls: 0,
+        })
+    }
+
     /// Lets time pass, up to and with this moment.
-    fn until(&mut self, end: u64) -> Result<(), String> {
+    pub(crate) fn until(&mut self, end: u64) -> Result<(), String> {
         self.until_before(end.saturating_add(1))?;
         self.world.now = self.world.now.max(end);
         Ok(())
     }
 
     /// What arrives and what is due before this moment.
-    fn until_before(&mut self, end: u64) -> Result<(), String> {
+    pub(crate) fn until_before(&mut self, end: u64) -> Result<(), String> {
         loop {
             let arrival = self.underway.iter().map(|(at, order, _)| (*at, *order)).min();
             let wake = self.wake_at.map(|tick| self.world.when(tick));
@@ -285,7 +210,7 @@ impl Stage {
         self.give(&News::SocketLost(socket))
     }
 
-    fn happen(&mut self, statement: &Statement) -> Result<(), String> {
+    pub(crate) fn happen(&mut self, statement: &Statement) -> Result<(), String> {
         match statement {
             Statement::Set(setting) => self.world.settings.set(setting),
             Statement::Treat { which, name, how } => self.world.treat(*which, name, how.as_ref()),

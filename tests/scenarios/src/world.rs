@@ -74,8 +74,6 @@ impl World {
         }
     }
 
-    // ---- Clocks ----
-
     pub(crate) fn clocks(&self) -> Now {
         let wall = (EPOCH + self.now).saturating_add_signed(self.settings.clock_ahead);
         Now::new(self.now - self.lost, wall)
@@ -96,13 +94,12 @@ impl World {
         self.lost += span;
     }
 
-    /// Another process begins, with a monotonic clock of its own.
+    /// Another process begins, with a monotonic clock and a seed of its own.
     pub(crate) fn boot(&mut self) {
         self.lost = self.now;
         self.sockets.clear();
+        self.settings.seed = self.settings.seed.wrapping_add(1);
     }
-
-    // ---- What a story changes ----
 
     pub(crate) fn treat(&mut self, which: Which, name: &'static str, how: Option<&How>) {
         match (which, how) {
@@ -120,14 +117,19 @@ impl World {
         }
     }
 
+    /// All is well again.
+    pub(crate) fn heal(&mut self) {
+        self.next.clear();
+        self.every.clear();
+        self.network = Network::Up;
+    }
+
     /// Whether there was such a token to revoke.
     pub(crate) fn revoke(&mut self, number: u32) -> bool {
         let serial = self.serial(TokenId(number));
         let token = serial.and_then(|serial| self.tokens.get_mut(serial as usize));
         token.is_some_and(|token| !std::mem::replace(&mut token.revoked, true))
     }
-
-    // ---- Tokens ----
 
     /// The number that the machine gives to a token, now that it has reached it. What an exchange for a token that
     /// is not held any more brings reaches nobody.
@@ -171,8 +173,6 @@ impl World {
         if is_ours { Ok(()) } else { Err(Bad::Rpc(REFUSED)) }
     }
 
-    // ---- Sockets ----
-
     pub(crate) fn newest_socket(&self) -> Option<SocketId> {
         self.sockets.keys().next_back().copied()
     }
@@ -189,8 +189,6 @@ impl World {
     pub(crate) fn acknowledged(&self, socket: SocketId) -> Option<Serial> {
         self.sockets.get(&socket).copied().flatten()
     }
-
-    // ---- Answers ----
 
     /// What comes of it.
     pub(crate) fn asked(&mut self, what: &What) -> Verdict {
