@@ -8,7 +8,7 @@ use std::time::Duration;
 use aws_lc_rs::rand::SystemRandom;
 use aws_lc_rs::signature::{ECDSA_P256_SHA256_ASN1_SIGNING, EcdsaKeyPair, KeyPair as _};
 use satkeeper::core::dpop::{Algorithm, PublicJwk, SignError, es256_from_der};
-use satkeeper::{KeyChoice, ProofKey, SigningRequest};
+use satkeeper::{BoxFuture, KeyChoice, ProofKey, SigningRequest};
 
 /// How it answers.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -110,5 +110,21 @@ impl Kms {
 
     fn mood(&self) -> MutexGuard<'_, Mood> {
         self.0.mood.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl satkeeper::ExternalSigner for Kms {
+    fn sign(&self, request: SigningRequest) -> BoxFuture<'_, Result<Vec<u8>, SignError>> {
+        Box::pin(async move {
+            tokio::time::sleep(self.latency()).await;
+            self.answer(&request)
+        })
+    }
+}
+
+impl satkeeper_blocking::ExternalSigner for Kms {
+    fn sign(&self, request: SigningRequest) -> Result<Vec<u8>, SignError> {
+        std::thread::sleep(self.latency());
+        self.answer(&request)
     }
 }

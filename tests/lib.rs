@@ -24,6 +24,7 @@ pub struct Readme;
 pub mod adapter;
 pub mod front;
 pub mod kms;
+mod setup;
 
 use std::future::Future;
 use std::sync::Arc;

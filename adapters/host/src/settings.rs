@@ -66,6 +66,15 @@ impl Default for Settings {
 }
 
 /// A provider as it was named; its URLs are judged when all is known.
+///
+/// ```
+/// use satkeeper_host::{Clock, Settings, Wanted};
+/// let provider = Some(Wanted::embed("c2c_7acc0e5e968706a032983cd80cdca219", "embeds.signalwire.com"));
+/// let settings = Settings { provider, ..Settings::default() };
+/// let (session, keeper) = settings.judge()?.open(Clock::start().now())?;
+/// assert!(!session.is_restored() && keeper.is_none());
+/// # Ok::<(), satkeeper_host::Error>(())
+/// ```
 pub enum Wanted {
     /// The application's own code.
     Own(ProviderFacts),
@@ -95,6 +104,15 @@ pub enum Wanted {
 }
 
 /// A space and the project credentials for it.
+///
+/// ```
+/// use satkeeper_host::{Error, Project, Settings, Wanted};
+/// let request = Default::default();
+/// let space = Project::new("example.signalwire.com", "project:id", "api-token");
+/// let provider = Some(Wanted::Subscriber { space, request });
+/// let refused = Settings { provider, ..Settings::default() }.judge().err();
+/// assert!(refused.is_some_and(|error| error.code() == "invalid_field"), "an id has no colon");
+/// ```
 pub struct Project {
     url: String,
     id: String,
@@ -141,7 +159,7 @@ impl Wanted {
     }
 }
 
-/// Settings that are in order.
+/// Settings that are in order: what [`Settings::judge`] returns, see [`Wanted`] for an example.
 pub struct Judged {
     config: Config,
     seed: Seed,

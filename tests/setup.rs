@@ -1,0 +1,205 @@
+//! How a session is set up, whatever the adapter.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use satkeeper::store::{Lease, Store, StoreError};
+use satkeeper::{AuthenticateContext, BoxFuture, Credential, Error, GuestToken, KeyChoice, ProviderError};
+
+use crate::adapter::Adapter;
+use crate::kms::Kms;
+
+/// What a builder is told, by the names of its methods.
+#[derive(Clone, Default)]
+#[must_use]
+pub struct Setup {
+    pub(crate) relay_url: Option<String>,
+    pub(crate) fabric_url: Option<String>,
+    pub(crate) ca_pem: Option<String>,
+    pub(crate) plain: bool,
+    pub(crate) call_timeout: Option<Duration>,
+    pub(crate) source: Option<Source>,
+    pub(crate) key: Option<KeyChoice>,
+    pub(crate) signer: Option<Kms>,
+    pub(crate) store: Option<SharedStore>,
+}
+
+#[derive(Clone)]
+pub(crate) enum Source {
+    Subscriber { space: String, project: String, api_token: String, reference: String },
+    Guest { space: String, project: String, api_token: String, request: GuestToken },
+    Embed { token: String, host: String },
+    Static(String),
+    Own(Own),
+}
+
+impl Setup {
+    /// Nothing yet.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Where the WebSocket is.
+    pub fn relay_url(mut self, url: impl Into<String>) -> Self {
+        self.relay_url = Some(url.into());
+        self
+    }
+
+    /// Where the REST endpoints are.
+    pub fn fabric_url(mut self, url: impl Into<String>) -> Self {
+        self.fabric_url = Some(url.into());
+        self
+    }
+
+    /// Whom to trust.
+    pub fn ca_pem(mut self, pem: &str) -> Self {
+        self.ca_pem = Some(pem.to_owned());
+        self
+    }
+
+    /// Plain text to loopback.
+    pub fn allow_plain_on_loopback(mut self, allow: bool) -> Self {
+        self.plain = allow;
+        self
+    }
+
+    /// How long a call waits.
+    pub fn call_timeout(mut self, limit: Duration) -> Self {
+        self.call_timeout = Some(limit);
+        self
+    }
+
+    /// Tokens of a subscriber.
+    pub fn subscriber(mut self, space: &str, project: &str, api_token: &str, reference: &str) -> Self {
+        let [space, project, api_token, reference] =
+            [space, project, api_token, reference].map(str::to_owned);
+        self.source = Some(Source::Subscriber { space, project, api_token, reference });
+        self
+    }
+
+    /// Tokens of a guest.
+    pub fn guest(mut self, space: &str, project: &str, api_token: &str, request: GuestToken) -> Self {
+        let [space, project, api_token] = [space, project, api_token].map(str::to_owned);
+        self.source = Some(Source::Guest { space, project, api_token, request });
+        self
+    }
+
+    /// Tokens for an embed token.
+    pub fn embed(mut self, token: &str, host: &str) -> Self {
+        self.source = Some(Source::Embed { token: token.to_owned(), host: host.to_owned() });
+        self
+    }
+
+    /// One token.
+    pub fn static_token(mut self, token: impl Into<String>) -> Self {
+        self.source = Some(Source::Static(token.into()));
+        self
+    }
+
+    /// Tokens from the application.
+    pub fn provider(mut self, provider: Own) -> Self {
+        self.source = Some(Source::Own(provider));
+        self
+    }
+
+    /// Which keys.
+    pub fn key(mut self, key: KeyChoice) -> Self {
+        self.key = Some(key);
+        self
+    }
+
+    /// Who signs.
+    pub fn signer(mut self, signer: &Kms) -> Self {
+        self.signer = Some(signer.clone());
+        self
+    }
+
+    /// Where it is kept.
+    pub fn store(mut self, store: impl Store) -> Self {
+        self.store = Some(SharedStore(Arc::new(store)));
+        self
+    }
+
+    /// Starts a session.
+    ///
+    /// # Errors
+    /// The adapter's.
+    pub async fn start<A: Adapter>(self) -> Result<A, Error> {
+        A::start(self).await
+    }
+
+    /// Starts a session and waits until it is live.
+    ///
+    /// # Errors
+    /// The adapter's.
+    pub async fn connect<A: Adapter>(self) -> Result<A, Error> {
+        let client = A::start(self).await?;
+        client.ready().await?;
+        Ok(client)
+    }
+}
+
+type Answer = Result<Credential, ProviderError>;
+
+/// An application's own provider, for either adapter.
+#[derive(Clone)]
+pub struct Own {
+    authenticate: Arc<dyn Fn(AuthenticateContext) -> Answer + Send + Sync>,
+    refresh: Option<Arc<dyn Fn() -> Answer + Send + Sync>>,
+}
+
+impl Own {
+    /// With this `authenticate`, which is called once.
+    pub fn new(authenticate: impl Fn(AuthenticateContext) -> Answer + Send + Sync + 'static) -> Self {
+        Self { authenticate: Arc::new(authenticate), refresh: None }
+    }
+
+    /// With this `refresh` as well.
+    #[must_use]
+    pub fn with_refresh(mut self, refresh: impl Fn() -> Answer + Send + Sync + 'static) -> Self {
+        self.refresh = Some(Arc::new(refresh));
+        self
+    }
+
+    fn refreshed(&self) -> Answer {
+        self.refresh.as_ref().map_or_else(|| Err(ProviderError::Rejected("no refresh".into())), |it| it())
+    }
+}
+
+impl satkeeper::CredentialProvider for Own {
+    fn authenticate(&self, context: AuthenticateContext) -> BoxFuture<'_, Answer> {
+        Box::pin(async { (self.authenticate)(context) })
+    }
+
+    fn refresh(&self) -> BoxFuture<'_, Answer> {
+        Box::pin(async { self.refreshed() })
+    }
+
+    fn can_refresh(&self) -> bool {
+        self.refresh.is_some()
+    }
+}
+
+impl satkeeper_blocking::CredentialProvider for Own {
+    fn authenticate(&self, context: AuthenticateContext) -> Answer {
+        (self.authenticate)(context)
+    }
+
+    fn refresh(&self) -> Answer {
+        self.refreshed()
+    }
+
+    fn can_refresh(&self) -> bool {
+        self.refresh.is_some()
+    }
+}
+
+/// A store that a setup can hand to several clients.
+#[derive(Clone)]
+pub(crate) struct SharedStore(Arc<dyn Store>);
+
+impl Store for SharedStore {
+    fn lease(&self) -> Result<Box<dyn Lease>, StoreError> {
+        self.0.lease()
+    }
+}
