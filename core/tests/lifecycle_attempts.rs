@@ -204,3 +204,87 @@ fn a_refusal_that_comes_without_a_socket_does_not_end_the_wait_for_one() {
     }
     assert!(seen > 5, "{seen}");
 }
+
+#[test]
+fn a_first_mint_that_is_a_renewal_has_the_deadline_of_one() {
+    // proves L18, L2: never past the end of the token that the application has brought meanwhile
+    let mut story = Story::new(exact());
+    story.world.scope = false;
+    story.next("make_key", Treatment::Late(500)).always("mint", Treatment::Silence);
+    story.start(false, true, ES256);
+    let (_, token) = story.update(MINUTE);
+    story.until(50_000);
+    assert_eq!(story.machine.status().in_force, Some(token), "{}", story.script);
+    let mint = story.given("mint").remove(0);
+    let ends = story.machine.status().token_ends.expect("stated");
+    assert!(mint.deadline < ends, "{} and not before {ends}", mint.deadline);
+}
+
+#[test]
+fn a_token_that_is_brought_again_is_not_inspected_again() {
+    // proves L14, L40
+    let mut story = Story::new(exact());
+    story.start(true, false, KeyFacts::Unavailable);
+    story.until(10_000);
+    story.always("reauthenticate", Treatment::Silence);
+    let (_, token) = story.update(MINUTE);
+    story.until(11_000);
+    assert_eq!(story.times("inspect").len(), 2);
+    let ask = story.ask();
+    let token = TokenFacts { token, statement: Statement::default(), new_secret: false };
+    story.input(Input::NewBase { ask, token });
+    story.until(12_000);
+    assert_eq!(story.times("inspect").len(), 2, "{}", story.script);
+}
+
+#[test]
+fn a_bound_token_that_comes_after_its_base_took_over_is_not_lost() {
+    // proves L15, L7: it wins even late
+    // survives P30
+    let mut story = Story::new(exact());
+    story.always("renew", Treatment::Silence);
+    story.start(false, false, ES256);
+    story.until(870_100);
+    story.refresh_now();
+    story.until(870_200);
+    // At a third of the lead before the bound token's end its base, which outlives it, is in force.
+    assert_eq!(story.machine.status().in_force, Some(TokenId(1)), "{}", story.script);
+    let renew = story.given("renew").pop().expect("under way");
+    assert!(renew.deadline.0 > story.now);
+    let token = story.token(true);
+    let from = story.now;
+    story.input(Input::Done(renew.id, Outcome::ok(Reply::Token(token))));
+    story.until(880_000);
+    assert_eq!(story.machine.status().in_force, Some(token.token), "{}", story.script);
+    assert!(!story.names(from).contains(&"activate"), "{}", story.script);
+}
+
+#[test]
+fn who_brings_a_token_that_has_ended_does_not_wait_for_ever() {
+    // proves L40, L11
+    // survives P6
+    let ended = |at| Statement { expires_at: Some(UnixMillis(at)), ..Statement::default() };
+    // By what subscriber/info says of it, before it could be pushed.
+    let mut story = Story::new(exact());
+    story.world.scope = false;
+    story.start_as(true, false, KeyFacts::Unavailable, true);
+    story.until(10_000);
+    story.next("persist", Treatment::Silence);
+    story.next("inspect", Treatment::Say(Reply::Inspected(ended(story::EPOCH - 60_000))));
+    let (ask, token) = story.update(MINUTE);
+    story.until(11_000);
+    let answer = story.answer(ask).map(|(_, error)| error);
+    assert_eq!(answer, Some(Some(AskError::InvalidCredentials)), "{}", story.script);
+    assert_ne!(story.machine.status().in_force, Some(token));
+    assert_eq!(story.phase(), Phase::Live);
+
+    // By the clock, while no socket could be had.
+    let mut story = Story::new(Policy { grace: u64::MAX, ..exact() });
+    story.start(true, false, KeyFacts::Unavailable);
+    story.until(10_000);
+    story.always("open", Treatment::Fail(Failure::Transport)).always("refresh", Treatment::Silence);
+    story.drop_socket();
+    let (ask, _) = story.update(MINUTE);
+    story.until(80_000);
+    assert!(matches!(story.answer(ask), Some((_, Some(AskError::InvalidCredentials)))), "{}", story.script);
+}

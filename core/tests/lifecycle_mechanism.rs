@@ -14,6 +14,7 @@
 
 mod story;
 
+use satkeeper_core::UnixMillis;
 use satkeeper_core::lifecycle::*;
 use story::{Story, Treatment, World, exact, near};
 
@@ -681,6 +682,21 @@ fn what_holds_a_renewal_back_has_a_name() {
         seen.extend(hold(&story));
     }
     assert!(seen.contains(&Hold::Governor), "{seen:?}");
+    // Bound tokens that gain nothing, since the server says at each push that they have ended: after their own
+    // end an activation waits, too.
+    let mut story = Story::new(exact());
+    story.world.bound_life = 6_000;
+    let ended = Statement { expires_at: Some(UnixMillis(story::EPOCH)), ..Statement::default() };
+    story.always("reauthenticate", Treatment::Say(Reply::Reauthenticated(ended)));
+    story.start(false, false, KeyFacts::Fixed(KeyAlgorithm::Es256));
+    let mut seen = std::collections::BTreeSet::new();
+    while story.now < 120_000 {
+        story.until(story.now + 7);
+        if story.machine.why().is_some_and(|why| why.wake == Wake::Activate && why.at.0 > story.now) {
+            seen.insert(hold(&story));
+        }
+    }
+    assert_eq!(seen.into_iter().collect::<Vec<_>>(), [Some(Hold::Governor)]);
     // Nobody has said when it ends.
     let mut story = Story::new(exact());
     story.world = World { states_ends: false, ..unscoped() };

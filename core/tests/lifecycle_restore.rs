@@ -14,6 +14,7 @@
 )]
 
 mod chaos;
+mod replay;
 mod story;
 
 use chaos::{Run, moves, starts};
@@ -288,6 +289,7 @@ proptest! {
         for one in second {
             run.make(one);
         }
+        run.replays();
     }
 
     // proves L5, L13: from any record a healthy world brings the session back
@@ -310,5 +312,6 @@ proptest! {
         }
         run.heal();
         prop_assert!(run.in_good_health(360_000), "{:?} {:?}", run.machine.status(), run.machine.why());
+        run.replays();
     }
 }

@@ -24,7 +24,7 @@ impl Lifecycle {
             Wake::Promotion => self.promote(),
             // Time alone has changed what counts as valid: the agenda has been derived anew.
             Wake::Lapse => {}
-            Wake::Vain => self.deny_demand(),
+            Wake::Vain => self.deny_vain_asks(),
             Wake::Fallback => self.tell_fallback(),
             Wake::NoMechanism => self.tell_no_mechanism(),
             Wake::MakeKey => {
@@ -149,7 +149,8 @@ impl Lifecycle {
     // ---- Exchanges ----
 
     fn mint(&mut self) {
-        let first = !self.minted;
+        // One that takes the place of a token that the application brought is a renewal (L18).
+        let first = self.held.is_empty();
         self.minted = true;
         let key = matches!(self.key.state, super::KeyState::Ready).then_some(self.key.algorithm);
         let span = if first { self.policy.first_mint } else { self.attempt_span(self.policy.provider_max) };

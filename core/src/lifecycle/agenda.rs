@@ -76,7 +76,7 @@ impl Lifecycle {
             None => agenda.offer(self.session_end().filter(|_| !self.unsure), Wake::Expiry),
             Some(expired) => agenda.offer(self.grace_over(look, expired), Wake::GraceOver),
         }
-        agenda.offer_if(self.demand_is_vain(look), Wake::Vain);
+        agenda.offer_if(self.demand_is_vain(look) || self.an_update_is_vain(), Wake::Vain);
         agenda.offer_if(self.offers_are_spent(), Wake::Refused);
         agenda.offer(self.outage.second_round, Wake::SecondRound);
         if let Link::Live { since, stable: false, .. } = self.link {

@@ -47,7 +47,9 @@ impl Lifecycle {
                 self.bound_came(&pending, base, facts, outcome);
             }
             (Action::Renew { bound, .. }, Ok(Reply::Token(facts))) => {
-                if let Some(Kind::Bound { of }) = self.token(bound).map(|token| token.kind.clone()) {
+                // Its base may have taken its place in the meantime (L7): what was renewed goes on from that.
+                let of = self.token(bound).and_then(Token::base_id);
+                if let Some(of) = of.or_else(|| self.newest_base().map(|base| base.id)) {
                     self.bound_came(&pending, of, facts, outcome);
                 }
             }

@@ -106,14 +106,30 @@ impl Lifecycle {
             && !self.pending.iter().any(Pending::is_exchange)
     }
 
-    /// What [`Self::demand_is_vain`] says is told.
-    pub(super) fn deny_demand(&mut self) {
+    /// Somebody waits for a token that cannot take effect any more (L40).
+    pub(super) fn an_update_is_vain(&self) -> bool {
+        self.asks.iter().any(|ask| matches!(ask.kind, AskKind::Update(token) if self.is_vain(token)))
+    }
+
+    /// The token, and whatever was exchanged from it, has ended or has gone.
+    fn is_vain(&self, token: TokenId) -> bool {
+        let is_it = |held: &&Token| held.id == token || held.base_id() == Some(token);
+        !self.unsure && !self.held.iter().filter(is_it).any(|held| self.is_valid(held))
+    }
+
+    /// Who waits in vain is told.
+    pub(super) fn deny_vain_asks(&mut self) {
+        let demand = self.demand_is_vain(&self.outlook());
         for ask in core::mem::take(&mut self.asks) {
-            if ask.kind == (AskKind::Renewal { served: false }) {
-                self.tell(Event::Failed { ask: ask.id, error: AskError::NoMechanism });
-            } else {
-                self.asks.push(ask);
-            }
+            let error = match ask.kind {
+                AskKind::Renewal { served: false } if demand => AskError::NoMechanism,
+                AskKind::Update(token) if self.is_vain(token) => AskError::InvalidCredentials,
+                AskKind::Renewal { .. } | AskKind::Update(_) => {
+                    self.asks.push(ask);
+                    continue;
+                }
+            };
+            self.tell(Event::Failed { ask: ask.id, error });
         }
     }
 

@@ -53,12 +53,12 @@ impl Lifecycle {
     /// What makes the next exchange wait for longer than the schedule.
     fn put_off(&self, look: &Outlook<'_>) -> Option<Hold> {
         let (at, wake) = self.next_exchange(look).filter(|(at, _)| *at > self.clock.now())?;
-        let (retry, token) = match wake {
-            Wake::Activate => (self.retries.activate, None),
-            Wake::Renew => (self.retries.renew, self.latest_by(Mechanism::Bound)),
-            _ => (self.retries.provider, self.latest_by(Mechanism::Provider)),
+        let (retry, by) = match wake {
+            Wake::Activate => (self.retries.activate, Mechanism::Bound),
+            Wake::Renew => (self.retries.renew, Mechanism::Bound),
+            _ => (self.retries.provider, Mechanism::Provider),
         };
-        if at == self.exchange_budget(0) || at == self.barren_until(token) {
+        if at == self.exchange_budget(0) || at == self.barren_until(self.latest_by(by)) {
             return Some(Hold::Governor);
         }
         (at == retry.not_before).then_some(Hold::BackOff)

@@ -280,6 +280,8 @@ impl Lifecycle {
         }
         self.expire_commands();
         self.absorb(input);
+        // A sleep that this very input has confirmed counts against them, too.
+        self.expire_commands();
         for _ in 0..MOST_ACTS {
             self.run_stopwatch();
             self.wake = self.agenda();

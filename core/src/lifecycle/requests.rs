@@ -4,7 +4,9 @@ use super::asks::AskKind;
 use super::command::Action;
 use super::connection::{Link, Outage};
 use super::event::{AskError, Event, Ignored, TeardownReason};
-use super::input::{AskId, Confirmation, Input, KeyAlgorithm, KeyFacts, ProviderFacts, Start, TokenFacts};
+use super::input::{
+    AskId, Confirmation, Input, KeyAlgorithm, KeyFacts, ProviderFacts, Start, TokenFacts, TokenId,
+};
 use super::mechanism::{Key, KeyState};
 use super::token::{Base, Inspection, Kind, Token};
 use super::{Lifecycle, Mode, Remint};
@@ -153,14 +155,15 @@ impl Lifecycle {
             return;
         }
         self.exchanges.take(now, self.exchange_period());
-        self.supersede_updates(ask);
+        self.supersede_updates(ask, facts.token);
         self.retire(|pending| pending.is_exchange());
         self.stop_reminting();
         if self.in_force == Some(facts.token) && self.link.is_live() {
             self.settle_asks(facts.token);
             return;
         }
-        self.hold(facts, Kind::Base(Base::default()), now, None, false);
+        let base = self.token(facts.token).and_then(Token::base).map(Base::again).unwrap_or_default();
+        self.hold(facts, Kind::Base(base), now, None, false);
         // Who waits for a renewal has one in this.
         self.serve_renewal_asks();
         if let Link::Down { not_before } = &mut self.link {
@@ -168,8 +171,8 @@ impl Lifecycle {
         }
     }
 
-    /// A newer call takes the place of older ones, and their tokens go unless one is in force.
-    fn supersede_updates(&mut self, newest: AskId) {
+    /// A newer call takes the place of older ones, and their tokens go unless one is in force or brought again.
+    fn supersede_updates(&mut self, newest: AskId, again: TokenId) {
         let asks = core::mem::take(&mut self.asks);
         for ask in asks {
             match ask.kind {
@@ -178,7 +181,7 @@ impl Lifecycle {
                     let offered = self.is_pending(
                         |action| matches!(action, Action::Authenticate { token: offered, .. } if *offered == token),
                     );
-                    if self.in_force != Some(token) && !offered {
+                    if self.in_force != Some(token) && token != again && !offered {
                         self.keep_held(|held| held.id != token);
                         self.retire(|pending| {
                             matches!(pending.action, Action::Reauthenticate { token: pushed, .. } if pushed == token)

@@ -99,6 +99,15 @@ pub(super) struct Base {
     pub(super) has_been_bound: bool,
 }
 
+impl Base {
+    /// The application brings the same bytes again: what is known of them need not be asked again (L14), and
+    /// what its renewal has come to is open again.
+    pub(super) fn again(&self) -> Self {
+        let Self { scope, cnf, inspection, has_been_bound, .. } = *self;
+        Self { scope, cnf, inspection, has_been_bound, ..Self::default() }
+    }
+}
+
 /// Whether subscriber/info has been asked about a base: once per base (L14).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) enum Inspection {

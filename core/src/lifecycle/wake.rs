@@ -18,7 +18,7 @@ pub enum Wake {
     GraceOver,
     /// A held token ends, or is about to: what follows is derived anew.
     Lapse,
-    /// Somebody waits for a renewal and nobody can renew (L24).
+    /// Somebody waits for a renewal and nobody can renew (L24), or for a token that has ended (L40).
     Vain,
     /// Every offer was refused: get a new token, or end (L35).
     Refused,

@@ -9,6 +9,7 @@
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
+use crate::replay::Recording;
 use proptest::prelude::*;
 use satkeeper_core::lifecycle::*;
 use satkeeper_core::secret::Seed;
@@ -195,6 +196,7 @@ pub struct Run {
     /// The furthest that the monotonic clock has been.
     pub furthest: u64,
     log: String,
+    recording: Recording,
 }
 
 /// With CHAOS_LOG set, a failed run tells its story.
@@ -210,6 +212,7 @@ impl Run {
     pub fn new(policy: Policy, start: Start) -> Self {
         let mut run = Self {
             machine: Lifecycle::new(policy, &Seed::from_bytes([9; 32])),
+            recording: Recording::new(policy, [9; 32]),
             tick: 1_000,
             unix: EPOCH,
             wake_at: None,
@@ -235,6 +238,8 @@ impl Run {
         let snapshot = self.machine.snapshot();
         (self.tick, self.furthest, self.unix) = (tick, tick, self.unix.saturating_add(down));
         let now = Now::new(self.tick, self.unix);
+        self.recording.replays();
+        self.recording = Recording::of_restored(policy, [10; 32], &snapshot, now);
         self.machine = Lifecycle::restore(policy, &Seed::from_bytes([10; 32]), &snapshot, now);
         let _ = writeln!(self.log, "---- restarted from {snapshot:?}");
         self.open.clear();
@@ -246,7 +251,9 @@ impl Run {
 
     /// Steps, and checks all that must hold after any step.
     pub fn step(&mut self, input: Input) {
-        let step = self.machine.step(Now::new(self.tick, self.unix), input.clone());
+        let now = Now::new(self.tick, self.unix);
+        let step = self.machine.step(now, input.clone());
+        self.recording.write(now, &input, &step);
         self.steps += 1;
         self.slipped = false;
         self.furthest = self.furthest.max(self.tick);
@@ -284,6 +291,11 @@ impl Run {
         if let Err(broken) = self.machine.check() {
             panic!("{broken} after {input:?} at {} {}", self.tick, self.unix);
         }
+    }
+
+    /// What has happened so far happens again to the same bytes.
+    pub fn replays(&self) {
+        self.recording.replays();
     }
 
     pub fn make(&mut self, one: Move) {
