@@ -114,6 +114,11 @@ fn warning_fields(warning: &Warning, at: impl Fn(&Tick) -> Value) -> Vec<(&'stat
 mod tests {
     use super::line;
     use crate::sentences::sentence;
+    use satkeeper::core::lifecycle::{
+        AskError, AskId, Cause, CommandId, Failure, FallbackReason, Generation, Ignored, KeyAlgorithm,
+        TeardownReason, TokenId,
+    };
+    use satkeeper::core::wire::time::Oddity;
     use satkeeper::{Event, Mechanism, Now, SessionError, SessionEvent, SessionNews, Tick, Warning};
     use serde_json::json;
 
@@ -141,5 +146,56 @@ mod tests {
                 "error": {"code": "session_over", "message": "the session is over; open a new one"},
             })
         );
+    }
+
+    /// Each event there is, with the error behind it where it can have one.
+    fn every_event() -> Vec<SessionEvent> {
+        let cause = Cause { command: CommandId(1), failure: Failure::Timeout };
+        let (ask, token, ends) = (AskId(1), TokenId(2), Some(Tick(12_500)));
+        let generation = Generation(3);
+        let warnings = [
+            Warning::RefreshFallback { reason: FallbackReason::EndpointFailed },
+            Warning::NoRefreshHandler { ends, assumed: true },
+            Warning::Expiring { ends: Tick(12_500), assumed: false, mechanism: Mechanism::Provider },
+            Warning::RefreshFailed { attempt: 2, mechanism: Mechanism::Bound, cause, next: ends },
+            Warning::PushFailed { token, cause },
+            Warning::ConnectFailed { cause, next: None },
+            Warning::StoreFailed { cause },
+            Warning::ExpiryShortened { token, by: 60_000 },
+            Warning::KeySwitched { to: KeyAlgorithm::Rs256 },
+            Warning::Clamped { token },
+            Warning::ForeignKey { token },
+        ];
+        let events = [
+            Event::Live { resumed: true, generation },
+            Event::Bound { token },
+            Event::Renewed { generation, token, by: Some(Mechanism::Bound), ends },
+            Event::Renewed { generation, token, by: None, ends: None },
+            Event::Failed { ask, error: AskError::Throttled },
+            Event::Recovered { ask, generation },
+            Event::ClockJump { by: 1_200_000 },
+            Event::Expired { renewing: true },
+            Event::Suspended,
+            Event::Ignored(Ignored::StaleSocket),
+            Event::Teardown { reason: TeardownReason::Expired, cause: Some(cause) },
+        ];
+        let all = events.into_iter().chain(warnings.map(Event::Warn)).map(SessionNews::Lifecycle);
+        let odd = SessionNews::OddTime { field: "expiry_at", oddity: Oddity::OtherUnit };
+        all.chain([odd, SessionNews::FrameDropped, SessionNews::ScopeWithoutFingerprint])
+            .map(|event| SessionEvent { event, cause: None })
+            .collect()
+    }
+
+    #[test]
+    fn each_event_as_its_line() {
+        let now = Now::new(10_000, 1_767_225_600_000);
+        let lines = every_event().into_iter().zip(1..).map(|(mut told, n)| {
+            if matches!(told.event, SessionNews::Lifecycle(Event::Warn(_) | Event::Teardown { .. })) {
+                told.cause = Some(SessionError::Timeout { what: "refresh", after_ms: 10_000 });
+            }
+            line(n, &told, &sentence(&told, now), now).to_string()
+        });
+        let lines: Vec<String> = lines.collect();
+        insta::assert_snapshot!(lines.join("\n"));
     }
 }
