@@ -288,3 +288,24 @@ fn who_brings_a_token_that_has_ended_does_not_wait_for_ever() {
     story.until(80_000);
     assert!(matches!(story.answer(ask), Some((_, Some(AskError::InvalidCredentials)))), "{}", story.script);
 }
+
+#[test]
+fn an_older_token_that_ends_sooner_than_was_thought_ends_no_session() {
+    // proves L7, L19: of the older one nobody had said when it ends, until it was pushed in place of the newer
+    // survives P16
+    let mut story = Story::new(exact());
+    story.world = World { scope: false, base_life: MINUTE, ..World::default() };
+    story.next("inspect", Treatment::Silence).next("open", Treatment::Silence);
+    story.always("refresh", Treatment::Silence);
+    story.start(true, false, KeyFacts::Unavailable);
+    story.until(1_000);
+    let (_, newer) = story.update(10 * MINUTE);
+    story.until(500_000);
+    assert_eq!(story.machine.status().in_force, Some(newer), "{}", story.script);
+    assert_eq!(story.teardown(), None);
+    // At a third of the lead before its end the older one is pushed, and turns out to have ended long ago.
+    story.until(590_000);
+    assert!(story.told(|event| matches!(event, Event::Expired { .. })).is_empty(), "{}", story.script);
+    assert_eq!(story.phase(), Phase::Live);
+    assert_eq!(story.machine.status().in_force, Some(newer), "{}", story.script);
+}

@@ -64,13 +64,13 @@ impl Lifecycle {
             _ => None,
         };
         // Newer ones are on their way. What was in force before has had its time even if it is the newer
-        // one: it would only be pushed again. Of the older ones that stays which puts the session's end off.
+        // one: it would only be pushed again; unless this one, of which less was known, ends sooner. Of the older ones that stays which puts the session's end off.
         let mut stay: Vec<TokenId> = Vec::new();
         let mut reach = 0;
         let mut shortened = None;
         for (at, held) in self.held.iter().enumerate().rev() {
             let stays = if at > position {
-                before != Some(held.id) || !changed
+                before != Some(held.id) || !changed || self.reach(held) > self.reach_of(token)
             } else {
                 at == position || Some(held.id) == base || (self.reach(held) > reach && !held.awaits_verdict)
             };
@@ -103,6 +103,10 @@ impl Lifecycle {
     /// How far a token puts the session's end off; without a known end, for ever.
     pub(super) fn reach(&self, token: &Token) -> At {
         token.end(&self.clock).at.unwrap_or(At::MAX)
+    }
+
+    fn reach_of(&self, token: TokenId) -> At {
+        self.token(token).map_or(0, |held| self.reach(held))
     }
 
     pub(super) fn tell_renewed(&mut self, token: TokenId) {
