@@ -1,5 +1,5 @@
 //! Every state of a slice of the machine is reached, and each edge is checked: `check()`, L1, L13, progress,
-//! early and stale inputs, the teardown last (`model/rules.rs`); equal classes have equal successors; a
+//! early and stale inputs, the teardown last (`model/rules.rs`, `model/records.rs`); equal classes have equal successors; a
 //! well-behaved server brings every state live or over. Printed: states, edges, depth, time, digest.
 //!
 //! `EDGES=2000000 SLICE=both cargo test --release -p satkeeper-core --test lifecycle_model -- --nocapture`
@@ -17,10 +17,11 @@
 
 mod model;
 
-use std::fmt::Write as _;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::time::Instant;
 
-use model::slices::*;
+use model::catalogue::{catalogue, readable};
 use model::*;
 
 /// Searches; proves liveness and that the canonical form is a bisimulation; says what was seen.
@@ -33,8 +34,8 @@ fn explore(slice: &Slice) -> (Graph, String) {
         panic!("{}: with a well-behaved server neither live nor over:\n{}", slice.name, graph.story(*state));
     }
     let mut compared = 0;
-    for (state, twin, now) in &graph.twins {
-        match is_bisimilar(slice, &graph, *state, twin, *now) {
+    for (state, twin) in &graph.twins {
+        match search::is_bisimilar(slice, &graph.states[*state as usize], twin) {
             Ok(count) => compared += count,
             Err(differs) => panic!("not a bisimulation: {differs}\n{}", graph.story(*state)),
         }
@@ -62,19 +63,36 @@ fn explore(slice: &Slice) -> (Graph, String) {
 fn every_slice() {
     let edges = std::env::var("EDGES").ok().map(|edges| edges.parse().expect("a number"));
     let only = std::env::var("SLICE").unwrap_or_default();
-    let mut map = show::Map::default();
-    let mut counts = String::from(
-        "# What each slice comes to (core/tests/lifecycle_model.rs). \"cut\": at the number of edges that a debug build affords.\n",
-    );
-    for slice in catalogue().into_iter().filter(|slice| slice.name.contains(&only)) {
-        let (graph, report) = explore(&Slice { most_edges: edges.unwrap_or(slice.most_edges), ..slice });
-        map.add(&graph);
-        let _ = writeln!(counts, "{report}");
-    }
+    let slices: Vec<Slice> = catalogue()
+        .into_iter()
+        .filter(|slice| slice.name.contains(&only))
+        .map(|slice| Slice { most_edges: edges.unwrap_or(slice.most_edges), ..slice })
+        .collect();
+    let (map, counts) = (Mutex::new(show::Map::default()), Mutex::new(vec![String::new(); slices.len()]));
+    let next = AtomicUsize::new(0);
+    std::thread::scope(|scope| {
+        for _ in 0..std::thread::available_parallelism().map_or(1, usize::from) {
+            scope.spawn(|| {
+                while let Some((number, slice)) =
+                    Some(next.fetch_add(1, Relaxed)).and_then(|at| Some((at, slices.get(at)?)))
+                {
+                    let (graph, report) = explore(slice);
+                    map.lock().expect("no panic").add(&graph);
+                    counts.lock().expect("no panic")[number] = report;
+                }
+            });
+        }
+    });
+    let (map, counts) = (map.into_inner().expect("no panic"), counts.into_inner().expect("no panic"));
+    let counts =
+        format!("# What each slice comes to (core/tests/lifecycle_model.rs).\n{}\n", counts.join("\n"));
     if edges.is_none() && only.is_empty() {
         show::golden("tests/golden/counts.txt", &counts);
-        show::golden("tests/golden/unmet.txt", &map.unmet());
+        if let Err(wrong) = pairs::agree(&map.met) {
+            panic!("pairs of phase and input:\n{wrong}");
+        }
         show::golden("docs/states.md", &map.diagram());
+        show::golden_diagram("../README.md", &map.arrows());
     }
 }
 

@@ -123,6 +123,21 @@ fn what_came_after_a_sleep_that_nobody_has_confirmed_has_not_slept_in_the_record
 }
 
 #[test]
+fn a_bound_token_whose_base_was_refused_outlives_a_restart() {
+    // proves L5, L13
+    let mut story = Story::new(story::exact());
+    story.next("authenticate", Treatment::Fail(Failure::Rpc { code: -32_003, credential: true }));
+    story.next("activate", Treatment::Late(300));
+    story.start_as(false, false, KEY_AT_HAND, true);
+    story.until(60_000);
+    assert_eq!((story.phase(), story.machine.status().bound), (Phase::Live, true), "{}", story.script);
+    story.restart(story::exact(), 3_000, start(false, false));
+    story.until(900_000);
+    assert_eq!(story.times("mint").len(), 1, "{}", story.script);
+    assert_eq!((story.phase(), story.machine.status().bound), (Phase::Live, true), "{}", story.script);
+}
+
+#[test]
 fn the_same_draws_are_not_made_twice() {
     // proves L4, L5
     let mut story = ten_minutes(World::default(), true, true);

@@ -33,6 +33,8 @@ pub struct View {
     pub tokens_return: bool,
     /// Servers tell their time.
     pub clocks: bool,
+    /// The process may die and go on from its record, with another key.
+    pub deaths: bool,
     /// Refusals are told apart by what they said, although that decides nothing.
     pub causes: bool,
 }
@@ -96,5 +98,24 @@ impl Lifecycle {
     #[must_use]
     pub fn last_base(&self) -> Option<TokenId> {
         self.newest_base().map(|base| base.id)
+    }
+
+    /// The token that the server last acknowledged.
+    #[must_use]
+    pub const fn in_force(&self) -> Option<TokenId> {
+        self.in_force
+    }
+
+    /// Whether the server has refused it for good.
+    #[must_use]
+    pub fn has_rejected(&self, token: TokenId) -> bool {
+        self.rejected.contains(&token)
+    }
+
+    /// Whether it may be used: it is in the record, or no record can be written (L25).
+    #[must_use]
+    pub fn may_use(&self, token: TokenId) -> bool {
+        let saved = self.token(token).is_some_and(|held| held.saved == super::token::Saved::Yes);
+        !self.durable || saved || self.retries.persist.failures > 0
     }
 }

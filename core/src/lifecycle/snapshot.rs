@@ -124,7 +124,12 @@ impl Lifecycle {
         machine.random = Random::resumed(seed, snapshot.drawn);
         machine.rejected = snapshot.rejected.iter().rev().take(MOST_REJECTED).rev().copied().collect();
         for token in &snapshot.held {
-            machine.take_over(&token.moved(by));
+            // A base that the server has refused stays for the sake of a bound token that it has not (L13).
+            let refused = |token: &Token| machine.rejected.contains(&token.id);
+            let is_base = snapshot.held.iter().any(|it| it.base_id() == Some(token.id) && !refused(it));
+            if is_base || !refused(token) {
+                machine.take_over(&token.moved(by));
+            }
         }
         machine.in_force = snapshot.in_force.filter(|id| machine.holds(*id));
         machine.generation = snapshot.generation;
@@ -140,11 +145,7 @@ impl Lifecycle {
     /// Holds a token of the record, if it is of use.
     fn take_over(&mut self, token: &Token) {
         let is_orphan = matches!(token.kind, Kind::Bound { of } if !self.holds(of));
-        if self.holds(token.id)
-            || self.rejected.contains(&token.id)
-            || is_orphan
-            || self.held.len() >= MOST_HELD
-        {
+        if self.holds(token.id) || is_orphan || self.held.len() >= MOST_HELD {
             return;
         }
         let mut token = token.clone();

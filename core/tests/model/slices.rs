@@ -3,7 +3,52 @@
 use satkeeper_core::lifecycle::model::{Budget, View};
 use satkeeper_core::lifecycle::*;
 
-use super::{GRANTED, Moment};
+use super::letter::stamp;
+use super::{GRANTED, Moment, State};
+
+/// How the end of a token is stated.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ends {
+    /// A lifetime, by the server.
+    Life,
+    /// A time, by the server.
+    Time,
+    /// Both, and they differ: the time is one unit earlier.
+    Both,
+    /// The provider's hint.
+    Hint,
+    /// Nobody says anything: as long as was asked for.
+    Assumed,
+    /// Not even that.
+    Never,
+}
+
+impl Ends {
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Life => "",
+            Self::Time => " until then",
+            Self::Both => " for so long, until then",
+            Self::Hint => " until about then",
+            Self::Assumed => " for as long as asked",
+            Self::Never => " without an end",
+        }
+    }
+
+    /// `ahead`: how far the server's clock is.
+    pub fn statement(self, life: u64, ahead: i64) -> Statement {
+        let says = Statement::default();
+        let time = |life: u64| Some(stamp(life as i64 + ahead));
+        match self {
+            Self::Life => Statement { expires_in: Some(life), ..says },
+            Self::Time => Statement { expires_at: time(life), ..says },
+            Self::Both => Statement { expires_in: Some(life), expires_at: time(life - 1), ..says },
+            Self::Hint => Statement { expiry_hint: time(life), ..says },
+            Self::Assumed => Statement { assumed_life: Some(life), ..says },
+            Self::Never => says,
+        }
+    }
+}
 
 /// A part of the whole product: who may renew, what may happen, and when.
 #[derive(Clone)]
@@ -20,14 +65,26 @@ pub struct Slice {
     pub late: bool,
     /// Transient failures; time-outs there are always.
     pub failures: bool,
+    /// Failures may name a time to come back.
+    pub retry_after: bool,
     /// Only these commands fail or are refused; none named: all may.
     pub fail_only: &'static [&'static str],
     /// Refusals for the credential.
     pub refusals: bool,
     /// Replies that no honest server gives.
     pub hostile: bool,
-    /// What is known of a token's end may change.
-    pub ends_move: bool,
+    /// How ends are stated.
+    pub ends_as: Vec<Ends>,
+    /// A connect or a push may state another end.
+    pub restates: bool,
+    /// How far the server's clock may be ahead of ours in what it tells; none: it never tells.
+    pub offsets: Vec<i64>,
+    /// By how much the wall clock may jump, there and back: a sleep, or somebody sets it.
+    pub jumps: Vec<i64>,
+    /// The server tells its time unasked.
+    pub unasked_time: bool,
+    /// The process dies and goes on from its record.
+    pub deaths: bool,
     pub no_key: bool,
     /// The socket is lost, dies, is restarted, can be resumed; the network changes.
     pub socket: bool,
@@ -47,20 +104,21 @@ pub struct Slice {
     pub in_order: bool,
     /// While a command is open it is answered: no time passes.
     pub prompt: bool,
+    /// What comes unasked comes in these phases only; none named: in all.
+    pub only_while: &'static [&'static str],
+    /// Other things happen while something local is under way, too.
+    pub eager: bool,
     /// With more commands open, only answers come.
     pub most_open: usize,
     pub most_asks: usize,
     pub most_edges: usize,
-    pub grace: u64,
-    pub jitter: bool,
+    pub policy: Policy,
+    /// Lives of tokens.
+    pub base_life: u64,
+    pub bound_life: u64,
     /// Each so many-th edge to a known class yields a member to compare.
     pub twin_every: usize,
 }
-
-pub const NOBODY: ProviderFacts = ProviderFacts { can_refresh: false, can_mint_again: false };
-pub const REFRESHES: ProviderFacts = ProviderFacts { can_refresh: true, can_mint_again: false };
-pub const MINTS: ProviderFacts = ProviderFacts { can_refresh: false, can_mint_again: true };
-pub const KEY: KeyFacts = KeyFacts::Held { algorithm: KeyAlgorithm::Es256, proved: true };
 
 impl Slice {
     /// One way to start, a server and a network that do as they should but for time.
@@ -73,10 +131,16 @@ impl Slice {
             after: false,
             late: false,
             failures: false,
+            retry_after: false,
             fail_only: &[],
             refusals: false,
             hostile: false,
-            ends_move: false,
+            ends_as: vec![Ends::Life],
+            restates: false,
+            offsets: vec![],
+            jumps: vec![],
+            unasked_time: false,
+            deaths: false,
             no_key: false,
             socket: false,
             asks: false,
@@ -87,27 +151,63 @@ impl Slice {
             governed: false,
             in_order: false,
             prompt: false,
+            only_while: &[],
+            eager: false,
             most_open: 4,
             most_asks: 1,
-            most_edges: 50_000,
-            grace: Policy::model().grace,
-            jitter: true,
+            most_edges: 140_000,
+            policy: Policy::model(),
+            base_life: 8,
+            bound_life: 6,
             twin_every: 17,
         }
     }
 
-    pub fn policy(&self) -> Policy {
-        Policy { grace: self.grace, jitter: self.jitter, ..Policy::model() }
+    pub const fn policy(&self) -> Policy {
+        self.policy
     }
 
     /// What of a state can matter in it.
     pub fn view(&self) -> View {
+        let clocks = !self.offsets.is_empty();
         View {
-            ends_move: self.ends_move,
+            ends_move: clocks || self.restates || !self.jumps.is_empty() || self.late || self.deaths,
             tokens_return: self.hostile || self.updates,
-            clocks: false,
+            clocks,
+            deaths: self.deaths,
             causes: self.name.starts_with("read"),
         }
+    }
+
+    /// Whether something comes unasked in this phase.
+    pub fn is_time(&self, phase: Phase) -> bool {
+        self.only_while.is_empty() || self.only_while.contains(&phase.name())
+    }
+
+    /// How far ahead the server's clock is when it states an absolute end.
+    pub fn server_ahead(&self) -> i64 {
+        self.offsets.last().copied().unwrap_or(0)
+    }
+
+    /// How far the server's clock may be ahead of the monotonic one: as always, or by what was slept, too.
+    pub fn ahead(&self, state: &State) -> Vec<i64> {
+        let slept = |ahead: &i64| [*ahead, *ahead + state.wall];
+        let mut all: Vec<i64> = self.offsets.iter().flat_map(slept).collect();
+        all.sort_unstable();
+        all.dedup();
+        all
+    }
+
+    /// What a connect or a push may say of the token's end.
+    pub fn restated(&self) -> Vec<(&'static str, Statement)> {
+        if !self.restates {
+            return Vec::new();
+        }
+        let ends = |life: i64| Statement {
+            expires_at: Some(stamp(life + self.server_ahead())),
+            ..Statement::default()
+        };
+        vec![("ends sooner", ends(2)), ("ends later", ends(self.base_life as i64 + 2))]
     }
 
     /// What the governor may say, and how that is called.
@@ -120,78 +220,4 @@ impl Slice {
         }
         all
     }
-}
-
-/// The slices that are searched.
-pub fn catalogue() -> Vec<Slice> {
-    let none = KeyFacts::Unavailable;
-    let base = |slice: Slice| Slice { most_edges: slice.most_edges.min(15_000), ..slice };
-    let fails = |slice: Slice| base(Slice { failures: true, refusals: true, jitter: false, ..slice });
-    let all = vec![
-        base(Slice::new("nobody", NOBODY, none, false)),
-        fails(Slice {
-            moments: vec![Moment::Now, Moment::Before, Moment::At, Moment::After],
-            ..Slice::new("nobody, failures", NOBODY, none, false)
-        }),
-        Slice {
-            most_edges: 40_000,
-            ..fails(Slice { socket: true, after: true, ..Slice::new("nobody, socket", NOBODY, none, false) })
-        },
-        base(Slice { in_order: true, ..Slice::new("provider", REFRESHES, none, false) }),
-        fails(Slice {
-            scopes: vec![true, false],
-            ..Slice::new("provider, failures", REFRESHES, none, false)
-        }),
-        fails(Slice { asks: true, updates: true, ..Slice::new("provider, asks", REFRESHES, none, false) }),
-        Slice { in_order: true, most_edges: 40_000, ..Slice::new("bound", NOBODY, KEY, true) },
-        fails(Slice::new("bound, failures", NOBODY, KEY, true)),
-        fails(Slice { socket: true, ..Slice::new("bound, socket", NOBODY, KEY, true) }),
-        base(Slice { in_order: true, ..Slice::new("both", REFRESHES, KEY, true) }),
-        fails(Slice { scopes: vec![true, false], ..Slice::new("both, failures", REFRESHES, KEY, true) }),
-        fails(Slice { asks: true, updates: true, ..Slice::new("both, asks", REFRESHES, KEY, true) }),
-        fails(Slice {
-            rest: true,
-            ends: true,
-            providers: true,
-            ..Slice::new("both, rest", REFRESHES, KEY, true)
-        }),
-        fails(Slice { governed: true, asks: true, ..Slice::new("mints, governed", MINTS, KEY, true) }),
-        fails(Slice { hostile: true, updates: true, ..Slice::new("mints, hostile", MINTS, KEY, true) }),
-        fails(Slice {
-            no_key: true,
-            in_order: true,
-            ..Slice::new("mints, keys", MINTS, KeyFacts::Auto, true)
-        }),
-        fails(Slice { prompt: true, ..Slice::new("provider, prompt", REFRESHES, none, false) }),
-        fails(Slice { prompt: true, ..Slice::new("bound, prompt", NOBODY, KEY, true) }),
-        fails(Slice { prompt: true, ..Slice::new("both, prompt", REFRESHES, KEY, true) }),
-    ];
-    all.into_iter().map(|slice| if slice.name.contains("rest") { durable(slice) } else { slice }).collect()
-}
-
-/// With a record that is kept.
-fn durable(mut slice: Slice) -> Slice {
-    for (_, start) in &mut slice.starts {
-        start.durable = true;
-    }
-    slice
-}
-
-/// The slices whose whole relation is committed as text: a prompt server, one command answered at a time.
-pub fn readable() -> Vec<Slice> {
-    let none = KeyFacts::Unavailable;
-    let read = |slice: Slice| Slice { prompt: true, in_order: true, after: true, jitter: false, ..slice };
-    let fails = |slice: Slice| read(Slice { failures: true, refusals: true, ..slice });
-    let fail = |slice: Slice, fail_only| fails(Slice { fail_only, ..slice });
-    vec![
-        fails(Slice::new("read nobody", NOBODY, none, false)),
-        read(Slice::new("read provider", REFRESHES, none, false)),
-        read(Slice::new("read bound", NOBODY, KEY, true)),
-        read(Slice::new("read both", REFRESHES, KEY, true)),
-        fail(Slice::new("read provider, refresh fails", REFRESHES, none, false), &["refresh"]),
-        fail(Slice::new("read provider, push fails", REFRESHES, none, false), &["reauthenticate"]),
-        fail(Slice::new("read bound, exchange fails", NOBODY, KEY, true), &["activate", "renew"]),
-        fail(Slice::new("read both, activation fails", REFRESHES, KEY, true), &["activate"]),
-        fail(Slice::new("read bound, connect is refused", NOBODY, KEY, true), &["authenticate"]),
-    ]
 }

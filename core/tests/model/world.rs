@@ -1,26 +1,11 @@
 //! What can happen in a state: the letters of a slice's alphabet.
 
-use satkeeper_core::UnixMillis;
-use satkeeper_core::lifecycle::model::Budget;
 use satkeeper_core::lifecycle::*;
 
-use super::slices::Slice;
-use super::{EPOCH, GRANTED, Moment};
-
-/// Lives of tokens, in units.
-pub const BASE_LIFE: u64 = 8;
-pub const BOUND_LIFE: u64 = 6;
-
-/// One thing that happens.
-#[derive(Clone)]
-pub struct Letter {
-    pub name: String,
-    pub input: Input,
-    /// What a well-behaved server does, the oldest command first; or nothing happens, and time passes.
-    pub well: bool,
-    /// What the governor says; `None`: what it has said holds.
-    pub budgets: Option<(Budget, Budget)>,
-}
+use super::answers::Answering;
+use super::letter::{Letter, stamp};
+use super::slices::{Ends, Slice};
+use super::{GRANTED, Moment, State};
 
 /// Names what comes from outside.
 #[derive(Default)]
@@ -46,65 +31,25 @@ impl World {
     }
 
     /// All that can happen, and when.
-    pub fn letters(
-        &mut self,
-        slice: &Slice,
-        machine: &Lifecycle,
-        wake: Option<u64>,
-    ) -> Vec<(Moment, Letter)> {
+    pub fn letters(&mut self, slice: &Slice, state: &State) -> Vec<(Moment, Letter)> {
+        let open = state.machine.unanswered();
         let mut letters = Vec::new();
-        let open = machine.unanswered();
-        let phase = machine.status().phase;
-        let mut all = Vec::new();
-        if phase == Phase::Idle {
-            for (name, start) in &slice.starts {
-                all.push((format!("start {name}"), Input::Start(*start), true));
-            }
-        } else {
-            let mut seen: Vec<Action> = Vec::new();
-            // What is local is answered before anything else happens, or never.
-            let local = open.iter().position(|command| is_local(&command.action));
-            let answerable = match local {
-                Some(place) => &open[place..=place],
-                None if slice.in_order => &open[..open.len().min(1)],
-                None => &open[..],
-            };
-            for (place, command) in answerable.iter().enumerate() {
-                let bare = bare(machine, command.action);
-                if !seen.contains(&bare) {
-                    seen.push(bare);
-                    self.answers(slice, machine, command, place == 0, &mut all);
-                }
-            }
-            if open.len() <= slice.most_open && local.is_none() {
-                self.events(slice, machine, &mut all);
-            }
-        }
-        for (name, input, well) in all {
+        for letter in self.happenings(slice, state, &open) {
             for moment in &slice.moments {
-                let letter = Letter {
-                    name: name.clone(),
-                    input: input.clone(),
-                    well: well && *moment == Moment::Now,
-                    budgets: None,
-                };
-                letters.push((*moment, letter));
+                let well = letter.well && *moment == Moment::Now;
+                letters.push((*moment, Letter { well, ..letter.clone() }));
             }
         }
-        if wake.is_some() && (!slice.prompt || open.is_empty()) {
-            for (wanted, moment) in
-                [(true, Moment::At), (slice.after, Moment::After), (slice.late, Moment::Late)]
-            {
-                let well = open.is_empty();
-                if !wanted {
-                    continue;
+        if state.wake().is_some() && (!slice.prompt || open.is_empty()) {
+            let tick = |well| Letter::new("tick".to_owned(), Input::Tick, well);
+            letters.push((Moment::At, tick(open.is_empty())));
+            for (wanted, moment) in [(slice.after, Moment::After), (slice.late, Moment::Late)] {
+                if wanted {
+                    letters.push((moment, tick(false)));
                 }
-                letters.push((
-                    moment,
-                    Letter { name: "tick".to_owned(), input: Input::Tick, well, budgets: None },
-                ));
             }
         }
+        self.clocks(slice, state, &mut letters);
         let budgets = slice.budgets();
         let govern = |(moment, letter): (Moment, Letter)| {
             budgets.iter().map(move |(name, said)| {
@@ -116,120 +61,65 @@ impl World {
         letters.into_iter().flat_map(govern).collect()
     }
 
-    fn answers(
-        &mut self,
-        slice: &Slice,
-        machine: &Lifecycle,
-        command: &Command,
-        oldest: bool,
-        all: &mut Vec<(String, Input, bool)>,
-    ) {
-        let name = command.action.name();
-        let may = slice.fail_only.is_empty() || slice.fail_only.contains(&name);
-        let (failures, refusals) = (slice.failures && may, slice.refusals && may);
-        let mut say = |what: &str, result: Result<Reply, Failure>, well: bool| {
-            let signed_at = None;
-            let server_time = None;
-            let outcome = Outcome { result, server_time, signed_at };
-            all.push((format!("{name}: {what}"), Input::Done(command.id, outcome), well && oldest));
+    /// Everything but the passing of time.
+    fn happenings(&mut self, slice: &Slice, state: &State, open: &[Command]) -> Vec<Letter> {
+        let mut all = Vec::new();
+        if state.phase() == Phase::Idle {
+            for (name, start) in &slice.starts {
+                all.push(Letter::new(format!("start {name}"), Input::Start(*start), true));
+            }
+            return all;
+        }
+        let mut seen: Vec<Action> = Vec::new();
+        // What is local is answered before anything else happens, or never.
+        let local = open.iter().position(|command| is_local(&command.action));
+        let answerable = match local {
+            Some(place) => &open[place..=place],
+            None if slice.in_order => &open[..open.len().min(1)],
+            None => open,
         };
-        let transient = Failure::Transport;
-        let refused = Failure::Http { status: 401, retry_after: None };
-        let gone = Failure::Rpc { code: -32_003, credential: true };
-        match command.action {
-            Action::MakeKey { .. } => {
-                say("made", Ok(Reply::KeyMade), true);
-                if slice.no_key {
-                    say("none", Err(Failure::NoKey), false);
-                }
+        for (place, command) in answerable.iter().enumerate() {
+            let bare = bare(command.action);
+            if !seen.contains(&bare) {
+                seen.push(bare);
+                let oldest = place == 0;
+                Answering { slice, state, command, oldest, all: &mut all }.all(self);
             }
-            Action::Mint { .. } | Action::Refresh => {
-                say("token", Ok(Reply::Token(self.facts(BASE_LIFE))), true);
-                if failures {
-                    say("transient", Err(transient), false);
-                }
-                if refusals {
-                    say("rejected", Err(Failure::Rejected), false);
-                }
-                if let Some(held) = machine.last_base().filter(|_| slice.hostile) {
-                    say("the same token", Ok(Reply::Token(self.known(held, BASE_LIFE))), false);
-                }
-                if let Some(refused) = machine.last_refused().filter(|_| slice.hostile) {
-                    say("a refused token", Ok(Reply::Token(self.known(refused, BASE_LIFE))), false);
-                }
+        }
+        let now = slice.is_time(state.phase());
+        if now && open.len() <= slice.most_open && (local.is_none() || slice.eager) {
+            self.events(slice, state, &mut all);
+        }
+        all
+    }
+
+    /// What clocks do by themselves.
+    fn clocks(&mut self, slice: &Slice, state: &State, letters: &mut Vec<(Moment, Letter)>) {
+        let now = slice.is_time(state.phase());
+        if state.phase() == Phase::Idle || !now {
+            return;
+        }
+        for by in &slice.jumps {
+            // Set there and back, once: else the wall clock would be a counter.
+            if (state.wall + by).abs() <= by.abs() {
+                let tick = Letter::new(format!("wall {by:+}"), Input::Tick, false);
+                letters.push((Moment::Now, Letter { wall: *by, ..tick }));
             }
-            Action::Activate { .. } | Action::Renew { .. } => {
-                say("token", Ok(Reply::Token(self.facts(BOUND_LIFE))), true);
-                if failures {
-                    say("transient", Err(transient), false);
-                }
-                if refusals {
-                    say("refused", Err(refused), false);
-                }
-                if slice.hostile {
-                    say("a shorter token", Ok(Reply::Token(self.facts(BOUND_LIFE / 2))), false);
-                }
+        }
+        if slice.unasked_time {
+            for ahead in slice.ahead(state) {
+                let time = Input::ServerTime(stamp(ahead));
+                letters.push((Moment::Now, Letter::new(format!("server time {ahead:+}"), time, false)));
             }
-            Action::Inspect { .. } => {
-                for scope in &slice.scopes {
-                    let says = Statement { scope: Some(*scope), ..Statement::default() };
-                    say(if *scope { "scope" } else { "no scope" }, Ok(Reply::Inspected(says)), true);
-                }
-                if failures {
-                    say("transient", Err(transient), false);
-                }
-                if refusals {
-                    say("refused", Err(refused), false);
-                }
-            }
-            Action::Open { .. } => {
-                say("open", Ok(Reply::Opened), true);
-                if failures {
-                    say("transient", Err(transient), false);
-                }
-            }
-            Action::Authenticate { resume, .. } => {
-                let statement = Statement::default();
-                say("accepted", Ok(Reply::Authenticated { resumed: resume, statement }), true);
-                if resume && slice.socket {
-                    say("accepted afresh", Ok(Reply::Authenticated { resumed: false, statement }), false);
-                }
-                if failures {
-                    say("transient", Err(transient), false);
-                }
-                if refusals {
-                    say("refused", Err(gone), false);
-                }
-            }
-            Action::Reauthenticate { .. } => {
-                say("accepted", Ok(Reply::Reauthenticated(Statement::default())), true);
-                if failures {
-                    say("transient", Err(transient), false);
-                }
-                if refusals {
-                    say("refused", Err(gone), false);
-                }
-            }
-            Action::Probe { .. } => {
-                say("alive", Ok(Reply::Alive), true);
-                if failures {
-                    say("dead", Err(transient), false);
-                }
-            }
-            Action::Persist => {
-                say("done", Ok(Reply::Finished), true);
-                if failures {
-                    say("failed", Err(Failure::Conflict), false);
-                }
-            }
-            Action::Erase | Action::Close { .. } => say("done", Ok(Reply::Finished), true),
         }
     }
 
     /// What happens without having been asked for.
-    fn events(&mut self, slice: &Slice, machine: &Lifecycle, all: &mut Vec<(String, Input, bool)>) {
-        let status = machine.status();
-        let mut happen = |name: &str, input: Input| all.push((name.to_owned(), input, false));
+    fn events(&mut self, slice: &Slice, state: &State, all: &mut Vec<Letter>) {
+        let (machine, status) = (&state.machine, state.machine.status());
+        // What is told apart by what it refers to makes no difference any more in the end.
+        let ending = status.phase == Phase::Ending;
+        let mut happen = |name: &str, input: Input| all.push(Letter::new(name.to_owned(), input, false));
         if slice.socket {
             if let Some(socket) = machine.socket() {
                 happen("socket lost", Input::SocketLost { socket });
@@ -246,21 +136,21 @@ impl World {
             happen("refresh now", Input::RefreshNow { ask: self.ask() });
             let generation = status.generation;
             happen("rejected", Input::Rejected { ask: self.ask(), generation });
-            if generation.0 > 0 {
+            if generation.0 > 0 && !ending {
                 let generation = Generation(generation.0 - 1);
                 happen("rejected of old", Input::Rejected { ask: self.ask(), generation });
             }
         }
         if slice.updates && machine.waiting() < slice.most_asks {
             let ask = self.ask();
-            let token = self.facts(BASE_LIFE);
+            let token = self.facts(Ends::Life, slice.base_life, slice);
             happen("new base", Input::NewBase { ask, token });
-            if let Some(held) = machine.last_base().filter(|_| slice.hostile) {
-                let token = self.known(held, BASE_LIFE);
+            if let Some(held) = machine.last_base().filter(|_| slice.hostile && !ending) {
+                let token = self.known(held, Ends::Life, slice.base_life, slice);
                 happen("the same base", Input::NewBase { ask: self.ask(), token });
             }
-            if let Some(refused) = machine.last_refused() {
-                let token = self.known(refused, BASE_LIFE);
+            if let Some(refused) = machine.last_refused().filter(|_| !ending) {
+                let token = self.known(refused, Ends::Life, slice.base_life, slice);
                 happen("a refused base", Input::NewBase { ask: self.ask(), token });
             }
         }
@@ -272,34 +162,30 @@ impl World {
                 happen(&format!("provider: {name}"), Input::NewProvider(provider));
             }
         }
-        if slice.rest {
-            if status.phase == Phase::Suspended {
-                all.push(("resume".to_owned(), Input::Resume, true));
-            } else {
-                happen("suspend", Input::Suspend);
-            }
+        if slice.rest && status.phase != Phase::Suspended {
+            happen("suspend", Input::Suspend);
         }
         if slice.ends {
-            all.push(("disconnect".to_owned(), Input::Disconnect, false));
-            all.push(("destroy".to_owned(), Input::Destroy, false));
+            happen("disconnect", Input::Disconnect);
+            happen("destroy", Input::Destroy);
+        }
+        if slice.rest && status.phase == Phase::Suspended {
+            all.push(Letter::new("resume".to_owned(), Input::Resume, true));
+        }
+        if let Some((name, start)) = slice.starts.first().filter(|_| slice.deaths && !ending) {
+            let dies = Letter::new(format!("process dies, start {name}"), Input::Start(*start), false);
+            all.push(Letter { dies: true, ..dies });
         }
     }
 
-    fn facts(&mut self, life: u64) -> TokenFacts {
+    /// A new token, its end stated like this.
+    pub fn facts(&mut self, ends: Ends, life: u64, slice: &Slice) -> TokenFacts {
         let token = self.token();
-        self.known(token, life)
+        self.known(token, ends, life, slice)
     }
 
-    const fn known(&self, token: TokenId, life: u64) -> TokenFacts {
-        let statement = Statement {
-            expires_in: Some(life),
-            expires_at: None,
-            expiry_hint: None,
-            assumed_life: None,
-            scope: None,
-            cnf: Confirmation::Unknown,
-        };
-        TokenFacts { token, statement, new_secret: false }
+    pub fn known(&self, token: TokenId, ends: Ends, life: u64, slice: &Slice) -> TokenFacts {
+        TokenFacts { token, statement: ends.statement(life, slice.server_ahead()), new_secret: false }
     }
 }
 
@@ -308,16 +194,9 @@ const fn is_local(action: &Action) -> bool {
 }
 
 /// An action without what tells two of a kind apart that behave alike.
-fn bare(machine: &Lifecycle, action: Action) -> Action {
-    let known = |token: TokenId| if machine.holds(token) { token } else { TokenId(0) };
+const fn bare(action: Action) -> Action {
     match action {
         Action::Close { .. } => Action::Close { socket: SocketId(0) },
-        Action::Inspect { base } => Action::Inspect { base: known(base) },
         other => other,
     }
-}
-
-/// A time stamp that puts the server's clock `ahead` of the wall clock.
-pub const fn stamp(at: u64, ahead: u64) -> UnixMillis {
-    UnixMillis(EPOCH + at + ahead)
 }

@@ -1,7 +1,8 @@
 //! A held token, and what is known of its end.
 
 use super::super::clock::At;
-use super::super::token::{Base, Kind, Saved, Token};
+use super::super::mechanism::KeyState;
+use super::super::token::{Base, Inspection, Kind, Saved, Token};
 use super::Line;
 
 /// Renewals that gain nothing, beyond which their interval has met its ceiling (`Policy::model`: 1 to 4).
@@ -84,16 +85,14 @@ impl Line<'_> {
                 self.say(format_args!(" {name}{life}"));
             }
         }
+        // The server's times by the wall clock: what is known of the offset between the two stands elsewhere.
         if let Some((first, last)) = token.stated.server {
-            let [first, last] = [first, last].map(|at| {
-                let at = clock.when_server_shows(at).unwrap_or_else(|| clock.when_first_wall_shows(at));
-                self.span(at)
-            });
+            let [first, last] = [first, last].map(|at| self.span(clock.when_wall_shows(at)));
             self.say(format_args!(" server{first:+}..{last:+}"));
         }
         if let Some(hint) = token.stated.hint {
-            let at = clock.when_server_shows(hint.server).unwrap_or(hint.local);
-            self.say(format_args!(" hint{:+}/{:+}", self.span(at), self.span(hint.local)));
+            let at = self.span(clock.when_wall_shows(hint.server));
+            self.say(format_args!(" hint{at:+}/{:+}", self.span(hint.local)));
         }
     }
 
@@ -110,7 +109,12 @@ impl Line<'_> {
             told_no_mechanism,
             has_been_bound,
         } = base;
+        // Without a key it decides nothing once the question has been answered.
+        let keyless =
+            matches!(self.machine.key.state, KeyState::Declined | KeyState::Failed) && !self.view.deaths;
+        let bound = self.machine.held.iter().any(Token::is_bound);
         match scope {
+            _ if keyless && !bound && *inspection == Inspection::Over => {}
             Some(scope) => self.say(format_args!(" scope={scope}")),
             None => self.say(format_args!(" scope=?")),
         }
