@@ -315,4 +315,41 @@ mod tests {
         clock.observe(UnixMillis(u64::MAX), 0, &Policy::default());
         assert_eq!(clock.offset(), None);
     }
+
+    #[test]
+    fn what_is_said_beyond_the_year_9999_and_what_no_sleep_explains_loses_no_time() {
+        // proves L6, L9, L23
+        let policy = Policy::default();
+        let mut clock = clock_at(1_000, 1_000_000_000_000);
+        assert_eq!(clock.observe(UnixMillis(YEAR_9999 + 1), 1_000, &policy), None);
+        assert_eq!(clock.offset(), None);
+        clock.observe(UnixMillis(YEAR_9999), 1_000, &policy);
+        assert!(clock.offset().is_some());
+        // A server's clock that is set, either way.
+        for time in [1_000_000_000_000, 1_000_900_000_000] {
+            assert_eq!(clock.observe(UnixMillis(time), 1_000, &policy), None);
+            assert_eq!(clock.now(), 1_000);
+        }
+    }
+
+    #[test]
+    fn a_sleep_is_suspected_of_what_came_before_it_alone() {
+        // proves L23
+        let mut clock = clock_at(0, 1_000_000_000_000);
+        assert!(clock.advance(Now::new(1_000, 1_000_000_601_000), 5_000).is_some());
+        assert_eq!([999, 1_000, 1_001].map(|since| clock.suspect(since)), [600_000, 0, 0]);
+        assert_eq!([999, 1_000, 1_001].map(|at| clock.suspected_by(at)), [0, 600_000, 600_000]);
+    }
+
+    #[test]
+    fn what_a_record_tells_of_the_server_ends_nothing_until_a_server_tells_its_time() {
+        // proves L9
+        let time = UnixMillis(1_000_000_600_000);
+        let (mut clock, _) =
+            Clock::restored(Now::new(0, 1_000_000_000_000), UnixMillis(1_000_000_000_000), Some(0));
+        assert!(clock.when_server_shows(time).is_some());
+        assert_eq!((clock.is_confirmed(), clock.when_server_surely_shows(time)), (false, None));
+        assert!(clock.confirm(UnixMillis(1_000_000_000_000), clock.now(), &Policy::default()).is_some());
+        assert!(clock.is_confirmed() && clock.when_server_surely_shows(time).is_some());
+    }
 }

@@ -151,4 +151,20 @@ mod tests {
         retry.failed(0, &policy, &mut random, Some(86_400_000), 40_000);
         assert_eq!(retry.not_before, 40_000);
     }
+
+    #[cfg(feature = "model")]
+    #[test]
+    fn a_search_sets_what_the_budget_says() {
+        use super::super::model::Budget;
+        let (reserve, period, now) = (2, 1_000, 50_000);
+        let said = |budget| {
+            let mut bucket = Bucket::new(5);
+            bucket.take(10, period);
+            bucket.set(budget, reserve, period, now);
+            (bucket.holds(reserve), bucket.holds(0), bucket.ready(0, period))
+        };
+        assert_eq!(said(Budget::Full), (true, true, 0));
+        assert_eq!(said(Budget::Reserve), (false, true, 0));
+        assert_eq!(said(Budget::Wait(300)), (false, false, now + 300));
+    }
 }

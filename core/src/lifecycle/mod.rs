@@ -67,6 +67,8 @@ mod report;
 mod requests;
 mod snapshot;
 mod status;
+#[cfg(test)]
+mod tests;
 mod token;
 mod trial;
 mod wake;

@@ -1,0 +1,169 @@
+//! What is known of tokens, and which of them are held, pushed and let go.
+
+use super::super::token::Source;
+use super::*;
+use crate::UnixMillis;
+
+/// The last second of the year 9999, and a hundred years.
+const LAST_TIME: u64 = 253_402_300_799_999;
+const LONGEST_LIFE: Millis = 100 * 366 * 86_400_000;
+
+fn ends_at(time: u64) -> Statement {
+    Statement { expires_at: Some(UnixMillis(time)), ..Statement::default() }
+}
+
+fn lives_for(life: Millis) -> Statement {
+    Statement { expires_in: Some(life), ..Statement::default() }
+}
+
+fn hinted(time: u64) -> Statement {
+    Statement { expiry_hint: Some(UnixMillis(time)), ..Statement::default() }
+}
+
+#[test]
+fn what_no_clock_can_show_is_clamped_and_what_one_can_is_not() {
+    // proves L6
+    let machine = live();
+    let table = [
+        (ends_at(LAST_TIME), false),
+        (ends_at(LAST_TIME + 1), true),
+        (ends_at(LAST_TIME + 2), true),
+        (lives_for(LONGEST_LIFE), false),
+        (lives_for(LONGEST_LIFE + 1), true),
+        (lives_for(LONGEST_LIFE + 2), true),
+        (hinted(LAST_TIME), false),
+        (hinted(LAST_TIME + 1), true),
+        (hinted(LAST_TIME + 2), true),
+        (hinted(LAST_TIME - 1), false),
+        // One absurd value among sane ones.
+        (Statement { expires_in: Some(1), expiry_hint: Some(UnixMillis(1)), ..ends_at(LAST_TIME + 1) }, true),
+    ];
+    for (says, clamped) in table {
+        let noted = base(BASE, 1).note(Source::Exchange, &says, &machine.clock, &machine.policy);
+        assert_eq!(noted.clamped, clamped, "{says:?}");
+    }
+}
+
+#[test]
+fn an_end_is_shortened_by_more_than_the_tolerance_or_not_at_all() {
+    // proves L8
+    let machine = live();
+    let most = machine.policy.shortened;
+    for (by, source, shortened) in [
+        (most, Source::Elsewhere, None),
+        (most + 1, Source::Elsewhere, Some(most + 1)),
+        (most + 1, Source::Exchange, None),
+    ] {
+        let says = lives_for(900_000 - by);
+        let noted = base(BASE, 900_000).note(source, &says, &machine.clock, &machine.policy);
+        assert_eq!(noted.shortened, shortened, "{by}");
+    }
+    // The same when a token with an earlier end comes into force.
+    for (by, warned) in [(most, false), (most + 1, true)] {
+        let mut machine = live();
+        machine.held = vec![base(BASE, 900_000 + by), base(BOUND, 900_000)];
+        machine.in_force = Some(BASE);
+        assert!(machine.acknowledge(BOUND));
+        let warning = Event::Warn(Warning::ExpiryShortened { token: BOUND, by });
+        assert_eq!(machine.events() == [warning], warned, "{by}");
+    }
+}
+
+#[test]
+fn a_lead_is_at_most_half_a_life_and_jitter_draws_within_it() {
+    // proves L18
+    let policy = Policy::default();
+    assert_eq!((policy.lead(40_000), policy.provider_lead(40_000)), (20_000, 20_000));
+    let machine = live_with(policy);
+    // Of a hundred seconds thirty are lead: a first token may be renewed after a quarter of its life.
+    for (first, jitter) in [(true, 44_999), (false, 14_999)] {
+        let token = Token { first, draw: u32::MAX, ..bound(BOUND, BASE, 100_000) };
+        assert_eq!(token.jitter(&machine.clock, &policy), Some(jitter));
+    }
+}
+
+#[test]
+fn a_base_limits_its_bound_tokens_once_they_live_for_less_than_three_quarters_of_the_first() {
+    // proves L17
+    for (life, limits) in [(750_001, false), (750_000, false), (749_999, true)] {
+        let mut machine = live();
+        machine.facts(BASE).first_bound_life = Some(1_000_000);
+        let pending = machine.pend(Action::Renew { bound: BOUND, offset: None });
+        machine.answer(pending, Ok(Reply::Token(facts(3, lives_for(life)))));
+        assert_eq!(machine.facts(BASE).limits_bound, limits, "{life}");
+    }
+}
+
+#[test]
+fn an_older_token_stays_only_if_it_puts_the_end_off() {
+    // proves L7
+    for (life, held) in [(899_999, vec![3]), (900_000, vec![3]), (900_001, vec![2, 3])] {
+        let mut machine = live();
+        machine.held = vec![base(BASE, 1_000), base(BOUND, life), base(TokenId(3), 900_000)];
+        machine.in_force = Some(BASE);
+        assert!(machine.acknowledge(TokenId(3)));
+        assert_eq!(machine.ids(), held, "{life}");
+    }
+}
+
+#[test]
+fn an_older_token_is_pushed_only_if_it_outlives_the_one_in_force() {
+    // proves L7
+    for (life, pushed) in [(899_999, None), (900_000, None), (900_001, Some(BASE))] {
+        let mut machine = live();
+        machine.held = vec![base(BASE, life), base(BOUND, 900_000)];
+        assert_eq!(machine.next_push(&machine.outlook()).map(|(_, token)| token), pushed, "{life}");
+    }
+}
+
+#[test]
+fn sixteen_refused_tokens_are_remembered() {
+    // proves L11
+    let mut machine = live();
+    for id in 1..=16 {
+        machine.reject(TokenId(id));
+    }
+    assert_eq!((machine.rejected.len(), machine.rejected[0]), (16, TokenId(1)));
+    machine.reject(TokenId(17));
+    assert_eq!((machine.rejected.len(), machine.rejected[0]), (16, TokenId(2)));
+    // A token that is refused again is the newest of them, not one more.
+    machine.reject(TokenId(2));
+    assert_eq!((machine.rejected.len(), machine.rejected[0]), (16, TokenId(3)));
+}
+
+#[test]
+fn a_base_waits_for_its_bound_token_only_while_one_may_come() {
+    // proves L26
+    type Case = (Option<bool>, Inspection, bool, bool);
+    // Its scope, whether that was asked, whether a bound token is in force; whether it waits.
+    let table: [Case; 5] = [
+        (None, Inspection::Asked, true, true),
+        (None, Inspection::Over, true, false),
+        (None, Inspection::Asked, false, false),
+        (Some(false), Inspection::Asked, true, false),
+        (Some(true), Inspection::Over, true, true),
+    ];
+    for (scope, inspection, is_bound, waits) in table {
+        let mut machine = live();
+        machine.held.push(token(
+            TokenId(3),
+            Kind::Base(Base { scope, inspection, ..Base::default() }),
+            7_200_000,
+        ));
+        machine.in_force = Some(if is_bound { BOUND } else { BASE });
+        let newest = &machine.held[2];
+        assert_eq!(machine.awaits_activation(&machine.outlook(), newest), waits, "{scope:?} {inspection:?}");
+    }
+}
+
+#[test]
+fn an_inspection_that_was_given_up_goes_with_the_next_socket() {
+    // proves L14
+    let mut machine = live();
+    machine.facts(BASE).inspection = Inspection::Again;
+    assert!(machine.wants_inspection().is_some());
+    machine.link = Link::Down { not_before: 0 };
+    assert!(machine.wants_inspection().is_none());
+    machine.facts(BASE).inspection = Inspection::Wanted;
+    assert!(machine.wants_inspection().is_some());
+}

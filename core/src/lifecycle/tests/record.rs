@@ -1,0 +1,121 @@
+//! Going on from a record (L5, L11).
+
+use super::*;
+
+const HOUR: u64 = 3_600_000;
+
+/// The same machine in a process that begins so much later.
+fn reborn(machine: &Lifecycle, after: u64) -> Lifecycle {
+    let now = Now::new(5, EPOCH + NOW + after);
+    let policy = Policy { jitter: false, ..Policy::default() };
+    Lifecycle::restore(policy, &Seed::from_bytes([8; 32]), &machine.snapshot(), now)
+}
+
+fn started(machine: &Lifecycle, after: u64, can_refresh: bool) -> Lifecycle {
+    let mut machine = reborn(machine, after);
+    let provider = ProviderFacts { can_refresh, can_mint_again: false };
+    machine.absorb(Input::Start(Start { provider, key: KeyFacts::Unavailable, durable: true }));
+    machine
+}
+
+#[test]
+fn a_record_tells_its_age_and_its_generation() {
+    // proves L5, L7
+    let mut machine = live();
+    machine.generation = Generation(5);
+    let snapshot = machine.snapshot();
+    assert_eq!((snapshot.generation(), snapshot.taken().0), (Generation(5), EPOCH + NOW));
+}
+
+#[test]
+fn a_session_is_resumed_only_with_its_token() {
+    // proves L34
+    for (resumable, in_force, resumes) in [
+        (true, Some(BOUND), true),
+        (true, None, false),
+        (true, Some(TokenId(9)), false),
+        (false, Some(BOUND), false),
+    ] {
+        let mut machine = live();
+        machine.resumable = resumable;
+        machine.in_force = in_force;
+        assert_eq!(reborn(&machine, 0).resumable, resumes, "{resumable} {in_force:?}");
+    }
+}
+
+#[test]
+fn of_a_record_only_what_is_of_use_is_taken_over() {
+    // proves L11
+    let mut machine = live();
+    machine.held.push(base(BASE, 1));
+    machine.held.push(base(TokenId(3), 7_200_000));
+    machine.rejected.push(TokenId(3));
+    machine.held.push(bound(TokenId(4), TokenId(99), 900_000));
+    machine.held.push(bound(TokenId(5), BASE, 900_000));
+    assert_eq!(reborn(&machine, 0).ids(), [1, 2, 5]);
+
+    machine.held = (1..=9).map(|id| base(TokenId(id), 7_200_000)).collect();
+    machine.rejected.clear();
+    assert_eq!(reborn(&machine, 0).ids(), [1, 2, 3, 4, 5, 6]);
+}
+
+#[test]
+fn a_record_that_has_ended_begins_anew_unless_it_can_be_resumed() {
+    // proves L11, L34
+    for (after, resumable, can_refresh, kept) in [
+        (0, false, true, true),
+        (3 * HOUR, false, true, false),
+        (3 * HOUR, true, true, true),
+        (3 * HOUR, true, false, false),
+    ] {
+        let mut machine = live();
+        machine.resumable = resumable;
+        let machine = started(&machine, after, can_refresh);
+        assert_eq!(machine.held.is_empty(), !kept, "{after} {resumable} {can_refresh}");
+        assert_eq!(machine.restored, kept);
+    }
+}
+
+#[test]
+fn who_begins_anew_awaits_no_answer_about_what_is_gone() {
+    // proves L11
+    let mut machine = started(&live(), 0, true);
+    machine.pend(Action::Inspect { base: BASE });
+    machine.pend(Action::Refresh);
+    machine.pend(Action::Persist);
+    assert!(machine.begin_anew());
+    assert!(machine.pending.iter().map(|pending| pending.action).eq([Action::Persist]));
+    assert!(!machine.begin_anew(), "once");
+}
+
+#[test]
+fn an_end_is_an_end_unless_a_record_is_given_up_instead() {
+    // proves L11, L22
+    let ends = |machine: &mut Lifecycle| {
+        machine.expire(None);
+        let told = machine.events();
+        told.into_iter().find_map(|event| match event {
+            Event::Expired { renewing } => Some(renewing),
+            _ => None,
+        })
+    };
+    // Whether it came from a record, whether the provider can renew, for how long; what is told.
+    for (restored, can_refresh, grace, renewing) in [
+        (false, true, 60_000, Some(true)),
+        (false, true, 1, Some(true)),
+        (false, true, 0, Some(false)),
+        (false, false, 60_000, Some(false)),
+        (true, true, 60_000, Some(true)),
+        (true, false, 60_000, None),
+    ] {
+        let mut machine = live_with(Policy { grace, jitter: false, ..Policy::default() });
+        machine.restored = restored;
+        machine.provider.can_refresh = can_refresh;
+        assert_eq!(ends(&mut machine), renewing, "{restored} {can_refresh} {grace}");
+        assert_eq!(machine.held.is_empty(), renewing.is_none());
+        assert_eq!(matches!(machine.mode, Mode::Ending(..)), renewing == Some(false));
+        if renewing == Some(true) {
+            assert_eq!(ends(&mut machine), None, "it is told once");
+        }
+    }
+}

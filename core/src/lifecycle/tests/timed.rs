@@ -1,0 +1,68 @@
+//! Late steps, spread work, and how long an attempt may take (L18, L23).
+
+use super::*;
+
+#[test]
+fn a_step_that_is_late_by_more_than_the_tolerance_is_a_jump() {
+    // proves L23
+    let tolerance = Policy::default().jump;
+    for (late, jumps) in [(tolerance - 1, false), (tolerance, false), (tolerance + 1, true)] {
+        let mut machine = live();
+        machine.wake = Some((NOW + 100, Wake::Lapse));
+        let at = NOW + 100 + late;
+        let step = machine.step(Now::new(at, EPOCH + at), Input::Tick);
+        let told = Output::Tell(Event::ClockJump { by: late });
+        assert_eq!(step.outputs.contains(&told), jumps, "{late}");
+    }
+}
+
+#[test]
+fn work_that_came_due_together_is_spread_once_within_a_quarter_of_its_lead() {
+    // proves L18
+    let mut spread = Vec::new();
+    for seed in 0..32 {
+        let mut machine = live_with(Policy::default());
+        machine.random = Random::new(&Seed::from_bytes([seed; 32]));
+        // Twenty seconds of life, ten of lead.
+        machine.held[1] = bound(BOUND, BASE, 20_000);
+        let now = NOW + 15_000;
+        machine.set_now(now);
+        machine.spread_work();
+        assert!((now..now + 2_500).contains(&machine.spread), "{}", machine.spread);
+        spread.push(machine.spread - now);
+        // What was put off and has not begun is not put off again.
+        let before = machine.spread;
+        machine.spread_work();
+        assert_eq!(machine.spread, before);
+        // Work that is due and was never put off is.
+        machine.set_now(now + 4_000);
+        machine.spread = 0;
+        machine.spread_work();
+        assert!(machine.spread >= now + 4_000);
+    }
+    assert!(spread.iter().any(|span| *span > 1_000), "{spread:?}");
+    // A spread that is over does not stand in the way of the next.
+    let mut machine = live_with(Policy::default());
+    machine.spread = 5;
+    machine.spread_work();
+    assert!(machine.spread >= NOW);
+}
+
+#[test]
+fn an_attempt_leaves_the_push_a_sixth_of_the_lead() {
+    // proves L18
+    let policy = Policy {
+        attempt_min: 1,
+        push_reserve: 20_000,
+        provider_max: 30_000,
+        jitter: false,
+        ..Policy::default()
+    };
+    let mut machine = live_with(policy);
+    machine.held[0] = base(BASE, 900_000);
+    // A lead of ninety seconds, of which the push needs fifteen; eighteen are left.
+    machine.set_now(NOW + 882_000);
+    machine.act(Wake::Refresh);
+    let pending = machine.pending.last().expect("given");
+    assert_eq!((pending.action, pending.deadline - pending.issued), (Action::Refresh, 3_000));
+}
