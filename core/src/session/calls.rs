@@ -154,8 +154,8 @@ impl Session {
                     && let Stage::Sent { generation, .. } = call.stage
                     && !call.repeated
                 {
-                    let ask = AskId(OWN_ASKS | self.calls.next_ask);
-                    self.calls.next_ask = self.calls.next_ask.saturating_add(1) & !OWN_ASKS;
+                    let ask = AskId(OWN_ASKS.saturating_add(self.calls.next_ask));
+                    self.calls.next_ask = self.calls.next_ask.saturating_add(1);
                     call.stage = Stage::Refused { ask, at: turn.now.tick, error };
                     turn.feed(Input::Rejected { ask, generation });
                     return;

@@ -4,7 +4,7 @@ use alloc::borrow::ToOwned;
 use alloc::string::String;
 
 use crate::dpop::{self, Claims};
-use crate::error::{Error, ProviderFault};
+use crate::error::Error;
 use crate::lifecycle::{
     Action, Command, CommandId, Failure, KeyAlgorithm, Outcome, Reply, TokenFacts, TokenId,
 };
@@ -160,10 +160,7 @@ impl Session {
     /// A token from the provider (L42, L43).
     fn provide(&mut self, turn: &mut Turn, command: &Command, provision: Provision) -> Result<(), Fault> {
         match &self.config.provider {
-            Provider::Static(_) if provision.renewal => Err(Fault::from(Error::Provider {
-                kind: ProviderFault::Rejected,
-                message: "a static token cannot be refreshed".to_owned(),
-            })),
+            // Never for a renewal: its facts say that it has none.
             Provider::Static(credential) => {
                 let credential = credential.clone();
                 let facts = self.admit_credential(turn, &credential)?;

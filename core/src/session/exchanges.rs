@@ -140,10 +140,6 @@ impl Exchanges {
         let at = self.0.iter().position(|open| open.id == id && is_kind(&open.purpose))?;
         Some(self.0.remove(at))
     }
-
-    pub(super) fn clear(&mut self) {
-        self.0.clear();
-    }
 }
 
 /// The API token in Basic credentials.

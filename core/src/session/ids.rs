@@ -100,6 +100,27 @@ mod tests {
     }
 
     #[test]
+    fn no_two_draws_have_bytes_in_common() {
+        // proves L4, L45
+        let mut ids = Ids::new(Seed::from_bytes([7; 32]));
+        assert_ne!(ids.frame(), ids.proof(), "each the first of its kind");
+        let (first, second) = (ids.draw(Domain::Proof, 0), ids.draw(Domain::Proof, 1));
+        assert!(first.windows(4).all(|part| second.windows(4).all(|other| part != other)));
+    }
+
+    #[test]
+    fn another_process_goes_on_where_one_stopped() {
+        // proves L5
+        let mut before = Ids::new(Seed::from_bytes([7; 32]));
+        before.proof();
+        before.frame();
+        before.request();
+        let mut after = Ids::resumed(Seed::from_bytes([7; 32]), before.counters());
+        let next = |ids: &mut Ids| (ids.proof(), ids.frame(), ids.request());
+        assert_eq!(next(&mut after), next(&mut before));
+    }
+
+    #[test]
     fn requests_are_counted() {
         let mut ids = Ids::new(Seed::from_bytes([7; 32]));
         assert!(ids.request() < ids.request());

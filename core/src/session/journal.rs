@@ -127,6 +127,54 @@ pub(super) const fn cause(event: &Event) -> Option<Cause> {
 mod tests {
     use super::*;
     use crate::lifecycle::Action;
+    use crate::wire::http::HttpResponse;
+    use crate::wire::rest::{Endpoint, HttpError};
+
+    #[test]
+    fn the_lifecycle_hears_the_kind_of_an_error() {
+        // proves L29, L44
+        let text = || "x".to_owned();
+        let answer = HttpResponse::new(503, "");
+        let http = HttpError::of(Endpoint::DeviceToken, &answer, &[]).into();
+        let provider = |kind| Error::Provider { kind, message: text() };
+        let invalid = Error::InvalidField { field: "reference", reason: "it is empty" };
+        for (error, failure) in [
+            (http, Failure::Http { status: 503, retry_after: None }),
+            (
+                Error::Rpc { code: -7, message: text(), data: None },
+                Failure::Rpc { code: -7, credential: false },
+            ),
+            (Error::Timeout { what: "it", after_ms: 1 }, Failure::Timeout),
+            (Error::DpopInit { message: text() }, Failure::NoKey),
+            (provider(ProviderFault::Rejected), Failure::Rejected),
+            (provider(ProviderFault::Transient), Failure::Provider { retry_after: None }),
+            (Error::Throttled { retry_after_ms: 9 }, Failure::Provider { retry_after: Some(9) }),
+            (Error::credentials("x"), Failure::Malformed),
+            (Error::reply("it", "x"), Failure::Malformed),
+            (Error::InvalidUrl { reason: "x" }, Failure::Malformed),
+            (invalid, Failure::Malformed),
+            (Error::Transport { message: text() }, Failure::Transport),
+        ] {
+            assert_eq!(Fault::from(error).failure, failure);
+        }
+    }
+
+    #[test]
+    fn a_verdict_of_the_lifecycles_own_has_its_words() {
+        // proves L11
+        let base = crate::lifecycle::TokenId(1);
+        for (action, code) in [
+            (Action::Mint { fingerprint: None }, "invalid_credentials"),
+            (Action::Refresh, "invalid_credentials"),
+            (Action::Inspect { base }, "unexpected_reply"),
+        ] {
+            let mut journal = Journal::default();
+            let command = Command { id: CommandId(1), deadline: Tick(10_000), action };
+            journal.open(&command, Now::new(0, 0));
+            let cause = Cause { command: CommandId(1), failure: Failure::Malformed };
+            assert_eq!(journal.error(cause, Now::new(0, 0)).code(), code);
+        }
+    }
 
     #[test]
     fn the_error_behind_a_failure_is_found_by_its_command() {

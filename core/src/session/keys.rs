@@ -53,10 +53,6 @@ impl Keys {
     pub(super) fn named(&self, thumbprint: &str) -> Option<KeyAlgorithm> {
         self.0.iter().find(|key| key.thumbprint() == thumbprint).map(|key| key.algorithm().into())
     }
-
-    pub(super) fn clear(&mut self) {
-        self.0.clear();
-    }
 }
 
 #[cfg(test)]

@@ -290,10 +290,10 @@ impl Session {
         self.socket = None;
         self.trial = None;
         self.resume = Resume::default();
-        self.source.clear();
-        self.exchanges.clear();
-        self.tokens.clear();
-        self.keys.clear();
+        self.source = Source::default();
+        self.exchanges = Exchanges::default();
+        self.tokens = Tokens::default();
+        self.keys = Keys::default();
         self.config.key = KeyChoice::None;
         self.config.provider = Provider::Callback(self.config.provider.facts());
     }

@@ -139,9 +139,8 @@ impl Session {
                     Some(secret) if rotates => self.source.keep(secret, exchange.id, exchange.sent),
                     _ => false,
                 };
-                if rotates && renews && !new_secret {
-                    self.source.spent(exchange.id);
-                }
+                // What this request has presented; a new one that came with the answer it has not.
+                self.source.spent(exchange.id);
                 let token = self.admit(&reply.token)?;
                 self.tokens.bind(token, provision.key);
                 Ok(Some(assumed(token, life, new_secret)))

@@ -105,7 +105,7 @@ impl Source {
         true
     }
 
-    /// It was accepted and no new one came with the answer: spent.
+    /// The request that presented it was accepted, or refused for good.
     pub(super) fn spent(&mut self, request: RequestId) {
         if self.is_presented(request) {
             self.one_time = None;
@@ -127,10 +127,6 @@ impl Source {
             }
             _ => false,
         }
-    }
-
-    pub(super) fn clear(&mut self) {
-        self.one_time = None;
     }
 
     fn is_presented(&self, request: RequestId) -> bool {
@@ -172,14 +168,18 @@ mod tests {
     #[test]
     fn a_presented_one_is_in_doubt_until_answered() {
         // proves L31
-        for (status, is_refusal, is_usable) in
-            [(429, false, true), (500, false, false), (422, true, false), (401, true, false)]
-        {
+        for (status, is_refusal, is_usable, is_spent) in [
+            (429, false, true, false),
+            (500, false, false, false),
+            (422, true, false, true),
+            (401, true, false, true),
+        ] {
             let mut source = source();
             source.present(RequestId(2));
             assert!(source.usable(at(1)).is_none());
             assert_eq!(source.failed(RequestId(2), &error(status)), is_refusal, "{status}");
             assert_eq!(source.usable(at(1)).is_some(), is_usable, "{status}");
+            assert_eq!(source.secret().is_none(), is_spent, "{status}");
         }
     }
 

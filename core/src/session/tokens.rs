@@ -108,11 +108,6 @@ impl Tokens {
             self.forgotten.push_back((hash(&known.token), known.id));
         }
     }
-
-    pub(super) fn clear(&mut self) {
-        self.known.clear();
-        self.forgotten.clear();
-    }
 }
 
 fn hash(token: &Secret) -> [u8; 32] {
@@ -141,6 +136,35 @@ mod tests {
         assert!(tokens.get(a).is_none());
         assert_eq!(admit(&mut tokens, "a"), a);
         assert!(admit(&mut tokens, "c") > b);
+    }
+
+    #[test]
+    fn another_process_knows_them_again() {
+        // proves L5, L11
+        let mut before = Tokens::default();
+        let (a, b) = (admit(&mut before, "a"), admit(&mut before, "b"));
+        let newest = admit(&mut before, "c");
+        before.forget(|id| id == a);
+        let mut after = Tokens::default();
+        for written in before.written().iter().chain(&before.written()) {
+            after.take_over(written, Routing::from_ch(None).unwrap());
+        }
+        after.remember(&before.forgotten(), before.newest());
+        assert_eq!(after.known.len(), 1, "each once");
+        assert_eq!((admit(&mut after, "a"), admit(&mut after, "b")), (a, b));
+        assert!(admit(&mut after, "d") > newest);
+    }
+
+    #[test]
+    fn a_record_brings_only_so_many() {
+        // proves L51
+        let mut tokens = Tokens::default();
+        for id in 0..100 {
+            let token = Text(Secret::new(format!("token {id}")));
+            let written = WrittenToken { id: TokenId(id), token, key: None };
+            tokens.take_over(&written, Routing::from_ch(None).unwrap());
+        }
+        assert_eq!(tokens.known.len(), MOST_FORGOTTEN);
     }
 
     #[test]
