@@ -138,6 +138,42 @@ fn a_bound_token_whose_base_was_refused_outlives_a_restart() {
 }
 
 #[test]
+fn a_record_written_on_a_clock_that_was_set_puts_no_renewal_off() {
+    // proves L5, L20, L23
+    let token = |id, life| {
+        let statement = Statement { expires_in: Some(life), ..Statement::default() };
+        TokenFacts { token: TokenId(id), statement, new_secret: false }
+    };
+    let seed = Seed::from_bytes([7; 32]);
+    let mut before = Lifecycle::new(story::exact(), &seed);
+    let unix = 1_800_000_000_000;
+    let Start { provider, .. } = start(true, false);
+    let unbound = Start { provider, key: KeyFacts::Unavailable, durable: true };
+    let _ = before.step(Now::new(0, unix), Input::Start(unbound));
+    let outcome = |facts, server_time| Outcome { server_time, ..Outcome::ok(Reply::Token(facts)) };
+    let minted = outcome(token(1, 900_000), Some(UnixMillis(unix)));
+    let _ = before.step(Now::new(0, unix), Input::Done(CommandId(0), minted));
+    // Somebody sets the wall clock ten hours ahead; a renewal brings a token that ends no later.
+    let set = unix + 36_000_000;
+    let step = before.step(Now::new(60_000, set + 60_000), Input::RefreshNow { ask: AskId(1) });
+    let refresh = step.outputs.iter().find_map(|output| match output {
+        Output::Do(command) if command.action == Action::Refresh => Some(command.id),
+        _ => None,
+    });
+    let refresh = refresh.expect("somebody asked for it");
+    let renewed = Input::Done(refresh, outcome(token(2, 840_000), None));
+    let _ = before.step(Now::new(60_000, set + 60_000), renewed);
+    let now = Now::new(5_000, set + 61_000);
+    let mut after = Lifecycle::restore(story::exact(), &seed, &before.snapshot(), now);
+    let _ = after.step(now, Input::Start(unbound));
+    let _ = after.step(now, Input::ServerTime(UnixMillis(unix + 61_000)));
+    let _ = after.step(Now::new(35_000, set + 91_000), Input::Tick);
+    // It is known to end 15 minutes from now at the latest.
+    let ends = after.status().session_ends.expect("it was stated");
+    assert!(ends.0 <= 5_000 + 900_000, "{ends:?}");
+}
+
+#[test]
 fn the_same_draws_are_not_made_twice() {
     // proves L4, L5
     let mut story = ten_minutes(World::default(), true, true);

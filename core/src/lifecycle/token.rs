@@ -359,6 +359,17 @@ impl Token {
         token
     }
 
+    /// The same token, of which nothing was known later than now: what was taken for a sleep in the record may
+    /// have been a clock that was set.
+    pub(super) fn known_by(mut self, now: At) -> Self {
+        self.sent = self.sent.min(now);
+        self.received = self.received.min(now);
+        if let Some(gain) = &mut self.gain {
+            gain.since = gain.since.min(now);
+        }
+        self
+    }
+
     /// Whether it counts as valid at `at`.
     pub(super) fn is_valid(&self, clock: &Clock, at: At) -> bool {
         let end = self.end(clock);
