@@ -175,13 +175,13 @@ impl Lifecycle {
         let look = self.outlook();
         let mut next = self.next_exchange(&look).map(|(at, _)| at)?;
         let mut promotion = look.base.and_then(|base| self.declined(base)).map(|it| it.until);
-        if let Some(handover) = look.handover.filter(|handover| *handover < next) {
+        if let Some(handover) = look.handover.filter(|handover| *handover <= next) {
             let handover = handover.max(self.clock.now());
             then.hand_over();
             next = then.next_exchange(&then.outlook()).map_or(At::MAX, |(at, _)| at.max(handover));
             promotion = Some(handover.saturating_add(self.policy.promotion));
         }
-        if let Some(promotion) = promotion.filter(|promotion| *promotion < next) {
+        if let Some(promotion) = promotion {
             then.promote();
             next = then.next_exchange(&then.outlook()).map_or(next, |(at, _)| at.max(promotion).min(next));
         }

@@ -66,3 +66,25 @@ fn an_attempt_leaves_the_push_a_sixth_of_the_lead() {
     let pending = machine.pending.last().expect("given");
     assert_eq!((pending.action, pending.deadline - pending.issued), (Action::Refresh, 3_000));
 }
+
+#[test]
+fn what_is_told_of_the_next_attempt_is_when_it_begins() {
+    // proves L17, L21
+    // The provider takes over at half the lead, before an attempt that falls due then.
+    let handover = NOW + 855_000;
+    for (retry, told) in
+        [(handover - 1, handover - 1), (handover, NOW + 870_000), (handover + 1, NOW + 870_000)]
+    {
+        let mut machine = live();
+        machine.retries.renew = governor::Retry { failures: 1, not_before: retry, asked: 0 };
+        machine.retries.provider.not_before = NOW + 870_000;
+        assert_eq!(machine.next_attempt(), Some(told), "{retry}");
+        // And so it is.
+        machine.wake = Some((retry, Wake::Lapse));
+        let step = machine.step(Now::new(retry, EPOCH + retry), Input::Tick);
+        let renews = |output: &Output| {
+            matches!(output, Output::Do(Command { action: Action::Renew { .. } | Action::Refresh, .. }))
+        };
+        assert_eq!(step.outputs.iter().any(renews), told == retry, "{retry}");
+    }
+}
