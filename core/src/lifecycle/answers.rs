@@ -389,9 +389,7 @@ impl Lifecycle {
         if let Some(base) = self.token_mut(id).and_then(Token::base_mut) {
             base.rejected = true;
         }
-        if self.remint == super::Remint::Wanted {
-            self.stop_reminting();
-        }
+        self.stop_reminting();
         if self.expired.is_some() {
             self.end(TeardownReason::Expired, Some(cause));
         }
@@ -452,8 +450,8 @@ impl Lifecycle {
     fn persist_failed(&mut self, pending: &Pending, failure: Failure) {
         self.unsaved = true;
         self.forget_write();
-        let cap = self.time_left() / 2;
-        self.retries.persist.failed(self.clock.now(), &self.policy, &mut self.random, None, cap);
+        // Nobody asked us to wait.
+        self.retries.persist.failed(self.clock.now(), &self.policy, &mut self.random, None, 0);
         self.warn(Warning::StoreFailed { cause: Cause { command: pending.id, failure } });
     }
 }

@@ -69,10 +69,10 @@ impl Lifecycle {
         let mut reach = 0;
         let mut shortened = None;
         for (at, held) in self.held.iter().enumerate().rev() {
-            let stays = if at > position {
+            let stays = if at >= position {
                 before != Some(held.id) || !changed || self.reach(held) > self.reach_of(token)
             } else {
-                at == position || Some(held.id) == base || (self.reach(held) > reach && !held.awaits_verdict)
+                Some(held.id) == base || (self.reach(held) > reach && !held.awaits_verdict)
             };
             if stays {
                 // Nobody expects a renewal to bring an earlier end (L8).

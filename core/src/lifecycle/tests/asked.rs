@@ -183,6 +183,20 @@ fn a_session_at_rest_lets_go_of_all_but_its_first_mint() {
 }
 
 #[test]
+fn a_provider_that_is_replaced_at_rest_is_asked_for_the_first_token_on_resuming() {
+    // proves L40, L41
+    let mut machine = live();
+    machine.held.clear();
+    machine.in_force = None;
+    machine.link = Link::Down { not_before: 0 };
+    machine.pend(Action::Mint { fingerprint: None });
+    machine.absorb(Input::Suspend);
+    machine.absorb(Input::NewProvider(machine.provider));
+    machine.absorb(Input::Resume);
+    assert_eq!(machine.next_exchange(&machine.outlook()), Some((NOW, Wake::Mint)));
+}
+
+#[test]
 fn what_is_remembered_of_a_key_holds_for_its_kind_only() {
     // proves L46
     use KeyAlgorithm::{Es256, Rs256};

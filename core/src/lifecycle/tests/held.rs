@@ -107,6 +107,18 @@ fn an_older_token_stays_only_if_it_puts_the_end_off() {
 }
 
 #[test]
+fn a_newer_token_that_was_in_force_stays_only_if_it_outlives_the_one_that_is() {
+    // proves L7
+    for (life, held) in [(899_999, vec![2]), (900_000, vec![2]), (900_001, vec![2, 3])] {
+        let mut machine = live();
+        machine.held = vec![base(BOUND, 900_000), base(TokenId(3), life)];
+        machine.in_force = Some(TokenId(3));
+        assert!(machine.acknowledge(BOUND));
+        assert_eq!(machine.ids(), held, "{life}");
+    }
+}
+
+#[test]
 fn an_older_token_is_pushed_only_if_it_outlives_the_one_in_force() {
     // proves L7
     for (life, pushed) in [(899_999, None), (900_000, None), (900_001, Some(BASE))] {
