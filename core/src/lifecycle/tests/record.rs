@@ -60,6 +60,18 @@ fn of_a_record_only_what_is_of_use_is_taken_over() {
 }
 
 #[test]
+fn a_refused_base_stays_for_the_sake_of_a_bound_token_that_was_not() {
+    // proves L11, L13
+    for (rejected, held) in
+        [(vec![], vec![1, 2]), (vec![BASE], vec![1, 2]), (vec![BOUND], vec![1]), (vec![BASE, BOUND], vec![])]
+    {
+        let mut machine = live();
+        machine.rejected = rejected;
+        assert_eq!(reborn(&machine, 0).ids(), held, "{:?}", machine.rejected);
+    }
+}
+
+#[test]
 fn a_record_that_has_ended_begins_anew_unless_it_can_be_resumed() {
     // proves L11, L34
     for (after, resumable, can_refresh, kept) in [
