@@ -2,7 +2,7 @@
 
 use satkeeper_core::lifecycle::*;
 
-use super::commands::{endpoint, is_exchange};
+use super::commands::{Verdict, endpoint, is_exchange};
 use super::rules::{Rule, ensure};
 use super::time::signed;
 use super::tokens::{End, lead};
@@ -209,11 +209,15 @@ fn one_outcome(view: &View<'_>) -> Result<(), String> {
         ensure(count <= 1 && !(late && count > 0), || format!("{ask:?} has {count} outcomes"))?;
         ensure(count == 1 || !over || late, || format!("{ask:?} was left waiting"))?;
     }
-    // With nobody to renew, and nothing newer on its way, it fails at once.
+    // With nobody to renew, and nothing on its way, it fails at once.
+    let pushed = |command: &Command| matches!(command.action, Action::Reauthenticate { .. });
+    let step = view.steps.len() - 1;
+    let on_its_way = view.asked().any(|(_, it)| pushed(it) && view.waits(it.id, step) != Verdict::No);
     if let (Input::RefreshNow { ask }, Some(before)) = (view.input(), view.before())
         && History::is_on(before)
         && before.status.mechanism == Mechanism::None
         && !view.may_exchange()
+        && !on_its_way
         && view.newest().map(|it| it.id) == before.status.in_force
         && before.wake_at.is_none_or(|at| at > view.at())
     {
