@@ -7,18 +7,20 @@ use super::clock::At;
 use super::policy::Policy;
 use super::random::{Domain, Random};
 
-/// A bucket that holds `size` permits and gains one each `period`.
+/// A bucket that holds `size` permits and gains one each `period`, which may change from one look to the next.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Bucket {
     size: u32,
     left: u32,
     /// When the next permit began to form.
     since: At,
+    /// The period of the last look.
+    period: Millis,
 }
 
 impl Bucket {
     pub(super) const fn new(size: u32) -> Self {
-        Self { size, left: size, since: 0 }
+        Self { size, left: size, since: 0, period: 0 }
     }
 
     /// Whether more than `reserve` permits are there already.
@@ -55,11 +57,23 @@ impl Bucket {
             Budget::Reserve => (reserve, now),
             Budget::Wait(span) => (0, now.saturating_add(span).saturating_sub(period)),
         };
+        self.period = period;
     }
 
     /// Adds the permits that have formed by `now`.
     pub(super) fn refill(&mut self, now: At, period: Millis) {
         let period = period.max(1);
+        if self.period != period {
+            // What has passed counts by the period that it passed under: a part of a long one would else be
+            // several short ones.
+            self.add(now, self.period.max(1));
+            self.since = self.since.max(now.saturating_sub(period));
+            self.period = period;
+        }
+        self.add(now, period);
+    }
+
+    fn add(&mut self, now: At, period: Millis) {
         let formed = now.saturating_sub(self.since) / period;
         self.left = self.left.saturating_add(u32::try_from(formed).unwrap_or(u32::MAX)).min(self.size);
         self.since = self.since.saturating_add(formed.saturating_mul(period));
@@ -124,6 +138,25 @@ mod tests {
                 prop_assert!(taken <= u64::from(size) + now / period, "{taken} by {now}");
             }
         }
+    }
+
+    /// What is used of a long period is at most one short one.
+    #[test]
+    fn a_period_that_changes_brings_no_burst() {
+        // proves L20
+        let mut bucket = Bucket::new(1);
+        bucket.take(0, 5_000);
+        bucket.refill(4_999, 5_000);
+        assert!(!bucket.holds(0));
+        bucket.take(4_999, 1_000);
+        assert_eq!(bucket.ready(0, 1_000), 5_999);
+
+        // A look at the longer one gives nothing away that the shorter has brought.
+        let mut bucket = Bucket::new(3);
+        (0..3).for_each(|_| bucket.take(0, 1_000));
+        bucket.refill(2_500, 5_000);
+        assert!(bucket.holds(1) && !bucket.holds(2));
+        assert_eq!(bucket.ready(2, 5_000), 7_000);
     }
 
     #[test]
