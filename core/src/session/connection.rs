@@ -1,6 +1,7 @@
 //! The socket: opened, authenticated, watched over, closed (L33, L34, L37).
 
 use alloc::borrow::ToOwned;
+use alloc::boxed::Box;
 use alloc::string::String;
 use alloc::vec::Vec;
 
@@ -96,7 +97,7 @@ impl Session {
             liveness: Liveness::default(),
         });
         if self.authenticated_socket().is_some() {
-            self.trial = opening;
+            self.trial = opening.map(Box::new);
         } else {
             self.lose_socket(turn);
             self.socket = opening;
@@ -211,7 +212,7 @@ impl Session {
             self.trial = None;
         } else if self.socket.as_ref().is_some_and(|current| current.id == socket) {
             self.lose_socket(turn);
-            self.socket = self.trial.take();
+            self.socket = self.trial.take().map(|trial| *trial);
         }
     }
 
@@ -297,7 +298,7 @@ impl Session {
 
     /// The current socket, or the one that is tried beside it.
     pub(super) fn socket_mut(&mut self, socket: SocketId) -> Option<&mut Socket> {
-        self.socket.iter_mut().chain(self.trial.as_mut()).find(|known| known.id == socket)
+        self.socket.iter_mut().chain(self.trial.as_deref_mut()).find(|known| known.id == socket)
     }
 
     pub(super) fn is_on_trial(&self, socket: SocketId) -> bool {

@@ -123,7 +123,7 @@ impl Exchange {
     }
 }
 
-/// Oldest first.
+/// Oldest first. Between renewals there is none, so no room is kept for one.
 #[derive(Default)]
 pub(super) struct Exchanges(Vec<Exchange>);
 
@@ -132,13 +132,16 @@ impl Exchanges {
         if self.0.len() >= MOST {
             self.0.remove(0);
         }
+        self.0.reserve_exact(1);
         self.0.push(exchange);
     }
 
     /// Each is answered once, and in its own kind.
     pub(super) fn take(&mut self, id: RequestId, is_kind: impl Fn(&Purpose) -> bool) -> Option<Exchange> {
         let at = self.0.iter().position(|open| open.id == id && is_kind(&open.purpose))?;
-        Some(self.0.remove(at))
+        let taken = self.0.remove(at);
+        self.0.shrink_to_fit();
+        Some(taken)
     }
 }
 

@@ -1,6 +1,7 @@
 //! What is known of recent commands beyond what the lifecycle hears: the errors behind its failures.
 
 use alloc::borrow::ToOwned;
+use alloc::boxed::Box;
 use alloc::collections::VecDeque;
 use alloc::format;
 use alloc::string::String;
@@ -11,6 +12,10 @@ use crate::time::{Millis, Now, Tick};
 
 /// Most commands that are remembered.
 const MOST: usize = 64;
+
+/// Most of them that succeeded: the lifecycle finds fault with what was brought at once, or tells of it a few
+/// commands later, at its end.
+const MOST_SUCCEEDED: usize = 6;
 
 /// An error, and what the lifecycle hears of it.
 pub(super) struct Fault {
@@ -54,7 +59,8 @@ struct Entry {
     what: &'static str,
     begun: Tick,
     span: Millis,
-    error: Option<Error>,
+    succeeded: bool,
+    error: Option<Box<Error>>,
 }
 
 /// Oldest first, bounded.
@@ -68,20 +74,31 @@ impl Journal {
         }
         let span = now.tick.until(command.deadline);
         let (command, what) = (command.id, command.action.name());
-        self.0.push_back(Entry { command, what, begun: now.tick, span, error: None });
+        self.0.push_back(Entry { command, what, begun: now.tick, span, succeeded: false, error: None });
     }
 
     pub(super) fn fail(&mut self, command: CommandId, error: Error) {
         if let Some(entry) = self.0.iter_mut().find(|entry| entry.command == command) {
-            entry.error = Some(error);
+            entry.error = Some(Box::new(error));
+        }
+    }
+
+    pub(super) fn succeed(&mut self, command: CommandId) {
+        if let Some(entry) = self.0.iter_mut().find(|entry| entry.command == command) {
+            entry.succeeded = true;
+        }
+        if self.0.iter().filter(|entry| entry.succeeded).count() > MOST_SUCCEEDED
+            && let Some(oldest) = self.0.iter().position(|entry| entry.succeeded)
+        {
+            self.0.remove(oldest);
         }
     }
 
     /// The error behind a failure; where none was seen, one that says what the lifecycle knows.
     pub(super) fn error(&self, cause: Cause, now: Now) -> Error {
         let entry = self.0.iter().find(|entry| entry.command == cause.command);
-        if let Some(error) = entry.and_then(|entry| entry.error.clone()) {
-            return error;
+        if let Some(error) = entry.and_then(|entry| entry.error.as_deref()) {
+            return error.clone();
         }
         let what = entry.map_or("a command", |entry| entry.what);
         match cause.failure {
@@ -194,5 +211,24 @@ mod tests {
         }
         assert_eq!(journal.error(cause(1, Failure::Timeout), Now::new(0, 0)).code(), "timeout");
         assert_eq!(journal.0.len(), MOST);
+    }
+
+    #[test]
+    fn what_succeeds_does_not_pile_up_and_takes_no_failures_place() {
+        let mut journal = Journal::default();
+        let command = |id| Command { id: CommandId(id), deadline: Tick(10_000), action: Action::Refresh };
+        let error = Error::Transport { message: "refused".to_owned() };
+        for id in 0..1_000 {
+            journal.open(&command(id), Now::new(0, 0));
+            match id {
+                0 => journal.fail(CommandId(id), error.clone()),
+                _ => journal.succeed(CommandId(id)),
+            }
+        }
+        assert_eq!(journal.0.len(), 1 + MOST_SUCCEEDED);
+        let cause = |id, failure| Cause { command: CommandId(id), failure };
+        assert_eq!(journal.error(cause(0, Failure::Transport), Now::new(0, 0)), error);
+        let verdict = journal.error(cause(999, Failure::Malformed), Now::new(0, 0));
+        assert_eq!(verdict.code(), "invalid_credentials");
     }
 }

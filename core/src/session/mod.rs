@@ -69,9 +69,10 @@ pub use output::{
 pub use provider::Provider;
 pub use record::Record;
 
+use alloc::boxed::Box;
 use alloc::vec::Vec;
 
-use crate::lifecycle::{Generation, Input, Lifecycle, Output, Start, Status, Wake, Why};
+use crate::lifecycle::{Generation, Input, Lifecycle, Outcome, Output, Start, Status, Wake, Why};
 use crate::secret::{Secret, Seed};
 use crate::time::{Now, Tick, UnixMillis};
 use crate::wire::time::Oddity;
@@ -118,7 +119,7 @@ pub struct Session {
     exchanges: Exchanges,
     socket: Option<Socket>,
     /// Beside the current one, while a refused push is decided on (L27).
-    trial: Option<Socket>,
+    trial: Option<Box<Socket>>,
     resume: Resume,
     calls: Calls,
     asks: Asks,
@@ -272,6 +273,9 @@ impl Session {
     fn run(&mut self, turn: &mut Turn) {
         for _ in 0..MOST_INPUTS {
             let Some(input) = turn.next_input() else { return };
+            if let Input::Done(command, Outcome { result: Ok(_), .. }) = &input {
+                self.journal.succeed(*command);
+            }
             let step = self.lifecycle.step(turn.now, input);
             self.wake = step.wake_at;
             for output in step.outputs {

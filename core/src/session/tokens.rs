@@ -46,6 +46,7 @@ impl Tokens {
                 TokenId(self.newest)
             }
         };
+        self.known.reserve_exact(1);
         self.known.push(Known { id, token: token.clone(), routing, key: None });
         id
     }
@@ -107,6 +108,7 @@ impl Tokens {
             }
             self.forgotten.push_back((hash(&known.token), known.id));
         }
+        self.known.shrink_to_fit();
     }
 }
 

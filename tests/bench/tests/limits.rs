@@ -2,7 +2,8 @@
 
 use satkeeper_bench::lifecycle::{resting, round};
 use satkeeper_bench::measure::allocations;
-use satkeeper_core::lifecycle::{Input, Lifecycle};
+use satkeeper_bench::session::World;
+use satkeeper_core::lifecycle::{Event, Input, Lifecycle};
 use satkeeper_core::session::Session;
 use stats_alloc::{INSTRUMENTED_SYSTEM, StatsAlloc};
 
@@ -11,7 +12,7 @@ static ALLOCATOR: &StatsAlloc<std::alloc::System> = &INSTRUMENTED_SYSTEM;
 
 // One test: the allocator counts for the whole process.
 #[test]
-fn an_early_tick_allocates_nothing_and_a_round_little() {
+fn ticks_and_rounds_allocate_little_and_renewals_leave_nothing() {
     // proves L1
     let (mut machine, early) = resting();
     let (allocated, kept) = allocations(ALLOCATOR, || {
@@ -22,10 +23,19 @@ fn an_early_tick_allocates_nothing_and_a_round_little() {
     let mut round = round(false);
     let (allocated, _) = allocations(ALLOCATOR, || round.play());
     assert!((1..=12).contains(&allocated), "{allocated} allocations in a renewal round");
-}
-
-#[test]
-fn sizes_are_bounded() {
+    // What a session remembers of its past is full after twenty renewals.
+    let kept = |renewals: u32| {
+        allocations(ALLOCATOR, || {
+            let mut world = World::new();
+            world.run(|event| matches!(event, Event::Bound { .. }));
+            (0..renewals).for_each(|_| world.renew());
+            std::mem::forget(world.into_session());
+        })
+        .1
+    };
+    let (twenty, many) = (kept(20), kept(500));
+    assert_eq!(twenty, many);
+    assert!(twenty <= 5_200, "{twenty} bytes on the heap, of which 1,400 are tokens");
     assert!(size_of::<Lifecycle>() <= 1_200, "{}", size_of::<Lifecycle>());
-    assert!(size_of::<Session>() <= 2_800, "{}", size_of::<Session>());
+    assert!(size_of::<Session>() <= 2_600, "{}", size_of::<Session>());
 }
