@@ -521,6 +521,25 @@ fn shrinking_bound_tokens_renew_the_base() {
 }
 
 #[test]
+fn a_first_bound_token_that_was_cut_short_hides_nothing() {
+    // proves L17: measured by the longest of its base's. Measured by the first, the renewals would come nearer
+    // and nearer to the base's end, and the session end there although the provider could have gone on.
+    for (refresh, mint, then) in [(true, false, "refresh"), (false, true, "mint"), (true, true, "mint")] {
+        let mut story = Story::begin(World { bound_life: 60_000, ..World::default() }, refresh, mint);
+        story.until(10_000);
+        let before = story.times(then).len();
+        story.world.bound_life = 900_000;
+        story.until(100_000);
+        assert_eq!((story.times("renew").len(), story.times(then).len()), (1, before), "{}", story.script);
+        story.world.bound_life = 600_000;
+        story.until(1_000_000);
+        let renewed = story.times("renew")[1];
+        assert_eq!(story.times(then).len(), before + 1, "{then}: {}", story.script);
+        near(*story.times(then).last().expect("renewed"), renewed);
+    }
+}
+
+#[test]
 fn the_first_mint_is_one_call() {
     // proves L42, L2
     // survives P6

@@ -299,8 +299,11 @@ impl Lifecycle {
         if let Some(life) = life
             && let Some(base) = self.token_mut(of).and_then(Token::base_mut)
         {
-            let first = *base.first_bound_life.get_or_insert(life);
-            base.limits_bound = life < first.saturating_sub(first / 4);
+            // The longest, not the first: that one may itself have been cut short, and nothing would look short
+            // beside it.
+            let longest = base.longest_bound_life.map_or(life, |longest| longest.max(life));
+            base.longest_bound_life = Some(longest);
+            base.limits_bound = life < longest.saturating_sub(longest / 4);
         }
     }
 

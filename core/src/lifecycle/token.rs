@@ -89,8 +89,8 @@ pub(super) struct Base {
     pub(super) activation: Stopwatch,
     /// The provider will not renew it (L17).
     pub(super) rejected: bool,
-    /// Life of the first bound token that came of it.
-    pub(super) first_bound_life: Option<Millis>,
+    /// Life of the longest-lived bound token that came of it.
+    pub(super) longest_bound_life: Option<Millis>,
     /// Bound tokens of it grow shorter: its own end limits them (L17).
     pub(super) limits_bound: bool,
     /// The application was told that nobody renews.

@@ -104,7 +104,7 @@ impl Line<'_> {
             declined,
             activation,
             rejected,
-            first_bound_life,
+            longest_bound_life,
             limits_bound,
             told_no_mechanism,
             has_been_bound,
@@ -131,7 +131,7 @@ impl Line<'_> {
             self.say(format_args!(" activation={used}{runs}"));
         }
         self.flag(*rejected, "never");
-        if let Some(life) = first_bound_life {
+        if let Some(life) = longest_bound_life {
             self.say(format_args!(" bound-life={life}"));
         }
         self.flag(*limits_bound, "limits");

@@ -83,11 +83,11 @@ fn a_lead_is_at_most_half_a_life_and_jitter_draws_within_it() {
 }
 
 #[test]
-fn a_base_limits_its_bound_tokens_once_they_live_for_less_than_three_quarters_of_the_first() {
+fn a_base_limits_its_bound_tokens_once_they_live_for_less_than_three_quarters_of_the_longest() {
     // proves L17
     for (life, limits) in [(750_001, false), (750_000, false), (749_999, true)] {
         let mut machine = live();
-        machine.facts(BASE).first_bound_life = Some(1_000_000);
+        machine.facts(BASE).longest_bound_life = Some(1_000_000);
         let pending = machine.pend(Action::Renew { bound: BOUND, offset: None });
         machine.answer(pending, Ok(Reply::Token(facts(3, lives_for(life)))));
         assert_eq!(machine.facts(BASE).limits_bound, limits, "{life}");
