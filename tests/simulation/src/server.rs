@@ -93,6 +93,12 @@ impl Server {
         self.token(id).is_some_and(|token| self.left(token, clocks) > 0)
     }
 
+    /// Tokens are held, and no bound one can come of them.
+    pub(crate) fn is_unscoped(&self, held: impl Fn(TokenId) -> bool) -> bool {
+        let mut held = self.tokens.iter().filter(|token| held(token.id)).peekable();
+        held.peek().is_some() && held.all(|token| token.of.is_none() && !token.scope)
+    }
+
     pub(crate) fn revoke_newest(&mut self, clocks: &Clocks) {
         if let Some(token) = self.tokens.last_mut() {
             token.revoked = true;

@@ -465,14 +465,17 @@ impl Watch {
     }
 
     /// A client-bound session that nobody can help: its server ends it with its base, which nobody can renew,
-    /// or takes no proof with a key like ours, and nobody can mint for another, or has lied to it once: a chain
-    /// of tokens that is broken stays broken.
+    /// or takes no proof with a key like ours, and nobody can mint for another, or exchanges no base that is held,
+    /// or has lied to it once: a chain of tokens that is broken stays broken.
     fn is_doomed(&self, scene: &Scene<'_>) -> bool {
         let refused = scene.setting.rs256_only && scene.server.key == Some(KeyAlgorithm::Es256);
         let lied_to = scene.server.crooked_until > 0;
         // It broke at a time when not all was well: in a sleep, in an outage.
         let broken = self.accepted_at.saturating_sub(self.well_since) <= LEAD;
-        scene.before.mechanism == Mechanism::Bound && (scene.setting.caps || refused || lied_to || broken)
+        // Nobody has told it that its base may not be exchanged: it tries to the end (L14, L15).
+        let unscoped = scene.server.is_unscoped(|token| scene.machine.holds(token));
+        scene.before.mechanism == Mechanism::Bound
+            && (scene.setting.caps || refused || lied_to || broken || unscoped)
     }
 
     /// What the state comes to.
