@@ -19,7 +19,7 @@ async fn a_key_service_that_fails_now_and_then_costs_nothing<A: Adapter>() {
     // proves L47, L18, L19
     let config = Config { device_ttl: Duration::from_secs(4), ..Config::default() };
     let (server, kms) = (start(config).await, Kms::new(LATENCY));
-    kms.set(Mood::FailsEvery(3));
+    kms.service().fail_every(3);
     let client: A = soon(subscriber(&server).key(kms.key()).signer(&kms).connect()).await.expect("live");
     bound(&client).await;
     let mut events = client.events();
@@ -30,10 +30,11 @@ async fn a_key_service_that_fails_now_and_then_costs_nothing<A: Adapter>() {
     }
     assert_eq!(client.status().phase, Phase::Live);
     let counts = server.counts();
-    assert!(kms.failures() >= 2 && kms.calls() > kms.failures(), "{} of {}", kms.failures(), kms.calls());
+    let (calls, failures) = (kms.service().calls(), kms.service().failures());
+    assert!(failures >= 2 && calls > failures, "{failures} of {calls}");
     assert_eq!((counts.all_proofs_refused(), counts.sessions_expired), (0, 0), "{counts:?}");
     assert_eq!(counts.proofs_ignored.values().sum::<u64>(), 0, "{counts:?}");
-    assert!(counts.proofs_accepted <= kms.calls() - kms.failures(), "each proof is signed anew: {counts:?}");
+    assert!(counts.proofs_accepted <= calls - failures, "each proof is signed anew: {counts:?}");
     soon(client.disconnect()).await;
 }
 
@@ -46,7 +47,7 @@ async fn what_is_no_signature_is_never_sent<A: Adapter>() {
     let held = client.credential().expect("a token in force");
     let before = server.counts();
     for mood in [Mood::Der, Mood::Cut(63), Mood::Cut(0)] {
-        kms.set(mood.clone());
+        kms.set(mood);
         let error = soon(client.refresh_now()).await.expect_err("no proof");
         let Error::Session(error @ SessionError::TokenRefresh { .. }) = error else { panic!("{error:?}") };
         assert!(root(&error).to_string().contains("no ES256 signature"), "{mood:?}: {error:?}");
@@ -58,7 +59,7 @@ async fn what_is_no_signature_is_never_sent<A: Adapter>() {
     assert_eq!(after.all_proofs_refused(), 0);
     assert!(client.credential().is_some_and(|now| now.token == held.token));
 
-    kms.set(Mood::FailsEvery(0));
+    kms.set(Mood::Well);
     soon(client.refresh_now()).await.expect("a newer token");
     assert!(client.credential().is_some_and(|now| now.token != held.token));
     soon(client.disconnect()).await;

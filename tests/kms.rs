@@ -1,49 +1,43 @@
-//! A key service, simulated: the key is here and nowhere else, and what it returns comes late, in DER, or not at
-//! all.
+//! An application's way to a key service: far away, and the application may make a wrong thing of its answer.
 
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use aws_lc_rs::rand::SystemRandom;
-use aws_lc_rs::signature::{ECDSA_P256_SHA256_ASN1_SIGNING, EcdsaKeyPair, KeyPair as _};
 use satkeeper::core::dpop::{Algorithm, PublicJwk, SignError, es256_from_der};
 use satkeeper::{BoxFuture, KeyChoice, ProofKey, SigningRequest};
+use satkeeper_fixtures as fixtures;
 
-/// How it answers.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// What the application makes of an answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Mood {
-    /// Every call of this number fails; 0: none does.
-    FailsEvery(u64),
-    /// The application has forgotten that it is DER.
+    /// A signature.
+    Well,
+    /// It has forgotten that it is DER.
     Der,
     /// So much of the signature, and no more.
     Cut(usize),
 }
 
-/// A key service with one P-256 key. Cheap to clone.
+/// The client of a key service. Cheap to clone.
 #[derive(Clone)]
 pub struct Kms(Arc<Inner>);
 
 struct Inner {
-    pair: EcdsaKeyPair,
-    latency: Mutex<Duration>,
-    mood: Mutex<Mood>,
-    calls: AtomicU64,
-    failures: AtomicU64,
+    service: fixtures::Kms,
+    way: Mutex<(Duration, Mood)>,
 }
 
 impl Kms {
     /// With a new key, so far away.
-    ///
-    /// # Panics
-    /// Without randomness.
     #[must_use]
     pub fn new(latency: Duration) -> Self {
-        let pair = EcdsaKeyPair::generate(&ECDSA_P256_SHA256_ASN1_SIGNING).expect("randomness");
-        let (calls, failures) = (AtomicU64::new(0), AtomicU64::new(0));
-        let latency = Mutex::new(latency);
-        Self(Arc::new(Inner { pair, latency, mood: Mutex::new(Mood::FailsEvery(0)), calls, failures }))
+        Self(Arc::new(Inner { service: fixtures::Kms::new(), way: Mutex::new((latency, Mood::Well)) }))
+    }
+
+    /// The service itself.
+    #[must_use]
+    pub fn service(&self) -> &fixtures::Kms {
+        &self.0.service
     }
 
     /// The key, as a session needs it: its public half.
@@ -52,71 +46,40 @@ impl Kms {
     /// Never.
     #[must_use]
     pub fn key(&self) -> KeyChoice {
-        let point = self.0.pair.public_key().as_ref();
-        let (x, y) = point[1..].split_at(32);
-        let jwk = PublicJwk::ec(x.try_into().expect("32 bytes"), y.try_into().expect("32 bytes"));
-        let key = ProofKey::external(Algorithm::Es256, jwk).expect("a P-256 key");
+        let (x, y) = self.service().public_key();
+        let key = ProofKey::external(Algorithm::Es256, PublicJwk::ec(&x, &y)).expect("a P-256 key");
         KeyChoice::Held { key, proved: false }
     }
 
-    /// From now on it answers so.
+    /// From now on the application does so.
     pub fn set(&self, mood: Mood) {
-        *self.mood() = mood;
-    }
-
-    /// How long each answer takes.
-    #[must_use]
-    pub fn latency(&self) -> Duration {
-        *self.0.latency.lock().unwrap_or_else(PoisonError::into_inner)
+        self.0.way.lock().unwrap_or_else(PoisonError::into_inner).1 = mood;
     }
 
     /// From now on each answer takes so long.
     pub fn move_away(&self, latency: Duration) {
-        *self.0.latency.lock().unwrap_or_else(PoisonError::into_inner) = latency;
+        self.0.way.lock().unwrap_or_else(PoisonError::into_inner).0 = latency;
     }
 
-    /// How often it was asked.
-    #[must_use]
-    pub fn calls(&self) -> u64 {
-        self.0.calls.load(Ordering::SeqCst)
+    fn way(&self) -> (Duration, Mood) {
+        *self.0.way.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// How often it has failed.
-    #[must_use]
-    pub fn failures(&self) -> u64 {
-        self.0.failures.load(Ordering::SeqCst)
-    }
-
-    /// What the application makes of its answer.
-    ///
-    /// # Errors
-    /// As the mood is.
-    pub fn answer(&self, request: &SigningRequest) -> Result<Vec<u8>, SignError> {
-        let call = self.0.calls.fetch_add(1, Ordering::SeqCst) + 1;
-        let signature = self.0.pair.sign(&SystemRandom::new(), request.input.expose().as_bytes());
-        let der = signature.map_err(|_| SignError::Failed { message: "no signature".to_owned() })?;
-        match self.mood().clone() {
-            Mood::FailsEvery(number) if number > 0 && call.is_multiple_of(number) => {
-                self.0.failures.fetch_add(1, Ordering::SeqCst);
-                Err(SignError::Failed { message: "the KMS is throttling".to_owned() })
-            }
-            Mood::FailsEvery(_) => es256_from_der(der.as_ref()),
-            Mood::Der => Ok(der.as_ref().to_vec()),
-            Mood::Cut(length) => {
-                es256_from_der(der.as_ref()).map(|raw| raw[..length.min(raw.len())].to_vec())
-            }
+    fn answer(&self, request: &SigningRequest) -> Result<Vec<u8>, SignError> {
+        let signed = self.service().sign(request.input.expose().as_bytes());
+        let der = signed.map_err(|why| SignError::Failed { message: why.to_owned() })?;
+        match self.way().1 {
+            Mood::Well => es256_from_der(&der),
+            Mood::Der => Ok(der),
+            Mood::Cut(length) => es256_from_der(&der).map(|raw| raw[..length.min(raw.len())].to_vec()),
         }
-    }
-
-    fn mood(&self) -> MutexGuard<'_, Mood> {
-        self.0.mood.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl satkeeper::ExternalSigner for Kms {
     fn sign(&self, request: SigningRequest) -> BoxFuture<'_, Result<Vec<u8>, SignError>> {
         Box::pin(async move {
-            tokio::time::sleep(self.latency()).await;
+            tokio::time::sleep(self.way().0).await;
             self.answer(&request)
         })
     }
@@ -124,7 +87,7 @@ impl satkeeper::ExternalSigner for Kms {
 
 impl satkeeper_blocking::ExternalSigner for Kms {
     fn sign(&self, request: SigningRequest) -> Result<Vec<u8>, SignError> {
-        std::thread::sleep(self.latency());
+        std::thread::sleep(self.way().0);
         self.answer(&request)
     }
 }

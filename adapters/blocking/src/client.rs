@@ -7,16 +7,15 @@ use std::time::Duration;
 
 use satkeeper_core::Now;
 use satkeeper_core::lifecycle::{Generation, Status, Why};
-use satkeeper_core::session::{Credential, InForce, Provider};
-use satkeeper_host::{Clock, End, Error};
+use satkeeper_core::session::{Credential, InForce, Provider, SessionInput};
+use satkeeper_host::{Clock, End, Error, Progress};
 use serde_json::Value;
 
-use crate::ask::{Ask, Plain, Reply};
+use crate::ask::{Ask, Reply};
 use crate::builder::Builder;
 use crate::driver::Shown;
 use crate::events::{Events, Notifications};
 use crate::mailbox::{Mailbox, Message};
-use crate::progress::Progress;
 use crate::provider::{self, CredentialProvider};
 use crate::watch::Watch;
 
@@ -162,7 +161,7 @@ impl Client {
     /// # Errors
     /// [`SessionError::SessionOver`](crate::SessionError::SessionOver).
     pub fn suspend(&self) -> Result<(), Error> {
-        self.tell(Plain::Suspend)
+        self.tell(SessionInput::Suspend)
     }
 
     /// Goes on after [`Client::suspend`].
@@ -170,7 +169,7 @@ impl Client {
     /// # Errors
     /// [`SessionError::SessionOver`](crate::SessionError::SessionOver).
     pub fn resume(&self) -> Result<(), Error> {
-        self.tell(Plain::Resume)
+        self.tell(SessionInput::Resume)
     }
 
     /// Says that the host's network has changed: the socket is probed, or a new one tried, at once.
@@ -178,21 +177,21 @@ impl Client {
     /// # Errors
     /// [`SessionError::SessionOver`](crate::SessionError::SessionOver).
     pub fn network_changed(&self) -> Result<(), Error> {
-        self.tell(Plain::NetworkChanged)
+        self.tell(SessionInput::NetworkChanged)
     }
 
     /// Ends the session and forgets how to resume it. Returns when it is over and its socket closed (2 s at
     /// most); of a session that was over already, says how it ended.
     pub fn disconnect(&self) -> End {
         // An error says that it is over already.
-        let _ = self.tell(Plain::Disconnect);
+        let _ = self.tell(SessionInput::Disconnect);
         self.closed()
     }
 
     /// Ends the session and erases what was kept of it, the key included. Otherwise as
     /// [`Client::disconnect`].
     pub fn destroy(&self) -> End {
-        let _ = self.tell(Plain::Destroy);
+        let _ = self.tell(SessionInput::Destroy);
         self.closed()
     }
 
@@ -245,7 +244,7 @@ impl Client {
         self.0.clock.now()
     }
 
-    fn tell(&self, input: Plain) -> Result<(), Error> {
+    fn tell(&self, input: SessionInput) -> Result<(), Error> {
         self.ask(|done| Ask::Tell { input, done })
     }
 

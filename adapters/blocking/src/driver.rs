@@ -16,14 +16,12 @@ use satkeeper_core::session::{
 };
 use satkeeper_host::keeper::Keeper;
 use satkeeper_host::tls::Tls;
-use satkeeper_host::{Clock, End, Error, SigningRequest, report};
-use tracing::debug;
+use satkeeper_host::{Clock, End, Progress, SigningRequest, report};
 
 use crate::ask::{Ask, Reply, Returned, Settled};
 use crate::events::Feed;
 use crate::http::Http;
 use crate::mailbox::{Mailbox, Message};
-use crate::progress::Progress;
 use crate::provider::CredentialProvider;
 use crate::signer::ExternalSigner;
 use crate::sockets::Sockets;
@@ -143,8 +141,8 @@ impl Driver {
     }
 
     fn step(&mut self, input: SessionInput) {
-        if let SessionInput::Closed { socket, error } = &input {
-            debug!(target: "satkeeper", socket = socket.0, error = error.as_ref().map(tracing::field::display), "socket closed");
+        report::input(&input);
+        if let SessionInput::Closed { socket, .. } = &input {
             self.sockets.close(*socket);
         }
         let SessionStep { outputs, wake_at } = self.session.step(self.clock.now(), input);
@@ -157,13 +155,10 @@ impl Driver {
     }
 
     fn carry_out(&mut self, output: SessionOutput) {
+        report::output(&output);
         match output {
-            SessionOutput::Request { id, request, deadline } => {
-                debug!(target: "satkeeper", id = id.0, method = request.method.name(), url = %request.url, "request");
-                self.work.request(id, request, deadline);
-            }
+            SessionOutput::Request { id, request, deadline } => self.work.request(id, request, deadline),
             SessionOutput::Open { socket, url, deadline } => {
-                debug!(target: "satkeeper", socket = socket.0, %url, "open socket");
                 if let Err(error) = self.sockets.open(socket, url, self.clock.until(deadline)) {
                     self.pending.push_back(SessionInput::Closed { socket, error: Some(error) });
                 }
@@ -175,7 +170,6 @@ impl Driver {
             }
             SessionOutput::Close { socket } => self.sockets.close(socket),
             SessionOutput::AskProvider { id, call, deadline: _ } => {
-                debug!(target: "satkeeper", id = id.0, ?call, "ask provider");
                 self.work.ask_provider(id, self.own.provider.clone(), call);
             }
             SessionOutput::MakeKey { id, algorithm, deadline: _ } => self.work.make_key(id, algorithm),
@@ -202,20 +196,10 @@ impl Driver {
     }
 
     fn tell(&mut self, event: SessionEvent) {
-        report::log(&event);
-        match event.event {
-            SessionNews::Lifecycle(Event::Live { .. }) => self.shown.progress.change(|progress| {
-                let first = !progress.has_begun();
-                if first {
-                    *progress = Progress::Live;
-                }
-                first
-            }),
-            SessionNews::Lifecycle(Event::Teardown { reason, .. }) => {
-                self.end = Some(End::new(reason, event.cause.clone().map(Error::from)));
-            }
-            _ => {}
+        if matches!(event.event, SessionNews::Lifecycle(Event::Live { .. })) {
+            self.shown.progress.change(Progress::begin);
         }
+        self.end = End::told(&event).or(self.end.take());
         self.shown.events.publish(event);
     }
 
@@ -258,7 +242,7 @@ impl Driver {
                 let _ = done.send(());
             }
             Ask::Tell { input, done } => {
-                self.step(input.into());
+                self.step(input);
                 let _ = done.send(());
             }
             Ask::Why { reply } => drop(reply.send(self.session.why())),
@@ -274,20 +258,9 @@ impl Driver {
 
     /// Brings what the handles can see up to date; the status last, since that is what they wait for.
     fn show(&self) {
-        let credential = self.session.credential();
-        self.shown.credential.change(|shown| {
-            let news = report::is_new_credential(shown.as_ref(), credential.as_ref());
-            if news {
-                *shown = credential;
-            }
-            news
-        });
-        let status = self.session.status();
-        self.shown.status.change(|shown| {
-            let news = report::is_new_status(shown, &status);
-            *shown = status;
-            news
-        });
+        let (credential, status) = (self.session.credential(), self.session.status());
+        self.shown.credential.change(|shown| report::show_credential(shown, credential));
+        self.shown.status.change(|shown| report::show_status(shown, status));
     }
 
     /// The session is over: nothing is taken on any more, sockets say goodbye. Nothing in flight can bring it back

@@ -51,7 +51,6 @@ mod events;
 mod http;
 mod mailbox;
 mod network;
-mod progress;
 mod provider;
 mod sealed;
 mod signer;

@@ -3,7 +3,8 @@
 use std::fmt;
 
 use satkeeper_core::error::{Error as SessionError, ProviderFault};
-use satkeeper_core::lifecycle::TeardownReason;
+use satkeeper_core::lifecycle::{Event, TeardownReason};
+use satkeeper_core::session::{SessionEvent, SessionNews};
 
 use crate::error::Error;
 
@@ -38,6 +39,17 @@ impl End {
     #[must_use]
     pub const fn new(reason: TeardownReason, error: Option<Error>) -> Self {
         Self { reason, error }
+    }
+
+    /// That of a session that has told this, where it is over with it.
+    #[must_use]
+    pub fn told(event: &SessionEvent) -> Option<Self> {
+        match event.event {
+            SessionNews::Lifecycle(Event::Teardown { reason, .. }) => {
+                Some(Self::new(reason, event.cause.clone().map(Error::from)))
+            }
+            _ => None,
+        }
     }
 
     /// What drove the session has gone without ending it.

@@ -7,7 +7,7 @@
 //!
 //! | module | what it has |
 //! |---|---|
-//! | [`Settings`] | what a builder is told, judged before anything is sent |
+//! | [`Settings`], [`setters!`] | what a builder is told, judged before anything is sent |
 //! | [`Clock`], [`random`] | time and chance, which the core has none of |
 //! | [`keys`] | proof-of-possession keys, made and used with aws-lc-rs |
 //! | [`program`] | credentials that another program prints |
@@ -15,7 +15,7 @@
 //! | [`tls`] | whom a session trusts |
 //! | [`socket`] | limits and errors of WebSockets |
 //! | [`Errand`] | what a session waits for, and how it fails |
-//! | [`history`], [`report`] | what those are told who come late; log lines |
+//! | [`history`], [`report`], [`Progress`] | what those are told who come late or watch; log lines |
 //!
 //! There is no I/O runtime below this crate and none above it is presumed: what blocks says so.
 
@@ -28,8 +28,10 @@ pub mod history;
 pub mod keeper;
 pub mod keys;
 pub mod program;
+mod progress;
 pub mod random;
 pub mod report;
+mod setters;
 mod settings;
 pub mod socket;
 pub mod store;
@@ -42,4 +44,5 @@ pub use end::End;
 pub use errand::Errand;
 pub use error::Error;
 pub use history::Missed;
+pub use progress::Progress;
 pub use settings::{Judged, Project, Settings, Wanted};

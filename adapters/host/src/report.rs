@@ -1,11 +1,35 @@
-//! What of a session is worth a log line, and what is news to those who watch it.
+//! What of a session is worth a log line (target `satkeeper`), and what is news to those who watch it.
 
 use satkeeper_core::lifecycle::{Event, Status};
-use satkeeper_core::session::{InForce, SessionEvent, SessionNews};
+use satkeeper_core::session::{InForce, SessionEvent, SessionInput, SessionNews, SessionOutput};
 use tracing::{debug, info};
 
-/// Writes an event to the log, target `satkeeper`.
-pub fn log(event: &SessionEvent) {
+/// Writes what happens to a session to the log, as far as nothing else says so: that its socket has closed.
+pub fn input(input: &SessionInput) {
+    if let SessionInput::Closed { socket, error } = input {
+        let error = error.as_ref().map(tracing::field::display);
+        debug!(target: "satkeeper", socket = socket.0, error, "socket closed");
+    }
+}
+
+/// Writes what a session asks of others, and its events, to the log.
+pub fn output(output: &SessionOutput) {
+    match output {
+        SessionOutput::Request { id, request, .. } => {
+            debug!(target: "satkeeper", id = id.0, method = request.method.name(), url = %request.url, "request");
+        }
+        SessionOutput::Open { socket, url, .. } => {
+            debug!(target: "satkeeper", socket = socket.0, %url, "open socket");
+        }
+        SessionOutput::AskProvider { id, call, .. } => {
+            debug!(target: "satkeeper", id = id.0, ?call, "ask provider");
+        }
+        SessionOutput::Tell(event) => tell(event),
+        _ => {}
+    }
+}
+
+fn tell(event: &SessionEvent) {
     let cause = event.cause.as_ref().map(tracing::field::display);
     match event.event {
         SessionNews::Lifecycle(Event::Ignored(ignored)) => debug!(target: "satkeeper", ?ignored, cause),
@@ -14,17 +38,18 @@ pub fn log(event: &SessionEvent) {
     }
 }
 
-/// Whether the status has changed. The time left runs down with each step; that alone is none.
-#[must_use]
-pub fn is_new_status(shown: &Status, status: &Status) -> bool {
-    Status { time_left: None, ..*shown } != Status { time_left: None, ..*status }
+/// Shows where the session stands now. Whether that is news: the time left runs down with each step; that alone
+/// is none.
+pub fn show_status(shown: &mut Status, status: Status) -> bool {
+    let news = Status { time_left: None, ..*shown } != Status { time_left: None, ..status };
+    *shown = status;
+    news
 }
 
-/// Whether the credential has changed. Its end is computed anew from both clocks at each step, and their
-/// milliseconds do not turn together; that alone is none.
-#[must_use]
-pub fn is_new_credential(shown: Option<&InForce>, held: Option<&InForce>) -> bool {
-    let same = match (shown, held) {
+/// Shows the credential in force now. Whether that is news: its end is computed anew from both clocks at each step,
+/// and their milliseconds do not turn together; that alone is none, and is not shown.
+pub fn show_credential(shown: &mut Option<InForce>, held: Option<InForce>) -> bool {
+    let same = match (&*shown, &held) {
         (None, None) => true,
         (Some(shown), Some(held)) => {
             let same_end = match (shown.expires_at, held.expires_at) {
@@ -35,5 +60,8 @@ pub fn is_new_credential(shown: Option<&InForce>, held: Option<&InForce>) -> boo
         }
         _ => false,
     };
+    if !same {
+        *shown = held;
+    }
     !same
 }

@@ -7,7 +7,7 @@ use satkeeper_core::dpop::ProofKey;
 use satkeeper_core::error::Error as SessionError;
 use satkeeper_core::lifecycle::{Policy, ProviderFacts};
 use satkeeper_core::secret::{Secret, Seed};
-use satkeeper_core::session::{CALL_TIMEOUT, Config, KeyChoice, Provider, Session};
+use satkeeper_core::session::{CALL_TIMEOUT, Config, Credential, KeyChoice, Provider, Session};
 use satkeeper_core::wire::rest::{CreateSubscriberToken, GuestToken, Space};
 use satkeeper_core::wire::url::{Plain, SecureUrl};
 
@@ -37,6 +37,8 @@ pub struct Settings {
     pub full_htu: bool,
     /// The `agent` that is told to the server.
     pub agent: Option<String>,
+    /// Certificate authorities to trust beside the platform's, PEM.
+    pub ca_pem: Option<Vec<u8>>,
     /// Whether plain text is accepted, and where.
     pub plain: Plain,
     /// What jitter and proof ids are drawn from.
@@ -57,6 +59,7 @@ impl Default for Settings {
             fabric_url: None,
             full_htu: false,
             agent: None,
+            ca_pem: None,
             plain: Plain::Never,
             seed: None,
             call_timeout: Duration::from_millis(CALL_TIMEOUT),
@@ -133,6 +136,12 @@ impl Project {
 }
 
 impl Wanted {
+    /// One token, ready made.
+    #[must_use]
+    pub fn static_token(token: impl Into<String>) -> Self {
+        Self::Builtin(Provider::Static(Credential::new(Secret::new(token))))
+    }
+
     /// Tokens that are exchanged for a click-to-call token at `host`.
     #[must_use]
     pub fn embed(token: &str, host: &str) -> Self {
@@ -164,6 +173,7 @@ pub struct Judged {
     config: Config,
     seed: Seed,
     store: Option<Box<dyn Store>>,
+    ca_pem: Option<Vec<u8>>,
 }
 
 impl Settings {
@@ -186,17 +196,23 @@ impl Settings {
             durable: self.store.is_some(),
         };
         let seed = self.seed.map_or_else(random::seed, Ok)?;
-        Ok(Judged { config, seed, store: self.store })
+        Ok(Judged { config, seed, store: self.store, ca_pem: self.ca_pem })
     }
 }
 
 impl Judged {
+    /// Whom to trust beside the platform's certificate authorities, for [`Tls::new`](crate::tls::Tls::new).
+    #[must_use]
+    pub fn ca_pem(&self) -> Option<&[u8]> {
+        self.ca_pem.as_deref()
+    }
+
     /// The session that was kept, or a new one, and the hold on its store if it has one. Reads files.
     ///
     /// # Errors
     /// As [`Keeper::open`].
     pub fn open(self, now: Now) -> Result<(Session, Option<Keeper>), Error> {
-        let Self { config, seed, store } = self;
+        let Self { config, seed, store, ca_pem: _ } = self;
         let Some(store) = store else { return Ok((Session::new(config, seed), None)) };
         let (keeper, kept) = Keeper::open(store.as_ref())?;
         Ok((go_on(config, seed, kept, now), Some(keeper)))

@@ -5,45 +5,24 @@
 //! ```
 #![allow(clippy::print_stdout, reason = "an example speaks to whoever runs it")]
 
-use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
-use aws_lc_rs::rand::SystemRandom;
-use aws_lc_rs::signature::{ECDSA_P256_SHA256_ASN1_SIGNING, EcdsaKeyPair, KeyPair as _};
 use satkeeper::core::dpop::{Algorithm, PublicJwk, SignError, es256_from_der};
 use satkeeper::{BoxFuture, Client, ExternalSigner, KeyChoice, ProofKey, SigningRequest};
-use satkeeper_fixtures::{Config, Server};
+use satkeeper_fixtures::{Config, Kms, Server};
 
-/// Stands for the service and its client. The key never leaves it.
-struct Kms {
-    pair: EcdsaKeyPair,
-    calls: AtomicU32,
-}
+/// The client of the key service. The key never leaves the service.
+struct Remote(Kms);
 
-impl Kms {
-    /// What the service tells everybody: the public key, as SEC 1 has it (0x04, x, y).
-    fn public_key(&self) -> &[u8] {
-        self.pair.public_key().as_ref()
-    }
-
-    /// What the service does: signs, in 50 ms, except for every fourth time. Services return ECDSA in DER.
-    async fn sign(&self, message: &[u8]) -> Result<Vec<u8>, &'static str> {
-        tokio::time::sleep(Duration::from_millis(50)).await;
-        if self.calls.fetch_add(1, Ordering::Relaxed) % 4 == 3 {
-            return Err("503, try again");
-        }
-        let signature = self.pair.sign(&SystemRandom::new(), message).map_err(|_| "500")?;
-        Ok(signature.as_ref().to_vec())
-    }
-}
-
-impl ExternalSigner for Kms {
+impl ExternalSigner for Remote {
     fn sign(&self, request: SigningRequest) -> BoxFuture<'_, Result<Vec<u8>, SignError>> {
         Box::pin(async move {
-            let message = request.input.expose().as_bytes();
+            // The way there and back.
+            tokio::time::sleep(Duration::from_millis(50)).await;
             // No retries here: the session repeats what failed, with a proof of that moment.
-            let der =
-                self.sign(message).await.map_err(|why| SignError::Failed { message: why.to_owned() })?;
+            let signed = self.0.sign(request.input.expose().as_bytes());
+            let der = signed.map_err(|why| SignError::Failed { message: why.to_owned() })?;
+            // Services return ECDSA in DER, proofs have it raw.
             es256_from_der(&der)
         })
     }
@@ -52,11 +31,11 @@ impl ExternalSigner for Kms {
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let server = Server::start(Config::default()).await?;
-    let kms =
-        Kms { pair: EcdsaKeyPair::generate(&ECDSA_P256_SHA256_ASN1_SIGNING)?, calls: AtomicU32::new(0) };
+    let kms = Kms::new();
+    kms.fail_every(4);
 
-    let (x, y) = kms.public_key()[1..].split_at(32);
-    let key = ProofKey::external(Algorithm::Es256, PublicJwk::ec(x.try_into()?, y.try_into()?))?;
+    let (x, y) = kms.public_key();
+    let key = ProofKey::external(Algorithm::Es256, PublicJwk::ec(&x, &y))?;
     println!("the key service's key is {}", key.thumbprint());
 
     let client = Client::builder()
@@ -65,7 +44,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
         .ca_pem(server.ca_pem().unwrap_or_default())
         .subscriber(&server.http_url(), "project", "api-token", "alice@example.com")
         .key(KeyChoice::Held { key, proved: false })
-        .signer(kms)
+        .signer(Remote(kms))
         .connect()
         .await?;
     client.status().wait_for(|status| status.bound).await?;

@@ -49,7 +49,7 @@ pub(crate) enum Ask {
     },
     /// An input without an answer; `done` says that the session has taken it in.
     Tell {
-        input: Plain,
+        input: SessionInput,
         done: oneshot::Sender<()>,
     },
     Why {
@@ -61,26 +61,4 @@ pub(crate) enum Ask {
     Notifications {
         reply: oneshot::Sender<Opening<Notification>>,
     },
-}
-
-/// The inputs that carry nothing.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Plain {
-    Suspend,
-    Resume,
-    NetworkChanged,
-    Disconnect,
-    Destroy,
-}
-
-impl From<Plain> for SessionInput {
-    fn from(plain: Plain) -> Self {
-        match plain {
-            Plain::Suspend => Self::Suspend,
-            Plain::Resume => Self::Resume,
-            Plain::NetworkChanged => Self::NetworkChanged,
-            Plain::Disconnect => Self::Disconnect,
-            Plain::Destroy => Self::Destroy,
-        }
-    }
 }

@@ -6,12 +6,12 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use satkeeper_core::Now;
 use satkeeper_core::lifecycle::{Generation, Status, Why};
-use satkeeper_core::session::{CallId, Credential, InForce, Provider};
+use satkeeper_core::session::{CallId, Credential, InForce, Provider, SessionInput};
 use satkeeper_host::{Clock, End, Error};
 use serde_json::Value;
 use tokio::sync::{oneshot, watch};
 
-use crate::ask::{Ask, Asks, Plain};
+use crate::ask::{Ask, Asks};
 use crate::builder::Builder;
 use crate::events::{Events, Notifications};
 use crate::progress::Progress;
@@ -169,7 +169,7 @@ impl Client {
     /// # Errors
     /// [`SessionError::SessionOver`](crate::SessionError::SessionOver).
     pub async fn suspend(&self) -> Result<(), Error> {
-        self.tell(Plain::Suspend).await
+        self.tell(SessionInput::Suspend).await
     }
 
     /// Goes on after [`Client::suspend`].
@@ -177,7 +177,7 @@ impl Client {
     /// # Errors
     /// [`SessionError::SessionOver`](crate::SessionError::SessionOver).
     pub async fn resume(&self) -> Result<(), Error> {
-        self.tell(Plain::Resume).await
+        self.tell(SessionInput::Resume).await
     }
 
     /// Says that the host's network has changed: the socket is probed, or a new one tried, at once.
@@ -185,21 +185,21 @@ impl Client {
     /// # Errors
     /// [`SessionError::SessionOver`](crate::SessionError::SessionOver).
     pub async fn network_changed(&self) -> Result<(), Error> {
-        self.tell(Plain::NetworkChanged).await
+        self.tell(SessionInput::NetworkChanged).await
     }
 
     /// Ends the session and forgets how to resume it. Resolves when it is over and its socket closed (2 s at
     /// most); of a session that was over already, says how it ended.
     pub async fn disconnect(&self) -> End {
         // An error says that it is over already.
-        let _ = self.tell(Plain::Disconnect).await;
+        let _ = self.tell(SessionInput::Disconnect).await;
         self.closed().await
     }
 
     /// Ends the session and erases what was kept of it, the key included. Otherwise as
     /// [`Client::disconnect`].
     pub async fn destroy(&self) -> End {
-        let _ = self.tell(Plain::Destroy).await;
+        let _ = self.tell(SessionInput::Destroy).await;
         self.closed().await
     }
 
@@ -264,7 +264,7 @@ impl Client {
         self.clock.now()
     }
 
-    async fn tell(&self, input: Plain) -> Result<(), Error> {
+    async fn tell(&self, input: SessionInput) -> Result<(), Error> {
         self.ask(|done| Ask::Tell { input, done }).await
     }
 

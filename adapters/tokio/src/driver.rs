@@ -11,10 +11,9 @@ use satkeeper_core::session::{
     SessionStep,
 };
 use satkeeper_host::history::History;
-use satkeeper_host::{Clock, End, Error, SigningRequest, report};
+use satkeeper_host::{Clock, End, SigningRequest, report};
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::sleep;
-use tracing::debug;
 
 use crate::ask::{Ask, Returned, Settled};
 use crate::events::Feed;
@@ -114,8 +113,8 @@ impl Driver {
     }
 
     fn step(&mut self, input: SessionInput) {
-        if let SessionInput::Closed { socket, error } = &input {
-            debug!(target: "satkeeper", socket = socket.0, error = error.as_ref().map(tracing::field::display), "socket closed");
+        report::input(&input);
+        if let SessionInput::Closed { socket, .. } = &input {
             self.sockets.close(*socket);
         }
         let SessionStep { outputs, wake_at } = self.session.step(self.clock.now(), input);
@@ -128,13 +127,10 @@ impl Driver {
     }
 
     fn carry_out(&mut self, output: SessionOutput) {
+        report::output(&output);
         match output {
-            SessionOutput::Request { id, request, deadline } => {
-                debug!(target: "satkeeper", id = id.0, method = request.method.name(), url = %request.url, "request");
-                self.work.request(id, request, deadline);
-            }
+            SessionOutput::Request { id, request, deadline } => self.work.request(id, request, deadline),
             SessionOutput::Open { socket, url, deadline } => {
-                debug!(target: "satkeeper", socket = socket.0, %url, "open socket");
                 self.sockets.open(socket, url, self.clock.until(deadline));
             }
             SessionOutput::Send { socket, text } => {
@@ -144,7 +140,6 @@ impl Driver {
             }
             SessionOutput::Close { socket } => self.sockets.close(socket),
             SessionOutput::AskProvider { id, call, deadline } => {
-                debug!(target: "satkeeper", id = id.0, ?call, "ask provider");
                 self.work.ask_provider(id, self.own.provider.clone(), call, deadline);
             }
             SessionOutput::MakeKey { id, algorithm, deadline: _ } => self.work.make_key(id, algorithm),
@@ -171,22 +166,10 @@ impl Driver {
     }
 
     fn tell(&mut self, event: SessionEvent) {
-        report::log(&event);
-        match event.event {
-            SessionNews::Lifecycle(Event::Live { .. }) => {
-                self.shown.progress.send_if_modified(|progress| {
-                    let first = !progress.has_begun();
-                    if first {
-                        *progress = Progress::Live;
-                    }
-                    first
-                });
-            }
-            SessionNews::Lifecycle(Event::Teardown { reason, .. }) => {
-                self.end = Some(End::new(reason, event.cause.clone().map(Error::from)));
-            }
-            _ => {}
+        if matches!(event.event, SessionNews::Lifecycle(Event::Live { .. })) {
+            self.shown.progress.send_if_modified(Progress::begin);
         }
+        self.end = End::told(&event).or(self.end.take());
         self.events.publish(event);
     }
 
@@ -224,7 +207,7 @@ impl Driver {
                 let _ = done.send(());
             }
             Ask::Tell { input, done } => {
-                self.step(input.into());
+                self.step(input);
                 let _ = done.send(());
             }
             Ask::Why { reply } => drop(reply.send(self.session.why())),
@@ -242,20 +225,9 @@ impl Driver {
 
     /// Brings what the handles can see up to date; the status last, since that is what they wait for.
     fn show(&self) {
-        let credential = self.session.credential();
-        self.shown.credential.send_if_modified(|shown| {
-            let news = report::is_new_credential(shown.as_ref(), credential.as_ref());
-            if news {
-                *shown = credential;
-            }
-            news
-        });
-        let status = self.session.status();
-        self.shown.status.send_if_modified(|shown| {
-            let news = report::is_new_status(shown, &status);
-            *shown = status;
-            news
-        });
+        let (credential, status) = (self.session.credential(), self.session.status());
+        self.shown.credential.send_if_modified(|shown| report::show_credential(shown, credential));
+        self.shown.status.send_if_modified(|shown| report::show_status(shown, status));
     }
 
     /// The session is over: nothing is taken on any more, sockets say goodbye, whoever still waits is told.

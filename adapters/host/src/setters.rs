@@ -1,0 +1,162 @@
+//! What the builders of all adapters can be told.
+
+/// The setters that builders have in common, for the `impl` of one that has a field `settings`
+/// ([`Settings`](crate::Settings)) and a method `wanted` that names the provider
+/// ([`Wanted`](crate::Wanted)).
+///
+/// Where it is used, the crate depends on `satkeeper-core`, and for the links of its docs has `Client`, `KeyChoice` and
+/// `store` at its root, as the adapters have. A macro, because a trait would have to be imported by whoever calls them, and to a type of
+/// this crate no adapter could add its `connect`.
+///
+/// ```
+/// use satkeeper_host::{Error, Settings, Wanted};
+///
+/// /// Begins a session.
+/// pub struct Builder {
+///     settings: Settings,
+/// }
+///
+/// impl Builder {
+///     satkeeper_host::setters!();
+///
+///     fn wanted(mut self, provider: Wanted) -> Self {
+///         self.settings.provider = Some(provider);
+///         self
+///     }
+/// }
+///
+/// let builder = Builder { settings: Settings::default() }.fabric_url("http://fabric.example.com");
+/// let refused = builder.static_token("eyJ…").settings.judge().err();
+/// assert!(refused.is_some_and(|error| error.code() == "invalid_url"), "plain text");
+/// ```
+#[macro_export]
+macro_rules! setters {
+    () => {
+        /// Tokens of a subscriber, minted, renewed and minted anew with a project's credentials: for programs that
+        /// may hold those, not for end users' devices. `space`: `example.signalwire.com` or a URL; `reference`: the
+        /// subscriber's stable id, often an email address; it is created if need be.
+        pub fn subscriber(self, space: &str, project: &str, api_token: &str, reference: &str) -> Self {
+            let request = ::satkeeper_core::wire::rest::CreateSubscriberToken {
+                reference: reference.to_owned(),
+                ..Default::default()
+            };
+            self.subscriber_with(space, project, api_token, request)
+        }
+
+        /// As [`subscriber`](Self::subscriber), with more than a reference. Fingerprint and scope are filled in by
+        /// the session.
+        pub fn subscriber_with(
+            self,
+            space: &str,
+            project: &str,
+            api_token: &str,
+            request: ::satkeeper_core::wire::rest::CreateSubscriberToken,
+        ) -> Self {
+            let space = $crate::Project::new(space, project, api_token);
+            self.wanted($crate::Wanted::Subscriber { space, request: Box::new(request) })
+        }
+
+        /// Tokens of a guest, minted and minted anew with a project's credentials.
+        pub fn guest(
+            self,
+            space: &str,
+            project: &str,
+            api_token: &str,
+            request: ::satkeeper_core::wire::rest::GuestToken,
+        ) -> Self {
+            let space = $crate::Project::new(space, project, api_token);
+            self.wanted($crate::Wanted::Guest { space, request })
+        }
+
+        /// Tokens that are exchanged for a click-to-call token (`c2c_…`) at `host`: `embeds.signalwire.com`, the
+        /// space's own, or a URL. Exchanged anew when one ends.
+        pub fn embed(self, token: &str, host: &str) -> Self {
+            self.wanted($crate::Wanted::embed(token, host))
+        }
+
+        /// One token. Where it carries `sat:refresh` the session renews it by itself; else the session ends with
+        /// it, unless [`Client::update_token`](crate::Client::update_token) brings another.
+        pub fn static_token(self, token: impl Into<String>) -> Self {
+            self.wanted($crate::Wanted::static_token(token))
+        }
+
+        /// Tokens from one of the providers that the session implements itself.
+        pub fn builtin_provider(self, provider: ::satkeeper_core::session::Provider) -> Self {
+            self.wanted($crate::Wanted::Builtin(provider))
+        }
+
+        /// The numbers behind the decisions.
+        pub fn policy(mut self, policy: ::satkeeper_core::lifecycle::Policy) -> Self {
+            self.settings.policy = policy;
+            self
+        }
+
+        /// Which proof-of-possession keys may be used. Default
+        /// [`KeyChoice::Auto`](crate::KeyChoice::Auto).
+        pub fn key(mut self, key: ::satkeeper_core::session::KeyChoice) -> Self {
+            self.settings.key = key;
+            self
+        }
+
+        /// Where the WebSocket is, whatever the token's header says: `wss://…`.
+        pub fn relay_url(mut self, url: impl Into<String>) -> Self {
+            self.settings.relay_url = Some(url.into());
+            self
+        }
+
+        /// Where the subscriber's REST endpoints are, whatever the token's header says: `https://…`.
+        pub fn fabric_url(mut self, url: impl Into<String>) -> Self {
+            self.settings.fabric_url = Some(url.into());
+            self
+        }
+
+        /// Whether proofs name the whole URI (RFC 9449) instead of the path that the official client names.
+        pub fn full_htu(mut self, full: bool) -> Self {
+            self.settings.full_htu = full;
+            self
+        }
+
+        /// The `agent` that is told to the server. Default `satkeeper/<version>`.
+        pub fn agent(mut self, agent: impl Into<String>) -> Self {
+            self.settings.agent = Some(agent.into());
+            self
+        }
+
+        /// Trusts these certificate authorities (PEM, one or more) beside the platform's.
+        pub fn ca_pem(mut self, pem: impl Into<Vec<u8>>) -> Self {
+            self.settings.ca_pem = Some(pem.into());
+            self
+        }
+
+        /// Whether `http` and `ws` are accepted for literal loopback addresses (`127.0.0.0/8`, `[::1]`). Default
+        /// no. Elsewhere they never are.
+        pub fn allow_plain_on_loopback(mut self, allow: bool) -> Self {
+            use ::satkeeper_core::wire::url::Plain;
+            self.settings.plain = if allow { Plain::Loopback } else { Plain::Never };
+            self
+        }
+
+        /// What jitter and proof ids are drawn from, for tests: two sessions with the same seed make the same ids,
+        /// which a server refuses. Default: 32 bytes of the operating system's randomness.
+        pub fn seed(mut self, seed: ::satkeeper_core::secret::Seed) -> Self {
+            self.settings.seed = Some(seed);
+            self
+        }
+
+        /// Keeps the session's tokens, key and resume state there ([`FileStore`](crate::store::FileStore)), and
+        /// goes on with what is there: nothing is minted while it is fresh. What belongs to another provider is not
+        /// used and is overwritten. The store is this session's alone until the session is over. Default: nothing
+        /// outlives the process.
+        pub fn store(mut self, store: impl $crate::store::Store) -> Self {
+            self.settings.store = Some(Box::new(store));
+            self
+        }
+
+        /// How long [`Client::call`](crate::Client::call) waits for an answer once the call has been sent. Default
+        /// 10 s.
+        pub fn call_timeout(mut self, limit: ::std::time::Duration) -> Self {
+            self.settings.call_timeout = limit;
+            self
+        }
+    };
+}
