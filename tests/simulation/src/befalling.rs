@@ -2,8 +2,9 @@
 
 use satkeeper_core::lifecycle::{AskId, Generation, Input, KeyFacts, ProviderFacts, SocketId, Start};
 
+use crate::away::{Away, Outage};
 use crate::faults::Fault;
-use crate::life::{Away, Life, Outage, Underway};
+use crate::life::{Life, Underway};
 use crate::report::Violation;
 use crate::sometimes::Sometimes;
 use crate::tape::Origin;

@@ -2,8 +2,9 @@
 
 use satkeeper_core::lifecycle::{Action, Command, Failure, Input, Outcome, Reply, SocketId};
 
+use crate::away::Away;
 use crate::faults::Fault;
-use crate::life::{Away, Life, Underway};
+use crate::life::{Life, Underway};
 use crate::sometimes::Sometimes;
 use crate::watch::is_exchange;
 

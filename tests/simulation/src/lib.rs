@@ -9,13 +9,14 @@
 //! | `draws`, `clocks`, `digest` | random numbers, four clocks, the digest of all outputs |
 //! | `faults`, `setting` | what goes wrong in a session, and what its world is like |
 //! | `server` | which tokens there are, and what a server makes of them |
-//! | `life`, `carrying`, `befalling` | one session: its time, its commands, what comes from outside |
+//! | `life`, `carrying`, `befalling`, `away` | one session: its time, its commands, what comes from outside, outages |
 //! | `watch` | what must hold after every input |
 //! | `tape` | a sample of sessions is recorded and replayed, from the beginning and from records |
 //! | `sometimes`, `counting` | branches that must have been taken |
 //! | `outage` | what a fleet does to a server that comes back |
 //! | `fleet` | very many usual sessions at once: what they cost, what they ask of a server |
 
+mod away;
 mod befalling;
 mod carrying;
 mod clocks;

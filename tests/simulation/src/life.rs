@@ -7,6 +7,7 @@ use satkeeper_core::lifecycle::{
 };
 use satkeeper_core::{Tick, UnixMillis};
 
+use crate::away::Outage;
 use crate::clocks::Clocks;
 use crate::draws::Draws;
 use crate::faults::{Allowed, Fault, Mix};
@@ -24,24 +25,6 @@ pub(crate) struct Underway {
     pub(crate) input: Input,
     /// It comes on this socket, and is mostly lost with it.
     pub(crate) socket: Option<SocketId>,
-}
-
-/// How the server is away.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Away {
-    /// Connections are refused at once.
-    Refuses,
-    /// Nothing answers.
-    Silent,
-    /// 503.
-    Busy,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Outage {
-    pub(crate) from: u64,
-    pub(crate) until: u64,
-    pub(crate) away: Away,
 }
 
 /// What comes next.
@@ -75,7 +58,7 @@ pub(crate) struct Life<'a> {
     pub(crate) outage: Option<Outage>,
     pub(crate) outage_under_way: bool,
     /// How long the outage was that has just been over.
-    survived: u64,
+    pub(crate) survived: u64,
     pub(crate) resume_was_refused: bool,
     /// When the token ends that came into force last.
     pub(crate) last_ends: Option<Tick>,
@@ -340,7 +323,7 @@ impl<'a> Life<'a> {
         }
     }
 
-    // ---- Sockets and outages ----
+    // ---- Sockets ----
 
     /// The server's side of the socket goes, and the driver learns of it.
     pub(crate) fn lose_socket(&mut self) -> Result<(), Violation> {
@@ -363,26 +346,6 @@ impl<'a> Life<'a> {
         let at = self.clocks.now + 10_000 + self.draws.below(60_000);
         self.watch.disturb(at);
         self.underway.push(Underway { at, input: Input::SocketDead { socket }, socket: None });
-    }
-
-    fn begin_outage(&mut self) -> Result<(), Violation> {
-        let Some(outage) = self.outage else { return Ok(()) };
-        self.outage_under_way = true;
-        self.watch.disturb(outage.until);
-        self.say(|_| format!("-- {outage:?}"));
-        match outage.away {
-            Away::Silent => self.deaden_socket(),
-            Away::Refuses | Away::Busy => self.lose_socket()?,
-        }
-        Ok(())
-    }
-
-    fn end_outage(&mut self) {
-        let Some(outage) = self.outage.take() else { return };
-        self.outage_under_way = false;
-        self.survived = outage.until - outage.from;
-        self.watch.disturb(self.clocks.now);
-        self.say(|_| "-- the outage is over".to_string());
     }
 
     /// What the fleet sends is counted by the second.

@@ -2,9 +2,10 @@
 //! sessions on one time line.
 
 use crate::HOUR;
+use crate::away::{Away, Outage};
 use crate::draws::Draws;
 use crate::faults::{Allowed, Mix};
-use crate::life::{Away, Life, Outage};
+use crate::life::Life;
 use crate::report::Report;
 use crate::setting::Setting;
 

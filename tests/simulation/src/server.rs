@@ -1,18 +1,18 @@
 //! The simulated server and the provider behind it: what tokens there really are, until when, and what it
 //! answers when all goes well.
 
+mod minting;
+mod saying;
+
 use satkeeper_core::UnixMillis;
 use satkeeper_core::lifecycle::{
-    Action, Confirmation, Failure, KeyAlgorithm, Reply, SocketId, Statement, TokenFacts, TokenId,
+    Action, Confirmation, Failure, KeyAlgorithm, Reply, SocketId, Statement, TokenId,
 };
 
 use crate::clocks::Clocks;
 use crate::draws::Draws;
-use crate::faults::{Fault, Mix};
-use crate::setting::{Says, Setting};
-
-/// Tokens that are remembered: more than a session ever holds.
-const REMEMBERED: usize = 24;
+use crate::faults::Mix;
+use crate::setting::Setting;
 
 /// Refusals of a connect or a push for its credential.
 const REFUSED: Failure = Failure::Rpc { code: -32_002, credential: true };
@@ -118,8 +118,6 @@ impl Server {
             token.refused = true;
         }
     }
-
-    // ---- Answers ----
 
     /// The key is there.
     pub(crate) const fn key_made(&mut self, algorithm: KeyAlgorithm) {
@@ -242,187 +240,5 @@ impl Server {
         let scope = self.token(token).filter(|token| token.of.is_none()).map(|token| token.scope);
         let statement = self.says_afterwards(token, setting, mix, draws, clocks);
         Ok(Reply::Authenticated { resumed: false, statement: Statement { cnf, scope, ..statement } })
-    }
-
-    // ---- Tokens ----
-
-    fn base(
-        &mut self,
-        scope: bool,
-        key: Option<KeyAlgorithm>,
-        clocks: &Clocks,
-        setting: &Setting,
-        mix: &Mix,
-        draws: &mut Draws,
-    ) -> Reply {
-        let last = self.tokens.iter().rev().find(|token| token.of.is_none()).copied();
-        if let Some(last) = last
-            && mix.hits(Fault::SameToken, draws)
-        {
-            self.crooked_until = self.crooked_until.max(clocks.now + setting.base_life);
-            let statement = self.says_first(last.id, setting, mix, draws, clocks);
-            return Reply::Token(TokenFacts { token: last.id, statement, new_secret: false });
-        }
-        let ends = clocks.server_now() + setting.base_life;
-        let barren = last.filter(|last| last.ends > clocks.server_now()).map(|last| last.ends);
-        let foreign = mix.hits(Fault::ForeignKey, draws);
-        let minted = Minted { of: None, key, scope, foreign, ..self.fresh(ends, clocks) };
-        self.mint(minted, barren, clocks, setting, mix, draws)
-    }
-
-    fn bound(
-        &mut self,
-        of: TokenId,
-        clocks: &Clocks,
-        setting: &Setting,
-        mix: &Mix,
-        draws: &mut Draws,
-    ) -> Reply {
-        let ends = clocks.server_now() + setting.bound_life;
-        let limit = self.token(of).filter(|_| setting.caps).map_or(u64::MAX, |base| base.ends);
-        let last = self.tokens.iter().rev().find(|token| token.of == Some(of)).copied();
-        let barren = last.filter(|last| last.ends > clocks.server_now()).map(|last| last.ends);
-        let minted =
-            Minted { of: Some(of), key: self.key, scope: false, ..self.fresh(ends.min(limit), clocks) };
-        self.mint(minted, barren, clocks, setting, mix, draws)
-    }
-
-    const fn fresh(&self, ends: u64, clocks: &Clocks) -> Minted {
-        Minted {
-            id: TokenId(self.next_token),
-            ends,
-            born: clocks.server_now(),
-            of: None,
-            key: None,
-            scope: false,
-            revoked: false,
-            honest: true,
-            refused: false,
-            foreign: false,
-        }
-    }
-
-    fn mint(
-        &mut self,
-        mut minted: Minted,
-        barren: Option<u64>,
-        clocks: &Clocks,
-        setting: &Setting,
-        mix: &Mix,
-        draws: &mut Draws,
-    ) -> Reply {
-        if let Some(ends) = barren
-            && mix.hits(Fault::Barren, draws)
-        {
-            minted.ends = ends;
-            self.crooked_until = self.crooked_until.max(clocks.when_server(ends));
-        }
-        if mix.hits(Fault::ShortLife, draws) {
-            minted.ends = minted.ends.min(clocks.server_now() + draws.below(60_000));
-            self.crooked_until = self.crooked_until.max(clocks.when_server(minted.ends));
-        }
-        if minted.foreign {
-            self.crooked_until = self.crooked_until.max(clocks.when_server(minted.ends));
-        }
-        self.next_token += 1;
-        self.remember(minted, clocks);
-        let mut statement = self.says_first(minted.id, setting, mix, draws, clocks);
-        if minted.foreign {
-            statement.cnf = Confirmation::Others;
-        }
-        Reply::Token(TokenFacts { token: minted.id, statement, new_secret: draws.once_in(4) })
-    }
-
-    /// Those that have ended are forgotten; bases in use only in need: bound tokens outlive many of their like.
-    fn remember(&mut self, minted: Minted, clocks: &Clocks) {
-        if self.tokens.len() >= REMEMBERED {
-            let other = |token: &Minted| Some(token.id) != minted.of;
-            let ended = |token: &Minted| other(token) && token.ends <= clocks.server_now();
-            let index = self.tokens.iter().position(ended).or_else(|| self.tokens.iter().position(other));
-            let forgotten = self.tokens.remove(index.unwrap_or(0));
-            self.forgetful |= !forgotten.honest || !ended(&forgotten);
-        }
-        self.tokens.push(minted);
-    }
-
-    /// A token that the application brings of its own.
-    pub(crate) fn brought(
-        &mut self,
-        life: u64,
-        clocks: &Clocks,
-        setting: &Setting,
-        mix: &Mix,
-        draws: &mut Draws,
-    ) -> TokenFacts {
-        let scope = draws.bit();
-        let minted = Minted { scope, ..self.fresh(clocks.server_now() + life, clocks) };
-        self.next_token += 1;
-        self.remember(minted, clocks);
-        let statement = self.says_first(minted.id, setting, mix, draws, clocks);
-        TokenFacts { token: minted.id, statement, new_secret: false }
-    }
-
-    // ---- What is said of ends ----
-
-    /// With the exchange.
-    fn says_first(
-        &mut self,
-        id: TokenId,
-        setting: &Setting,
-        mix: &Mix,
-        draws: &mut Draws,
-        clocks: &Clocks,
-    ) -> Statement {
-        let Some(token) = self.token(id).copied() else { return Statement::default() };
-        let told = self.told_end(&token, mix, draws, clocks);
-        let life = Some(told.saturating_sub(token.born.max(clocks.server_now())));
-        let time = Some(UnixMillis(told));
-        let none = Statement::default();
-        match setting.says {
-            Says::Lifetime => Statement { expires_in: life, ..none },
-            Says::Time => Statement { expires_at: time, ..none },
-            Says::Both => Statement { expires_in: life, expires_at: time, ..none },
-            Says::Hint if token.of.is_none() => Statement { expiry_hint: time, ..none },
-            Says::Hint => Statement { expires_in: life, ..none },
-            Says::Assumed => Statement { assumed_life: life, ..none },
-            Says::Afterwards => none,
-        }
-    }
-
-    /// In the result of a connect, a push, an inspection.
-    fn says_afterwards(
-        &mut self,
-        id: TokenId,
-        setting: &Setting,
-        mix: &Mix,
-        draws: &mut Draws,
-        clocks: &Clocks,
-    ) -> Statement {
-        let Some(token) = self.token(id).copied() else { return Statement::default() };
-        if !matches!(setting.says, Says::Time | Says::Both | Says::Afterwards) {
-            return Statement::default();
-        }
-        let told = self.told_end(&token, mix, draws, clocks);
-        Statement { expires_at: Some(UnixMillis(told)), ..Statement::default() }
-    }
-
-    /// The end as it is told; false if that is drawn.
-    fn told_end(&mut self, token: &Minted, mix: &Mix, draws: &mut Draws, clocks: &Clocks) -> u64 {
-        let life = token.ends.saturating_sub(token.born);
-        let told = if mix.hits(Fault::LieLater, draws) {
-            token.ends + draws.below(life * 2 + 60_000)
-        } else if mix.hits(Fault::LieEarlier, draws) {
-            token.ends - draws.below(life + 1)
-        } else if mix.hits(Fault::Absurd, draws) {
-            draws.pick(&[0, 1, 1_800_000_000, u64::MAX, u64::MAX / 2, 253_402_300_800_000])
-        } else {
-            return token.ends;
-        };
-        let until = clocks.when_server(told.max(token.ends)).saturating_add(60_000);
-        self.crooked_until = self.crooked_until.max(until);
-        if let Some(token) = self.token_mut(token.id) {
-            token.honest = false;
-        }
-        told
     }
 }

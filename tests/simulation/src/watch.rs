@@ -1,41 +1,33 @@
 //! What must hold after every input, judged from outside: by what the server knows and what the machine was
 //! told, not by what it believes.
 
+mod end;
+mod pace;
+
 use std::collections::VecDeque;
 
 use satkeeper_core::Tick;
 use satkeeper_core::lifecycle::{
-    Action, AskId, Command, CommandId, Event, Failure, Generation, Ignored, Input, KeyAlgorithm, Lifecycle,
-    Mechanism, Outcome, Output, Phase, Reply, SocketId, Status, Step, TeardownReason, Wake, Warning,
+    Action, AskId, Command, CommandId, Event, Failure, Generation, Ignored, Input, Lifecycle, Mechanism,
+    Outcome, Output, Phase, Reply, SocketId, Status, Step, TeardownReason, Wake, Warning,
 };
 
 use crate::clocks::Clocks;
 use crate::server::{Minted, Server};
-use crate::setting::{Says, Setting};
+use crate::setting::Setting;
+use pace::count_hour;
+pub(crate) use pace::{Pause, endpoint};
 
 const HOUR: u64 = 3_600_000;
 
 /// A lead is 5 minutes at most; what goes well for longer leaves no excuse.
 const LEAD: u64 = 330_000;
 
-/// From 5 s before its end a refused token counts as ended; a server's clock is known to 2 s.
-const UNCERTAINTY: u64 = 9_000;
-
-/// A driver that steps late, perhaps twice, makes the machine wait for a probe before it ends anything (L23).
-const OVERTIME: u64 = UNCERTAINTY + 60_000;
-
 /// Nothing is left to renew with.
 const NEAR: u64 = 30_000;
 
 /// How long a command is remembered past its deadline.
 const DEADLINES_MOVE: u64 = 120_000;
-
-/// What an endpoint asked for.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Pause {
-    pub(crate) endpoint: &'static str,
-    pub(crate) until: u64,
-}
 
 /// All that happened around one step.
 pub(crate) struct Scene<'a> {
@@ -90,14 +82,6 @@ pub(crate) struct Watch {
 
 pub(crate) const fn is_exchange(action: &Action) -> bool {
     matches!(action, Action::Mint { .. } | Action::Refresh | Action::Activate { .. } | Action::Renew { .. })
-}
-
-/// Endpoints have a back-off each.
-pub(crate) const fn endpoint(action: &Action) -> &'static str {
-    match action {
-        Action::Mint { .. } | Action::Refresh => "provider",
-        action => action.name(),
-    }
 }
 
 impl Watch {
@@ -247,23 +231,6 @@ impl Watch {
         self.down_since = if resting { None } else { self.down_since.or(Some(now)) };
     }
 
-    fn hear_pause(&mut self, scene: &Scene<'_>, command: &Command, outcome: &Outcome) {
-        if !is_exchange(&command.action) {
-            return;
-        }
-        let endpoint = endpoint(&command.action);
-        match outcome.result {
-            Ok(_) => self.pauses.clear(),
-            Err(failure) => {
-                let left = scene.before.session_ends.map_or(0, |end| Tick(scene.clocks.tick()).until(end));
-                self.pauses.retain(|pause| pause.endpoint != endpoint);
-                if let Some(asked) = failure.retry_after().filter(|asked| *asked < left / 2) {
-                    self.pauses.push(Pause { endpoint, until: scene.clocks.now + asked });
-                }
-            }
-        }
-    }
-
     fn judge_command(
         &mut self,
         scene: &Scene<'_>,
@@ -300,57 +267,6 @@ impl Watch {
             _ => {}
         }
         self.open.push(command.clone());
-        Ok(())
-    }
-
-    /// A second exchange needs a reason why nobody waits for the first any more.
-    fn judge_second_exchange(
-        &mut self,
-        scene: &Scene<'_>,
-        at: usize,
-        command: &Command,
-    ) -> Result<(), &'static str> {
-        let first = self.open.remove(at);
-        let timed_out = first.deadline <= Tick(scene.clocks.tick());
-        let was_bound = matches!(first.action, Action::Activate { .. } | Action::Renew { .. });
-        let handed_over =
-            was_bound && !matches!(command.action, Action::Activate { .. } | Action::Renew { .. });
-        // Its answer may have been of an older life, or retired by the application in an earlier step.
-        let dropped = match first.action {
-            Action::Activate { base: token, .. } | Action::Renew { bound: token, .. } => {
-                !scene.machine.holds(token)
-            }
-            _ => false,
-        };
-        if timed_out || handed_over || dropped || self.retired {
-            self.retired = false;
-            return Ok(());
-        }
-        Err("L13: a second exchange while one is unanswered")
-    }
-
-    fn judge_rate(&self, scene: &Scene<'_>) -> Result<(), &'static str> {
-        let count = self.exchanges.len();
-        // What a provider says in an unknown clock may come to any life at all.
-        let plain = scene.setting.says != Says::Hint && self.clock_faults == 0;
-        let long = self.shortest_life >= 60_000 && scene.server.crooked_until == 0 && plain;
-        let period = if long { 5_000 } else { 1_000 };
-        if count > 12 + (HOUR / period) as usize + 10 * self.clock_faults {
-            return Err("L20: too many exchanges in an hour");
-        }
-        // In peace no token is renewed before a quarter of its life is over.
-        // Nobody knows what an assumed end is worth, nor a provider's in an unknown clock.
-        let assumed = matches!(scene.setting.says, Says::Assumed | Says::Hint);
-        let peaceful = self.well_for(scene) > HOUR + LEAD
-            && self.asks.is_empty()
-            && !assumed
-            && self.clock_faults == 0
-            && !self.is_doomed(scene);
-        // Where a bound token ends with its base, each renewal costs a base and an activation too.
-        let each = if scene.setting.caps { 12 } else { 4 };
-        if peaceful && count > 6 + (each * HOUR / scene.setting.shortest_life()) as usize {
-            return Err("L20: too many exchanges in an hour of peace");
-        }
         Ok(())
     }
 
@@ -422,84 +338,6 @@ impl Watch {
         Ok(())
     }
 
-    /// Nothing ends while a token is held that the server would accept, unless the server has said
-    /// otherwise.
-    fn judge_expiry(&self, scene: &Scene<'_>) -> Result<(), &'static str> {
-        let slack = UNCERTAINTY + 2 * scene.setting.latency;
-        let good = |token: &Minted| {
-            token.honest
-                && !token.refused
-                && scene.machine.holds(token.id)
-                && scene.server.left(token, scene.clocks) > slack
-        };
-        if !self.misled && !self.enlightened && scene.server.tokens.iter().any(good) {
-            return Err("L22: the session expired while it held a valid token");
-        }
-        Ok(())
-    }
-
-    /// Nothing goes on after its end: once every token that is held has ended, as the server has said and the
-    /// machine can know, the session is not live any more.
-    fn judge_overtime(&self, scene: &Scene<'_>) -> Result<(), &'static str> {
-        let told = matches!(scene.setting.says, Says::Lifetime | Says::Time | Says::Both);
-        let knows = told && self.clock_faults == 0 && !self.misled && !self.unsure;
-        if !knows || scene.server.forgetful || scene.after.phase != Phase::Live {
-            return Ok(());
-        }
-        let now = scene.clocks.server_now();
-        let ended = |token: &Minted| token.honest && token.ends + OVERTIME < now;
-        let mut held = scene.server.tokens.iter().filter(|token| scene.machine.holds(token.id)).peekable();
-        if held.peek().is_some() && held.all(ended) {
-            return Err("L22: the session goes on after its end");
-        }
-        Ok(())
-    }
-
-    /// With a mechanism and a healthy server throughout the lead, no credential nears its end (L18).
-    fn judge_loss(&self, scene: &Scene<'_>) -> Result<(), &'static str> {
-        let able = scene.before.mechanism != Mechanism::None && !self.is_doomed(scene);
-        if able && self.shortest_life >= 60_000 && self.well_for(scene) > LEAD {
-            return Err("L18: a credential neared its end although all was well");
-        }
-        Ok(())
-    }
-
-    /// A client-bound session that nobody can help: its server ends it with its base, which nobody can renew,
-    /// or takes no proof with a key like ours, and nobody can mint for another, or exchanges no base that is held,
-    /// or has lied to it once: a chain of tokens that is broken stays broken.
-    fn is_doomed(&self, scene: &Scene<'_>) -> bool {
-        let refused = scene.setting.rs256_only && scene.server.key == Some(KeyAlgorithm::Es256);
-        let lied_to = scene.server.crooked_until > 0;
-        // It broke at a time when not all was well: in a sleep, in an outage.
-        let broken = self.accepted_at.saturating_sub(self.well_since) <= LEAD;
-        // Nobody has told it that its base may not be exchanged: it tries to the end (L14, L15).
-        let unscoped = scene.server.is_unscoped(|token| scene.machine.holds(token));
-        scene.before.mechanism == Mechanism::Bound
-            && (scene.setting.caps || refused || lied_to || broken || unscoped)
-    }
-
-    /// What the state comes to.
-    fn judge_rest(&self, scene: &Scene<'_>) -> Result<(), &'static str> {
-        let well = self.well_for(scene);
-        if matches!(self.over, Some(TeardownReason::Expired | TeardownReason::InvalidCredentials))
-            && scene.before.mechanism != Mechanism::None
-            && !self.is_doomed(scene)
-            && well > 2 * LEAD
-        {
-            return Err("L22: a session was lost although all was well");
-        }
-        let able = scene.after.mechanism != Mechanism::None;
-        if let Some(since) = self.down_since
-            && self.over.is_none()
-            && able
-            && well > LEAD
-            && scene.clocks.now - since > LEAD
-        {
-            return Err("L36: nobody brings the session back");
-        }
-        Ok(())
-    }
-
     /// Nobody waits for an exchange any more that is open now: the application has taken another way.
     pub(crate) const fn retire_exchange(&mut self) {
         self.retired = true;
@@ -508,13 +346,5 @@ impl Watch {
     /// Something has gone wrong until then.
     pub(crate) fn disturb(&mut self, until: u64) {
         self.well_since = self.well_since.max(until);
-    }
-}
-
-/// Books one in a list of the last hour's.
-fn count_hour(times: &mut VecDeque<u64>, now: u64) {
-    times.push_back(now);
-    while times.front().is_some_and(|first| now - first >= HOUR) {
-        times.pop_front();
     }
 }
