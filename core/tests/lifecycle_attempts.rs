@@ -18,10 +18,8 @@ use std::collections::BTreeSet;
 
 use satkeeper_core::UnixMillis;
 use satkeeper_core::lifecycle::*;
-use story::{Story, Treatment, World, exact};
+use story::{MINUTE, Story, Treatment, exact, scoped, unscoped};
 
-const MINUTE: u64 = 60_000;
-const ES256: KeyFacts = KeyFacts::Fixed(KeyAlgorithm::Es256);
 const UNAUTHORIZED: Failure = Failure::Http { status: 401, retry_after: None };
 
 /// The machine sleeps, and on its waking the server says what time it is.
@@ -44,9 +42,7 @@ fn failed_attempts(story: &Story) -> Vec<(u64, Mechanism, CommandId)> {
 fn an_attempt_that_a_handover_cuts_short_is_told_as_failed() {
     // proves L21, L15, L17
     for name in ["activate", "renew"] {
-        let mut story = Story::new(exact());
-        story.always(name, Treatment::Silence);
-        story.start(true, false, ES256);
+        let mut story = scoped().refreshes().always(name, Treatment::Silence).begin();
         story.until(899_000);
         let attempts = story.given(name);
         let told = failed_attempts(&story);
@@ -68,9 +64,7 @@ fn an_attempt_that_a_handover_cuts_short_is_told_as_failed() {
 #[test]
 fn who_waits_for_an_attempt_that_is_cut_short_is_served_by_the_provider() {
     // proves L24, L17
-    let mut story = Story::new(exact());
-    story.always("renew", Treatment::Silence);
-    story.start(true, false, ES256);
+    let mut story = scoped().refreshes().always("renew", Treatment::Silence).begin();
     story.until(854_000);
     let ask = story.refresh_now();
     story.until(856_000);
@@ -81,9 +75,7 @@ fn who_waits_for_an_attempt_that_is_cut_short_is_served_by_the_provider() {
 #[test]
 fn a_sleep_is_no_connected_time() {
     // proves L15, L23
-    let mut story = Story::new(exact());
-    story.always("activate", Treatment::Silence);
-    story.start(true, false, ES256);
+    let mut story = scoped().refreshes().always("activate", Treatment::Silence).begin();
     story.until(10_000);
     let live = story.lives()[0];
     sleep(&mut story, 20 * MINUTE);
@@ -97,9 +89,7 @@ fn a_sleep_is_no_connected_time() {
 fn no_permit_forms_in_a_sleep() {
     // proves L20, L23: nor while a clock is set again and again by somebody whom the server agrees with
     // survives P18, P20
-    let mut story = Story::new(exact());
-    story.world = World { scope: false, base_life: 100 * 24 * 60 * MINUTE, ..World::default() };
-    story.start(true, false, ES256);
+    let mut story = unscoped().base_life(100 * 24 * 60 * MINUTE).refreshes().begin();
     story.until(10_000);
     let from = story.now;
     for _ in 0..100 {
@@ -131,9 +121,10 @@ fn an_activation_that_is_due_after_a_sleep_is_spread_once() {
     // survives P36
     let mut waits = BTreeSet::new();
     for seed in 0..20 {
-        let mut story = Story::seeded(Policy::default(), seed);
-        story.next("activate", Treatment::Fail(Failure::Http { status: 503, retry_after: Some(10_000) }));
-        story.start(false, false, ES256);
+        let mut story = scoped()
+            .jittered(seed)
+            .next("activate", Treatment::Fail(Failure::Http { status: 503, retry_after: Some(10_000) }))
+            .begin();
         story.until(5_000);
         story.skip(20 * MINUTE);
         story.input(Input::Tick);
@@ -162,10 +153,11 @@ fn a_bound_token_of_a_second_activation_has_the_jitter_of_a_first_one() {
     // survives P36
     let mut early = BTreeSet::new();
     for seed in 0..20 {
-        let mut story = Story::seeded(Policy::default(), seed);
-        story.world.base_life = 100 * MINUTE;
-        story.always("renew", Treatment::Fail(UNAUTHORIZED));
-        story.start(false, false, ES256);
+        let mut story = scoped()
+            .jittered(seed)
+            .base_life(100 * MINUTE)
+            .always("renew", Treatment::Fail(UNAUTHORIZED))
+            .begin();
         // The first bound token ends unrenewed; its base is activated anew.
         story.until(15 * MINUTE + 30_000);
         let second = *story.times("activate").get(1).expect("activated anew");
@@ -184,10 +176,12 @@ fn a_refusal_that_comes_without_a_socket_does_not_end_the_wait_for_one() {
     // proves L36, L38: the wait before a reconnect is the network's, and a 401 of subscriber/info is the token's
     let mut seen = 0;
     for seed in 0..40 {
-        let mut story = Story::seeded(exact(), seed);
-        story.always("open", Treatment::Fail(Failure::Transport));
-        story.next("inspect", Treatment::Silence);
-        story.start(true, false, ES256);
+        let mut story = scoped()
+            .seed(seed)
+            .refreshes()
+            .always("open", Treatment::Fail(Failure::Transport))
+            .next("inspect", Treatment::Silence)
+            .begin();
         story.until(5_000);
         let inspect = story.given("inspect").pop().expect("asked");
         let Some((at, Wake::Open)) = story.machine.why().map(|why| (why.at.0, why.wake)) else { continue };
@@ -208,10 +202,8 @@ fn a_refusal_that_comes_without_a_socket_does_not_end_the_wait_for_one() {
 #[test]
 fn a_first_mint_that_is_a_renewal_has_the_deadline_of_one() {
     // proves L18, L2: never past the end of the token that the application has brought meanwhile
-    let mut story = Story::new(exact());
-    story.world.scope = false;
-    story.next("make_key", Treatment::Late(500)).always("mint", Treatment::Silence);
-    story.start(false, true, ES256);
+    let mut story =
+        unscoped().mints().next("make_key", Treatment::Late(500)).always("mint", Treatment::Silence).begin();
     let (_, token) = story.update(MINUTE);
     story.until(50_000);
     assert_eq!(story.machine.status().in_force, Some(token), "{}", story.script);
@@ -223,8 +215,7 @@ fn a_first_mint_that_is_a_renewal_has_the_deadline_of_one() {
 #[test]
 fn a_token_that_is_brought_again_is_not_inspected_again() {
     // proves L14, L40
-    let mut story = Story::new(exact());
-    story.start(true, false, KeyFacts::Unavailable);
+    let mut story = scoped().refreshes().keyless().begin();
     story.until(10_000);
     story.always("reauthenticate", Treatment::Silence);
     let (_, token) = story.update(MINUTE);
@@ -241,9 +232,7 @@ fn a_token_that_is_brought_again_is_not_inspected_again() {
 fn a_bound_token_that_comes_after_its_base_took_over_is_not_lost() {
     // proves L15, L7: it wins even late
     // survives P30
-    let mut story = Story::new(exact());
-    story.always("renew", Treatment::Silence);
-    story.start(false, false, ES256);
+    let mut story = scoped().always("renew", Treatment::Silence).begin();
     story.until(870_100);
     story.refresh_now();
     story.until(870_200);
@@ -265,9 +254,7 @@ fn who_brings_a_token_that_has_ended_does_not_wait_for_ever() {
     // survives P6
     let ended = |at| Statement { expires_at: Some(UnixMillis(at)), ..Statement::default() };
     // By what subscriber/info says of it, before it could be pushed.
-    let mut story = Story::new(exact());
-    story.world.scope = false;
-    story.start_as(true, false, KeyFacts::Unavailable, true);
+    let mut story = unscoped().refreshes().keyless().durable().begin();
     story.until(10_000);
     story.next("persist", Treatment::Silence);
     story.next("inspect", Treatment::Say(Reply::Inspected(ended(story::EPOCH - 60_000))));
@@ -279,8 +266,7 @@ fn who_brings_a_token_that_has_ended_does_not_wait_for_ever() {
     assert_eq!(story.phase(), Phase::Live);
 
     // By the clock, while no socket could be had.
-    let mut story = Story::new(Policy { grace: u64::MAX, ..exact() });
-    story.start(true, false, KeyFacts::Unavailable);
+    let mut story = scoped().policy(Policy { grace: u64::MAX, ..exact() }).refreshes().keyless().begin();
     story.until(10_000);
     story.always("open", Treatment::Fail(Failure::Transport)).always("refresh", Treatment::Silence);
     story.drop_socket();
@@ -293,11 +279,14 @@ fn who_brings_a_token_that_has_ended_does_not_wait_for_ever() {
 fn an_older_token_that_ends_sooner_than_was_thought_ends_no_session() {
     // proves L7, L19: of the older one nobody had said when it ends, until it was pushed in place of the newer
     // survives P16
-    let mut story = Story::new(exact());
-    story.world = World { scope: false, base_life: MINUTE, ..World::default() };
-    story.next("inspect", Treatment::Silence).next("open", Treatment::Silence);
-    story.always("refresh", Treatment::Silence);
-    story.start(true, false, KeyFacts::Unavailable);
+    let mut story = unscoped()
+        .base_life(MINUTE)
+        .refreshes()
+        .keyless()
+        .next("inspect", Treatment::Silence)
+        .next("open", Treatment::Silence)
+        .always("refresh", Treatment::Silence)
+        .begin();
     story.until(1_000);
     let (_, newer) = story.update(10 * MINUTE);
     story.until(500_000);

@@ -15,15 +15,11 @@
 mod story;
 
 use satkeeper_core::lifecycle::*;
-use story::{Story, Treatment, near};
-
-const UNAVAILABLE: Failure = Failure::Http { status: 503, retry_after: None };
-const HOUR: u64 = 3_600_000;
+use story::{HOUR, Story, Treatment, UNAVAILABLE, near, scoped};
 
 fn official(scope: bool, can_refresh: bool) -> Story {
-    let mut story = Story::new(Policy::browser_sdk_v4());
-    story.world.scope = scope;
-    story.start(can_refresh, false, KeyFacts::Fixed(KeyAlgorithm::Es256));
+    let mut story =
+        scoped().policy(Policy::browser_sdk_v4()).scope(scope).provider(can_refresh, false).begin();
     story.until(20_000);
     story
 }

@@ -15,16 +15,7 @@
 mod story;
 
 use satkeeper_core::lifecycle::*;
-use story::{Story, Treatment, World, exact, near};
-
-const HOUR: u64 = 3_600_000;
-const UNAVAILABLE: Failure = Failure::Http { status: 503, retry_after: None };
-const REFUSED: Failure = Failure::Rpc { code: -32_002, credential: true };
-const KEY: KeyFacts = KeyFacts::Fixed(KeyAlgorithm::Es256);
-
-fn unscoped() -> World {
-    World { scope: false, ..World::default() }
-}
+use story::{HOUR, REFUSED, Story, Treatment, UNAVAILABLE, near, scoped, unscoped};
 
 fn is(name: &'static str) -> impl Fn(&&(u64, Command)) -> bool {
     move |(_, command)| command.action.name() == name
@@ -54,12 +45,8 @@ fn exchanged_written_pushed_acknowledged_told() {
     // proves L25
     // survives P31, S8, S22
     for (scope, exchange) in [(true, "renew"), (false, "refresh")] {
-        let mut story = Story::new(exact());
-        story.world = World { scope, base_life: 900_000, ..World::default() };
-        if scope {
-            story.world.base_life = 7_200_000;
-        }
-        story.start_as(!scope, false, KEY, true);
+        let base_life = if scope { 7_200_000 } else { 900_000 };
+        let mut story = scoped().scope(scope).base_life(base_life).provider(!scope, false).durable().begin();
         story.until(805_000);
         story.script.clear();
         story.until(830_000);
@@ -81,9 +68,7 @@ fn a_store_that_fails_or_is_late_is_warned_of_and_holds_nothing_up() {
     // proves L25
     // survives P31
     for treatment in [Treatment::Fail(Failure::Transport), Treatment::Silence] {
-        let mut story = Story::new(exact());
-        story.world = unscoped();
-        story.start_as(true, false, KEY, true);
+        let mut story = unscoped().refreshes().durable().begin();
         story.until(6_890_000);
         story.always("persist", treatment);
         story.until(6_905_000);
@@ -104,7 +89,7 @@ fn a_store_that_fails_or_is_late_is_warned_of_and_holds_nothing_up() {
 fn a_push_that_times_out_is_repeated_and_never_the_exchange() {
     // proves L26
     // survives S1, S8, P2, P3, V4
-    let mut story = Story::begin(World::default(), false, false);
+    let mut story = scoped().begin();
     story.until(800_000);
     story.always("reauthenticate", Treatment::Silence);
     story.until(835_000);
@@ -126,14 +111,14 @@ fn a_push_that_times_out_is_repeated_and_never_the_exchange() {
 fn a_refreshed_token_is_pushed_to_the_live_socket() {
     // proves L26, L25
     // survives S1, P3, P14
-    let mut story = Story::begin(unscoped(), true, false);
+    let mut story = unscoped().refreshes().begin();
     story.until(6_910_000);
     assert_eq!(pushes(&story).len(), 1);
     assert_eq!(story.machine.status().in_force, Some(TokenId(2)));
     assert_eq!(story.machine.status().generation, Generation(2));
     assert_eq!(story.lives().len(), 1);
     // And a dead socket is found out by the probe and replaced; the newest token connects.
-    let mut story = Story::begin(unscoped(), true, false);
+    let mut story = unscoped().refreshes().begin();
     story.always("reauthenticate", Treatment::Silence).always("probe", Treatment::Silence);
     story.until(6_930_000);
     assert_eq!(story.lives().len(), 2);
@@ -145,7 +130,7 @@ fn a_refreshed_token_is_pushed_to_the_live_socket() {
 fn a_resume_acknowledges_only_what_was_in_force() {
     // proves L28, L34
     // survives P14, S21
-    let mut story = Story::begin(unscoped(), true, false);
+    let mut story = unscoped().refreshes().begin();
     story.until(10_000);
     story.resume_state();
     story.always("open", Treatment::Fail(Failure::Transport));
@@ -173,7 +158,7 @@ fn a_refused_resume_becomes_one_fresh_connect() {
     // survives P4
     for code in [-32_003, -32_602, -32_002] {
         for credential in [false, true] {
-            let mut story = Story::begin(unscoped(), true, false);
+            let mut story = unscoped().refreshes().begin();
             story.until(20_000);
             story.resume_state();
             story.next("authenticate", Treatment::Fail(Failure::Rpc { code, credential }));
@@ -197,7 +182,7 @@ fn a_refused_resume_becomes_one_fresh_connect() {
 fn three_resumes_without_stability_are_enough() {
     // proves L34
     // survives P4, P35
-    let mut story = Story::begin(unscoped(), true, false);
+    let mut story = unscoped().refreshes().begin();
     story.until(20_000);
     story.resume_state();
     for _ in 0..4 {
@@ -223,7 +208,7 @@ fn a_resume_never_waits_for_a_renewal_and_a_fresh_connect_does_once() {
     // proves L34, L35
     // survives P7, S21
     for (resumable, waits) in [(true, false), (false, true)] {
-        let mut story = Story::begin(unscoped(), true, false);
+        let mut story = unscoped().refreshes().begin();
         story.until(20_000);
         if resumable {
             story.resume_state();
@@ -245,11 +230,14 @@ fn a_resume_never_waits_for_a_renewal_and_a_fresh_connect_does_once() {
 fn the_order_of_what_a_refusal_may_mean() {
     // proves L35, L46
     // survives P12, P25, S19, S24
-    let mut story = Story::new(exact());
     // Our clock is off by a minute, and nobody says so before the first connect is refused.
-    story.world = World { scope: false, skew: 60_000, tells_time: false, ..World::default() };
-    story.always("authenticate", Treatment::Fail(Failure::Rpc { code: -32_003, credential: true }));
-    story.start(false, true, KeyFacts::Auto);
+    let mut story = unscoped()
+        .skew(60_000)
+        .world(|world| world.tells_time = false)
+        .mints()
+        .key(KeyFacts::Auto)
+        .always("authenticate", Treatment::Fail(Failure::Rpc { code: -32_003, credential: true }))
+        .begin();
     story.until(60_000);
     let offsets: Vec<bool> = story
         .given("authenticate")
@@ -275,10 +263,9 @@ fn the_order_of_what_a_refusal_may_mean() {
 fn a_server_whose_clock_leaps_gets_one_proof_more_and_no_loop() {
     // proves L35, L20
     // survives P25, V4
-    let mut story = Story::new(exact());
-    story.world = World { scope: false, ..World::default() };
-    story.always("authenticate", Treatment::Fail(Failure::Rpc { code: -32_003, credential: true }));
-    story.start(false, false, KEY);
+    let mut story = unscoped()
+        .always("authenticate", Treatment::Fail(Failure::Rpc { code: -32_003, credential: true }))
+        .begin();
     while story.now < 60_000 && story.teardown().is_none() {
         story.world.skew += 20_000;
         story.until(story.now + 25);
@@ -291,7 +278,7 @@ fn a_server_whose_clock_leaps_gets_one_proof_more_and_no_loop() {
 fn a_live_session_gets_a_second_round() {
     // proves L35
     // survives P2, P12
-    let mut story = Story::begin(unscoped(), true, false);
+    let mut story = unscoped().refreshes().begin();
     story.until(20_000);
     story.always("authenticate", Treatment::Fail(REFUSED));
     story.drop_socket();
@@ -309,7 +296,7 @@ fn a_live_session_gets_a_second_round() {
     assert_eq!(story.teardown().map(|(_, reason)| reason), Some(TeardownReason::InvalidCredentials));
     assert!(story.teardown().is_some_and(|(at, _)| at < refused + 40_000));
     // A server that comes to its senses meanwhile keeps the session.
-    let mut story = Story::begin(unscoped(), true, false);
+    let mut story = unscoped().refreshes().begin();
     story.until(20_000);
     story.always("authenticate", Treatment::Fail(REFUSED));
     story.drop_socket();
@@ -323,7 +310,7 @@ fn a_live_session_gets_a_second_round() {
 fn the_one_new_token_of_an_outage_counts_when_it_was_delivered() {
     // proves L35
     // survives P16, P20
-    let mut story = Story::begin(unscoped(), true, false);
+    let mut story = unscoped().refreshes().begin();
     story.until(20_000);
     story.always("authenticate", Treatment::Fail(REFUSED));
     for _ in 0..3 {
@@ -334,7 +321,7 @@ fn the_one_new_token_of_an_outage_counts_when_it_was_delivered() {
     assert_eq!(story.times("refresh").len(), 4, "failures to get one follow the schedule of attempts");
     assert_eq!(connects(&story).last().map(|(_, token, _)| *token), Some(2));
     // The very token that was refused, delivered again, is no new one.
-    let mut story = Story::begin(unscoped(), true, false);
+    let mut story = unscoped().refreshes().begin();
     story.until(20_000);
     story.always("authenticate", Treatment::Fail(REFUSED));
     let same = TokenFacts { token: TokenId(1), statement: Statement::default(), new_secret: false };
@@ -356,7 +343,7 @@ fn other_codes_time_outs_and_drops_only_reconnect() {
         Failure::Malformed,
         Failure::Transport,
     ] {
-        let mut story = Story::begin(unscoped(), false, false);
+        let mut story = unscoped().begin();
         story.until(20_000);
         story.always("authenticate", Treatment::Fail(failure));
         story.drop_socket();
@@ -369,7 +356,7 @@ fn other_codes_time_outs_and_drops_only_reconnect() {
         assert_eq!(story.phase(), Phase::Live, "{failure:?}");
     }
     // Silence is a time-out after 10 s.
-    let mut story = Story::begin(unscoped(), false, false);
+    let mut story = unscoped().begin();
     story.until(20_000);
     story.next("authenticate", Treatment::Silence);
     story.drop_socket();
@@ -383,7 +370,7 @@ fn other_codes_time_outs_and_drops_only_reconnect() {
 fn reconnects_back_off() {
     // proves L36, L20
     // survives P35, S19
-    let mut story = Story::begin(unscoped(), false, false);
+    let mut story = unscoped().begin();
     story.until(20_000);
     story.always("open", Treatment::Fail(Failure::Transport));
     story.drop_socket();
@@ -407,7 +394,7 @@ fn only_stability_resets_the_wait() {
     // proves L36, L20
     // survives P35, S19
     let flap = |stay: u64| {
-        let mut story = Story::begin(unscoped(), false, false);
+        let mut story = unscoped().begin();
         story.until(20_000);
         while story.now < HOUR {
             let before = story.lives().len();
@@ -430,7 +417,7 @@ fn only_stability_resets_the_wait() {
 fn a_changed_network_is_tried_at_once() {
     // proves L36, L20
     // survives P11
-    let mut story = Story::begin(unscoped(), false, false);
+    let mut story = unscoped().begin();
     story.until(20_000);
     story.input(Input::NetworkChanged);
     assert_eq!(story.times("probe"), [20_000]);
@@ -452,7 +439,7 @@ fn a_changed_network_is_tried_at_once() {
     let opened = story.times("open").len() - before;
     assert!(opened <= 5 + 60_000 / 3_000, "{opened}");
     // A dead socket is found out by the probe.
-    let mut story = Story::begin(unscoped(), false, false);
+    let mut story = unscoped().begin();
     story.until(20_000);
     story.always("probe", Treatment::Silence);
     story.input(Input::NetworkChanged);
@@ -464,7 +451,7 @@ fn a_changed_network_is_tried_at_once() {
 fn a_restart_by_the_server_wipes_what_it_says() {
     // proves L34 (with L37)
     for (wipe, resumed) in [(false, true), (true, false)] {
-        let mut story = Story::begin(unscoped(), false, false);
+        let mut story = unscoped().begin();
         story.until(20_000);
         story.resume_state();
         let socket = story.socket();
@@ -478,7 +465,7 @@ fn a_restart_by_the_server_wipes_what_it_says() {
 #[test]
 fn the_status_and_the_reason_of_the_next_wake_up() {
     // proves L3
-    let mut story = Story::begin(World::default(), true, false);
+    let mut story = scoped().refreshes().begin();
     assert_eq!(story.machine.status().phase, Phase::Minting);
     story.until(20_000);
     let status = story.machine.status();
@@ -523,8 +510,7 @@ fn a_connect_that_fails_is_told_with_its_cause_and_the_next_try() {
     let failures =
         |story: &Story| told(story).into_iter().map(|(_, cause, _)| cause.failure).collect::<Vec<_>>();
     let live = || {
-        let mut story = Story::new(exact());
-        story.start(true, false, KEY);
+        let mut story = scoped().refreshes().begin();
         story.until(20_000);
         story.resume_state();
         assert_eq!(told(&story), [], "no failure, nothing told");

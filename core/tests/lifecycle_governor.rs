@@ -16,9 +16,7 @@ mod story;
 
 use proptest::prelude::*;
 use satkeeper_core::lifecycle::*;
-use story::{Story, Treatment, World};
-
-const HOUR: u64 = 3_600_000;
+use story::{HOUR, Story, Treatment, World, scoped, unscoped};
 
 /// One kind of malice for each kind of command.
 fn treatment() -> impl Strategy<Value = Treatment> {
@@ -146,19 +144,25 @@ proptest! {
     ) {
         let (can_refresh, can_mint_again, scope, states_ends, tells_time, forever) = facts;
         let grace = if forever { u64::MAX } else { 60_000 };
-        let mut story = Story::seeded(Policy { grace, ..Policy::default() }, seed);
-        story.world = World {
-            base_life: lives.0,
-            bound_life: lives.1,
-            scope,
-            refreshed_scope: scope,
-            states_ends,
-            tells_time,
-            latency: 3,
-            ..World::default()
-        };
         // The first steps go well, so that there is something to spoil.
-        story.start(can_refresh, can_mint_again, KeyFacts::Auto);
+        let mut story = scoped()
+            .policy(Policy { grace, ..Policy::default() })
+            .seed(seed)
+            .world(|world| {
+                *world = World {
+                    base_life: lives.0,
+                    bound_life: lives.1,
+                    scope,
+                    refreshed_scope: scope,
+                    states_ends,
+                    tells_time,
+                    latency: 3,
+                    ..World::default()
+                };
+            })
+            .provider(can_refresh, can_mint_again)
+            .key(KeyFacts::Auto)
+            .begin();
         story.until(100);
         for (name, treatment) in NAMES.into_iter().zip(treatments) {
             story.always(name, treatment);
@@ -201,9 +205,7 @@ proptest! {
 fn a_renewal_that_gains_nothing_comes_ever_more_rarely() {
     // proves L20
     // survives P12, P18, P19, S2
-    let mut story = Story::new(story::exact());
-    story.world = World { base_life: 90_000, scope: false, ..World::default() };
-    story.start(true, false, KeyFacts::Unavailable);
+    let mut story = unscoped().base_life(90_000).refreshes().keyless().begin();
     story.until(1_000);
     // Each new token is one that ends with the first.
     story.world.base_life = 89_000;
@@ -224,7 +226,7 @@ fn a_day_with_a_clock_that_is_wrong_costs_what_a_day_costs() {
     // proves L20, L9
     // survives S2, S4, S12
     for skew in [-3_600_000i64, -60_000, 0, 60_000, 3_600_000] {
-        let mut story = Story::begin(World { skew, refreshed_scope: true, ..World::default() }, true, false);
+        let mut story = scoped().skew(skew).world(|world| world.refreshed_scope = true).refreshes().begin();
         story.until(24 * HOUR);
         let exchanges = ["mint", "refresh", "activate", "renew"]
             .iter()

@@ -16,17 +16,10 @@ mod story;
 
 use satkeeper_core::UnixMillis;
 use satkeeper_core::lifecycle::*;
-use story::{Story, Treatment, World, exact, near};
-
-const HOUR: u64 = 3_600_000;
-const FORBIDDEN: Failure = Failure::Http { status: 403, retry_after: None };
+use story::{FORBIDDEN, HOUR, Story, Treatment, UNAVAILABLE, near, scoped, unscoped};
 
 fn http(status: u16) -> Failure {
     Failure::Http { status, retry_after: None }
-}
-
-fn unscoped() -> World {
-    World { scope: false, ..World::default() }
 }
 
 fn reasons(story: &Story) -> Vec<(u64, FallbackReason)> {
@@ -48,7 +41,7 @@ fn the_table() {
         (false, false, Mechanism::None, ""),
     ];
     for (can_refresh, scope, mechanism, renewal) in rows {
-        let mut story = Story::begin(World { scope, ..World::default() }, can_refresh, false);
+        let mut story = scoped().scope(scope).provider(can_refresh, false).begin();
         story.until(10_000);
         assert_eq!(story.mechanism(), mechanism, "{can_refresh} {scope}");
         assert_eq!(story.times("activate").len(), usize::from(scope), "{can_refresh} {scope}");
@@ -62,7 +55,7 @@ fn the_table() {
 #[test]
 fn the_table_again_for_each_base_and_reconnect() {
     // proves L12, L14
-    let mut story = Story::begin(World { refreshed_scope: true, ..unscoped() }, true, false);
+    let mut story = unscoped().world(|world| world.refreshed_scope = true).refreshes().begin();
     story.until(10_000);
     assert_eq!(story.mechanism(), Mechanism::Provider);
     story.drop_socket();
@@ -82,11 +75,12 @@ fn the_table_again_for_each_base_and_reconnect() {
 #[test]
 fn the_scope_may_come_with_the_connect_result() {
     // proves L14, L38
-    let mut story = Story::new(exact());
     let statement = Statement { scope: Some(true), ..Statement::default() };
-    story.always("inspect", Treatment::Fail(http(500)));
-    story.next("authenticate", Treatment::Say(Reply::Authenticated { resumed: false, statement }));
-    story.start(true, false, KeyFacts::Fixed(KeyAlgorithm::Es256));
+    let mut story = scoped()
+        .refreshes()
+        .always("inspect", Treatment::Fail(http(500)))
+        .next("authenticate", Treatment::Say(Reply::Authenticated { resumed: false, statement }))
+        .begin();
     story.until(10_000);
     assert_eq!(story.mechanism(), Mechanism::Bound);
 }
@@ -95,9 +89,8 @@ fn the_scope_may_come_with_the_connect_result() {
 fn an_unknown_scope_arms_the_provider_silently_or_is_tried() {
     // proves L14
     for (can_refresh, tried) in [(true, 0), (false, 1)] {
-        let mut story = Story::new(exact());
-        story.always("inspect", Treatment::Fail(http(500)));
-        story.start(can_refresh, false, KeyFacts::Fixed(KeyAlgorithm::Es256));
+        let mut story =
+            scoped().provider(can_refresh, false).always("inspect", Treatment::Fail(http(500))).begin();
         story.until(20_000);
         assert_eq!(story.times("activate").len(), tried);
         assert!(story.told(|event| matches!(event, Event::Warn(_))).is_empty(), "{}", story.script);
@@ -110,10 +103,8 @@ fn an_activation_that_never_answers_is_declined_after_its_budget() {
     // proves L15, L16
     // survives S17, P33
     for (base_life, budget) in [(7_200_000, 30_000), (60_000, 20_000)] {
-        let mut story = Story::new(exact());
-        story.world.base_life = base_life;
-        story.always("activate", Treatment::Silence);
-        story.start(true, false, KeyFacts::Fixed(KeyAlgorithm::Es256));
+        let mut story =
+            scoped().base_life(base_life).refreshes().always("activate", Treatment::Silence).begin();
         story.until(50_000);
         let live = story.lives()[0];
         let (at, reason) = reasons(&story)[0];
@@ -137,7 +128,7 @@ fn an_activation_that_never_answers_is_declined_after_its_budget() {
 fn the_budget_counts_connected_time_only() {
     // proves L15
     // survives S16, S30
-    let mut story = Story::begin(World::default(), true, false);
+    let mut story = scoped().refreshes().begin();
     story.always("activate", Treatment::Fail(http(503)));
     story.until(10_000);
     story.always("open", Treatment::Fail(Failure::Transport));
@@ -155,9 +146,7 @@ fn a_refusal_declines_and_an_outage_does_not() {
     // proves L15, L16
     // survives P34, S15
     for status in [400, 401, 403, 404, 422] {
-        let mut story = Story::new(exact());
-        story.next("activate", Treatment::Fail(http(status)));
-        story.start(true, false, KeyFacts::Fixed(KeyAlgorithm::Es256));
+        let mut story = scoped().refreshes().next("activate", Treatment::Fail(http(status))).begin();
         story.until(1_000);
         assert_eq!(reasons(&story).len(), 1, "{status}");
         assert_eq!(reasons(&story)[0].1, FallbackReason::EndpointFailed);
@@ -170,9 +159,7 @@ fn a_refusal_declines_and_an_outage_does_not() {
         );
     }
     for status in [408, 425, 429, 500, 503] {
-        let mut story = Story::new(exact());
-        story.next("activate", Treatment::Fail(http(status)));
-        story.start(true, false, KeyFacts::Fixed(KeyAlgorithm::Es256));
+        let mut story = scoped().refreshes().next("activate", Treatment::Fail(http(status))).begin();
         story.until(5_000);
         assert!(reasons(&story).is_empty(), "{status}");
         assert_eq!(story.mechanism(), Mechanism::Bound);
@@ -183,10 +170,7 @@ fn a_refusal_declines_and_an_outage_does_not() {
 fn without_a_provider_activation_is_tried_to_the_end() {
     // proves L15, L19
     // survives S7
-    let mut story = Story::new(exact());
-    story.world.base_life = 300_000;
-    story.always("activate", Treatment::Fail(http(403)));
-    story.start(false, false, KeyFacts::Fixed(KeyAlgorithm::Es256));
+    let mut story = scoped().base_life(300_000).always("activate", Treatment::Fail(http(403))).begin();
     story.until(299_000);
     assert_eq!(story.mechanism(), Mechanism::Bound);
     assert!(story.times("activate").last().is_some_and(|at| *at > 265_000), "{}", story.script);
@@ -201,11 +185,12 @@ fn without_a_provider_activation_is_tried_to_the_end() {
 #[test]
 fn a_refresh_that_falls_due_waits_for_a_running_activation() {
     // proves L15
-    let mut story = Story::new(exact());
-    story.world.base_life = 60_000;
-    story.always("open", Treatment::Fail(Failure::Transport));
-    story.always("activate", Treatment::Silence);
-    story.start(true, false, KeyFacts::Fixed(KeyAlgorithm::Es256));
+    let mut story = scoped()
+        .base_life(60_000)
+        .refreshes()
+        .always("open", Treatment::Fail(Failure::Transport))
+        .always("activate", Treatment::Silence)
+        .begin();
     story.until(25_000);
     story.mend("open");
     story.until(59_000);
@@ -219,11 +204,12 @@ fn a_refresh_that_falls_due_waits_for_a_running_activation() {
 #[test]
 fn each_fallback_is_told_once_across_bases() {
     // proves L16
-    let mut story = Story::new(exact());
-    story.world.refreshed_scope = true;
-    story.world.base_life = 900_000;
-    story.always("activate", Treatment::Fail(FORBIDDEN));
-    story.start(true, false, KeyFacts::Fixed(KeyAlgorithm::Es256));
+    let mut story = scoped()
+        .world(|world| world.refreshed_scope = true)
+        .base_life(900_000)
+        .refreshes()
+        .always("activate", Treatment::Fail(FORBIDDEN))
+        .begin();
     story.until(3 * HOUR);
     assert!(story.times("refresh").len() > 8);
     assert_eq!(reasons(&story).len(), 1);
@@ -236,16 +222,15 @@ fn each_fallback_is_told_once_across_bases() {
     story.until(7 * HOUR);
     assert_eq!(reasons(&story).len(), 2);
 
-    let mut story = Story::begin(unscoped(), true, false);
+    let mut story = unscoped().refreshes().begin();
     story.until(5 * HOUR);
     assert_eq!(
         reasons(&story).iter().map(|(_, reason)| *reason).collect::<Vec<_>>(),
         [FallbackReason::NoScope]
     );
 
-    let mut story = Story::new(exact());
-    story.always("make_key", Treatment::Fail(Failure::NoKey));
-    story.start(true, false, KeyFacts::Auto);
+    let mut story =
+        scoped().refreshes().key(KeyFacts::Auto).always("make_key", Treatment::Fail(Failure::NoKey)).begin();
     story.until(5 * HOUR);
     assert_eq!(reasons(&story)[0].1, FallbackReason::NoDpopSupport);
     assert_eq!(reasons(&story).len(), 1);
@@ -256,7 +241,7 @@ fn each_fallback_is_told_once_across_bases() {
 fn nobody_renews_is_said_with_the_end() {
     // proves L16
     // survives S23, S29
-    let mut story = Story::begin(unscoped(), false, false);
+    let mut story = unscoped().begin();
     story.until(10_000);
     let [(_, Warning::NoRefreshHandler { ends: Some(ends), assumed: false })] =
         story.warnings("credential_no_refresh_handler")[..]
@@ -265,7 +250,7 @@ fn nobody_renews_is_said_with_the_end() {
     };
     near(ends.0, 7_200_000);
     // Not where somebody can.
-    let mut story = Story::begin(unscoped(), true, false);
+    let mut story = unscoped().refreshes().begin();
     story.until(10_000);
     assert!(story.warnings("credential_no_refresh_handler").is_empty());
 }
@@ -274,7 +259,7 @@ fn nobody_renews_is_said_with_the_end() {
 fn a_bound_renewal_that_fails_hands_over_at_half_the_lead() {
     // proves L17
     // survives S7, P17
-    let mut story = Story::begin(World::default(), true, false);
+    let mut story = scoped().refreshes().begin();
     story.until(10_000);
     story.always("renew", Treatment::Fail(http(503)));
     story.until(800_000);
@@ -293,12 +278,14 @@ fn the_next_attempt_that_is_announced_is_the_one_that_comes() {
     let mut others = 0;
     for (seed, never_bound) in (0..20).map(|seed| (seed, seed % 2 == 0)) {
         // The provider is down as well, so that attempts of both are announced, over handover and promotion.
-        let mut story = Story::seeded(Policy::default(), seed);
-        story.always("renew", Treatment::Fail(http(503))).always("refresh", Treatment::Fail(http(503)));
-        if never_bound {
-            story.always("activate", Treatment::Fail(http(503)));
-        }
-        story.start(true, false, KeyFacts::Fixed(KeyAlgorithm::Es256));
+        let activation = if never_bound { Treatment::Fail(UNAVAILABLE) } else { Treatment::Well };
+        let mut story = scoped()
+            .jittered(seed)
+            .refreshes()
+            .always("renew", Treatment::Fail(UNAVAILABLE))
+            .always("refresh", Treatment::Fail(UNAVAILABLE))
+            .always("activate", activation)
+            .begin();
         story.until(7_000_000);
         let name = |c: &Command| match c.action {
             Action::Renew { .. } | Action::Activate { .. } => Some(Mechanism::Bound),
@@ -329,7 +316,7 @@ fn each_reason_of_one_decline_is_told_when_it_becomes_true() {
     // 810 s: its refresh brings a base; promotion, in five minutes, would end the decline.
     // 810 s: that base lacks the scope: the decline goes on, for a reason that promotion does not end. That
     //        is news, told once (`no-scope`), and so is neither again while the decline is unbroken.
-    let mut story = Story::begin(World { base_life: 1_800_000, ..World::default() }, true, false);
+    let mut story = scoped().base_life(1_800_000).refreshes().begin();
     story.until(10_000);
     story.always("renew", Treatment::Fail(FORBIDDEN));
     story.until(5 * HOUR);
@@ -344,7 +331,7 @@ fn each_reason_of_one_decline_is_told_when_it_becomes_true() {
 #[test]
 fn a_bound_renewal_that_is_refused_hands_over_at_once() {
     // proves L17
-    let mut story = Story::begin(World::default(), true, false);
+    let mut story = scoped().refreshes().begin();
     story.until(10_000);
     story.always("renew", Treatment::Fail(FORBIDDEN));
     story.until(815_000);
@@ -355,9 +342,7 @@ fn a_bound_renewal_that_is_refused_hands_over_at_once() {
 #[test]
 fn a_declined_mechanism_is_tried_again_after_five_minutes() {
     // proves L17
-    let mut story = Story::new(exact());
-    story.next("activate", Treatment::Fail(FORBIDDEN));
-    story.start(true, false, KeyFacts::Fixed(KeyAlgorithm::Es256));
+    let mut story = scoped().refreshes().next("activate", Treatment::Fail(FORBIDDEN)).begin();
     story.until(299_000);
     assert_eq!(story.times("activate").len(), 1);
     story.until(302_000);
@@ -368,10 +353,11 @@ fn a_declined_mechanism_is_tried_again_after_five_minutes() {
 #[test]
 fn a_rejected_provider_gives_a_scoped_base_back_to_bound() {
     // proves L17
-    let mut story = Story::new(exact());
-    story.next("activate", Treatment::Fail(FORBIDDEN));
-    story.always("refresh", Treatment::Fail(Failure::Rejected));
-    story.start(true, false, KeyFacts::Fixed(KeyAlgorithm::Es256));
+    let mut story = scoped()
+        .refreshes()
+        .next("activate", Treatment::Fail(FORBIDDEN))
+        .always("refresh", Treatment::Fail(Failure::Rejected))
+        .begin();
     story.until(10_000);
     assert_eq!(story.mechanism(), Mechanism::Provider);
     story.refresh_now();
@@ -385,7 +371,7 @@ fn a_rejected_provider_gives_a_scoped_base_back_to_bound() {
 fn a_rejected_provider_is_not_asked_again_and_the_session_goes_on() {
     // proves L17, L19
     // survives S14, S28, P37
-    let mut story = Story::begin(unscoped(), true, false);
+    let mut story = unscoped().refreshes().begin();
     story.always("refresh", Treatment::Fail(Failure::Rejected));
     story.until(6_950_000);
     assert_eq!(story.times("refresh").len(), 1);
@@ -404,7 +390,7 @@ fn a_rejected_provider_is_not_asked_again_and_the_session_goes_on() {
 fn what_ends_a_rejection() {
     // proves L17, L24, L40
     let begin = || {
-        let mut story = Story::begin(unscoped(), true, false);
+        let mut story = unscoped().refreshes().begin();
         story.next("refresh", Treatment::Fail(Failure::Rejected));
         story.until(6_950_000);
         assert_eq!(story.mechanism(), Mechanism::None);
@@ -442,7 +428,7 @@ fn which_failures_of_the_provider_are_for_good() {
         (Failure::Malformed, false),
         (Failure::Provider { retry_after: None }, false),
     ] {
-        let mut story = Story::begin(unscoped(), true, false);
+        let mut story = unscoped().refreshes().begin();
         story.next("refresh", Treatment::Fail(failure));
         story.until(6_990_000);
         assert_eq!(story.times("refresh").len(), if good { 1 } else { 2 }, "{failure:?}");
@@ -454,7 +440,7 @@ fn a_refused_bound_token_past_its_end_is_activated_anew() {
     // proves L17, L7
     // survives P10
     for (connected, from) in [(true, 870_000), (false, 900_000)] {
-        let mut story = Story::begin(World::default(), false, false);
+        let mut story = scoped().begin();
         story.until(10_000);
         story.always("renew", Treatment::FailLate(FORBIDDEN, 6_000));
         story.until(800_000);
@@ -479,7 +465,7 @@ fn a_refused_bound_token_past_its_end_is_activated_anew() {
 #[test]
 fn what_follows_from_an_end_alone_happens_on_the_dot() {
     // proves L6: `wake_at` is exact, though no deadline of its own belongs to a bound token's end
-    let mut story = Story::begin(World::default(), false, false);
+    let mut story = scoped().begin();
     story.until(10_000);
     story.always("renew", Treatment::Fail(http(503))).always("open", Treatment::Fail(Failure::Transport));
     story.drop_socket();
@@ -493,7 +479,7 @@ fn shrinking_bound_tokens_renew_the_base() {
     // proves L17
     // survives P8
     for (refresh, mint, then) in [(true, false, "refresh"), (false, true, "mint"), (true, true, "mint")] {
-        let mut story = Story::begin(World::default(), refresh, mint);
+        let mut story = scoped().provider(refresh, mint).begin();
         story.until(10_000);
         let minted = story.times("mint").len();
         story.world.bound_life = 600_000;
@@ -508,12 +494,12 @@ fn shrinking_bound_tokens_renew_the_base() {
         }
     }
     // Three quarters are no sign; and without a provider the bound one is kept.
-    let mut story = Story::begin(World::default(), true, false);
+    let mut story = scoped().refreshes().begin();
     story.until(10_000);
     story.world.bound_life = 680_000;
     story.until(1_000_000);
     assert!(story.times("refresh").is_empty());
-    let mut story = Story::begin(World::default(), false, false);
+    let mut story = scoped().begin();
     story.until(10_000);
     story.world.bound_life = 600_000;
     story.until(2_000_000);
@@ -525,7 +511,7 @@ fn a_first_bound_token_that_was_cut_short_hides_nothing() {
     // proves L17: measured by the longest of its base's. Measured by the first, the renewals would come nearer
     // and nearer to the base's end, and the session end there although the provider could have gone on.
     for (refresh, mint, then) in [(true, false, "refresh"), (false, true, "mint"), (true, true, "mint")] {
-        let mut story = Story::begin(World { bound_life: 60_000, ..World::default() }, refresh, mint);
+        let mut story = scoped().bound_life(60_000).provider(refresh, mint).begin();
         story.until(10_000);
         let before = story.times(then).len();
         story.world.bound_life = 900_000;
@@ -543,9 +529,7 @@ fn a_first_bound_token_that_was_cut_short_hides_nothing() {
 fn the_first_mint_is_one_call() {
     // proves L42, L2
     // survives P6
-    let mut story = Story::new(exact());
-    story.always("mint", Treatment::Fail(http(500)));
-    story.start(true, true, KeyFacts::Unavailable);
+    let mut story = scoped().refreshes().mints().keyless().always("mint", Treatment::Fail(http(500))).begin();
     story.until(HOUR);
     assert_eq!(story.times("mint").len(), 1);
     let Some((_, Event::Teardown { reason, cause: Some(cause) })) = story.events.last() else {
@@ -553,9 +537,7 @@ fn the_first_mint_is_one_call() {
     };
     assert_eq!((*reason, cause.failure), (TeardownReason::MintFailed, http(500)));
 
-    let mut story = Story::new(exact());
-    story.always("mint", Treatment::Silence);
-    story.start(true, true, KeyFacts::Unavailable);
+    let mut story = scoped().refreshes().mints().keyless().always("mint", Treatment::Silence).begin();
     story.until(HOUR);
     assert_eq!(story.teardown(), Some((60_000, TeardownReason::MintFailed)));
 }
@@ -563,12 +545,12 @@ fn the_first_mint_is_one_call() {
 #[test]
 fn a_repeatable_mint_counts_as_refresh_and_others_are_called_once() {
     // proves L42
-    let mut story = Story::begin(unscoped(), false, true);
+    let mut story = unscoped().mints().begin();
     story.until(7_000_000);
     assert_eq!(story.mechanism(), Mechanism::Provider);
     assert_eq!(story.times("mint").len(), 2);
     assert_eq!(story.renewals().len(), 1);
-    let mut story = Story::begin(unscoped(), true, false);
+    let mut story = unscoped().refreshes().begin();
     story.always("authenticate", Treatment::Fail(Failure::Rpc { code: -32_002, credential: true }));
     story.until(8 * HOUR);
     assert_eq!(story.times("mint").len(), 1);
@@ -578,10 +560,8 @@ fn a_repeatable_mint_counts_as_refresh_and_others_are_called_once() {
 fn an_unproved_kind_of_key_is_switched_once() {
     // proves L46, L35
     let refused = Failure::Rpc { code: -32_003, credential: true };
-    let mut story = Story::new(exact());
-    story.next("authenticate", Treatment::Fail(refused));
-    story.world.scope = false;
-    story.start(false, true, KeyFacts::Auto);
+    let mut story =
+        unscoped().mints().key(KeyFacts::Auto).next("authenticate", Treatment::Fail(refused)).begin();
     story.until(10_000);
     let keys: Vec<Action> = story.given("make_key").into_iter().map(|c| c.action).collect();
     assert_eq!(
@@ -597,10 +577,12 @@ fn an_unproved_kind_of_key_is_switched_once() {
     assert_eq!(story.phase(), Phase::Live);
 
     // An activation that is refused does it, too.
-    let mut story = Story::new(exact());
-    story.world.refreshed_scope = true;
-    story.next("activate", Treatment::Fail(FORBIDDEN));
-    story.start(false, true, KeyFacts::Auto);
+    let mut story = scoped()
+        .world(|world| world.refreshed_scope = true)
+        .mints()
+        .key(KeyFacts::Auto)
+        .next("activate", Treatment::Fail(FORBIDDEN))
+        .begin();
     story.until(10_000);
     assert_eq!(story.times("make_key").len(), 2);
     assert!(reasons(&story).is_empty());
@@ -609,9 +591,8 @@ fn an_unproved_kind_of_key_is_switched_once() {
     let proved = KeyFacts::Held { algorithm: KeyAlgorithm::Es256, proved: true };
     for (key, mint) in [(proved, true), (KeyFacts::Fixed(KeyAlgorithm::Es256), true), (KeyFacts::Auto, false)]
     {
-        let mut story = Story::new(exact());
-        story.always("authenticate", Treatment::Fail(refused));
-        story.start(true, mint, key);
+        let mut story =
+            scoped().provider(true, mint).key(key).always("authenticate", Treatment::Fail(refused)).begin();
         story.until(100_000);
         assert!(story.warnings("key_switched").is_empty(), "{key:?}");
         if !mint {
@@ -620,10 +601,7 @@ fn an_unproved_kind_of_key_is_switched_once() {
         }
     }
     // Our own thumbprint in a connect result proves the kind.
-    let mut story = Story::new(exact());
-    story.world.confirms = true;
-    story.world.scope = false;
-    story.start(false, true, KeyFacts::Auto);
+    let mut story = unscoped().world(|world| world.confirms = true).mints().key(KeyFacts::Auto).begin();
     story.until(10_000);
     story.next("authenticate", Treatment::Fail(refused));
     story.drop_socket();
@@ -634,15 +612,11 @@ fn an_unproved_kind_of_key_is_switched_once() {
 #[test]
 fn an_inspection_that_is_unauthorized_counts_only_before_the_connect() {
     // proves L38, L35
-    let mut story = Story::new(exact());
-    story.next("inspect", Treatment::Fail(http(401)));
-    story.start(false, true, KeyFacts::Fixed(KeyAlgorithm::Es256));
+    let mut story = scoped().mints().next("inspect", Treatment::Fail(http(401))).begin();
     story.until(10_000);
     assert_eq!(story.times("mint").len(), 2, "one mint for the outage");
     assert_eq!(story.phase(), Phase::Live);
-    let mut story = Story::new(exact());
-    story.next("inspect", Treatment::FailLate(http(401), 5_000));
-    story.start(false, true, KeyFacts::Fixed(KeyAlgorithm::Es256));
+    let mut story = scoped().mints().next("inspect", Treatment::FailLate(http(401), 5_000)).begin();
     story.until(10_000);
     assert_eq!(story.times("mint").len(), 1);
     assert_eq!(story.lives().len(), 1);
@@ -653,21 +627,23 @@ fn what_holds_a_renewal_back_has_a_name() {
     // proves L13
     let hold = |story: &Story| story.machine.status().hold;
     // The key and the scope come first; then the schedule alone decides.
-    let mut story = Story::new(exact());
-    story.next("make_key", Treatment::Late(100)).next("inspect", Treatment::Late(100));
-    story.start(true, false, KeyFacts::Fixed(KeyAlgorithm::Es256));
+    let mut story = scoped()
+        .refreshes()
+        .next("make_key", Treatment::Late(100))
+        .next("inspect", Treatment::Late(100))
+        .begin();
     assert_eq!(hold(&story), Some(Hold::Key));
     story.until(20_000);
     assert_eq!(hold(&story), None);
-    let mut story = Story::new(exact());
-    story.next("inspect", Treatment::Silence);
-    story.start(true, false, KeyFacts::Fixed(KeyAlgorithm::Es256));
+    let mut story = scoped().refreshes().next("inspect", Treatment::Silence).begin();
     story.until(60);
     assert_eq!(hold(&story), Some(Hold::Scope));
     // An activation that waits for the socket.
-    let mut story = Story::new(exact());
-    story.always("open", Treatment::Fail(Failure::Transport)).always("activate", Treatment::Fail(http(503)));
-    story.start(true, false, KeyFacts::Fixed(KeyAlgorithm::Es256));
+    let mut story = scoped()
+        .refreshes()
+        .always("open", Treatment::Fail(Failure::Transport))
+        .always("activate", Treatment::Fail(http(503)))
+        .begin();
     let mut seen = std::collections::BTreeSet::new();
     while story.now < 60_000 {
         story.until(story.now + 101);
@@ -675,26 +651,26 @@ fn what_holds_a_renewal_back_has_a_name() {
     }
     assert!(seen.contains(&Hold::NoPath) && seen.contains(&Hold::BackOff), "{seen:?}");
     // Back-off after a failure, and none once it has succeeded.
-    let mut story = Story::begin(unscoped(), true, false);
+    let mut story = unscoped().refreshes().begin();
     story.next("refresh", Treatment::Fail(http(503)));
     story.until(6_900_100);
     assert_eq!(hold(&story), Some(Hold::BackOff));
     story.until(6_910_000);
     assert_eq!(hold(&story), None);
     // The provider has said never.
-    let mut story = Story::begin(unscoped(), true, false);
+    let mut story = unscoped().refreshes().begin();
     story.always("refresh", Treatment::Fail(Failure::Rejected));
     story.until(6_950_000);
     assert_eq!((hold(&story), story.mechanism()), (Some(Hold::Rejected), Mechanism::None));
     // A refused push, until the connect beside has decided.
-    let mut story = Story::begin(unscoped(), true, false);
+    let mut story = unscoped().refreshes().begin();
     story.next("reauthenticate", Treatment::Fail(Failure::Rpc { code: -32_002, credential: true }));
     story.until(6_950_000);
     assert_eq!(hold(&story), Some(Hold::Verdict));
     story.until(7_150_000);
     assert_eq!(hold(&story), None);
     // The budget, where every renewal is already over.
-    let mut story = Story::begin(World { base_life: 1_000, ..unscoped() }, true, false);
+    let mut story = unscoped().base_life(1_000).refreshes().begin();
     let mut seen = std::collections::BTreeSet::new();
     while story.now < 60_000 {
         story.until(story.now + 7);
@@ -703,11 +679,9 @@ fn what_holds_a_renewal_back_has_a_name() {
     assert!(seen.contains(&Hold::Governor), "{seen:?}");
     // Bound tokens that gain nothing, since the server says at each push that they have ended: after their own
     // end an activation waits, too.
-    let mut story = Story::new(exact());
-    story.world.bound_life = 6_000;
     let ended = Statement { expires_at: Some(UnixMillis(story::EPOCH)), ..Statement::default() };
-    story.always("reauthenticate", Treatment::Say(Reply::Reauthenticated(ended)));
-    story.start(false, false, KeyFacts::Fixed(KeyAlgorithm::Es256));
+    let refuted = Treatment::Say(Reply::Reauthenticated(ended));
+    let mut story = scoped().bound_life(6_000).always("reauthenticate", refuted).begin();
     let mut seen = std::collections::BTreeSet::new();
     while story.now < 120_000 {
         story.until(story.now + 7);
@@ -717,9 +691,7 @@ fn what_holds_a_renewal_back_has_a_name() {
     }
     assert_eq!(seen.into_iter().collect::<Vec<_>>(), [Some(Hold::Governor)]);
     // Nobody has said when it ends.
-    let mut story = Story::new(exact());
-    story.world = World { states_ends: false, ..unscoped() };
-    story.start(true, false, KeyFacts::Unavailable);
+    let mut story = unscoped().world(|world| world.states_ends = false).refreshes().keyless().begin();
     story.until(20_000);
     assert_eq!(hold(&story), Some(Hold::NoEnd));
     story.input(Input::Suspend);

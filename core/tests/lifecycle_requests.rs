@@ -16,19 +16,11 @@ mod story;
 
 use satkeeper_core::UnixMillis;
 use satkeeper_core::lifecycle::*;
-use story::{EPOCH, Story, Treatment, World, exact, near};
-
-const HOUR: u64 = 3_600_000;
-const UNAVAILABLE: Failure = Failure::Http { status: 503, retry_after: None };
-const REFUSED: Failure = Failure::Rpc { code: -32_002, credential: true };
-
-fn unscoped() -> World {
-    World { scope: false, ..World::default() }
-}
+use story::{EPOCH, HOUR, REFUSED, Story, Treatment, UNAVAILABLE, near, scoped, unscoped};
 
 /// An unbound session with a provider's refresh, live.
 fn provided() -> Story {
-    let mut story = Story::begin(unscoped(), true, false);
+    let mut story = unscoped().refreshes().begin();
     story.until(20_000);
     story
 }
@@ -52,9 +44,7 @@ fn each_command_fails_by_its_own_deadline() {
     // proves L1, L2
     // survives S13, P33
     for (name, span) in [("make_key", 60_000), ("mint", 60_000), ("inspect", 10_000), ("open", 10_000)] {
-        let mut story = Story::new(exact());
-        story.next(name, Treatment::Silence);
-        story.start(true, false, KeyFacts::Auto);
+        let mut story = scoped().refreshes().key(KeyFacts::Auto).next(name, Treatment::Silence).begin();
         story.until(1_000);
         let (at, command) =
             story.commands.iter().find(|(_, c)| c.action.name() == name).expect("given").clone();
@@ -80,9 +70,7 @@ fn each_command_fails_by_its_own_deadline() {
         assert_eq!(command.deadline.0, at + span, "{name}");
     }
     // A write gets a tenth of the time left, 2 s at most.
-    let mut story = Story::new(exact());
-    story.world = World { base_life: 10_000, ..unscoped() };
-    story.start_as(false, false, KeyFacts::Unavailable, true);
+    let mut story = unscoped().base_life(10_000).keyless().durable().begin();
     story.until(500);
     let writes: Vec<u64> = story
         .commands
@@ -143,12 +131,13 @@ fn an_answer_of_the_wrong_kind_is_a_failure() {
 #[test]
 fn what_makes_no_sense_is_ignored() {
     // proves L1, L2
-    let mut story = Story::new(exact());
-    story.input(Input::Resume);
-    story.input(Input::Suspend);
-    story.input(Input::NetworkChanged);
-    story.start(true, false, KeyFacts::Unavailable);
-    story.start(true, false, KeyFacts::Unavailable);
+    let opening = unscoped().refreshes().keyless();
+    let (mut story, start) = (opening.stage(), opening.start);
+    for input in
+        [Input::Resume, Input::Suspend, Input::NetworkChanged, Input::Start(start), Input::Start(start)]
+    {
+        story.input(input);
+    }
     story.input(Input::Resume);
     assert_eq!(story.told(|e| matches!(e, Event::Ignored(Ignored::OutOfPlace))).len(), 5);
     assert_eq!(story.times("mint").len(), 1);
@@ -201,15 +190,12 @@ fn a_failed_call_on_demand_changes_no_schedule_for_good() {
 #[test]
 fn nobody_to_renew_fails_at_once_or_as_soon_as_that_is_known() {
     // proves L24
-    let mut story = Story::begin(unscoped(), false, false);
+    let mut story = unscoped().begin();
     story.until(20_000);
     let ask = story.refresh_now();
     assert_eq!(story.answer(ask), Some((20_000, Some(AskError::NoMechanism))));
     // While the scope is still being asked for, nobody knows.
-    let mut story = Story::new(exact());
-    story.world = unscoped();
-    story.next("inspect", Treatment::Late(3_000));
-    story.start(false, false, KeyFacts::Fixed(KeyAlgorithm::Es256));
+    let mut story = unscoped().next("inspect", Treatment::Late(3_000)).begin();
     story.until(1_000);
     let ask = story.refresh_now();
     assert_eq!(story.answer(ask), None);
@@ -220,7 +206,7 @@ fn nobody_to_renew_fails_at_once_or_as_soon_as_that_is_known() {
 #[test]
 fn a_rejected_request_is_repeated_after_the_renewal() {
     // proves L24
-    let mut story = Story::begin(World::default(), true, false);
+    let mut story = scoped().refreshes().begin();
     story.until(20_000);
     let generation = story.machine.status().generation;
     let ask = story.ask();
@@ -241,9 +227,7 @@ fn an_exchange_that_is_given_up_takes_no_waiting_call_with_it() {
     // proves L24, L15, L40
     // survives P6, P11
     // The activation's budget ends while a call waits for it: the provider serves the call.
-    let mut story = Story::new(exact());
-    story.always("activate", Treatment::Silence);
-    story.start(true, false, KeyFacts::Fixed(KeyAlgorithm::Es256));
+    let mut story = scoped().refreshes().always("activate", Treatment::Silence).begin();
     story.until(28_000);
     let ask = story.refresh_now();
     story.until(32_000);
@@ -310,11 +294,9 @@ fn a_token_that_is_held_already_keeps_its_age() {
     // proves L8, L40
     // survives S5
     let life = Statement { expires_in: Some(HOUR), ..Statement::default() };
-    let mut story = Story::new(exact());
-    story.world = World { states_ends: false, ..unscoped() };
     let facts = TokenFacts { token: TokenId(1), statement: life, new_secret: false };
-    story.next("mint", Treatment::Say(Reply::Token(facts)));
-    story.start(false, false, KeyFacts::Unavailable);
+    let mint = Treatment::Say(Reply::Token(facts));
+    let mut story = unscoped().world(|world| world.states_ends = false).keyless().next("mint", mint).begin();
     story.until(HOUR / 2);
     story.always("open", Treatment::Fail(Failure::Transport));
     story.drop_socket();
@@ -355,7 +337,7 @@ fn a_refused_token_fails_the_call_and_the_old_one_stays() {
 #[test]
 fn a_bound_session_exchanges_first() {
     // proves L40, L15
-    let mut story = Story::begin(World { refreshed_scope: true, ..World::default() }, true, false);
+    let mut story = scoped().world(|world| world.refreshed_scope = true).refreshes().begin();
     story.until(20_000);
     let (ask, token) = story.update(7_200_000);
     story.until(30_000);
@@ -365,7 +347,8 @@ fn a_bound_session_exchanges_first() {
     assert!(!offered(&story).contains(&token.0), "only what was exchanged from it: {}", story.script);
     // Past the budget the base itself is pushed.
     for provider in [true, false] {
-        let mut story = Story::begin(World { refreshed_scope: true, ..World::default() }, provider, false);
+        let mut story =
+            scoped().world(|world| world.refreshed_scope = true).provider(provider, false).begin();
         story.until(20_000);
         story.always("activate", Treatment::Fail(UNAVAILABLE));
         let (ask, token) = story.update(7_200_000);
@@ -376,7 +359,7 @@ fn a_bound_session_exchanges_first() {
         assert_eq!(story.machine.status().in_force, Some(token));
     }
     // A refusal of what was exchanged is one of the token that was brought.
-    let mut story = Story::begin(World { refreshed_scope: true, ..World::default() }, true, false);
+    let mut story = scoped().world(|world| world.refreshed_scope = true).refreshes().begin();
     story.until(20_000);
     let before = story.machine.status().in_force;
     story.next("reauthenticate", Treatment::Fail(REFUSED));
@@ -458,7 +441,7 @@ fn what_the_server_says_of_a_token_that_is_not_held_any_more_counts_for_nothing(
 #[test]
 fn tokens_that_have_ended_do_not_pile_up_while_no_socket_can_be_had() {
     // proves L7
-    let mut story = Story::begin(World { base_life: HOUR, ..unscoped() }, true, false);
+    let mut story = unscoped().base_life(HOUR).refreshes().begin();
     story.until(20_000);
     story.always("open", Treatment::Fail(Failure::Transport));
     story.drop_socket();
@@ -497,7 +480,7 @@ fn what_is_refused_at_the_door() {
     let fine = Statement { expires_at: Some(UnixMillis(EPOCH + HOUR)), ..Statement::default() };
     assert_eq!(door(&mut story, fine).1, None);
     // In the server's time, not in ours.
-    let mut story = Story::begin(World { skew: -2 * HOUR as i64, ..unscoped() }, true, false);
+    let mut story = unscoped().skew(-2 * HOUR as i64).refreshes().begin();
     story.until(20_000);
     let past = Statement { expiry_hint: Some(UnixMillis(EPOCH - HOUR)), ..Statement::default() };
     assert_eq!(door(&mut story, past).1, None);
@@ -515,7 +498,7 @@ fn what_is_refused_at_the_door() {
 #[test]
 fn a_new_provider_re_evaluates_who_renews() {
     // proves L40, L12
-    let mut story = Story::begin(unscoped(), false, false);
+    let mut story = unscoped().begin();
     story.until(20_000);
     assert_eq!(story.mechanism(), Mechanism::None);
     story.input(Input::NewProvider(ProviderFacts { can_refresh: true, can_mint_again: false }));
@@ -533,7 +516,7 @@ fn a_new_provider_re_evaluates_who_renews() {
 fn suspended_nothing_fires_and_resumed_all_is_as_it_should_be() {
     // proves L41
     // survives S6, S10, P11
-    let mut story = Story::begin(World::default(), true, false);
+    let mut story = scoped().refreshes().begin();
     story.until(20_000);
     story.resume_state();
     let waiting = story.refresh_now();
@@ -559,7 +542,7 @@ fn suspended_nothing_fires_and_resumed_all_is_as_it_should_be() {
     assert_eq!(story.times("mint").len(), 1, "tokens and key are kept");
     assert_eq!(story.times("make_key").len(), 1);
     // Suspended past the end: nobody is waked for it, and the resume sees to it.
-    let mut story = Story::begin(World { base_life: 600_000, ..unscoped() }, true, false);
+    let mut story = unscoped().base_life(600_000).refreshes().begin();
     story.until(20_000);
     story.input(Input::Suspend);
     story.until(2 * HOUR);
@@ -572,9 +555,7 @@ fn suspended_nothing_fires_and_resumed_all_is_as_it_should_be() {
 #[test]
 fn a_suspended_write_is_made_up_for() {
     // proves L25, L41
-    let mut story = Story::new(exact());
-    story.world = unscoped();
-    story.start_as(true, false, KeyFacts::Unavailable, true);
+    let mut story = unscoped().refreshes().keyless().durable().begin();
     story.until(20_000);
     // With resume state, so that the new token must be pushed after the resume.
     story.resume_state();
@@ -595,9 +576,7 @@ fn a_suspended_write_is_made_up_for() {
 #[test]
 fn a_mint_that_a_person_is_busy_with_outlives_a_suspension() {
     // proves L41, L42
-    let mut story = Story::new(exact());
-    story.next("mint", Treatment::Late(30_000));
-    story.start(true, false, KeyFacts::Unavailable);
+    let mut story = scoped().refreshes().keyless().next("mint", Treatment::Late(30_000)).begin();
     story.until(1_000);
     story.input(Input::Suspend);
     story.until(40_000);
@@ -615,9 +594,7 @@ fn leaving_puts_everything_away_and_is_final() {
         (Input::Disconnect, TeardownReason::Disconnected, "persist"),
         (Input::Destroy, TeardownReason::Destroyed, "erase"),
     ] {
-        let mut story = Story::new(exact());
-        story.world = unscoped();
-        story.start_as(true, false, KeyFacts::Unavailable, true);
+        let mut story = unscoped().refreshes().keyless().durable().begin();
         story.until(20_000);
         story.next("refresh", Treatment::Late(3_000));
         let waiting = story.refresh_now();
@@ -641,8 +618,7 @@ fn leaving_puts_everything_away_and_is_final() {
         assert!(matches!(story.events.last(), Some((_, Event::Teardown { .. }))));
     }
     // A store that hangs delays the end by 2 s, no more; a second call is out of place.
-    let mut story = Story::new(exact());
-    story.start_as(true, false, KeyFacts::Unavailable, true);
+    let mut story = scoped().refreshes().keyless().durable().begin();
     story.until(20_000);
     story.always("persist", Treatment::Silence).always("close", Treatment::Silence);
     story.input(Input::Disconnect);

@@ -22,16 +22,13 @@ use proptest::prelude::*;
 use satkeeper_core::lifecycle::*;
 use satkeeper_core::secret::Seed;
 use satkeeper_core::{Now, UnixMillis};
-use story::{Story, Treatment, World, near};
+use story::{Opening, Story, Treatment, near, scoped, unscoped};
 
-const ES256: KeyFacts = KeyFacts::Fixed(KeyAlgorithm::Es256);
 const KEY_AT_HAND: KeyFacts = KeyFacts::Held { algorithm: KeyAlgorithm::Es256, proved: false };
 
 /// A durable session that has run for ten minutes, resumable.
-fn ten_minutes(world: World, can_refresh: bool, can_mint_again: bool) -> Story {
-    let mut story = Story::new(story::exact());
-    story.world = world;
-    story.start_as(can_refresh, can_mint_again, ES256, true);
+fn ten_minutes(opening: Opening) -> Story {
+    let mut story = opening.durable().begin();
     story.until(60_000);
     story.resume_state();
     story.until(600_000);
@@ -48,7 +45,7 @@ fn start(can_refresh: bool, can_mint_again: bool) -> Start {
 fn a_restart_mints_nothing_resumes_and_goes_on_renewing() {
     // proves L5, L11, L18, L34
     // survives S22
-    let mut story = ten_minutes(World::default(), true, true);
+    let mut story = ten_minutes(scoped().refreshes().mints());
     let generation = story.machine.status().generation;
     story.restart(story::exact(), 3_000, start(true, true));
     story.until(610_000);
@@ -125,10 +122,12 @@ fn what_came_after_a_sleep_that_nobody_has_confirmed_has_not_slept_in_the_record
 #[test]
 fn a_bound_token_whose_base_was_refused_outlives_a_restart() {
     // proves L5, L13
-    let mut story = Story::new(story::exact());
-    story.next("authenticate", Treatment::Fail(Failure::Rpc { code: -32_003, credential: true }));
-    story.next("activate", Treatment::Late(300));
-    story.start_as(false, false, KEY_AT_HAND, true);
+    let mut story = scoped()
+        .key(KEY_AT_HAND)
+        .durable()
+        .next("authenticate", Treatment::Fail(Failure::Rpc { code: -32_003, credential: true }))
+        .next("activate", Treatment::Late(300))
+        .begin();
     story.until(60_000);
     assert_eq!((story.phase(), story.machine.status().bound), (Phase::Live, true), "{}", story.script);
     story.restart(story::exact(), 3_000, start(false, false));
@@ -176,7 +175,7 @@ fn a_record_written_on_a_clock_that_was_set_puts_no_renewal_off() {
 #[test]
 fn the_same_draws_are_not_made_twice() {
     // proves L4, L5
-    let mut story = ten_minutes(World::default(), true, true);
+    let mut story = ten_minutes(scoped().refreshes().mints());
     let text = serde_json::to_value(story.machine.snapshot()).expect("plain data");
     let drawn = |value: &serde_json::Value| value["drawn"].as_array().expect("counters").clone();
     story.restart(story::exact(), 0, start(true, true));
@@ -190,7 +189,7 @@ fn the_same_draws_are_not_made_twice() {
 #[test]
 fn tokens_that_ended_meanwhile_are_replaced_by_a_first_mint() {
     // proves L11: nobody can renew, so that the resume state is of no use
-    let mut story = ten_minutes(World { scope: false, ..World::default() }, false, false);
+    let mut story = ten_minutes(unscoped());
     story.restart(story::exact(), 8_000_000, start(false, false));
     story.until(8_610_000);
     assert_eq!(story.times("mint").len(), 2, "{}", story.script);
@@ -201,7 +200,7 @@ fn tokens_that_ended_meanwhile_are_replaced_by_a_first_mint() {
 #[test]
 fn tokens_that_ended_meanwhile_are_renewed_and_the_session_resumed() {
     // proves L11, L34
-    let mut story = ten_minutes(World { scope: false, ..World::default() }, true, false);
+    let mut story = ten_minutes(unscoped().refreshes());
     story.restart(story::exact(), 8_000_000, start(true, false));
     story.until(8_640_000);
     assert_eq!(story.times("mint").len(), 1, "{}", story.script);
@@ -215,7 +214,7 @@ fn a_wrong_wall_clock_ends_nothing() {
     // proves L9, L11: the wall clock is a day ahead at the restart; whatever it makes the machine do, the session
     // is live again, and its ends are right once the server has told the time
     for ahead in [86_400_000, -86_400_000] {
-        let mut story = ten_minutes(World::default(), true, true);
+        let mut story = ten_minutes(scoped().refreshes().mints());
         let ends = story.machine.status().session_ends.expect("known").0;
         story.wall += ahead;
         story.restart(story::exact(), 3_000, start(true, true));
@@ -232,7 +231,7 @@ fn a_wrong_wall_clock_ends_nothing() {
 #[test]
 fn what_the_server_refuses_is_replaced_by_a_first_mint() {
     // proves L11, L35
-    let mut story = ten_minutes(World { scope: false, ..World::default() }, false, false);
+    let mut story = ten_minutes(unscoped());
     for _ in 0..2 {
         story.next("authenticate", Treatment::Fail(Failure::Rpc { code: -32_003, credential: true }));
     }
@@ -245,7 +244,7 @@ fn what_the_server_refuses_is_replaced_by_a_first_mint() {
 #[test]
 fn what_was_proved_is_remembered() {
     // proves L46
-    let mut story = ten_minutes(World::default(), true, true);
+    let mut story = ten_minutes(scoped().refreshes().mints());
     let auto = Start { key: KeyFacts::Auto, ..start(true, false) };
     story.restart(story::exact(), 3_000, auto);
     let made = story.given("make_key").last().map(|command| command.action);
@@ -255,7 +254,7 @@ fn what_was_proved_is_remembered() {
 #[test]
 fn a_late_secret_is_written_down() {
     // proves L31
-    let mut story = ten_minutes(World { scope: false, ..World::default() }, true, false);
+    let mut story = ten_minutes(unscoped().refreshes());
     story.always("refresh", Treatment::Silence);
     story.refresh_now();
     let refresh = story.given("refresh").pop().expect("asked for");
@@ -270,7 +269,7 @@ fn a_late_secret_is_written_down() {
 #[test]
 fn what_is_in_a_snapshot_is_believed_no_further_than_it_must() {
     // proves L6: any numbers, no panic
-    let story = ten_minutes(World::default(), true, true);
+    let story = ten_minutes(scoped().refreshes().mints());
     let honest = serde_json::to_value(story.machine.snapshot()).expect("plain data");
     for number in [0, 1, u64::MAX, u64::MAX / 2, 253_402_300_799_999] {
         let mut value = honest.clone();

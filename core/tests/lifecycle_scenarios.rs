@@ -15,15 +15,12 @@
 mod story;
 
 use satkeeper_core::lifecycle::*;
-use story::{Story, Treatment, World};
-
-const UNAVAILABLE: Failure = Failure::Http { status: 503, retry_after: None };
+use story::{Treatment, UNAVAILABLE, scoped, unscoped};
 
 #[test]
 fn a_healthy_bound_session() {
     // proves L12, L15, L18, L25, L41
-    let mut story = Story::new(story::exact());
-    story.start_as(true, false, KeyFacts::Fixed(KeyAlgorithm::Es256), true);
+    let mut story = scoped().refreshes().durable().begin();
     story.until(1_700_000);
     story.line("---- the application disconnects");
     story.input(Input::Disconnect);
@@ -35,12 +32,13 @@ fn a_healthy_bound_session() {
 fn an_ordinary_unlucky_session() {
     // proves L15, L16, L17, L21, L22
     // survives S7, S14, S29, P13
-    let mut story = Story::new(story::exact());
-    story.world = World { base_life: 900_000, ..World::default() };
-    story.always("activate", Treatment::Fail(UNAVAILABLE));
-    story.next("refresh", Treatment::Well);
-    story.always("refresh", Treatment::Fail(Failure::Rejected));
-    story.start(true, false, KeyFacts::Fixed(KeyAlgorithm::Es256));
+    let mut story = scoped()
+        .base_life(900_000)
+        .refreshes()
+        .always("activate", Treatment::Fail(UNAVAILABLE))
+        .next("refresh", Treatment::Well)
+        .always("refresh", Treatment::Fail(Failure::Rejected))
+        .begin();
     story.until(2_000_000);
     insta::assert_snapshot!(story.script);
 }
@@ -48,9 +46,7 @@ fn an_ordinary_unlucky_session() {
 #[test]
 fn a_drop_a_resume_and_a_renewal_in_between() {
     // proves L28, L34, L36
-    let mut story = Story::new(story::exact());
-    story.world = World { scope: false, base_life: 600_000, ..World::default() };
-    story.start(true, false, KeyFacts::Unavailable);
+    let mut story = unscoped().base_life(600_000).refreshes().keyless().begin();
     story.until(30_000);
     story.line("---- the server hands out resume state");
     story.resume_state();

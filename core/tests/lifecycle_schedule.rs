@@ -16,15 +16,7 @@ mod story;
 
 use satkeeper_core::UnixMillis;
 use satkeeper_core::lifecycle::*;
-use story::{EPOCH, Story, Treatment, World, exact, near};
-
-const HOUR: u64 = 3_600_000;
-const UNAVAILABLE: Failure = Failure::Http { status: 503, retry_after: None };
-const REFUSED: Failure = Failure::Rpc { code: -32_002, credential: true };
-
-fn unscoped(base_life: u64) -> World {
-    World { scope: false, base_life, ..World::default() }
-}
+use story::{EPOCH, HOUR, REFUSED, Story, Treatment, UNAVAILABLE, exact, near, scoped, unscoped};
 
 /// A base about which the provider says this and the server nothing.
 fn says(statement: Statement) -> Treatment {
@@ -33,11 +25,13 @@ fn says(statement: Statement) -> Treatment {
 
 /// A session with such a base.
 fn hinted(statement: Statement, can_refresh: bool, skew: i64) -> Story {
-    let mut story = Story::new(exact());
-    story.world = World { states_ends: false, scope: false, skew, ..World::default() };
-    story.next("mint", says(statement));
-    story.start(can_refresh, false, KeyFacts::Unavailable);
-    story
+    unscoped()
+        .world(|world| world.states_ends = false)
+        .skew(skew)
+        .provider(can_refresh, false)
+        .keyless()
+        .next("mint", says(statement))
+        .begin()
 }
 
 // ---- What is known of an end ----
@@ -46,7 +40,7 @@ fn hinted(statement: Statement, can_refresh: bool, skew: i64) -> Story {
 fn a_server_told_end_schedules_the_renewal() {
     // proves L8
     // survives S23, V2, V3
-    let mut story = Story::begin(unscoped(HOUR), true, false);
+    let mut story = unscoped().base_life(HOUR).refreshes().begin();
     story.until(HOUR);
     near(story.times("refresh")[0], HOUR - 300_000);
 }
@@ -67,13 +61,15 @@ fn renewal_is_planned_by_the_earliest_end_and_the_session_ends_at_the_latest() {
             statement: Statement { expires_at, ..Statement::default() },
         })
     };
-    let mut story = Story::new(exact());
-    story.world.states_ends = false;
-    story.next("mint", says(Statement { expires_in: Some(minutes(90)), ..Statement::default() }));
-    story.next("inspect", info(minutes(60)));
-    story.next("authenticate", connect(minutes(120)));
-    story.always("refresh", Treatment::Fail(UNAVAILABLE));
-    story.start(true, false, KeyFacts::Unavailable);
+    let mut story = scoped()
+        .world(|world| world.states_ends = false)
+        .refreshes()
+        .keyless()
+        .next("mint", says(Statement { expires_in: Some(minutes(90)), ..Statement::default() }))
+        .next("inspect", info(minutes(60)))
+        .next("authenticate", connect(minutes(120)))
+        .always("refresh", Treatment::Fail(UNAVAILABLE))
+        .begin();
     story.until(10_000);
     assert_eq!(story.warnings("expiry_shortened").len(), 1);
     near(story.machine.status().session_ends.expect("stated").0, minutes(120));
@@ -90,13 +86,14 @@ fn a_provider_hint_counts_only_while_the_server_is_silent() {
     story.until(HOUR);
     near(story.times("refresh")[0], HOUR - 300_000);
     // The server says two hours: the hint plans the renewal all the same, and ends nothing.
-    let mut story = Story::new(exact());
-    story.world.scope = false;
-    story.next("mint", says(hint));
-    story.always("refresh", Treatment::Fail(UNAVAILABLE));
     let statement = Statement { expires_at: Some(UnixMillis(EPOCH + 2 * HOUR)), ..Statement::default() };
-    story.next("authenticate", Treatment::Say(Reply::Authenticated { resumed: false, statement }));
-    story.start(true, false, KeyFacts::Unavailable);
+    let mut story = unscoped()
+        .refreshes()
+        .keyless()
+        .next("mint", says(hint))
+        .always("refresh", Treatment::Fail(UNAVAILABLE))
+        .next("authenticate", Treatment::Say(Reply::Authenticated { resumed: false, statement }))
+        .begin();
     story.until(HOUR + 60_000);
     near(story.times("refresh")[0], HOUR - 300_000);
     assert!(story.told(|event| matches!(event, Event::Expired { .. })).is_empty());
@@ -125,7 +122,7 @@ fn absolute_ends_are_corrected_by_the_servers_clock() {
     // proves L9
     // survives P24, S2, S4
     for skew in [-3_600_000i64, -40_000, 60_000, 3_600_000] {
-        let mut story = Story::begin(World { skew, ..unscoped(HOUR) }, true, false);
+        let mut story = unscoped().base_life(HOUR).skew(skew).refreshes().begin();
         story.until(24 * HOUR);
         // A life of an hour is renewed 300 s before its end whatever our clock says.
         let times = story.times("refresh");
@@ -141,14 +138,15 @@ fn absolute_ends_are_corrected_by_the_servers_clock() {
 fn nothing_ends_on_wall_time_alone() {
     // proves L9, L11
     // survives P24, S24
-    let mut story = Story::new(exact());
-    story.world = World { tells_time: false, scope: false, ..World::default() };
     // Our clock is two hours fast: the token looks as if it had ended.
-    story.wall += 2 * HOUR as i64;
-    story.always("authenticate", Treatment::Silence);
-    story
-        .next("mint", says(Statement { expires_at: Some(UnixMillis(EPOCH + HOUR)), ..Statement::default() }));
-    story.start(false, false, KeyFacts::Unavailable);
+    let statement = Statement { expires_at: Some(UnixMillis(EPOCH + HOUR)), ..Statement::default() };
+    let mut story = unscoped()
+        .wall(2 * HOUR as i64)
+        .world(|world| world.tells_time = false)
+        .keyless()
+        .always("authenticate", Treatment::Silence)
+        .next("mint", says(statement))
+        .begin();
     story.until(30 * 60_000);
     assert!(story.told(|event| matches!(event, Event::Expired { .. })).is_empty(), "{}", story.script);
     assert_eq!(story.teardown(), None);
@@ -176,11 +174,13 @@ fn the_same_token_again_is_not_fresh_again() {
     // proves L8, L20
     // survives S5, P19
     let life = Statement { expires_in: Some(HOUR), ..Statement::default() };
-    let mut story = Story::new(exact());
-    story.world = World { states_ends: false, scope: false, ..World::default() };
-    story.next("mint", says(life));
-    story.always("refresh", says(life));
-    story.start(true, false, KeyFacts::Unavailable);
+    let mut story = unscoped()
+        .world(|world| world.states_ends = false)
+        .refreshes()
+        .keyless()
+        .next("mint", says(life))
+        .always("refresh", says(life))
+        .begin();
     story.until(HOUR + 30_000);
     near(story.told(|event| matches!(event, Event::Expired { .. }))[0], HOUR);
     let tries = story.times("refresh");
@@ -192,15 +192,16 @@ fn a_lease_of_the_longest_and_shortest_kinds() {
     // proves L6
     // survives P21, S3
     for life in [0, 1, 1_000, 40 * 24 * HOUR, 100 * 365 * 24 * HOUR, u64::MAX] {
-        let mut story = Story::new(exact());
-        story.world = World { states_ends: false, scope: false, ..World::default() };
         let statement = Statement {
             expires_in: Some(life),
             expires_at: (life == u64::MAX).then_some(UnixMillis(u64::MAX)),
             ..Statement::default()
         };
-        story.next("mint", says(statement));
-        story.start(false, false, KeyFacts::Unavailable);
+        let mut story = unscoped()
+            .world(|world| world.states_ends = false)
+            .keyless()
+            .next("mint", says(statement))
+            .begin();
         story.until(24 * HOUR);
         assert!(story.machine.check().is_ok());
         assert_eq!(story.warnings("server_value_clamped").len(), usize::from(life == u64::MAX), "{life}");
@@ -212,7 +213,7 @@ fn a_lease_of_the_longest_and_shortest_kinds() {
 fn a_shorter_successor_is_flagged_and_the_longer_token_kept() {
     // proves L7, L8, L19
     // survives P8
-    let mut story = Story::begin(unscoped(2 * HOUR), true, false);
+    let mut story = unscoped().base_life(2 * HOUR).refreshes().begin();
     story.until(10_000);
     story.world.base_life = 600_000;
     story.refresh_now();
@@ -237,13 +238,15 @@ fn three_attempts_fit_into_the_lead_of_any_life_from_a_minute() {
     for life in [60_000, 61_000, 75_000, 90_000, 120_000, 300_000, 600_000, 900_000, 3_600_000, 7_200_000] {
         for seed in 0..20 {
             for (bound, failure) in [(false, Treatment::Silence), (true, Treatment::Silence)] {
-                let mut story = Story::seeded(Policy::default(), seed);
-                story.world = World { scope: bound, base_life: life, bound_life: life, ..World::default() };
-                if bound {
-                    story.world.base_life = life + 1_000;
-                }
-                story.always("refresh", failure.clone()).always("renew", failure);
-                story.start(!bound, false, KeyFacts::Fixed(KeyAlgorithm::Es256));
+                let mut story = scoped()
+                    .scope(bound)
+                    .jittered(seed)
+                    .base_life(if bound { life + 1_000 } else { life })
+                    .bound_life(life)
+                    .provider(!bound, false)
+                    .always("refresh", failure.clone())
+                    .always("renew", failure)
+                    .begin();
                 story.until(life + 1_000);
                 let name = if bound { "renew" } else { "refresh" };
                 let attempts = story.times(name);
@@ -254,10 +257,8 @@ fn three_attempts_fit_into_the_lead_of_any_life_from_a_minute() {
     }
     // Without jitter, which only makes them begin earlier, all three are in the lead itself.
     for life in [60_000, 90_000, 300_000, 900_000, 7_200_000] {
-        let mut story = Story::new(exact());
-        story.world = unscoped(life);
-        story.always("refresh", Treatment::Silence);
-        story.start(true, false, KeyFacts::Unavailable);
+        let mut story =
+            unscoped().base_life(life).refreshes().keyless().always("refresh", Treatment::Silence).begin();
         story.until(life - 1);
         assert!(story.times("refresh").len() >= 3, "{life}: {:?}", story.times("refresh"));
         near(story.times("refresh")[0], life - Policy::default().lead(life));
@@ -269,10 +270,8 @@ fn an_attempt_never_outlasts_the_end_and_leaves_time_for_the_push() {
     // proves L18
     for life in [20_000, 60_000, 900_000, 7_200_000] {
         let lead = Policy::default().lead(life);
-        let mut story = Story::new(exact());
-        story.world = unscoped(life);
-        story.always("refresh", Treatment::Silence);
-        story.start(true, false, KeyFacts::Unavailable);
+        let mut story =
+            unscoped().base_life(life).refreshes().keyless().always("refresh", Treatment::Silence).begin();
         story.until(life - 1);
         let end = story.machine.status().session_ends.expect("stated").0;
         for (at, command) in story.commands.iter().filter(|(_, c)| c.action == Action::Refresh) {
@@ -287,7 +286,7 @@ fn an_attempt_never_outlasts_the_end_and_leaves_time_for_the_push() {
         }
     }
     // Our own calls get 10 s at most.
-    let mut story = Story::begin(World::default(), false, false);
+    let mut story = scoped().begin();
     story.always("renew", Treatment::Silence);
     story.until(880_000);
     let given = story.commands.iter().filter(|(_, c)| c.action.name() == "renew");
@@ -301,9 +300,7 @@ fn the_first_renewal_is_spread_over_half_the_life_and_later_ones_over_half_the_l
     let lead = 300_000;
     let mut firsts = Vec::new();
     for seed in 0..1_000 {
-        let mut story = Story::seeded(Policy::default(), seed);
-        story.world = unscoped(7_200_000);
-        story.start(true, false, KeyFacts::Unavailable);
+        let mut story = unscoped().jittered(seed).base_life(7_200_000).refreshes().keyless().begin();
         story.until(2 * 7_200_000);
         let times = story.times("refresh");
         let before = 7_200_000 - lead - times[0];
@@ -329,9 +326,7 @@ fn work_after_an_outage_is_spread() {
     // proves L18
     let mut starts = std::collections::BTreeSet::new();
     for seed in 0..50 {
-        let mut story = Story::seeded(Policy::default(), seed);
-        story.world = unscoped(7_200_000);
-        story.start(true, false, KeyFacts::Unavailable);
+        let mut story = unscoped().jittered(seed).base_life(7_200_000).refreshes().keyless().begin();
         story.until(100_000);
         story.input(Input::Suspend);
         story.until(7_000_000);
@@ -348,9 +343,7 @@ fn work_after_an_outage_is_spread() {
 fn work_that_was_spread_is_not_put_off_for_ever_by_a_late_driver() {
     // proves L18, L23
     // survives P22
-    let mut story = Story::seeded(Policy::default(), 3);
-    story.world = unscoped(HOUR);
-    story.start(true, false, KeyFacts::Unavailable);
+    let mut story = unscoped().jittered(3).base_life(HOUR).refreshes().keyless().begin();
     story.until(HOUR / 2 - 700_000);
     // A throttled browser tab: once a minute, and always more than 5 s late.
     let mut lates = 0;
@@ -368,7 +361,7 @@ fn work_that_was_spread_is_not_put_off_for_ever_by_a_late_driver() {
 fn a_retry_after_longer_than_the_life_is_capped() {
     // proves L18
     // survives P34, P18
-    let mut story = Story::begin(unscoped(900_000), true, false);
+    let mut story = unscoped().base_life(900_000).refreshes().begin();
     let busy = Failure::Http { status: 429, retry_after: Some(24 * HOUR) };
     story.always("refresh", Treatment::Fail(busy));
     story.until(899_000);
@@ -378,14 +371,14 @@ fn a_retry_after_longer_than_the_life_is_capped() {
     near(times[2], 877_500);
     assert_eq!(story.mechanism(), Mechanism::Provider, "busy is not refused");
     // A short one is kept to.
-    let mut story = Story::begin(unscoped(7_200_000), true, false);
+    let mut story = unscoped().base_life(7_200_000).refreshes().begin();
     let busy = Failure::Http { status: 503, retry_after: Some(40_000) };
     story.next("refresh", Treatment::Fail(busy));
     story.until(7_100_000);
     let times = story.times("refresh");
     assert!((times[0] + 40_000..times[0] + 40_200).contains(&times[1]), "{times:?}");
     // On demand neither.
-    let mut story = Story::begin(unscoped(7_200_000), true, false);
+    let mut story = unscoped().base_life(7_200_000).refreshes().begin();
     story.always("refresh", Treatment::Fail(busy));
     story.until(10_000);
     let ask = story.refresh_now();
@@ -400,7 +393,7 @@ fn a_retry_after_longer_than_the_life_is_capped() {
 fn attempts_have_equal_jitter_and_no_count() {
     // proves L18, L19
     // survives S7, P16, P17
-    let mut story = Story::begin(unscoped(7_200_000), true, false);
+    let mut story = unscoped().base_life(7_200_000).refreshes().begin();
     story.always("refresh", Treatment::Fail(UNAVAILABLE));
     story.until(7_199_000);
     let times = story.times("refresh");
@@ -432,7 +425,7 @@ fn attempts_have_equal_jitter_and_no_count() {
 fn expiring_is_told_once_a_generation() {
     // proves L21
     // survives P5, S29
-    let mut story = Story::begin(unscoped(7_200_000), true, false);
+    let mut story = unscoped().base_life(7_200_000).refreshes().begin();
     story.always("refresh", Treatment::Fail(UNAVAILABLE));
     story.until(7_190_000);
     let told = story.warnings("credential_expiring");
@@ -446,7 +439,7 @@ fn expiring_is_told_once_a_generation() {
     assert_eq!(story.warnings("credential_expiring").len(), 2, "and again for the next token");
     // Without a mechanism: 120 s before, or half a short life.
     for (life, notice) in [(7_200_000, 120_000), (100_000, 50_000)] {
-        let mut story = Story::begin(unscoped(life), false, false);
+        let mut story = unscoped().base_life(life).begin();
         story.until(life - 1_700);
         let told = story.warnings("credential_expiring");
         assert_eq!(told.len(), 1, "{life}");
@@ -459,7 +452,7 @@ fn expiring_is_told_once_a_generation() {
 fn without_anybody_to_renew_the_end_is_the_end() {
     // proves L22
     // survives P13, V1, S29
-    let mut story = Story::begin(unscoped(600_000), false, false);
+    let mut story = unscoped().base_life(600_000).begin();
     story.until(700_000);
     let expired = story.told(|event| matches!(event, Event::Expired { renewing: false }));
     near(expired[0], 600_000);
@@ -475,20 +468,26 @@ fn after_the_end_attempts_go_on_for_the_grace() {
     // proves L22
     // survives P23, S14
     // Quick failures: four are soon over, so 60 s decide.
-    let mut story = Story::new(Policy { backoff_max: 2_000, ..exact() });
-    story.world = unscoped(600_000);
-    story.always("refresh", Treatment::Fail(UNAVAILABLE));
-    story.start(true, false, KeyFacts::Unavailable);
+    let mut story = unscoped()
+        .policy(Policy { backoff_max: 2_000, ..exact() })
+        .base_life(600_000)
+        .refreshes()
+        .keyless()
+        .always("refresh", Treatment::Fail(UNAVAILABLE))
+        .begin();
     story.until(800_000);
     let expired = story.told(|event| matches!(event, Event::Expired { renewing: true }));
     assert_eq!(expired.len(), 1);
     near(story.teardown().expect("over").0, expired[0] + 60_000);
     assert_eq!(story.times("close").len(), 1);
     // No answers at all: 10 s each, and four must have failed.
-    let mut story = Story::new(Policy { grace: 1_000, ..exact() });
-    story.world = unscoped(600_000);
-    story.always("refresh", Treatment::Silence);
-    story.start(true, false, KeyFacts::Unavailable);
+    let mut story = unscoped()
+        .policy(Policy { grace: 1_000, ..exact() })
+        .base_life(600_000)
+        .refreshes()
+        .keyless()
+        .always("refresh", Treatment::Silence)
+        .begin();
     story.until(900_000);
     let expired = story.told(|event| matches!(event, Event::Expired { .. }))[0];
     let after: Vec<_> =
@@ -497,7 +496,7 @@ fn after_the_end_attempts_go_on_for_the_grace() {
     let over = story.teardown().expect("over").0;
     assert!(over > expired + 30_000, "{over}");
     // Recovered within the grace: live again, no teardown.
-    let mut story = Story::begin(unscoped(600_000), true, false);
+    let mut story = unscoped().base_life(600_000).refreshes().begin();
     story.always("refresh", Treatment::Fail(UNAVAILABLE));
     story.until(630_000);
     assert_eq!(story.phase(), Phase::Expired);
@@ -510,10 +509,13 @@ fn after_the_end_attempts_go_on_for_the_grace() {
 #[test]
 fn an_endless_grace_parks() {
     // proves L22
-    let mut story = Story::new(Policy { grace: u64::MAX, ..exact() });
-    story.world = unscoped(600_000);
-    story.always("refresh", Treatment::Fail(UNAVAILABLE));
-    story.start(true, false, KeyFacts::Unavailable);
+    let mut story = unscoped()
+        .policy(Policy { grace: u64::MAX, ..exact() })
+        .base_life(600_000)
+        .refreshes()
+        .keyless()
+        .always("refresh", Treatment::Fail(UNAVAILABLE))
+        .begin();
     story.until(10 * HOUR);
     assert_eq!(story.teardown(), None);
     assert_eq!(story.phase(), Phase::Expired);
@@ -527,7 +529,7 @@ fn an_endless_grace_parks() {
 #[test]
 fn a_rejection_in_the_grace_ends_it() {
     // proves L22
-    let mut story = Story::begin(unscoped(600_000), true, false);
+    let mut story = unscoped().base_life(600_000).refreshes().begin();
     story.always("refresh", Treatment::Fail(UNAVAILABLE));
     story.until(610_000);
     story.always("refresh", Treatment::Fail(Failure::Rejected));
@@ -539,7 +541,7 @@ fn a_rejection_in_the_grace_ends_it() {
 fn in_the_last_five_seconds_nothing_is_reopened() {
     // proves L22
     // survives P7, P12, S19
-    let mut story = Story::begin(unscoped(600_000), false, false);
+    let mut story = unscoped().base_life(600_000).begin();
     story.until(595_500);
     story.drop_socket();
     story.until(600_000);
@@ -547,7 +549,7 @@ fn in_the_last_five_seconds_nothing_is_reopened() {
     story.until(602_000);
     near(story.teardown().expect("over").0, 600_000);
     // A refusal then is the expiry.
-    let mut story = Story::begin(unscoped(600_000), false, false);
+    let mut story = unscoped().base_life(600_000).begin();
     story.until(592_000);
     story.always("authenticate", Treatment::FailLate(REFUSED, 4_000));
     story.drop_socket();
@@ -563,7 +565,7 @@ fn in_the_last_five_seconds_nothing_is_reopened() {
 fn a_sleep_is_noticed_probed_and_confirmed() {
     // proves L23
     // survives P22, P23
-    let mut story = Story::begin(unscoped(HOUR), true, false);
+    let mut story = unscoped().base_life(HOUR).refreshes().begin();
     story.until(600_000);
     // Fifty minutes in which our monotonic clock stood still: the renewal is overdue.
     story.sleep(50 * 60_000);
@@ -582,7 +584,7 @@ fn a_sleep_is_noticed_probed_and_confirmed() {
 fn a_sleep_past_the_end_ends_nothing_before_somebody_has_answered() {
     // proves L23
     // survives P23
-    let mut story = Story::begin(unscoped(HOUR), false, false);
+    let mut story = unscoped().base_life(HOUR).begin();
     story.until(600_000);
     story.always("probe", Treatment::Late(5_000));
     // Our monotonic clock went on in this sleep: the step is late by hours.
@@ -601,7 +603,7 @@ fn a_set_clock_moves_nothing() {
     // proves L23
     // survives P24
     for by in [-2 * HOUR as i64, 2 * HOUR as i64] {
-        let mut story = Story::begin(unscoped(2 * HOUR), true, false);
+        let mut story = unscoped().base_life(2 * HOUR).refreshes().begin();
         story.until(600_000);
         story.wall += by;
         story.input(Input::Tick);
@@ -624,7 +626,8 @@ fn a_set_clock_moves_nothing() {
 fn a_jump_that_nobody_confirms_costs_one_renewal() {
     // proves L20, L23
     // survives S2, P19
-    let mut story = Story::begin(World { tells_time: false, ..unscoped(2 * HOUR) }, true, false);
+    let mut story =
+        unscoped().base_life(2 * HOUR).world(|world| world.tells_time = false).refreshes().begin();
     story.until(600_000);
     story.wall += 24 * HOUR as i64;
     story.input(Input::Tick);

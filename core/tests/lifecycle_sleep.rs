@@ -16,14 +16,7 @@ mod story;
 
 use satkeeper_core::UnixMillis;
 use satkeeper_core::lifecycle::*;
-use story::{Story, Treatment, World, near};
-
-const MINUTE: u64 = 60_000;
-const HOUR: u64 = 60 * MINUTE;
-
-fn unscoped(base_life: u64) -> World {
-    World { scope: false, base_life, ..World::default() }
-}
+use story::{HOUR, MINUTE, Story, Treatment, near, scoped, unscoped};
 
 /// The lid is closed for twenty minutes; whether the monotonic clock goes on meanwhile depends on the system.
 /// Time goes on by the server's clock, which is what all that follows is reckoned by.
@@ -46,7 +39,7 @@ fn the_lid_closed_across_an_expiry() {
     // survives P22, P23
     for runs_on in [false, true] {
         // A token of half an hour; the lid is closed from 20 to 40 minutes.
-        let mut story = Story::begin(unscoped(HOUR / 2), true, false);
+        let mut story = unscoped().base_life(HOUR / 2).refreshes().begin();
         story.until(20 * MINUTE);
         close_the_lid(&mut story, runs_on);
         let woken = story.now;
@@ -64,7 +57,7 @@ fn the_lid_closed_across_an_expiry() {
         assert_eq!(story.times("refresh").len(), 2);
 
         // With nobody to renew, the end is one: told when it is sure, and not before.
-        let mut story = Story::begin(unscoped(HOUR / 2), false, false);
+        let mut story = unscoped().base_life(HOUR / 2).begin();
         story.until(20 * MINUTE);
         story.always("probe", Treatment::Late(3_000));
         close_the_lid(&mut story, runs_on);
@@ -75,7 +68,7 @@ fn the_lid_closed_across_an_expiry() {
         assert_eq!(story.teardown(), Some((woken + 3_000, TeardownReason::Expired)));
 
         // Not across one: nothing but a renewal came of it, and the end is where the server sees it.
-        let mut story = Story::begin(unscoped(HOUR), false, false);
+        let mut story = unscoped().base_life(HOUR).begin();
         story.until(20 * MINUTE);
         close_the_lid(&mut story, runs_on);
         story.until(2 * HOUR);
@@ -89,7 +82,7 @@ fn a_socket_that_died_in_the_sleep_is_replaced_with_a_renewed_token() {
     // proves L23, L35
     // survives P11, P22
     for runs_on in [false, true] {
-        let mut story = Story::begin(unscoped(HOUR / 2), true, false);
+        let mut story = unscoped().base_life(HOUR / 2).refreshes().begin();
         story.until(20 * MINUTE);
         story.always("probe", Treatment::Silence).next("reauthenticate", Treatment::Silence);
         close_the_lid(&mut story, runs_on);
@@ -103,7 +96,8 @@ fn a_socket_that_died_in_the_sleep_is_replaced_with_a_renewed_token() {
 
 /// A session that nobody tells the time unasked; its provider's tokens live for ten minutes from receipt.
 fn untold() -> Story {
-    let mut story = Story::begin(World { tells_time: false, ..unscoped(25 * MINUTE) }, true, false);
+    let mut story =
+        unscoped().base_life(25 * MINUTE).world(|world| world.tells_time = false).refreshes().begin();
     story.until(10 * MINUTE);
     story.world.states_ends = false;
     story
@@ -168,8 +162,7 @@ fn a_clock_that_is_an_hour_fast_renews_on_time() {
     // proves L9, L23
     // survives P24, S2, S4, S24
     for scope in [false, true] {
-        let mut story =
-            Story::begin(World { scope, skew: -(HOUR as i64), ..World::default() }, !scope, false);
+        let mut story = scoped().scope(scope).skew(-(HOUR as i64)).provider(!scope, false).begin();
         story.until(6 * HOUR);
         assert_eq!(story.lives().len(), 1);
         assert!(expiries(&story).is_empty());
@@ -184,12 +177,12 @@ fn a_wall_clock_that_is_set_back_moves_nothing() {
     // proves L23, L6
     // survives P24
     let plain = {
-        let mut story = Story::begin(unscoped(HOUR), true, false);
+        let mut story = unscoped().base_life(HOUR).refreshes().begin();
         story.until(3 * HOUR);
         story.times("refresh")
     };
     for by in [10 * MINUTE, 30 * 24 * HOUR] {
-        let mut story = Story::begin(unscoped(HOUR), true, false);
+        let mut story = unscoped().base_life(HOUR).refreshes().begin();
         story.until(20 * MINUTE);
         story.wall -= by as i64;
         story.until(3 * HOUR);

@@ -15,21 +15,15 @@
 mod story;
 
 use satkeeper_core::lifecycle::*;
-use story::{Story, Treatment, World, exact, near};
+use story::{REFUSED, Story, Treatment, UNAVAILABLE, near, scoped, unscoped};
 
-const UNAVAILABLE: Failure = Failure::Http { status: 503, retry_after: None };
-const REFUSED: Failure = Failure::Rpc { code: -32_002, credential: true };
 /// When the token in force ends, and a third of its lead before that.
 const END: u64 = 7_200_000;
 const TRIAL: u64 = END - 100_000;
 
-fn unscoped() -> World {
-    World { scope: false, ..World::default() }
-}
-
 /// Live with token 1 on socket 0; the push of its successor has been refused.
 fn refused() -> Story {
-    let mut story = Story::begin(unscoped(), true, false);
+    let mut story = unscoped().refreshes().begin();
     story.next("reauthenticate", Treatment::Fail(REFUSED));
     story.until(TRIAL - 10_000);
     assert_eq!(story.times("refresh").len(), 1);
@@ -175,7 +169,7 @@ fn a_trial_that_fails_otherwise_is_repeated_by_backoff() {
 #[test]
 fn a_push_that_is_refused_late_is_put_to_the_test_at_once() {
     // proves L27
-    let mut story = Story::begin(unscoped(), true, false);
+    let mut story = unscoped().refreshes().begin();
     story.always("refresh", Treatment::Fail(UNAVAILABLE));
     story.until(TRIAL + 20_000);
     story.mend("refresh").next("reauthenticate", Treatment::Fail(REFUSED));
@@ -237,9 +231,7 @@ fn a_trial_goes_with_its_reason() {
 fn a_trial_that_was_refused_for_the_time_of_its_proof_is_signed_anew_once() {
     // proves L27 (with L35)
     // survives P25
-    let mut story = Story::new(exact());
-    story.world = World { tells_time: false, ..unscoped() };
-    story.start(true, false, KeyFacts::Fixed(KeyAlgorithm::Es256));
+    let mut story = unscoped().world(|world| world.tells_time = false).refreshes().begin();
     story.next("reauthenticate", Treatment::Fail(REFUSED));
     story.until(TRIAL - 10_000);
     // The server's clock is set a minute forward, and nobody says so until it refuses.
@@ -256,7 +248,7 @@ fn a_server_that_refuses_every_successor_is_asked_ever_more_rarely() {
     // proves L20, L19, L27
     // survives P16, P20
     for scope in [false, true] {
-        let mut story = Story::begin(World { scope, ..World::default() }, !scope, false);
+        let mut story = scoped().scope(scope).provider(!scope, false).begin();
         let (end, lead) = if scope { (900_000, 90_000) } else { (END, 300_000) };
         story.until(end - lead - 100_000);
         let sockets = story.times("open").len();

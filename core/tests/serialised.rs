@@ -25,7 +25,7 @@ use satkeeper_core::session::{Config, KeyChoice};
 use satkeeper_core::{Now, Tick, UnixMillis};
 use serde::Serialize;
 use session_world::World;
-use story::Story;
+use story::{Story, scoped};
 
 /// One value a line, as JSON.
 fn lines<T: Serialize>(of: &str, values: &[T]) -> String {
@@ -274,8 +274,7 @@ fn alphabets() -> String {
 
 /// A durable session, a quarter of an hour old.
 fn story() -> Story {
-    let mut story = Story::new(story::exact());
-    story.start_as(true, true, KeyFacts::Fixed(KeyAlgorithm::Es256), true);
+    let mut story = scoped().refreshes().mints().durable().begin();
     story.until(60_000);
     story.resume_state();
     story.until(850_000);
