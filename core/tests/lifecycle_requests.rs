@@ -1,4 +1,4 @@
-//! What the application asks for, and the discipline of answers (L1, L2, L11, L24, L40, L41).
+//! What the application asks for on demand, and the discipline of answers (L1, L2, L24).
 #![allow(
     clippy::cast_possible_truncation,
     clippy::cast_possible_wrap,
@@ -14,28 +14,8 @@
 
 mod story;
 
-use satkeeper_core::UnixMillis;
 use satkeeper_core::lifecycle::*;
-use story::{EPOCH, HOUR, REFUSED, Story, Treatment, UNAVAILABLE, near, scoped, unscoped};
-
-/// An unbound session with a provider's refresh, live.
-fn provided() -> Story {
-    let mut story = unscoped().refreshes().begin();
-    story.until(20_000);
-    story
-}
-
-fn offered(story: &Story) -> Vec<u32> {
-    let token = |c: &Command| match c.action {
-        Action::Authenticate { token, .. } | Action::Reauthenticate { token, .. } => Some(token.0),
-        _ => None,
-    };
-    story.commands.iter().filter_map(|(_, c)| token(c)).collect()
-}
-
-fn is_exchange(error: Option<AskError>, failure: Failure) -> bool {
-    matches!(error, Some(AskError::Exchange(cause)) if cause.failure == failure)
-}
+use story::{Treatment, UNAVAILABLE, near, provided, scoped, unscoped};
 
 // ---- Answers ----
 
@@ -111,7 +91,7 @@ fn stale_answers_and_sockets_change_nothing() {
     story.always("refresh", Treatment::Late(30_000));
     let ask = story.refresh_now();
     story.until(50_000);
-    assert!(is_exchange(story.answer(ask).expect("answered").1, Failure::Timeout));
+    assert!(story.failed(ask, Failure::Timeout));
     assert_eq!(story.renewals().len(), 0);
 }
 
@@ -123,7 +103,7 @@ fn an_answer_of_the_wrong_kind_is_a_failure() {
     story.next("refresh", Treatment::Say(Reply::Opened));
     let ask = story.refresh_now();
     story.until(22_000);
-    assert!(is_exchange(story.answer(ask).expect("answered").1, Failure::Malformed));
+    assert!(story.failed(ask, Failure::Malformed));
     assert_eq!(story.told(|e| matches!(e, Event::Ignored(Ignored::WrongReply(_)))).len(), 1);
     assert_eq!(story.phase(), Phase::Live);
 }
@@ -170,7 +150,7 @@ fn on_demand_calls_share_one_exchange() {
     let (one, two) = (story.refresh_now(), story.refresh_now());
     story.until(31_000);
     for ask in [one, two] {
-        assert!(is_exchange(story.answer(ask).expect("answered").1, UNAVAILABLE));
+        assert!(story.failed(ask, UNAVAILABLE));
     }
 }
 
@@ -266,364 +246,4 @@ fn calls_on_demand_leave_the_last_permits_to_the_schedule() {
     let (ask, _) = story.update(7_200_000);
     story.until(story.now + 1_000);
     assert_eq!(story.answer(ask).expect("answered").1, None, "a token that is brought may use them");
-}
-
-// ---- A token of the application's own ----
-
-#[test]
-fn a_new_token_resolves_when_the_server_has_accepted_it() {
-    // proves L40
-    // survives V1, P3
-    let mut story = provided();
-    let (ask, token) = story.update(7_200_000);
-    story.until(20_030);
-    assert_eq!(story.answer(ask), None);
-    story.until(21_000);
-    assert_eq!(story.answer(ask), Some((20_040, None)));
-    assert_eq!(story.machine.status().in_force, Some(token));
-    let by = |e: &Event| matches!(e, Event::Renewed { by: None, .. });
-    assert_eq!(story.told(by).len(), 1);
-    assert_eq!(story.times("inspect").len(), 2, "and it is inspected");
-    // Its own end plans the next renewal.
-    story.until(HOUR * 2);
-    near(story.times("refresh")[0], 20_000 + 6_900_000);
-}
-
-#[test]
-fn a_token_that_is_held_already_keeps_its_age() {
-    // proves L8, L40
-    // survives S5
-    let life = Statement { expires_in: Some(HOUR), ..Statement::default() };
-    let facts = TokenFacts { token: TokenId(1), statement: life, new_secret: false };
-    let mint = Treatment::Say(Reply::Token(facts));
-    let mut story = unscoped().world(|world| world.states_ends = false).keyless().next("mint", mint).begin();
-    story.until(HOUR / 2);
-    story.always("open", Treatment::Fail(Failure::Transport));
-    story.drop_socket();
-    let ask = story.ask();
-    // What is left of it, or its whole life: either counts from when it was first seen.
-    let left = Statement { expires_in: Some(HOUR / 2), ..Statement::default() };
-    story.input(Input::NewBase { ask, token: TokenFacts { statement: left, ..facts } });
-    near(story.machine.status().session_ends.expect("stated").0, HOUR);
-}
-
-#[test]
-fn a_refused_token_fails_the_call_and_the_old_one_stays() {
-    // proves L40, L19
-    // survives P1
-    let mut story = provided();
-    story.next("reauthenticate", Treatment::Fail(REFUSED));
-    let (ask, token) = story.update(7_200_000);
-    story.until(30_000);
-    assert!(is_exchange(story.answer(ask).expect("answered").1, REFUSED));
-    assert_eq!(story.machine.status().in_force, Some(TokenId(1)));
-    assert!(!story.machine.holds(token));
-    assert_eq!(story.lives().len(), 1);
-    // Who shared it shares that, too.
-    let mut story = provided();
-    story.next("refresh", Treatment::Silence).next("reauthenticate", Treatment::Fail(REFUSED));
-    let waiting = story.refresh_now();
-    story.update(7_200_000);
-    story.until(30_000);
-    assert!(is_exchange(story.answer(waiting).expect("answered").1, REFUSED));
-    // A transient failure is no refusal: the same token again.
-    story.next("reauthenticate", Treatment::Fail(Failure::Transport));
-    let (ask, token) = story.update(7_200_000);
-    story.until(40_000);
-    assert_eq!(story.answer(ask).expect("answered").1, None);
-    assert_eq!(story.machine.status().in_force, Some(token));
-}
-
-#[test]
-fn a_bound_session_exchanges_first() {
-    // proves L40, L15
-    let mut story = scoped().world(|world| world.refreshed_scope = true).refreshes().begin();
-    story.until(20_000);
-    let (ask, token) = story.update(7_200_000);
-    story.until(30_000);
-    assert_eq!(story.answer(ask).expect("answered").1, None);
-    let status = story.machine.status();
-    assert!(status.bound && status.in_force != Some(token));
-    assert!(!offered(&story).contains(&token.0), "only what was exchanged from it: {}", story.script);
-    // Past the budget the base itself is pushed.
-    for provider in [true, false] {
-        let mut story =
-            scoped().world(|world| world.refreshed_scope = true).provider(provider, false).begin();
-        story.until(20_000);
-        story.always("activate", Treatment::Fail(UNAVAILABLE));
-        let (ask, token) = story.update(7_200_000);
-        story.until(45_000);
-        assert_eq!(story.answer(ask), None);
-        story.until(55_000);
-        near(story.answer(ask).expect("answered").0, 50_000);
-        assert_eq!(story.machine.status().in_force, Some(token));
-    }
-    // A refusal of what was exchanged is one of the token that was brought.
-    let mut story = scoped().world(|world| world.refreshed_scope = true).refreshes().begin();
-    story.until(20_000);
-    let before = story.machine.status().in_force;
-    story.next("reauthenticate", Treatment::Fail(REFUSED));
-    let (ask, token) = story.update(7_200_000);
-    story.until(30_000);
-    assert!(is_exchange(story.answer(ask).expect("answered").1, REFUSED));
-    assert_eq!(story.machine.status().in_force, before);
-    assert!(!story.machine.holds(token));
-}
-
-#[test]
-fn without_a_socket_the_next_connect_takes_it() {
-    // proves L40
-    let mut story = provided();
-    story.always("open", Treatment::Fail(Failure::Transport));
-    story.drop_socket();
-    story.until(30_000);
-    let (ask, token) = story.update(7_200_000);
-    story.until(40_000);
-    assert_eq!(story.answer(ask), None);
-    story.mend("open");
-    story.until(60_000);
-    assert_eq!(story.answer(ask), Some((story.lives()[1], None)));
-    assert_eq!(story.machine.status().in_force, Some(token));
-    // Refused by that connect, the call fails and the old one connects.
-    let mut story = provided();
-    story.next("authenticate", Treatment::Fail(REFUSED));
-    story.drop_socket();
-    let (ask, _) = story.update(7_200_000);
-    story.until(30_000);
-    assert!(is_exchange(story.answer(ask).expect("answered").1, REFUSED));
-    assert_eq!(story.machine.status().in_force, Some(TokenId(1)));
-    assert_eq!(story.phase(), Phase::Live);
-}
-
-#[test]
-fn a_newer_call_supersedes_and_an_exchange_in_flight_is_retired() {
-    // proves L40, L13
-    // survives S9, P15
-    let mut story = provided();
-    story.next("refresh", Treatment::Late(5_000));
-    let waiting = story.refresh_now();
-    let (one, _) = story.update(7_200_000);
-    let (two, token) = story.update(7_200_000);
-    assert_eq!(story.answer(one), Some((20_000, Some(AskError::Superseded))));
-    story.until(30_000);
-    assert_eq!(story.answer(two).expect("answered").1, None);
-    assert_eq!(story.answer(waiting).expect("answered").1, None, "it has the newest token, too");
-    assert_eq!(story.machine.status().in_force, Some(token));
-    // The first push may be under way already.
-    let mut story = provided();
-    let (one, first) = story.update(7_200_000);
-    story.until(20_010);
-    let (two, second) = story.update(7_200_000);
-    story.until(30_000);
-    assert_eq!(story.answer(one), Some((20_010, Some(AskError::Superseded))));
-    assert_eq!(story.answer(two).expect("answered").1, None);
-    assert_eq!(story.machine.status().in_force, Some(second));
-    assert!(!story.machine.holds(first));
-}
-
-#[test]
-fn what_the_server_says_of_a_token_that_is_not_held_any_more_counts_for_nothing() {
-    // proves L38, L40
-    let mut story = provided();
-    story.always("inspect", Treatment::Silence).always("open", Treatment::Silence);
-    story.drop_socket();
-    story.until(25_000);
-    story.update(HOUR);
-    let inspect = story.given("inspect").pop().expect("asked");
-    story.update(HOUR);
-    let closed = story.given("close").len();
-    let refused = Failure::Http { status: 401, retry_after: None };
-    story.input(Input::Done(inspect.id, Outcome::failed(refused)));
-    let ignored = story.told(|event| matches!(event, Event::Ignored(Ignored::StaleAnswer(_))));
-    assert_eq!((ignored, story.given("close").len()), (vec![story.now], closed));
-}
-
-#[test]
-fn tokens_that_have_ended_do_not_pile_up_while_no_socket_can_be_had() {
-    // proves L7
-    let mut story = unscoped().base_life(HOUR).refreshes().begin();
-    story.until(20_000);
-    story.always("open", Treatment::Fail(Failure::Transport));
-    story.drop_socket();
-    story.until(10 * HOUR);
-    let held = story.tokens_held();
-    assert!((2..=3).contains(&held), "{held} are held");
-    story.always("open", Treatment::Well);
-    story.until(10 * HOUR + 60_000);
-    assert_eq!(story.phase(), Phase::Live);
-}
-
-#[test]
-fn what_is_refused_at_the_door() {
-    // proves L11
-    // survives P6, P12
-    let door = |story: &mut Story, statement: Statement| {
-        let ask = story.ask();
-        let token = TokenFacts { token: TokenId(500 + ask.0 as u32), statement, new_secret: false };
-        story.input(Input::NewBase { ask, token });
-        let at = story.now;
-        story.until(at + 1_000);
-        story.answer(ask).expect("answered")
-    };
-    let mut story = provided();
-    let commands = story.commands.len();
-    for statement in [
-        Statement { expires_at: Some(UnixMillis(EPOCH + 19_000)), ..Statement::default() },
-        Statement { expiry_hint: Some(UnixMillis(EPOCH + 15_000)), ..Statement::default() },
-        Statement { expires_in: Some(0), ..Statement::default() },
-        Statement { cnf: Confirmation::Others, ..Statement::default() },
-    ] {
-        let now = story.now;
-        assert_eq!(door(&mut story, statement), (now, Some(AskError::InvalidCredentials)), "{statement:?}");
-    }
-    assert_eq!(story.commands.len(), commands, "nothing was sent");
-    let fine = Statement { expires_at: Some(UnixMillis(EPOCH + HOUR)), ..Statement::default() };
-    assert_eq!(door(&mut story, fine).1, None);
-    // In the server's time, not in ours.
-    let mut story = unscoped().skew(-2 * HOUR as i64).refreshes().begin();
-    story.until(20_000);
-    let past = Statement { expiry_hint: Some(UnixMillis(EPOCH - HOUR)), ..Statement::default() };
-    assert_eq!(door(&mut story, past).1, None);
-    // And what the server has refused before.
-    let mut story = provided();
-    story.next("reauthenticate", Treatment::Fail(REFUSED));
-    let (_, token) = story.update(7_200_000);
-    story.until(22_000);
-    let ask = story.ask();
-    let again = TokenFacts { token, statement: Statement::default(), new_secret: false };
-    story.input(Input::NewBase { ask, token: again });
-    assert_eq!(story.answer(ask), Some((22_000, Some(AskError::InvalidCredentials))));
-}
-
-#[test]
-fn a_new_provider_re_evaluates_who_renews() {
-    // proves L40, L12
-    let mut story = unscoped().begin();
-    story.until(20_000);
-    assert_eq!(story.mechanism(), Mechanism::None);
-    story.input(Input::NewProvider(ProviderFacts { can_refresh: true, can_mint_again: false }));
-    assert_eq!(story.mechanism(), Mechanism::Provider);
-    story.until(6_910_000);
-    assert_eq!(story.renewals().len(), 1);
-    story.input(Input::NewProvider(ProviderFacts { can_refresh: false, can_mint_again: false }));
-    assert_eq!(story.mechanism(), Mechanism::None);
-    assert_eq!(story.warnings("credential_no_refresh_handler").len(), 2);
-}
-
-// ---- Rest and end ----
-
-#[test]
-fn suspended_nothing_fires_and_resumed_all_is_as_it_should_be() {
-    // proves L41
-    // survives S6, S10, P11
-    let mut story = scoped().refreshes().begin();
-    story.until(20_000);
-    story.resume_state();
-    let waiting = story.refresh_now();
-    story.input(Input::Suspend);
-    assert_eq!(story.answer(waiting), Some((20_000, Some(AskError::Suspended))));
-    assert_eq!(story.phase(), Phase::Suspended);
-    let commands = story.commands.len();
-    assert_eq!(story.machine.why(), None);
-    story.until(850_000);
-    assert_eq!(story.commands.len(), commands);
-    assert_eq!(story.commands.last().map(|(_, c)| c.action.name()), Some("close"));
-    let ask = story.refresh_now();
-    assert_eq!(story.answer(ask), Some((850_000, Some(AskError::Suspended))));
-    story.input(Input::Resume);
-    story.until(860_000);
-    assert_eq!(story.phase(), Phase::Live);
-    assert_eq!(
-        story.told(|e| matches!(e, Event::Live { resumed: true, .. })).len(),
-        1,
-        "resume state is kept"
-    );
-    assert_eq!(story.times("renew").len(), 2, "the one that was asked for, and the one that is due");
-    assert_eq!(story.times("mint").len(), 1, "tokens and key are kept");
-    assert_eq!(story.times("make_key").len(), 1);
-    // Suspended past the end: nobody is waked for it, and the resume sees to it.
-    let mut story = unscoped().base_life(600_000).refreshes().begin();
-    story.until(20_000);
-    story.input(Input::Suspend);
-    story.until(2 * HOUR);
-    assert_eq!(story.teardown(), None);
-    story.input(Input::Resume);
-    story.until(2 * HOUR + 10_000);
-    assert_eq!(story.phase(), Phase::Live);
-}
-
-#[test]
-fn a_suspended_write_is_made_up_for() {
-    // proves L25, L41
-    let mut story = unscoped().refreshes().keyless().durable().begin();
-    story.until(20_000);
-    // With resume state, so that the new token must be pushed after the resume.
-    story.resume_state();
-    story.until(20_050);
-    story.always("persist", Treatment::Silence);
-    let (ask, _) = story.update(7_200_000);
-    story.until(20_100);
-    story.input(Input::Suspend);
-    assert_eq!(story.answer(ask), Some((20_100, Some(AskError::Suspended))));
-    story.mend("persist");
-    story.until(30_000);
-    story.input(Input::Resume);
-    story.until(40_000);
-    assert_eq!(story.machine.status().in_force, Some(TokenId(2)), "{}", story.script);
-    assert!(story.times("persist").iter().any(|at| *at >= 30_000));
-}
-
-#[test]
-fn a_mint_that_a_person_is_busy_with_outlives_a_suspension() {
-    // proves L41, L42
-    let mut story = scoped().refreshes().keyless().next("mint", Treatment::Late(30_000)).begin();
-    story.until(1_000);
-    story.input(Input::Suspend);
-    story.until(40_000);
-    story.input(Input::Resume);
-    story.until(41_000);
-    assert_eq!(story.phase(), Phase::Live);
-    assert_eq!(story.times("mint").len(), 1);
-}
-
-#[test]
-fn leaving_puts_everything_away_and_is_final() {
-    // proves L41, L1
-    // survives S10, P32
-    for (input, reason, write) in [
-        (Input::Disconnect, TeardownReason::Disconnected, "persist"),
-        (Input::Destroy, TeardownReason::Destroyed, "erase"),
-    ] {
-        let mut story = unscoped().refreshes().keyless().durable().begin();
-        story.until(20_000);
-        story.next("refresh", Treatment::Late(3_000));
-        let waiting = story.refresh_now();
-        story.until(20_500);
-        let refresh = story.given("refresh")[0].id;
-        story.input(input.clone());
-        assert_eq!(story.names(20_500), ["close", write]);
-        assert_eq!(story.answer(waiting), Some((20_500, Some(AskError::SessionOver))));
-        story.until(21_000);
-        assert_eq!(story.teardown(), Some((20_500, reason)));
-        assert_eq!(story.machine.why(), None);
-        // Nothing in flight brings it back.
-        let late = TokenFacts { token: TokenId(9), statement: Statement::default(), new_secret: true };
-        let (events, commands) = (story.events.len(), story.commands.len());
-        story.input(Input::Done(refresh, Outcome::ok(Reply::Token(late))));
-        story.input(Input::Resume);
-        story.input(Input::NetworkChanged);
-        story.refresh_now();
-        story.until(10 * HOUR);
-        assert_eq!((story.events.len(), story.commands.len()), (events, commands));
-        assert!(matches!(story.events.last(), Some((_, Event::Teardown { .. }))));
-    }
-    // A store that hangs delays the end by 2 s, no more; a second call is out of place.
-    let mut story = scoped().refreshes().keyless().durable().begin();
-    story.until(20_000);
-    story.always("persist", Treatment::Silence).always("close", Treatment::Silence);
-    story.input(Input::Disconnect);
-    story.input(Input::Destroy);
-    assert!(matches!(story.events.last(), Some((_, Event::Ignored(Ignored::OutOfPlace)))));
-    story.until(30_000);
-    assert_eq!(story.teardown(), Some((22_000, TeardownReason::Disconnected)));
 }

@@ -191,3 +191,77 @@ fn a_wall_clock_that_is_set_back_moves_nothing() {
         assert_eq!((story.lives().len(), story.times("probe").len()), (1, 0));
     }
 }
+
+#[test]
+fn a_sleep_is_noticed_probed_and_confirmed() {
+    // proves L23
+    // survives P22, P23
+    let mut story = unscoped().base_life(HOUR).refreshes().begin();
+    story.until(600_000);
+    // Fifty minutes in which our monotonic clock stood still: the renewal is overdue.
+    story.sleep(50 * 60_000);
+    story.input(Input::Tick);
+    assert_eq!(story.told(|event| matches!(event, Event::ClockJump { .. })), [600_000]);
+    story.until(606_000);
+    assert_eq!(story.times("probe"), [600_000]);
+    assert_eq!(story.times("refresh").len(), 1, "at once");
+    assert_eq!(story.renewals().len(), 1);
+    // The server's time has confirmed it: the next renewal is where it belongs.
+    story.until(HOUR + 600_000);
+    near(story.times("refresh")[1], 600_000 + HOUR - 300_000);
+}
+
+#[test]
+fn a_sleep_past_the_end_ends_nothing_before_somebody_has_answered() {
+    // proves L23
+    // survives P23
+    let mut story = unscoped().base_life(HOUR).begin();
+    story.until(600_000);
+    story.always("probe", Treatment::Late(5_000));
+    // Our monotonic clock went on in this sleep: the step is late by hours.
+    story.skip(3 * HOUR);
+    story.input(Input::Tick);
+    assert!(story.told(|event| matches!(event, Event::Expired { .. })).is_empty());
+    assert_eq!(story.times("probe").len(), 1);
+    story.until(3 * HOUR + 4_000);
+    assert_eq!(story.teardown(), None);
+    story.until(3 * HOUR + 6_000);
+    assert_eq!(story.teardown().expect("over").1, TeardownReason::Expired);
+}
+
+#[test]
+fn a_set_clock_moves_nothing() {
+    // proves L23
+    // survives P24
+    for by in [-2 * HOUR as i64, 2 * HOUR as i64] {
+        let mut story = unscoped().base_life(2 * HOUR).refreshes().begin();
+        story.until(600_000);
+        story.wall += by;
+        story.input(Input::Tick);
+        story.until(2 * HOUR - 1_000);
+        let jumps = story.told(|event| matches!(event, Event::ClockJump { .. })).len();
+        assert_eq!(jumps, usize::from(by > 0));
+        // Forward: it might have been sleep, so what could be due is renewed once; then all is as before.
+        let times = story.times("refresh");
+        if by > 0 {
+            assert_eq!(times.len(), 1, "{times:?}");
+            assert!(times[0] < 606_000);
+        } else {
+            near(times[0], 2 * HOUR - 300_000);
+        }
+        assert_eq!(story.lives().len(), 1);
+    }
+}
+
+#[test]
+fn a_jump_that_nobody_confirms_costs_one_renewal() {
+    // proves L20, L23
+    // survives S2, P19
+    let mut story =
+        unscoped().base_life(2 * HOUR).world(|world| world.tells_time = false).refreshes().begin();
+    story.until(600_000);
+    story.wall += 24 * HOUR as i64;
+    story.input(Input::Tick);
+    story.until(HOUR);
+    assert_eq!(story.times("refresh").len(), 1, "{:?}", story.times("refresh"));
+}

@@ -2,8 +2,8 @@
 //! edge must and must not show, by what can be seen from outside. Checked on each edge of the slices.
 //!
 //! What one edge cannot show is proved elsewhere: what needs several steps (L4, L6, L8 to L10, L14, L17, L23, L31,
-//! L37) in the tests named after it (`lifecycle_schedule`, `lifecycle_sleep`, `lifecycle_mechanism`,
-//! `lifecycle_restore`, the scenarios); who renews by what was given at the start (L12, L15) in
+//! L37) in the tests named after it (`lifecycle_ends`, `lifecycle_sleep`, `lifecycle_activation`, `lifecycle_bound`,
+//! `lifecycle_provider`, `lifecycle_restore`, the scenarios); who renews by what was given at the start (L12, L15) in
 //! `lifecycle_mechanism`; what only `Session` or a driver sees (L29, L30, L32, L33, L39, L43 to L45, L47, L49 to
 //! L53) in theirs.
 #![allow(

@@ -14,7 +14,7 @@ use std::sync::Arc;
 
 use satkeeper_core::dpop::{Algorithm, ProofKey, ProofSigner, PublicJwk, SignError};
 use satkeeper_core::error::Error;
-use satkeeper_core::lifecycle::{AskId, Event, KeyAlgorithm, Policy, ProviderFacts, Warning};
+use satkeeper_core::lifecycle::{AskId, Event, KeyAlgorithm, Policy, Warning};
 use satkeeper_core::secret::Seed;
 use satkeeper_core::session::{
     CallId, Config, KeyChoice, Provider, Session, SessionInput, SessionNews, SessionOutput,
@@ -24,8 +24,6 @@ use satkeeper_core::wire::time::{MILLISECONDS_FROM, Oddity};
 use satkeeper_core::{Now, UnixMillis};
 use serde_json::{Value, json};
 use session_world::*;
-
-const CALLBACK: Provider = Provider::Callback(ProviderFacts { can_refresh: true, can_mint_again: false });
 
 /// Tokens of this name are good for two hours.
 fn good(world: &mut World, name: &str) {

@@ -12,7 +12,7 @@ mod opening;
 mod server;
 mod told;
 
-pub use opening::{Opening, exact, scoped, unscoped};
+pub use opening::{Opening, exact, provided, scoped, unscoped};
 pub use server::{Treatment, World};
 
 use std::collections::{BTreeMap, VecDeque};
@@ -31,11 +31,15 @@ pub const HOUR: u64 = 60 * MINUTE;
 pub const ES256: KeyFacts = KeyFacts::Fixed(KeyAlgorithm::Es256);
 
 /// The server is there and cannot.
-pub const UNAVAILABLE: Failure = Failure::Http { status: 503, retry_after: None };
+pub const UNAVAILABLE: Failure = http(503);
 /// An endpoint refuses for good.
-pub const FORBIDDEN: Failure = Failure::Http { status: 403, retry_after: None };
+pub const FORBIDDEN: Failure = http(403);
 /// A connect or a push is refused for its credential.
 pub const REFUSED: Failure = Failure::Rpc { code: -32_002, credential: true };
+
+pub const fn http(status: u16) -> Failure {
+    Failure::Http { status, retry_after: None }
+}
 
 #[derive(Clone, Debug)]
 struct Underway {

@@ -38,6 +38,13 @@ pub fn unscoped() -> Opening {
     scoped().scope(false)
 }
 
+/// A session whose provider renews, live for a while.
+pub fn provided() -> Story {
+    let mut story = unscoped().refreshes().begin();
+    story.until(20_000);
+    story
+}
+
 impl Opening {
     /// The provider refreshes.
     pub fn refreshes(mut self) -> Self {

@@ -24,6 +24,30 @@ impl Story {
         self.commands.iter().filter(|(_, c)| c.action.name() == name).map(|(_, c)| c.clone()).collect()
     }
 
+    /// The connects so far: when, with which token, whether as a resume.
+    pub fn connects(&self) -> Vec<(u64, u32, bool)> {
+        let connect = |(at, command): &(u64, Command)| match command.action {
+            Action::Authenticate { token, resume, .. } => Some((*at, token.0, resume)),
+            _ => None,
+        };
+        self.commands.iter().filter_map(connect).collect()
+    }
+
+    /// When the provider took over from the client-bound mechanism, and why.
+    pub fn fallbacks(&self) -> Vec<(u64, FallbackReason)> {
+        let reason = |(at, warning)| match warning {
+            Warning::RefreshFallback { reason } => (at, reason),
+            _ => unreachable!("another code"),
+        };
+        self.warnings("credential_refresh_fallback").into_iter().map(reason).collect()
+    }
+
+    /// Whether this ask was answered with this failure of an exchange or a push.
+    pub fn failed(&self, ask: AskId, failure: Failure) -> bool {
+        let error = self.answer(ask).and_then(|(_, error)| error);
+        matches!(error, Some(AskError::Exchange(cause)) if cause.failure == failure)
+    }
+
     pub fn mechanism(&self) -> Mechanism {
         self.machine.status().mechanism
     }
