@@ -24,6 +24,8 @@ mod playing;
 mod recording;
 mod replies;
 mod script;
+#[cfg(test)]
+mod serialised;
 mod settings;
 mod show;
 mod span;
