@@ -5,6 +5,7 @@ use crate::time::Millis;
 use super::clock::At;
 use super::command::Action;
 use super::event::Mechanism;
+use super::input::SocketId;
 use super::outlook::Outlook;
 use super::token::{Inspection, Token};
 use super::wake::Wake;
@@ -173,19 +174,30 @@ impl Lifecycle {
     pub(super) fn next_attempt(&self) -> Option<At> {
         let mut then = self.clone();
         let look = self.outlook();
-        let mut next = self.next_exchange(&look).map(|(at, _)| at)?;
+        let mut next = self.next_begun(&look)?;
         let mut promotion = look.base.and_then(|base| self.declined(base)).map(|it| it.until);
         if let Some(handover) = look.handover.filter(|handover| *handover <= next) {
             let handover = handover.max(self.clock.now());
             then.hand_over();
-            next = then.next_exchange(&then.outlook()).map_or(At::MAX, |(at, _)| at.max(handover));
+            next = then.next_begun(&then.outlook()).map_or(At::MAX, |at| at.max(handover));
             promotion = Some(handover.saturating_add(self.policy.promotion));
         }
         if let Some(promotion) = promotion {
             then.promote();
-            next = then.next_exchange(&then.outlook()).map_or(next, |(at, _)| at.max(promotion).min(next));
+            next = then.next_begun(&then.outlook()).map_or(next, |at| at.max(promotion).min(next));
         }
         (next < At::MAX).then_some(next)
+    }
+
+    /// When the next exchange begins as things stand: an activation that waits for the socket does so when the
+    /// next one is opened (L15).
+    fn next_begun(&self, look: &Outlook<'_>) -> Option<At> {
+        let opened = self.next_open(look).and_then(|open| {
+            let socket = SocketId(self.next_socket);
+            let then = Self { link: Link::Opening { socket }, ..self.clone() };
+            then.next_exchange(&then.outlook()).map(|(at, _)| at.max(open))
+        });
+        self.next_exchange(look).map(|(at, _)| at).into_iter().chain(opened).min()
     }
 
     /// What the schedule holds, ahead of the request budget.

@@ -58,7 +58,10 @@ impl Lifecycle {
                 Err(failure),
             ) => self.exchange_failed(&pending, *failure, outcome),
             (Action::Inspect { base }, Ok(Reply::Inspected(statement))) => {
-                self.inspected(base, Some(statement))
+                self.inspected(base, Some(statement));
+                if statement.cnf == Confirmation::Others {
+                    self.found_foreign(base, command);
+                }
             }
             (Action::Inspect { base }, Err(failure)) => self.inspect_failed(&pending, base, *failure),
             (Action::Open { socket, .. }, Ok(Reply::Opened)) => self.opened(socket),
@@ -221,6 +224,10 @@ impl Lifecycle {
     fn base_came(&mut self, pending: &Pending, facts: &TokenFacts) {
         let minted = matches!(pending.action, Action::Mint { .. });
         self.unsaved |= facts.new_secret;
+        if self.token(facts.token).is_some_and(Token::is_bound) {
+            // Our own bound token is no base: nothing was brought (L40).
+            return self.unusable_base(pending);
+        }
         match self.check_new_base(facts) {
             UpdateCheck::Usable => {}
             UpdateCheck::Foreign => {

@@ -136,7 +136,8 @@ pub enum Warning {
         mechanism: Mechanism,
         /// What went wrong.
         cause: Cause,
-        /// When the next attempt is due, if there will be one.
+        /// When the next attempt is due, if there will be one; what waits for a socket is due when the next one is
+        /// opened.
         next: Option<Tick>,
     },
     /// The token could not be pushed to the live socket; the old one stays in force (L26, L27).

@@ -2,7 +2,7 @@
 
 use crate::time::UnixMillis;
 
-use super::command::Action;
+use super::command::{Action, CommandId};
 use super::event::{Cause, TeardownReason, Warning};
 use super::input::{Failure, KeyAlgorithm, TokenId};
 use super::mechanism::KeyState;
@@ -94,6 +94,34 @@ impl Lifecycle {
         if ended && self.offer().is_none() {
             self.expire(Some(cause));
         }
+    }
+
+    /// subscriber/info names another key for this token: what the server has not accepted it is not shown, unless
+    /// it is judging it at this very moment (L46).
+    pub(super) fn found_foreign(&mut self, token: TokenId, command: CommandId) {
+        if self.in_force == Some(token) || !self.holds(token) {
+            return;
+        }
+        self.warn(Warning::ForeignKey { token });
+        let opens =
+            self.is_pending(|action| matches!(action, Action::Open { token: of, .. } if *of == token));
+        let is_judged = self.is_pending(|action| match action {
+            Action::Authenticate { token: shown, .. } | Action::Reauthenticate { token: shown, .. } => {
+                *shown == token
+            }
+            _ => false,
+        });
+        if is_judged {
+            return;
+        }
+        self.deny_update(token);
+        if self.link.is_live() {
+            return self.discard(token);
+        }
+        if opens {
+            self.drop_link(Some(0));
+        }
+        self.refused(token, Cause { command, failure: Failure::NoKey });
     }
 
     /// A new base is wanted and somebody can bring one.

@@ -158,12 +158,19 @@ impl Lifecycle {
         self.supersede_updates(ask, facts.token);
         self.retire(|pending| pending.is_exchange());
         self.stop_reminting();
-        if self.in_force == Some(facts.token) && self.link.is_live() {
+        let in_force = self.in_force.and_then(|id| self.token(id));
+        let is_it = |held: &Token| held.id == facts.token || held.base_id() == Some(facts.token);
+        if self.link.is_live() && in_force.is_some_and(is_it) {
             self.settle_asks(facts.token);
             return;
         }
-        let base = self.token(facts.token).and_then(Token::base).map(Base::again).unwrap_or_default();
-        self.hold(facts, Kind::Base(base), now, None, false);
+        let kind = match self.token(facts.token).map(|known| &known.kind) {
+            // Our own bound token does not become a base: who renewed it before renews it still.
+            Some(Kind::Bound { of }) => Kind::Bound { of: *of },
+            Some(Kind::Base(base)) => Kind::Base(base.again()),
+            None => Kind::Base(Base::default()),
+        };
+        self.hold(facts, kind, now, None, false);
         // Who waits for a renewal has one in this.
         self.serve_renewal_asks();
         if let Link::Down { not_before } = &mut self.link {
@@ -222,7 +229,12 @@ impl Lifecycle {
         self.close_socket();
         // The first mint may be a person signing in: it is let finish, and its token kept (L41, L42).
         let minting = self.held.is_empty();
-        self.retire(|pending| !(minting && matches!(pending.action, Action::Mint { .. })));
+        self.retire(|pending| match pending.action {
+            Action::Mint { .. } => !minting,
+            // Its answer is awaited, and of no consequence.
+            Action::Close { .. } => false,
+            _ => true,
+        });
         self.forget_write();
         for base in self.held.iter_mut().filter_map(Token::base_mut) {
             if base.inspection == Inspection::Asked {

@@ -116,11 +116,18 @@ impl Lifecycle {
         self.retries.trial.failed(now, &self.policy, &mut self.random, failure.retry_after(), cap);
     }
 
-    /// The verdict: the candidate goes, the live socket and its token stay. The renewal that brought it has
-    /// gained nothing, so that a server which refuses them all is asked ever more rarely (L20).
+    /// The verdict: the candidate goes, the live socket and its token stay.
     fn condemn(&mut self, token: TokenId, cause: Cause) {
         self.retries.trial = Retry::default();
+        self.discard(token);
+        self.warn(Warning::PushFailed { token, cause });
+    }
+
+    /// A candidate that is no good goes. The renewal that brought it has gained nothing, so that a server which
+    /// refuses them all is asked ever more rarely (L20).
+    pub(super) fn discard(&mut self, token: TokenId) {
         let renewal = self.token(token).is_some_and(|held| held.by.is_some());
+        let is_base = self.token(token).is_some_and(|held| !held.is_bound());
         if let Some(held) = self.token_mut(token) {
             // It stays only as the base of a bound token that does.
             held.awaits_verdict = false;
@@ -128,10 +135,11 @@ impl Lifecycle {
         self.reject(token);
         self.keep_held(|held| held.id != token);
         let (clock, policy) = (self.clock.clone(), self.policy);
-        if let Some(held) = self.in_force.and_then(|id| self.token_mut(id)).filter(|_| renewal) {
+        // A base would have taken the place of the one that the bound token in force came of.
+        let base = self.in_force.and_then(|id| self.token(id)).and_then(Token::base_id).filter(|_| is_base);
+        if let Some(held) = base.or(self.in_force).and_then(|id| self.token_mut(id)).filter(|_| renewal) {
             held.gain = Some(held.renewed(&clock, &policy));
         }
         self.unsaved = true;
-        self.warn(Warning::PushFailed { token, cause });
     }
 }

@@ -107,6 +107,10 @@ impl Journal {
                 let after_ms = entry.map_or(0, |entry| entry.begun.until(now.tick).min(entry.span));
                 Error::Timeout { what, after_ms }
             }
+            // The lifecycle's own verdict on what was inspected (L46).
+            Failure::NoKey if what == "inspect" => {
+                Error::credentials("it is bound to a key that is not this session's")
+            }
             Failure::NoKey => Error::DpopInit { message: "there is no key".to_owned() },
             Failure::Rpc { code, .. } => Error::Rpc { code, message: String::new(), data: None },
             Failure::Rejected => Error::Provider { kind: ProviderFault::Rejected, message: what.to_owned() },
@@ -114,9 +118,10 @@ impl Journal {
                 Error::Provider { kind: ProviderFault::Transient, message: what.to_owned() }
             }
             Failure::Conflict => Error::Store { message: "another holder was faster".to_owned() },
-            // The lifecycle's own verdict on what the provider brought (L11).
+            // The lifecycle's own verdict on what the provider brought (L11, L40).
             Failure::Malformed if matches!(what, "mint" | "refresh") => Error::credentials(
-                "the server has refused this token before, it has ended, or its key is another's",
+                "the server has refused this token before, it has ended, its key is another's, or it is the \
+                 session's own client-bound one",
             ),
             Failure::Malformed => Error::reply(what, "it is not what was asked for"),
             Failure::Transport | Failure::Http { .. } => {
@@ -178,17 +183,19 @@ mod tests {
 
     #[test]
     fn a_verdict_of_the_lifecycles_own_has_its_words() {
-        // proves L11
+        // proves L11, L46
         let base = crate::lifecycle::TokenId(1);
-        for (action, code) in [
-            (Action::Mint { fingerprint: None }, "invalid_credentials"),
-            (Action::Refresh, "invalid_credentials"),
-            (Action::Inspect { base }, "unexpected_reply"),
+        for (action, failure, code) in [
+            (Action::Mint { fingerprint: None }, Failure::Malformed, "invalid_credentials"),
+            (Action::Refresh, Failure::Malformed, "invalid_credentials"),
+            (Action::Inspect { base }, Failure::Malformed, "unexpected_reply"),
+            (Action::Inspect { base }, Failure::NoKey, "invalid_credentials"),
+            (Action::Activate { base, offset: None }, Failure::NoKey, "dpop_init"),
         ] {
             let mut journal = Journal::default();
             let command = Command { id: CommandId(1), deadline: Tick(10_000), action };
             journal.open(&command, Now::new(0, 0));
-            let cause = Cause { command: CommandId(1), failure: Failure::Malformed };
+            let cause = Cause { command: CommandId(1), failure };
             assert_eq!(journal.error(cause, Now::new(0, 0)).code(), code);
         }
     }

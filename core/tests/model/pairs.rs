@@ -57,11 +57,7 @@ const UNREACHABLE: [(&[&str], &[&str], &str); 17] = [
     ),
     (&["expired", "suspended", "ending"], &SOCKET, "the socket has been closed (L22, L41)"),
     (&["suspended", "ending"], &REMOTE, "what was under way has been given up (L41)"),
-    (
-        &["suspended"],
-        &["persist", "close", "suspend", "tick"],
-        "nothing is due at rest, nothing awaited (L41)",
-    ),
+    (&["suspended"], &["persist", "suspend", "tick"], "nothing is due at rest, nothing awaited (L41)"),
     (&["ending"], &["mint"], "nothing in flight brings it back (L41)"),
     (
         &["ending"],

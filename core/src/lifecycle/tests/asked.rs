@@ -165,8 +165,15 @@ fn a_session_at_rest_lets_go_of_all_but_its_first_mint() {
     machine.link = Link::Down { not_before: 0 };
     machine.pend(mint);
     machine.pend(Action::Persist);
+    // What was closed before is answered after, too.
+    let close = Action::Close { socket: SOCKET };
+    let closed = machine.pend(close);
     machine.absorb(Input::Suspend);
-    assert!(machine.pending.is_empty(), "what would replace a token is given up");
+    let pending = machine.pending.iter().map(|pending| pending.action);
+    assert!(pending.eq([close]), "what would replace a token is given up");
+    machine.events();
+    machine.answer(closed, Ok(Reply::Finished));
+    assert!(machine.pending.is_empty() && machine.events().is_empty());
     assert_eq!(machine.facts(BASE).inspection, Inspection::Again);
     assert_eq!(machine.facts(TokenId(3)).inspection, Inspection::Over);
 

@@ -88,3 +88,32 @@ fn what_is_told_of_the_next_attempt_is_when_it_begins() {
         assert_eq!(step.outputs.iter().any(renews), told == retry, "{retry}");
     }
 }
+
+#[test]
+fn an_activation_that_waits_for_the_socket_is_announced_for_when_that_is_opened() {
+    // proves L15, L21
+    let (open, retry) = (NOW + 3_000, NOW + 5_000);
+    // When the endpoint may be asked again, when a socket may be opened, and what is told.
+    for (not_before, socket, told) in
+        [(0, open, open), (retry, open, retry), (retry, NOW, retry), (0, NOW + 7_000_000, NOW + 6_900_000)]
+    {
+        let mut machine = live();
+        machine.held.truncate(1);
+        machine.in_force = Some(BASE);
+        machine.retries.activate.not_before = not_before;
+        machine.link = Link::Down { not_before: socket };
+        assert_eq!(machine.next_attempt(), Some(told));
+        // A socket that is on its way is waited for no longer.
+        machine.link = Link::Opening { socket: SOCKET };
+        assert_eq!(machine.next_attempt(), Some(not_before.max(NOW)));
+    }
+    // Nor is it promised before the one who declined it may take it up again.
+    let mut machine = live();
+    machine.held.truncate(1);
+    machine.in_force = Some(BASE);
+    machine.link = Link::Down { not_before: open };
+    let until = NOW + 300_000;
+    machine.facts(BASE).declined =
+        Some(super::super::token::Declined { reason: FallbackReason::EndpointFailed, until });
+    assert_eq!(machine.next_attempt(), Some(until));
+}
