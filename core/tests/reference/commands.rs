@@ -121,16 +121,18 @@ impl<'a> View<'a> {
         if self.told().any(|(it, event)| it.step < step && told(event)) {
             return Verdict::No;
         }
-        // At its deadline it has failed: by this very step, too (L1).
+        // At its deadline it has failed: by this very step, too (L1). At rest no deadline is kept.
         let last = step.min(self.steps.len() - 1);
         let late = (asked.step + 1..=last).find(|at| self.steps[*at].at >= command.deadline.0);
         let rested = self
             .told()
-            .any(|(it, event)| it.step > asked.step && it.step < step && *event == Event::Suspended);
+            .any(|(it, event)| it.step >= asked.step && it.step < step && *event == Event::Suspended);
         if late.is_some() && !rested {
             return Verdict::No;
         }
-        let gone = self.let_go(asked, command).is_some_and(|gone| gone < step);
+        // By this very step, too, if it began with the deadline of another.
+        let began = self.steps[last.saturating_sub(1)].wake_at.is_some_and(|at| at <= self.steps[last].at);
+        let gone = self.let_go(asked, command).is_some_and(|gone| gone < step + usize::from(began));
         let slept = signed(self.steps[last].at).saturating_add(self.slack) >= signed(command.deadline.0);
         if gone || slept { Verdict::Perhaps } else { Verdict::Yes }
     }

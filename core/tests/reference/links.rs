@@ -46,7 +46,10 @@ impl View<'_> {
             let current = happened.step.checked_sub(1).and_then(|before| self.steps[before].socket);
             match &happened.what {
                 What::Heard(Input::ResumeState { .. }) if !stale() => resumable = true,
-                What::Heard(Input::ServerRestart { socket, wipe: true }) if current == Some(*socket) => {
+                // One that was given up by this very step has no say any more (L1).
+                What::Heard(Input::ServerRestart { socket, wipe: true })
+                    if current == Some(*socket) && !stale() =>
+                {
                     resumable = false;
                 }
                 What::Heard(Input::Disconnect | Input::Destroy) => resumable = false,

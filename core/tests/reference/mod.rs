@@ -170,8 +170,10 @@ impl History {
 
     /// What the provider of the moment can do.
     pub fn provider(&self) -> ProviderFacts {
-        let replaced = self.heard().rev().find_map(|(_, input)| match input {
-            Input::NewProvider(provider) => Some(*provider),
+        // At the end nobody listens any more.
+        let ignored = |step| self.told_in(step, |event| *event == Event::Ignored(Ignored::OutOfPlace));
+        let replaced = self.heard().rev().find_map(|(it, input)| match input {
+            Input::NewProvider(provider) if !ignored(it.step) => Some(*provider),
             _ => None,
         });
         replaced.unwrap_or_else(|| self.start().provider)

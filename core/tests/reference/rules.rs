@@ -136,7 +136,8 @@ fn failures_cost_nothing(view: &View<'_>) -> Result<(), String> {
     let (Some(before), now) = (view.before(), view.last()) else { return Ok(()) };
     let Input::Done(id, outcome) = view.input() else { return Ok(()) };
     let exchange = view.command(*id).is_some_and(|(_, command)| is_exchange(&command.action));
-    let alone = before.wake_at.is_none_or(|at| at > now.at);
+    // A sleep that this very answer confirms may have met another deadline, a probe's (L23).
+    let alone = before.wake_at.is_none_or(|at| signed(at) > signed(now.at).saturating_add(view.slack));
     if !exchange || outcome.result.is_ok() || before.status.phase != Phase::Live || !alone {
         return Ok(());
     }
@@ -162,8 +163,8 @@ fn not_before_its_time(view: &View<'_>) -> Result<(), String> {
     }
     // From 5 s before the end a refusal counts as the expiry.
     let margin = if is_refused_now(view) { 5_000 } else { 0 };
-    let before = view.before().and_then(|before| before.status.in_force);
-    let Some(token) = before.and_then(|id| view.arrival(id)) else { return Ok(()) };
+    // It may have come into force in this very step, for no time at all.
+    let Some(token) = view.in_force().0.and_then(|id| view.arrival(id)) else { return Ok(()) };
     let at = signed(view.at());
     match view.end(&token) {
         End::Stated((from, _)) => ensure(from - margin <= at, || format!("at {at}, it ends at {from}")),

@@ -35,7 +35,7 @@ fn fallbacks(view: &View<'_>) -> Result<(), String> {
         let bound = |action: &Action| matches!(action, Action::Activate { .. } | Action::Renew { .. });
         let just = match reason {
             FallbackReason::NoScope => view.tokens.iter().any(|it| view.scope(it) == Some(false)),
-            FallbackReason::NoDpopSupport => view.has_key() == Some(false),
+            FallbackReason::NoDpopSupport => view.has_key().map_or(view.slack > 0, |key| !key),
             FallbackReason::EndpointFailed => {
                 view.asked().any(|(_, command)| bound(&command.action))
                     || view.tokens.iter().any(|it| it.of.is_some())
@@ -209,13 +209,15 @@ fn one_outcome(view: &View<'_>) -> Result<(), String> {
         ensure(count <= 1 && !(late && count > 0), || format!("{ask:?} has {count} outcomes"))?;
         ensure(count == 1 || !over || late, || format!("{ask:?} was left waiting"))?;
     }
-    // With nobody to renew, and nothing on its way, it fails at once.
+    // With nobody to renew, and nothing on its way, it fails at once. A provider that has said no is asked again
+    // (L17), when its turn comes.
     let pushed = |command: &Command| matches!(command.action, Action::Reauthenticate { .. });
     let step = view.steps.len() - 1;
     let on_its_way = view.asked().any(|(_, it)| pushed(it) && view.waits(it.id, step) != Verdict::No);
     if let (Input::RefreshNow { ask }, Some(before)) = (view.input(), view.before())
         && History::is_on(before)
         && before.status.mechanism == Mechanism::None
+        && !view.provider_is_able()
         && !view.may_exchange()
         && !on_its_way
         && view.newest().map(|it| it.id) == before.status.in_force

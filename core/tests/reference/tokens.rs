@@ -66,17 +66,18 @@ impl View<'_> {
                     if !refused && !known && !matches!(self.steps[step].status.phase, Phase::Over(_)) {
                         let (id, says) = (token.token, token.statement);
                         let (sent, first) = (received, false);
-                        arrived.push(Arrived {
-                            id,
-                            of: None,
-                            step,
-                            sent,
-                            received,
-                            wall,
-                            first,
-                            by: None,
-                            says,
+                        let new = Arrived { id, of: None, step, sent, received, wall, first, by: None, says };
+                        // What is held stays what it is, and keeps its age; what had been let go of is
+                        // inspected as a base (L40).
+                        let inspected = self.asked().any(|(it, command)| {
+                            it.step >= step && command.action == Action::Inspect { base: id }
                         });
+                        let before = arrived.iter().rev().find(|it| it.id == id).filter(|_| !inspected);
+                        arrived.push(before.map_or(new, |it| {
+                            let Statement { expires_in, assumed_life, .. } = it.says;
+                            let says = Statement { expires_in, assumed_life, ..says };
+                            Arrived { step, by: None, first, says, ..it.clone() }
+                        }));
                     }
                 }
                 Input::Done(command, _) => {
@@ -92,12 +93,11 @@ impl View<'_> {
                     let (of, by) = match command.action {
                         Action::Activate { base, .. } => (Some(base), Mechanism::Bound),
                         Action::Renew { bound, .. } => {
-                            (arrived.iter().find(|it| it.id == bound).and_then(|it| it.of), Mechanism::Bound)
+                            let before = arrived.iter().rev().find(|it| it.id == bound);
+                            (before.and_then(|it| it.of), Mechanism::Bound)
                         }
                         _ => (None, Mechanism::Provider),
                     };
-                    // Whose bytes are known is what it was.
-                    let of = arrived.iter().find(|it| it.id == facts.token).map_or(of, |it| it.of);
                     if !unusable && !no_first {
                         let first = matches!(command.action, Action::Mint { .. } | Action::Activate { .. });
                         let (id, says, sent) = (facts.token, facts.statement, asked.at);
@@ -233,6 +233,14 @@ impl View<'_> {
         self.in_force().0 != Some(token) && self.acknowledged().any(|it| it == token)
     }
 
+    /// It has been in force, and one that came before it has taken its place: it ended sooner, and is gone (L7).
+    pub fn gave_way_to_older(&self, token: &Arrived) -> bool {
+        let came = |id| self.tokens.iter().find(|it| it.id == id).map(|it| it.step);
+        self.acknowledged()
+            .skip_while(|id| *id != token.id)
+            .any(|id| came(id).is_some_and(|step| step < token.step))
+    }
+
     /// The token that the server last acknowledged, and how often it has acknowledged another one (L7).
     pub fn in_force(&self) -> (Option<TokenId>, u64) {
         self.acknowledged().fold((None, 0), |(token, generation), acknowledged| {
@@ -243,19 +251,20 @@ impl View<'_> {
     /// Whether the base carries `sat:refresh`, as the first who knew it said (L14).
     pub fn scope(&self, base: &Arrived) -> Option<bool> {
         let bound = self.tokens.iter().any(|it| it.of == Some(base.id));
-        let said =
-            self.answers.iter().filter_map(|(command, answer)| match (command.action, &answer.result) {
-                (Action::Inspect { base: of }, Ok(Reply::Inspected(says))) if of == base.id => {
-                    Some(says.scope.unwrap_or(false))
-                }
-                (Action::Authenticate { token, .. }, Ok(Reply::Authenticated { statement, .. }))
-                | (Action::Reauthenticate { token, .. }, Ok(Reply::Reauthenticated(statement)))
-                    if token == base.id =>
-                {
-                    statement.scope
-                }
-                _ => None,
-            });
+        // What was said before it came again may have gone with it.
+        let answers = self.answers.iter().filter(|(_, answer)| answer.step >= base.step);
+        let said = answers.filter_map(|(command, answer)| match (command.action, &answer.result) {
+            (Action::Inspect { base: of }, Ok(Reply::Inspected(says))) if of == base.id => {
+                Some(says.scope.unwrap_or(false))
+            }
+            (Action::Authenticate { token, .. }, Ok(Reply::Authenticated { statement, .. }))
+            | (Action::Reauthenticate { token, .. }, Ok(Reply::Reauthenticated(statement)))
+                if token == base.id =>
+            {
+                statement.scope
+            }
+            _ => None,
+        });
         base.says.scope.or_else(|| said.into_iter().next()).or(bound.then_some(true))
     }
 
