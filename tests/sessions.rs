@@ -160,6 +160,8 @@ async fn suspended_and_resumed_and_dropped_by_the_server<A: Adapter>() {
     soon(client.resume()).await.expect("not over");
     until(&mut events, |event| matches!(event, Event::Live { resumed: true, .. })).await;
     server.control().drop_sockets();
+    let lost = soon(events.recv()).await.expect("one more").expect("none missed");
+    assert!(lost.event == SessionNews::SocketLost && lost.cause.is_some(), "{lost:?}");
     until(&mut events, |event| matches!(event, Event::Live { resumed: true, .. })).await;
     soon(client.call("subscriber.online", json!({}))).await.expect("an answer");
     soon(client.network_changed()).await.expect("not over");

@@ -165,6 +165,7 @@ fn what_is_told_has_a_stable_code_and_says_nothing_in_confidence() {
     let odd = SessionNews::OddTime { field: "expiry_at", oddity: Oddity::OtherUnit };
     for (news, code) in [
         (world.events[0].event, "lifecycle"),
+        (SessionNews::SocketLost, "socket_lost"),
         (SessionNews::FrameDropped, "frame_dropped"),
         (odd, "odd_time"),
         (SessionNews::ScopeWithoutFingerprint, "scope_without_fingerprint"),

@@ -196,6 +196,63 @@ fn disconnect_is_answered_and_a_restart_wipes_the_state() {
     }
 }
 
+/// Why a socket is lost, and how.
+type Scene = (&'static str, fn(&mut World));
+
+/// The causes with which it was told that a live socket is gone.
+fn losses(world: &World) -> Vec<String> {
+    let lost = world.events.iter().filter(|it| it.event == SessionNews::SocketLost);
+    lost.map(|it| it.cause.as_ref().expect("a cause").to_string()).collect()
+}
+
+#[test]
+fn a_live_socket_that_is_lost_is_told_with_its_cause() {
+    // proves L36, L37
+    // survives P1
+    let reset = || Error::Transport { message: "connection reset".to_owned() };
+    let silence = |world: &mut World| {
+        world.server.methods.insert("signalwire.ping", VecDeque::from([RpcFault::Silent]));
+    };
+    let scenes: [Scene; 5] = [
+        ("connection reset", |world| {
+            let socket = world.opened[0].0;
+            let error = Some(Error::Transport { message: "connection reset".to_owned() });
+            world.give(SessionInput::Closed { socket, error });
+        }),
+        ("the server closed the socket", World::drop_socket),
+        ("the server said goodbye", |world| {
+            world.push(&json!({"id": "d", "method": "signalwire.disconnect", "params": {"restart": false}}));
+        }),
+        ("the server is silent", |world| world.pass(75_000)),
+        ("it gave no sign of life", |world| {
+            world.give(SessionInput::NetworkChanged);
+            world.pass(11_000);
+        }),
+    ];
+    for (why, happens) in scenes {
+        let mut world = unbound();
+        silence(&mut world);
+        happens(&mut world);
+        world.pass(10_000);
+        let told = losses(&world);
+        assert!(told.len() == 1 && told[0].contains(why), "{why}: {told:?}");
+        assert!(world.is_live(), "{why}");
+        // Not one that never was live.
+        world.server.opens = false;
+        world.drop_socket();
+        world.pass(5_000);
+        let socket = world.opened.last().expect("another one").0;
+        world.give(SessionInput::Closed { socket, error: Some(reset()) });
+        assert_eq!(losses(&world).len(), 2, "{why}");
+    }
+    // Nor what the session does itself.
+    for input in [SessionInput::Suspend, SessionInput::Disconnect, SessionInput::Destroy] {
+        let mut world = unbound();
+        world.give(input);
+        assert_eq!(losses(&world), Vec::<String>::new());
+    }
+}
+
 #[test]
 fn a_silent_socket_is_asked_and_replaced() {
     // proves L37

@@ -62,7 +62,9 @@ fn fields(news: &SessionNews, now: Now) -> Vec<(&'static str, Value)> {
     let event = match news {
         SessionNews::Lifecycle(event) => event,
         SessionNews::OddTime { field, .. } => return vec![("field", json!(field))],
-        SessionNews::FrameDropped | SessionNews::ScopeWithoutFingerprint => return Vec::new(),
+        SessionNews::SocketLost | SessionNews::FrameDropped | SessionNews::ScopeWithoutFingerprint => {
+            return Vec::new();
+        }
     };
     match event {
         Event::Live { resumed, generation } => {
@@ -181,9 +183,14 @@ mod tests {
         ];
         let all = events.into_iter().chain(warnings.map(Event::Warn)).map(SessionNews::Lifecycle);
         let odd = SessionNews::OddTime { field: "expiry_at", oddity: Oddity::OtherUnit };
-        all.chain([odd, SessionNews::FrameDropped, SessionNews::ScopeWithoutFingerprint])
-            .map(|event| SessionEvent { event, cause: None })
-            .collect()
+        all.chain([
+            odd,
+            SessionNews::SocketLost,
+            SessionNews::FrameDropped,
+            SessionNews::ScopeWithoutFingerprint,
+        ])
+        .map(|event| SessionEvent { event, cause: None })
+        .collect()
     }
 
     #[test]

@@ -1,8 +1,6 @@
-//! The adapter's own log lines (`tracing`, target `satkeeper`): shown with `-vv`, and asked for the reason why a
-//! live socket went, which no event tells.
+//! The adapter's own log lines (`tracing`, target `satkeeper`), shown with `-vv`.
 
 use std::fmt::{self, Write as _};
-use std::sync::{Arc, Mutex, PoisonError};
 
 use tracing::field::{Field, Visit};
 use tracing::span::{Attributes, Id, Record};
@@ -10,35 +8,19 @@ use tracing::{Event, Metadata, Subscriber};
 
 use crate::terminal::{Line, Terminal, Tone};
 
-/// What went wrong last with a socket.
-#[derive(Clone, Default)]
-pub(crate) struct LastError(Arc<Mutex<Option<String>>>);
-
-impl LastError {
-    pub(crate) fn get(&self) -> Option<String> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
-    }
-}
-
-/// Listens to the adapter from now on.
-pub(crate) fn listen(shows: bool) -> LastError {
-    let last = LastError::default();
+/// Shows them from now on.
+pub(crate) fn show() {
     // Fails only where somebody listens already, which nobody does.
-    let _ = tracing::subscriber::set_global_default(Listener { last: last.clone(), shows });
-    last
+    let _ = tracing::subscriber::set_global_default(Listener);
 }
 
-struct Listener {
-    last: LastError,
-    shows: bool,
-}
+struct Listener;
 
 /// A log line in the making.
 #[derive(Default)]
 struct Fields {
     message: String,
     others: String,
-    error: Option<String>,
 }
 
 impl Visit for Fields {
@@ -48,9 +30,6 @@ impl Visit for Fields {
             "message" => write!(self.message, "{value:?}"),
             name => write!(self.others, " {name}={value:?}"),
         };
-        if field.name() == "error" {
-            self.error = Some(format!("{value:?}"));
-        }
     }
 }
 
@@ -72,12 +51,9 @@ impl Subscriber for Listener {
         let mut fields = Fields::default();
         event.record(&mut fields);
         // Events of the session are told in sentences.
-        if self.shows && !fields.message.is_empty() {
+        if !fields.message.is_empty() {
             let text = format!("  {}{}", fields.message, fields.others);
             Terminal::stderr().line(&Line::new().with(Tone::Faint, text));
-        }
-        if fields.error.is_some() {
-            *self.last.0.lock().unwrap_or_else(PoisonError::into_inner) = fields.error;
         }
     }
 

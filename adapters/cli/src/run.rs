@@ -6,15 +6,15 @@ use std::time::Duration;
 use satkeeper::core::wire::url::{Plain, SecureUrl};
 use satkeeper::store::FileStore;
 use satkeeper::{
-    Builder, Client, End, Error, Event, Events, Phase, ProviderFault, SessionError, SessionEvent,
-    SessionNews, TeardownReason,
+    Builder, Client, End, Error, Event, Events, ProviderFault, SessionError, SessionEvent, SessionNews,
+    TeardownReason,
 };
 use tokio::time::{Instant, sleep_until, timeout};
 
 use crate::duration::show;
 use crate::events::EventLog;
 use crate::exit::Failure;
-use crate::log::{self, LastError};
+use crate::log;
 use crate::providers;
 use crate::run_args::RunArgs;
 use crate::sentences::{Level, Sentence, root, sentence};
@@ -36,8 +36,10 @@ pub(crate) async fn run(args: RunArgs) -> Result<(), Failure> {
         been_live: false,
         renewals: 0,
         failed: None,
-        last_error: log::listen(args.verbose > 1),
     };
+    if args.verbose > 1 {
+        log::show();
+    }
     let client = builder.start().await.map_err(not_set_up)?;
     let begun = Instant::now();
     let mut events = client.events();
@@ -134,8 +136,6 @@ struct Story {
     renewals: u64,
     /// What went wrong last, by the session's own account.
     failed: Option<SessionError>,
-    /// What the adapter said last of a socket.
-    last_error: LastError,
 }
 
 impl Story {
@@ -150,8 +150,6 @@ impl Story {
     ) -> Option<Stop> {
         let time_is_up = args.span.map(|span| begun + span);
         let connect_by = begun + args.connect_timeout;
-        let mut status = client.status();
-        let mut phase = status.borrow().phase;
         loop {
             tokio::select! {
                 event = events.recv() => match event {
@@ -159,12 +157,6 @@ impl Story {
                     Some(Err(missed)) => self.note(Tone::Warn, &missed.to_string()),
                     None => return None,
                 },
-                Ok(()) = status.changed() => {
-                    let before = std::mem::replace(&mut phase, status.borrow_and_update().phase);
-                    if before != phase && phase == Phase::Reconnecting {
-                        self.outage(client);
-                    }
-                }
                 name = signals.next() => return Some(Stop::Signal(name)),
                 () = at(time_is_up) => return Some(Stop::TimeIsUp),
                 () = sleep_until(connect_by), if !self.been_live => return Some(Stop::NoConnection),
@@ -202,7 +194,8 @@ impl Story {
             SessionNews::Lifecycle(Event::Renewed { .. }) => self.renewals += 1,
             _ => {}
         }
-        if event.cause.is_some() {
+        // Nothing ends with a socket.
+        if event.cause.is_some() && event.event != SessionNews::SocketLost {
             self.failed.clone_from(&event.cause);
         }
         // An end that nobody asked for is what the last line is about.
@@ -215,13 +208,6 @@ impl Story {
             self.log = None;
             self.note(Tone::Bad, &format!("--events: {error}; nothing more is written, the session goes on"));
         }
-    }
-
-    /// An outage is no event of the session's: nothing is lost by it. But it explains what follows.
-    fn outage(&mut self, client: &Client) {
-        let why = self.last_error.get().map_or_else(String::new, |why| format!(": {why}"));
-        let text = format!("the socket is gone, another is on its way{why}");
-        self.show(&utc(client.now().unix), &Sentence { level: Level::Info, name: "reconnecting", text });
     }
 
     fn show(&mut self, time: &str, said: &Sentence) {

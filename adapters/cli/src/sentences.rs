@@ -58,6 +58,9 @@ pub(crate) fn sentence(told: &SessionEvent, now: Now) -> Sentence {
     let cause = told.cause.as_ref().map(root);
     let (level, name, text) = match &told.event {
         SessionNews::Lifecycle(event) => lifecycle(event, cause.as_deref(), now),
+        SessionNews::SocketLost => {
+            (Level::Info, told.event.code(), with("the socket is gone, another is on its way", cause))
+        }
         SessionNews::FrameDropped => (
             Level::Warning,
             told.event.code(),

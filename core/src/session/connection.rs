@@ -7,7 +7,9 @@ use alloc::vec::Vec;
 
 use crate::dpop::Claims;
 use crate::error::{Error, Result};
-use crate::lifecycle::{ClockOffset, Command, CommandId, Failure, Input, Outcome, Reply, SocketId, TokenId};
+use crate::lifecycle::{
+    ClockOffset, Command, CommandId, Failure, Input, Outcome, Phase, Reply, SocketId, TokenId,
+};
 use crate::secret::Secret;
 use crate::time::UnixMillis;
 use crate::wire::connect::{self, AGENT, Connect, ResumeState};
@@ -19,7 +21,7 @@ use super::commands::unknown_token;
 use super::facts::server_time;
 use super::journal::Fault;
 use super::liveness::{Liveness, Verdict};
-use super::output::SessionOutput;
+use super::output::{SessionNews, SessionOutput};
 use super::signing::{Proof, Signed, Wanted};
 use super::turn::Turn;
 
@@ -36,6 +38,8 @@ pub(super) struct Socket {
     /// The newest `authorization_state` that came before the connect's own answer.
     pub(super) early_state: Option<Secret>,
     pub(super) liveness: Liveness,
+    /// Why the lifecycle will close it, as far as is known.
+    pub(super) fate: &'static str,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -95,6 +99,7 @@ impl Session {
             replies: Vec::new(),
             early_state: None,
             liveness: Liveness::default(),
+            fate: "it gave no sign of life",
         });
         if self.authenticated_socket().is_some() {
             self.trial = opening.map(Box::new);
@@ -210,7 +215,10 @@ impl Session {
         turn.put(SessionOutput::Close { socket });
         if self.is_on_trial(socket) {
             self.trial = None;
-        } else if self.socket.as_ref().is_some_and(|current| current.id == socket) {
+        } else if let Some(current) = self.socket.as_ref().filter(|current| current.id == socket) {
+            if current.stage == Stage::Authenticated && self.lifecycle.status().phase == Phase::Reconnecting {
+                turn.news(SessionNews::SocketLost, Some(lost(current.fate)));
+            }
             self.lose_socket(turn);
             self.socket = self.trial.take().map(|trial| *trial);
         }
@@ -247,6 +255,10 @@ impl Session {
                 self.fail(turn, command, Fault::new(Failure::Transport, error), None, None);
             }
             Stage::Open | Stage::Authenticated => {
+                if stage == Stage::Authenticated && !on_trial {
+                    let cause = error.clone().unwrap_or_else(|| lost("the server closed the socket"));
+                    turn.news(SessionNews::SocketLost, Some(cause));
+                }
                 let waiting = self.socket_mut(socket).map(|socket| core::mem::take(&mut socket.waiting));
                 for waiting in waiting.into_iter().flatten() {
                     let error = error.clone().unwrap_or_else(|| lost("the socket closed before the answer"));
@@ -267,6 +279,7 @@ impl Session {
             Verdict::Fine => {}
             Verdict::Ask => self.ping(turn),
             Verdict::Dead => {
+                socket.fate = "the server is silent";
                 let socket = socket.id;
                 turn.feed(Input::SocketDead { socket });
             }

@@ -101,6 +101,9 @@ impl Session {
                 if restart && !self.is_on_trial(socket) {
                     self.resume.forget();
                 }
+                if let Some(current) = self.socket_mut(socket) {
+                    current.fate = "the server said goodbye";
+                }
                 turn.feed(Input::ServerRestart { socket, wipe: restart });
             }
             Push::Other => turn.put(SessionOutput::Notification(Notification { method, params })),

@@ -165,6 +165,9 @@ pub enum SessionNews {
     /// The lifecycle's own event. In `Recovered` and `Failed`, asks from 2^63 on are the session's own, for
     /// calls that were refused for their credential.
     Lifecycle(Event),
+    /// The socket of a live session is gone, not by the session's own doing; the cause says why. A reconnect follows
+    /// by itself, and `Live` when it has succeeded (L36).
+    SocketLost,
     /// A frame was malformed, oversized or not text, and was dropped (L39).
     FrameDropped,
     /// A time that a server or a provider stated was odd, and how it was read; once for each field (L10).
@@ -184,6 +187,7 @@ impl SessionNews {
     pub const fn code(&self) -> &'static str {
         match self {
             Self::Lifecycle(_) => "lifecycle",
+            Self::SocketLost => "socket_lost",
             Self::FrameDropped => "frame_dropped",
             Self::OddTime { .. } => "odd_time",
             Self::ScopeWithoutFingerprint => "scope_without_fingerprint",

@@ -131,6 +131,8 @@ impl Bytes {
                 request(id, What::Erase, String::new())
             }
             SessionOutput::Sign { .. } => return Err("no story has an external signer".to_owned()),
+            // The lifecycle says nothing of it: it was told so.
+            SessionOutput::Tell(SessionEvent { event: SessionNews::SocketLost, .. }) => return Ok(None),
             // Told once more as settled.
             SessionOutput::Tell(SessionEvent {
                 event: SessionNews::Lifecycle(Event::Failed { .. } | Event::Recovered { .. }),
@@ -158,9 +160,9 @@ impl Bytes {
                 show::event(&event, &|tick| span::moment(world.when(tick.0)))
             }
             SessionNews::OddTime { field, oddity } => format!("odd_time, {field}, {oddity:?}"),
-            news @ (SessionNews::FrameDropped | SessionNews::ScopeWithoutFingerprint) => {
-                news.code().to_owned()
-            }
+            news @ (SessionNews::SocketLost
+            | SessionNews::FrameDropped
+            | SessionNews::ScopeWithoutFingerprint) => news.code().to_owned(),
         }
     }
 

@@ -177,7 +177,7 @@ fn an_outage_is_told_and_survived() {
     assert_eq!(world.server().control().drop_sockets(), 1);
     let outcome = Outcome::from(running.wait_with_output().unwrap());
     assert_eq!(outcome.code, Some(0), "{}", outcome.err);
-    assert!(outcome.err.contains("[reconnecting]"), "{}", outcome.err);
+    assert!(outcome.err.contains("[socket_lost]"), "{}", outcome.err);
     assert!(outcome.err.contains("the server restored the session"), "{}", outcome.err);
 }
 
