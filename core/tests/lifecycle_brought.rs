@@ -171,6 +171,20 @@ fn a_server_that_is_judging_it_has_the_last_word() {
     assert_eq!(story.warnings("foreign_key").len(), 1, "{}", story.script);
     assert_eq!(story.answer(ask), Some((21_000, None)));
     assert_eq!(story.machine.status().in_force, Some(token));
+    // A connect that is under way is waited for, too.
+    let mut story = scoped().refreshes().next("open", Treatment::Late(10)).next("inspect", foreign()).begin();
+    story.until(30_000);
+    assert_eq!(story.warnings("foreign_key").len(), 1, "{}", story.script);
+    assert_eq!((story.phase(), story.machine.status().in_force), (Phase::Live, Some(BASE)));
+    assert_eq!((story.lives().len(), story.mechanism()), (1, Mechanism::Provider));
+    // What it has accepted already is what it is.
+    let mut story = provided();
+    story.next("inspect", foreign()).next("reauthenticate", Treatment::Late(10));
+    let (ask, token) = story.update(7_200_000);
+    story.until(30_000);
+    assert_eq!(story.answer(ask), Some((20_010, None)));
+    assert!(story.warnings("foreign_key").is_empty(), "{}", story.script);
+    assert_eq!(story.machine.status().in_force, Some(token));
 }
 
 #[test]
@@ -182,6 +196,7 @@ fn a_foreign_first_token_is_replaced_once_and_then_named_as_the_cause() {
         let mut story = slow.begin();
         story.until(60_000);
         assert!(!shown(&story).contains(&BASE), "{}", story.script);
+        assert_eq!(story.times("close")[0], 80, "the socket that was to show it is closed at once");
         assert_eq!(story.times("mint").len(), 2, "{}", story.script);
         if mends {
             assert_eq!(story.phase(), Phase::Live, "{}", story.script);

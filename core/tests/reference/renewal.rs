@@ -157,7 +157,9 @@ fn not_after_it_is_due(view: &View<'_>) -> Result<(), String> {
         super::tokens::End::Stated((from, _)) => from > signed(now.at),
         _ => true,
     };
-    let newest = view.newest().filter(|it| !view.is_over(it.id) && valid(view.end(it)));
+    // What was refused has gone, and with it what it planned.
+    let stays = |it: &super::tokens::Arrived| !view.is_over(it.id) && view.is_undisturbed_since(it.step);
+    let newest = view.newest().filter(|it| stays(it) && valid(view.end(it)));
     let Some(newest) = newest.and_then(|it| view.arrival(it.id)) else { return Ok(()) };
     // Spread over 5 s at most, from a resume or an outage's end; then a hold must have a name.
     let resumed = view.heard().filter(|(_, input)| **input == Input::Resume).map(|(it, _)| it.at);

@@ -194,3 +194,22 @@ fn a_trial_is_pointless_once_its_token_has_ended_or_awaits_no_verdict() {
         assert_eq!(machine.next_verdict(&machine.outlook()), moot.then_some(0), "{awaits} {life}");
     }
 }
+
+#[test]
+fn whose_key_a_token_that_has_gone_is_bound_to_is_nobodys_business() {
+    // proves L46
+    let foreign = || Ok(Reply::Inspected(Statement { cnf: Confirmation::Others, ..Statement::default() }));
+    let mut machine = live();
+    let pending = machine.pend(Action::Inspect { base: TokenId(9) });
+    machine.events();
+    machine.answer(pending, foreign());
+    assert_eq!(machine.events(), []);
+    assert!(machine.rejected.is_empty());
+    // Of one that is held it is told, and that one goes.
+    machine.held.push(base(TokenId(9), 7_200_000));
+    let pending = machine.pend(Action::Inspect { base: TokenId(9) });
+    machine.events();
+    machine.answer(pending, foreign());
+    assert_eq!(machine.events(), [Event::Warn(Warning::ForeignKey { token: TokenId(9) })]);
+    assert_eq!((machine.ids(), machine.rejected), (vec![1, 2], vec![TokenId(9)]));
+}
