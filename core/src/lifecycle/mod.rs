@@ -14,7 +14,7 @@
 //! | `mechanism`, `outlook` | who renews |
 //! | `agenda` | what is due, and when |
 //! | `act` | doing what is due |
-//! | `answers` | what came of a command |
+//! | `answers`, `failures` | what came of a command; of an attempt to get a token that failed |
 //! | `connection` | the socket: up, down, resumed |
 //! | `offers` | what a fresh connect offers, and what a refusal means |
 //! | `push` | a newer token on its way to the socket, acknowledged |
@@ -52,6 +52,7 @@ mod clock;
 mod command;
 mod connection;
 mod event;
+mod failures;
 mod governor;
 mod hold;
 mod input;
@@ -67,6 +68,7 @@ mod report;
 mod requests;
 mod snapshot;
 mod status;
+mod stopwatch;
 #[cfg(test)]
 mod tests;
 mod token;
