@@ -22,6 +22,7 @@ use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::time::Instant;
 
 use model::catalogue::{catalogue, everything, readable};
+use model::groups::each_two;
 use model::*;
 
 /// Searches; proves liveness and that the canonical form is a bisimulation; says what was seen.
@@ -66,6 +67,7 @@ fn every_slice() {
     let slices: Vec<Slice> = catalogue()
         .into_iter()
         .chain((only == "everything").then(everything))
+        .chain(only.starts_with("pair").then(each_two).into_iter().flatten())
         .filter(|slice| slice.name.contains(&only))
         .map(|slice| Slice { most_edges: edges.unwrap_or(slice.most_edges), ..slice })
         .collect();

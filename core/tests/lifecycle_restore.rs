@@ -21,7 +21,7 @@ use chaos::{Run, moves, starts};
 use proptest::prelude::*;
 use satkeeper_core::lifecycle::*;
 use satkeeper_core::secret::Seed;
-use satkeeper_core::{Now, UnixMillis};
+use satkeeper_core::{Now, Tick, UnixMillis};
 use story::{Opening, Story, Treatment, near, scoped, unscoped};
 
 const KEY_AT_HAND: KeyFacts = KeyFacts::Held { algorithm: KeyAlgorithm::Es256, proved: false };
@@ -89,6 +89,50 @@ fn what_comes_in_the_very_moment_of_a_restart_is_not_of_the_record() {
     assert!(!step.outputs.iter().any(|it| matches!(it, Output::Tell(Event::Expired { .. }))), "{step:?}");
     let ends = after.status().session_ends.expect("it was stated");
     assert_eq!(ends.0, now.tick.0 + 900_000);
+}
+
+#[test]
+fn what_came_while_no_server_told_the_time_is_dated_by_nobody() {
+    // proves L5, L9, L22: the wall clock is an hour slow at a restart, the network is away, the application brings a
+    // token, and the process dies again
+    let token = |id, life| {
+        let statement = Statement { expires_in: Some(life), ..Statement::default() };
+        TokenFacts { token: TokenId(id), statement, new_secret: false }
+    };
+    let seed = Seed::from_bytes([7; 32]);
+    let mut first = Lifecycle::new(story::exact(), &seed);
+    let now = Now::new(0, 1_800_000_000_000);
+    let Start { provider, .. } = start(true, false);
+    let unbound = Start { provider, key: KeyFacts::Unavailable, durable: true };
+    let _ = first.step(now, Input::Start(unbound));
+    let outcome = Outcome { server_time: Some(now.unix), ..Outcome::ok(Reply::Token(token(1, 600_000))) };
+    let _ = first.step(now, Input::Done(CommandId(0), outcome));
+    // An hour has passed, but by the wall clock it is the same moment.
+    let mut second = Lifecycle::restore(story::exact(), &seed, &first.snapshot(), now);
+    let _ = second.step(now, Input::Start(unbound));
+    let _ = second.step(now, Input::NewBase { ask: AskId(1), token: token(2, 900_000) });
+    let record = serde_json::to_string(&second.snapshot()).expect("plain data");
+    let record = serde_json::from_str(&record).expect("it was just written");
+    let mut third = Lifecycle::restore(story::exact(), &seed, &record, now);
+    let _ = third.step(now, Input::Start(unbound));
+    let step = third.step(now, Input::ServerTime(UnixMillis(now.unix.0 + 3_600_000)));
+    assert!(!step.outputs.iter().any(|it| matches!(it, Output::Tell(Event::Expired { .. }))), "{step:?}");
+    // The first token has ended. Of the second's life nothing has passed for sure.
+    assert_eq!(third.status().session_ends, Some(Tick(900_000)));
+}
+
+#[test]
+fn a_base_that_was_brought_again_does_not_cost_its_bound_token_at_a_restart() {
+    // proves L5, L40
+    let mut story = ten_minutes(scoped().refreshes().mints());
+    let bound = story.machine.in_force().expect("it is live");
+    let base = story.machine.snapshot().newest_base().expect("it was minted");
+    let says = Statement { expires_in: Some(7_200_000), ..Statement::default() };
+    let token = TokenFacts { token: base, statement: says, new_secret: false };
+    let ask = story.ask();
+    story.input(Input::NewBase { ask, token });
+    story.restart(story::exact(), 3_000, start(true, true));
+    assert!(story.machine.holds(bound) && story.machine.in_force() == Some(bound), "{}", story.script);
 }
 
 #[test]

@@ -148,11 +148,13 @@ impl Lifecycle {
         let draw = self.random.draw(Domain::Schedule);
         let received = self.clock.now();
         // Bytes that we know have their age already: a lifetime said of them again starts nothing anew.
-        let known =
-            self.token(facts.token).map(|held| (held.sent, held.received, held.stated, held.restored));
-        let (sent, received, stated, restored) = known.unwrap_or((sent, received, Stated::default(), false));
+        let known = self.held.iter().position(|held| held.id == facts.token).map(|at| self.held.remove(at));
         let says = if known.is_some() { without_lifetimes(&facts.statement) } else { facts.statement };
-        self.held.retain(|held| held.id != facts.token);
+        let age = known.map(|Token { sent, received, stated, restored, undated, .. }| {
+            (sent, received, stated, restored, undated)
+        });
+        let (sent, received, stated, restored, undated) =
+            age.unwrap_or((sent, received, Stated::default(), false, false));
         self.held.push(Token {
             id: facts.token,
             kind,
@@ -164,6 +166,7 @@ impl Lifecycle {
             draw,
             saved: Saved::No,
             restored,
+            undated,
             gain: None,
             awaits_verdict: false,
         });

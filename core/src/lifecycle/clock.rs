@@ -215,6 +215,11 @@ impl Clock {
         !self.restored
     }
 
+    /// Whether a server has told its time in this process.
+    pub(super) const fn is_told(&self) -> bool {
+        self.server.is_some() && self.is_confirmed()
+    }
+
     /// When the local wall clock will show `time`, if nobody sets it from now on.
     pub(super) fn when_wall_shows(&self, time: UnixMillis) -> At {
         let ahead = signed(time.0).saturating_sub(signed(self.unix.0));

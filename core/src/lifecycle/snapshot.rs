@@ -16,7 +16,7 @@ use super::input::{Generation, KeyAlgorithm, TokenId};
 use super::mechanism::{Key, KeyState};
 use super::policy::Policy;
 use super::random::Random;
-use super::token::{Inspection, Kind, Saved, Token};
+use super::token::{Inspection, Saved, Token};
 use super::{Lifecycle, MOST_REJECTED};
 
 /// What of a [`Lifecycle`] outlives its process: tokens by their numbers, what is known of them and of the
@@ -90,7 +90,9 @@ impl Lifecycle {
             |token: &Token| i64::try_from(self.clock.suspected_by(token.received)).unwrap_or(i64::MAX);
         let written = |token: &Token| {
             let moved = token.moved(by.saturating_add(slept(token)));
-            Token { saved: Saved::No, restored: false, ..moved }
+            // A token that came since the restart, but before a server told its time.
+            let undated = token.undated || (!token.restored && !self.clock.is_told());
+            Token { saved: Saved::No, restored: false, undated, ..moved }
         };
         Snapshot {
             taken,
@@ -131,6 +133,11 @@ impl Lifecycle {
                 machine.take_over(&token.moved(by));
             }
         }
+        // Not before all are there: a base that was brought again stands behind what came of it.
+        let orphan = |token: &Token| token.base_id().is_some_and(|base| !machine.holds(base));
+        let orphans: Vec<TokenId> =
+            machine.held.iter().filter(|token| orphan(token)).map(|token| token.id).collect();
+        machine.held.retain(|token| !orphans.contains(&token.id));
         machine.in_force = snapshot.in_force.filter(|id| machine.holds(*id));
         machine.generation = snapshot.generation;
         machine.resumable = snapshot.resumable && machine.in_force.is_some();
@@ -144,8 +151,7 @@ impl Lifecycle {
 
     /// Holds a token of the record, if it is of use.
     fn take_over(&mut self, token: &Token) {
-        let is_orphan = matches!(token.kind, Kind::Bound { of } if !self.holds(of));
-        if self.holds(token.id) || is_orphan || self.held.len() >= MOST_HELD {
+        if self.holds(token.id) || self.held.len() >= MOST_HELD {
             return;
         }
         let mut token = token.clone();

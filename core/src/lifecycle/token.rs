@@ -38,6 +38,10 @@ pub(super) struct Token {
     /// It came from a record, and no server has told its time since: what was anchored then ends nothing (L9).
     #[serde(skip)]
     pub(super) restored: bool,
+    /// When no server had told its time yet it came, and was written down by a wall clock that may have been set
+    /// since: all that is known is that it came before this process (L9).
+    #[serde(default, skip_serializing_if = "core::ops::Not::not")]
+    pub(super) undated: bool,
     /// What its exchange must have gained; `None`: it is nobody's renewal.
     pub(super) gain: Option<Gain>,
     /// Its push to the live socket was refused; a fresh connect will decide (L27).
@@ -326,10 +330,12 @@ impl Token {
     }
 
     /// The same token, of which nothing was known later than now: what was taken for a sleep in the record may
-    /// have been a clock that was set.
+    /// have been a clock that was set. If that is all that is known, it counts as just received: it is renewed
+    /// as early as it can be reckoned, and ends as late.
     pub(super) fn known_by(mut self, now: At) -> Self {
         self.sent = self.sent.min(now);
-        self.received = self.received.min(now);
+        self.received = if self.undated { now } else { self.received.min(now) };
+        self.undated = false;
         if let Some(gain) = &mut self.gain {
             gain.since = gain.since.min(now);
         }

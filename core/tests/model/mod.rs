@@ -19,6 +19,7 @@
 pub mod answers;
 pub mod catalogue;
 pub mod graph;
+pub mod groups;
 pub mod letter;
 pub mod liveness;
 pub mod pairs;

@@ -112,9 +112,14 @@ fn expand(
 /// Successors of two members of a class fall in equal classes, with equal outputs: what the search is built
 /// on.
 pub fn is_bisimilar(slice: &Slice, first: &State, twin: &State) -> Result<usize, String> {
+    behave_alike(slice, first, twin, slice.alike_for)
+}
+
+/// The same; or they do the same for so many steps more.
+fn behave_alike(slice: &Slice, first: &State, twin: &State, steps: usize) -> Result<usize, String> {
     let relative = |state: &State| state.wake().map(|at| at - state.now);
     if relative(first) != relative(twin) {
-        return Err(format!("they wake at different times: {}", first.line));
+        return Err(format!("they wake at different times: {}\n{}", first.line, twin.line));
     }
     if first.is_over() {
         return Ok(0);
@@ -125,7 +130,7 @@ pub fn is_bisimilar(slice: &Slice, first: &State, twin: &State) -> Result<usize,
             let Some(at) = moment.of(state.now, state.wake()) else { continue };
             results(slice, state, at, &letter, |draws, after, step| {
                 let outputs = after.machine.describe(&step, slice.view());
-                all.push((moment, letter.name.clone(), draws, outputs, after.line));
+                all.push(((moment, letter.name.clone(), draws, outputs), after));
             });
         }
         all
@@ -134,8 +139,15 @@ pub fn is_bisimilar(slice: &Slice, first: &State, twin: &State) -> Result<usize,
     if ours.len() != theirs.len() {
         return Err(format!("{} and {} successors of {}", ours.len(), theirs.len(), first.line));
     }
-    match ours.iter().zip(&theirs).find(|(one, other)| one != other) {
-        Some((one, other)) => Err(format!("{}\n{one:?}\n{other:?}", first.line)),
-        None => Ok(ours.len()),
+    for ((one, after), (other, theirs)) in ours.iter().zip(&theirs) {
+        let differ = one != other || (steps == 0 && slice.alike_for == 0 && after.line != theirs.line);
+        if differ {
+            let (after, theirs) = (&after.line, &theirs.line);
+            return Err(format!("{}\n{one:?} {after}\n{other:?} {theirs}", first.line));
+        }
+        if after.line != theirs.line && steps > 0 {
+            behave_alike(slice, after, theirs, steps - 1)?;
+        }
     }
+    Ok(ours.len())
 }

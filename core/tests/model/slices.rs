@@ -118,6 +118,9 @@ pub struct Slice {
     pub bound_life: u64,
     /// Each so many-th edge to a known class yields a member to compare.
     pub twin_every: usize,
+    /// What becomes of such a member may be told apart from what becomes of the first if both do the same for so
+    /// many steps more: ages that were as good as endless come back where clocks are set. None: it may not.
+    pub alike_for: usize,
 }
 
 impl Slice {
@@ -160,6 +163,7 @@ impl Slice {
             base_life: 8,
             bound_life: 6,
             twin_every: 17,
+            alike_for: 0,
         }
     }
 

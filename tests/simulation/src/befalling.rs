@@ -141,7 +141,7 @@ impl Life<'_> {
     /// What was said of ends before does not hold any more, and the machine has not heard of it.
     fn mislead(&mut self) {
         self.server.distrust();
-        self.watch.misled = true;
+        self.watch.mislead();
         let until = self.clocks.now + self.setting.base_life.max(self.setting.bound_life);
         self.watch.disturb(until);
     }

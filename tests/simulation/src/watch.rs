@@ -57,7 +57,9 @@ pub(crate) struct Watch {
     /// Nothing but silence, and nobody at rest, since.
     down_since: Option<u64>,
     /// The server's clock was set and the machine has not heard it since.
-    pub(crate) misled: bool,
+    misled: bool,
+    /// The newest command that was open when it was set: its answer may tell the time of before.
+    unheeding: Option<CommandId>,
     /// A clock of the driver's has jumped, and no server has told the time since: time may be lost or not.
     pub(crate) unsure: bool,
     /// With this step it has heard it, and may have taken it for a sleep.
@@ -106,6 +108,12 @@ impl Watch {
             shortest_life: self.shortest_life,
             ..Self::default()
         };
+    }
+
+    /// The server's clock was set.
+    pub(crate) fn mislead(&mut self) {
+        self.misled = true;
+        self.unheeding = self.open.iter().map(|command| command.id).max();
     }
 
     /// How long everything has gone well, in all respects.
@@ -206,7 +214,7 @@ impl Watch {
         let now = scene.clocks.now;
         match (scene.input, answered) {
             (Input::Done(_, outcome), Some(command)) => {
-                self.misled &= outcome.server_time.is_none();
+                self.misled &= outcome.server_time.is_none() || Some(command.id) <= self.unheeding;
                 self.unsure &= outcome.server_time.is_none();
                 self.hear_pause(scene, command, outcome);
                 let verdict = matches!(outcome.result, Err(Failure::Rpc { credential: true, .. }));

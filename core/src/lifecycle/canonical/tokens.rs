@@ -21,6 +21,7 @@ impl Line<'_> {
             draw,
             saved,
             restored,
+            undated,
             gain,
             awaits_verdict,
         } = token;
@@ -40,9 +41,10 @@ impl Line<'_> {
             self.ends(token);
         }
         self.flag(*restored, "restored");
+        self.flag(*undated, "undated");
         let barren = token.barren_until(clock, policy);
         match (gain, barren) {
-            (Some(gain), _) if !fixed => {
+            (Some(gain), _) if !fixed || self.may_be_handed_on(token) => {
                 let (since, before) = (self.since(gain.since, policy.barren_max), self.span(gain.before));
                 self.say(format_args!(" gain{since:+}/{before:+}/{}", gain.streak.min(MANY)));
             }
@@ -62,6 +64,15 @@ impl Line<'_> {
             Kind::Base(base) => self.base(base),
         }
         self.text.push(']');
+    }
+
+    /// An older token of the same maker that comes into force once more takes over what this one gained.
+    fn may_be_handed_on(&self, token: &Token) -> bool {
+        if self.machine.in_force != Some(token.id) {
+            return false;
+        }
+        let mut older = self.machine.held.iter().take_while(|other| other.id != token.id);
+        older.any(|other| other.by == token.by)
     }
 
     /// Which of the ended tokens it is, by end; `None` while it has not ended.

@@ -43,6 +43,7 @@ fn token(id: TokenId, kind: Kind, life: Millis) -> Token {
         draw: 0,
         saved: Saved::No,
         restored: false,
+        undated: false,
         gain: None,
         awaits_verdict: false,
     }

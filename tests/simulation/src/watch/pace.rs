@@ -87,7 +87,9 @@ impl Watch {
             && !self.is_doomed(scene);
         // Where a bound token ends with its base, each renewal costs a base and an activation too.
         let each = if scene.setting.caps { 12 } else { 4 };
-        if peaceful && count > 6 + (each * HOUR / scene.setting.shortest_life()) as usize {
+        // A device endpoint that refuses for good is asked again after each promotion (L17).
+        let again = HOUR / scene.setting.policy.promotion;
+        if peaceful && count > (6 + again + each * HOUR / scene.setting.shortest_life()) as usize {
             return Err("L20: too many exchanges in an hour of peace");
         }
         Ok(())
