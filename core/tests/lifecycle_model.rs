@@ -3,7 +3,8 @@
 //! well-behaved server brings every state live or over. Printed: states, edges, depth, time, digest.
 //!
 //! `EDGES=2000000 SLICE=both cargo test --release -p satkeeper-core --test lifecycle_model -- --nocapture`
-//! goes deeper.
+//! goes deeper. `SLICE=pair` searches each two groups of inputs together (`model/groups.rs`), which is more than
+//! a continuous integration has time for.
 #![allow(
     clippy::disallowed_methods,
     clippy::disallowed_types,
