@@ -113,7 +113,7 @@ impl Lifecycle {
     pub(super) fn observe(&mut self, time: UnixMillis, sent: At) {
         if let Some(by) = self.clock.confirm(time, sent, &self.policy) {
             for token in self.held.iter_mut().filter(|token| token.restored) {
-                *token = Token { restored: false, ..token.moved(by).known_by(self.clock.now()) };
+                *token = token.dated(by, self.clock.now());
             }
             return;
         }

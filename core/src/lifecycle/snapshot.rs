@@ -90,8 +90,9 @@ impl Lifecycle {
             |token: &Token| i64::try_from(self.clock.suspected_by(token.received)).unwrap_or(i64::MAX);
         let written = |token: &Token| {
             let moved = token.moved(by.saturating_add(slept(token)));
-            // A token that came since the restart, but before a server told its time.
-            let undated = token.undated || (!token.restored && !self.clock.is_told());
+            // By when a server may come to say that a clock was set.
+            let doubted = !self.clock.is_told() || self.clock.suspected_by(token.received) > 0;
+            let undated = token.undated || (doubted && !token.restored);
             Token { saved: Saved::No, restored: false, undated, ..moved }
         };
         Snapshot {

@@ -38,8 +38,8 @@ pub(super) struct Token {
     /// It came from a record, and no server has told its time since: what was anchored then ends nothing (L9).
     #[serde(skip)]
     pub(super) restored: bool,
-    /// When no server had told its time yet it came, and was written down by a wall clock that may have been set
-    /// since: all that is known is that it came before this process (L9).
+    /// It came after a restart or a jump of the wall clock, and was written down before a server had told its time:
+    /// all that is known for sure is that it came before this process (L9).
     #[serde(default, skip_serializing_if = "core::ops::Not::not")]
     pub(super) undated: bool,
     /// What its exchange must have gained; `None`: it is nobody's renewal.
@@ -329,17 +329,22 @@ impl Token {
         token
     }
 
-    /// The same token, of which nothing was known later than now: what was taken for a sleep in the record may
-    /// have been a clock that was set. If that is all that is known, it counts as just received: it is renewed
-    /// as early as it can be reckoned, and ends as late.
-    pub(super) fn known_by(mut self, now: At) -> Self {
-        self.sent = self.sent.min(now);
-        self.received = if self.undated { now } else { self.received.min(now) };
-        self.undated = false;
-        if let Some(gain) = &mut self.gain {
+    /// The same token of a record, once a server has told its time: it came so much later than was reckoned, and
+    /// not later than now. What nobody has dated is renewed as early as it can be reckoned, and ends as late.
+    pub(super) fn dated(&self, later: i64, now: At) -> Self {
+        let mut token = self.moved(later);
+        token.sent = token.sent.min(now);
+        token.received = token.received.min(now);
+        if token.undated {
+            token.sent = token.sent.min(self.sent);
+            token.received = now;
+        }
+        token.restored = false;
+        token.undated = false;
+        if let Some(gain) = &mut token.gain {
             gain.since = gain.since.min(now);
         }
-        self
+        token
     }
 
     /// Whether it counts as valid at `at`.

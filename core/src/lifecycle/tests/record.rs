@@ -131,3 +131,20 @@ fn an_end_is_an_end_unless_a_record_is_given_up_instead() {
         }
     }
 }
+
+#[test]
+fn what_nobody_dated_is_renewed_as_early_and_ends_as_late_as_it_can_be() {
+    // proves L9
+    let now = NOW + 60_000;
+    let came = |later, undated| {
+        let token = Token { undated, restored: true, ..base(BASE, 900_000) }.dated(later, now);
+        assert!(!token.restored && !token.undated);
+        (token.sent, token.received)
+    };
+    // A clock that was set is in what the server dated, and not in what the wall clock did; who knows which.
+    assert_eq!(came(-3_600_000, false), (NOW - 3_600_000, NOW - 3_600_000));
+    assert_eq!(came(-3_600_000, true), (NOW - 3_600_000, now));
+    assert_eq!(came(3_600_000, true), (NOW, now));
+    // Nothing was known later than now.
+    assert_eq!(came(3_600_000, false), (now, now));
+}
