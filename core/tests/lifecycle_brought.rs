@@ -62,6 +62,16 @@ fn what_is_in_force_is_no_news() {
         story.until(60_000);
         assert!(story.names(20_000).is_empty(), "{token:?}: {}", story.script);
         assert_eq!(story.machine.status().in_force, Some(BOUND));
+        // Who brings it again and again is not throttled, and takes no renewal away.
+        story.next("renew", Treatment::Late(5_000));
+        let renewal = story.refresh_now();
+        for _ in 0..20 {
+            let ask = bring(&mut story, token);
+            assert_eq!(story.answer(ask), Some((60_000, None)), "{token:?}");
+        }
+        story.until(70_000);
+        assert_eq!(story.answer(renewal), Some((65_040, None)), "{token:?}: {}", story.script);
+        assert_eq!(story.times("renew").len(), 1, "{token:?}: {}", story.script);
     }
 }
 

@@ -315,8 +315,9 @@ const TABLE: [Row; 31] = [
             || seen.after.in_force == seen.before.in_force
                 && !seen.does(|action| matches!(action, Action::Close { .. }))
     }),
-    ("L40: a token that is brought retires the exchange in flight", |seen| {
-        let brought = matches!(seen.input, Input::NewBase { .. });
+    ("L40: a token that is brought, and is not in force already, retires the exchange in flight", |seen| {
+        let settled = seen.tells(|event| matches!(event, Event::Recovered { .. }));
+        let brought = matches!(seen.input, Input::NewBase { .. }) && !settled;
         let refused = seen.tells(
             |event| matches!(event, Event::Failed { error, .. } if !matches!(error, AskError::Superseded)),
         );

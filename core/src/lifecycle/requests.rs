@@ -141,9 +141,13 @@ impl Lifecycle {
             return;
         }
         let now = self.clock.now();
+        // In force already, itself or what was exchanged from it: nothing is asked for, and nothing given up.
+        let is_it = |held: &Token| held.id == facts.token || held.base_id() == Some(facts.token);
+        let in_force = self.in_force.and_then(|id| self.token(id));
+        let is_no_news = self.link.is_live() && in_force.is_some_and(is_it);
         let refusal = if self.check_new_base(facts) != UpdateCheck::Usable {
             Some(AskError::InvalidCredentials)
-        } else if self.exchange_budget(0) > now {
+        } else if !is_no_news && self.exchange_budget(0) > now {
             // Each token that is brought costs an inspection and a push (L20).
             Some(AskError::Throttled)
         } else {
@@ -154,16 +158,15 @@ impl Lifecycle {
             self.tell(Event::Failed { ask, error });
             return;
         }
-        self.exchanges.take(now, self.exchange_period());
         self.supersede_updates(ask, facts.token);
-        self.retire(|pending| pending.is_exchange());
-        self.stop_reminting();
-        let in_force = self.in_force.and_then(|id| self.token(id));
-        let is_it = |held: &Token| held.id == facts.token || held.base_id() == Some(facts.token);
-        if self.link.is_live() && in_force.is_some_and(is_it) {
-            self.settle_asks(facts.token);
+        if is_no_news {
+            self.asks.retain(|waiting| waiting.id != ask);
+            self.tell(Event::Recovered { ask, generation: self.generation });
             return;
         }
+        self.exchanges.take(now, self.exchange_period());
+        self.retire(|pending| pending.is_exchange());
+        self.stop_reminting();
         let kind = match self.token(facts.token).map(|known| &known.kind) {
             // Our own bound token does not become a base: who renewed it before renews it still.
             Some(Kind::Bound { of }) => Kind::Bound { of: *of },
