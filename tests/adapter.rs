@@ -114,6 +114,9 @@ macro_rules! told {
         if let Some(store) = setup.store {
             builder = builder.store(store);
         }
+        if let Some(path) = setup.record_to {
+            builder = builder.record_to(path);
+        }
         match setup.source {
             None => builder,
             Some(Source::Subscriber { space, project, api_token, reference }) => {

@@ -14,6 +14,7 @@
 //! | `security` | the security defaults, against servers that do what they should not |
 //! | `canaries` | no secret in anything that is shown, told or logged |
 //! | `recordings` | our requests are those of the official client, or differ for a reason that is listed |
+//! | `recorded` | a session's run, written by an adapter, plays again to the same bytes and holds no secret |
 //! | `serialised` | whatever is written down, in any crate, has a snapshot |
 //! | `traceability` | every rule has its proof, every failure its scenario |
 

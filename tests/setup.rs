@@ -1,5 +1,6 @@
 //! How a session is set up, whatever the adapter.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -22,6 +23,7 @@ pub struct Setup {
     pub(crate) key: Option<KeyChoice>,
     pub(crate) signer: Option<Kms>,
     pub(crate) store: Option<SharedStore>,
+    pub(crate) record_to: Option<PathBuf>,
 }
 
 #[derive(Clone)]
@@ -117,6 +119,12 @@ impl Setup {
     /// Where it is kept.
     pub fn store(mut self, store: impl Store) -> Self {
         self.store = Some(SharedStore(Arc::new(store)));
+        self
+    }
+
+    /// Where its run is written.
+    pub fn record_to(mut self, path: impl Into<PathBuf>) -> Self {
+        self.record_to = Some(path.into());
         self
     }
 

@@ -21,11 +21,12 @@ mod story;
 use std::fmt::Write as _;
 
 use satkeeper_core::lifecycle::*;
-use satkeeper_core::session::{Config, KeyChoice};
+use satkeeper_core::secret::Seed;
+use satkeeper_core::session::{Config, KeyChoice, Session, SessionInput};
 use satkeeper_core::{Now, Tick, UnixMillis};
 use serde::Serialize;
 use session_world::World;
-use story::{FORBIDDEN, Story, Treatment, scoped};
+use story::{FORBIDDEN, Story, Treatment, scoped, unscoped};
 
 /// One value a line, as JSON.
 fn lines<T: Serialize>(of: &str, values: &[T]) -> String {
@@ -329,10 +330,27 @@ fn the_snapshot() {
         .always("activate", Treatment::Fail(FORBIDDEN))
         .begin();
     declined.until(10_000);
-    let text = whole(names, &text)
+    // A token that came while no server had told its time.
+    let mut undated = unscoped()
+        .world(|world| (world.tells_time, world.states_ends) = (false, false))
+        .always("authenticate", Treatment::Silence)
+        .begin();
+    undated.until(1_000);
+    let text = whole(names, &(text + "\n" + &tokens(&undated)))
         + &whole("Inspection", &stages.join("\n"))
         + &whole("Declined, Hint", &tokens(&declined));
     insta::assert_snapshot!(text);
+}
+
+#[test]
+fn the_run() {
+    // proves L4
+    let config = Config::new(session_world::CALLBACK).key(KeyChoice::None);
+    let mut session = Session::new(config, Seed::from_bytes([7; 32]));
+    let now = Now::new(1, 1_800_000_000_000);
+    session.record_run(now, [8; 32]);
+    let _ = session.step(now, SessionInput::Start);
+    insta::assert_snapshot!(whole("Head, Line", &session.take_run().join("\n")));
 }
 
 #[test]

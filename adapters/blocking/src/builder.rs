@@ -85,16 +85,16 @@ impl Builder {
         let judged = self.settings.judge()?;
         let network = self.network.map_or_else(|| Network::new(judged.ca_pem()), Ok)?;
         let clock = Clock::start();
-        let (session, keeper) = judged.open(clock.now())?;
+        let opened = judged.open(clock.now())?;
         let shown = Shown {
-            status: Watch::new(session.status()),
+            status: Watch::new(opened.session.status()),
             credential: Watch::new(None),
             progress: Watch::new(Progress::Starting),
             events: Feed::new(History::of_events()),
             notifications: Feed::new(History::of_notifications()),
         };
         let none = |error: io::Error| Error::Setup { message: error.to_string() };
-        let driven = Driver::new(session, self.own, network.tls, clock, keeper, shown.clone());
+        let driven = Driver::new(opened, self.own, network.tls, clock, shown.clone());
         let (driver, mailbox) = driven.map_err(none)?;
         let showing = shown.clone();
         let driving = move || {

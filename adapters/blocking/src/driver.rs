@@ -14,9 +14,9 @@ use satkeeper_core::session::{
     CallId, InForce, Notification, Session, SessionEvent, SessionInput, SessionNews, SessionOutput,
     SessionStep,
 };
-use satkeeper_host::keeper::Keeper;
+use satkeeper_host::tape::Tape;
 use satkeeper_host::tls::Tls;
-use satkeeper_host::{Clock, End, Progress, SigningRequest, report};
+use satkeeper_host::{Clock, End, Opened, Progress, SigningRequest, report};
 
 use crate::ask::{Ask, Reply, Returned, Settled};
 use crate::events::Feed;
@@ -66,6 +66,7 @@ pub(crate) struct Own {
 /// Drives one session until it is over.
 pub(crate) struct Driver {
     session: Session,
+    tape: Option<Tape>,
     clock: Clock,
     poll: Poll,
     inbox: Receiver<Message>,
@@ -85,13 +86,13 @@ pub(crate) struct Driver {
 
 impl Driver {
     pub(crate) fn new(
-        session: Session,
+        opened: Opened,
         own: Own,
         tls: Tls,
         clock: Clock,
-        keeper: Option<Keeper>,
         shown: Shown,
     ) -> io::Result<(Self, Mailbox)> {
+        let Opened { session, keeper, tape } = opened;
         let poll = Poll::new()?;
         let (mailbox, inbox) = Mailbox::new(poll.registry(), MAIL)?;
         let (threads, http) = (Threads::default(), Http::new(tls.clone()));
@@ -100,6 +101,7 @@ impl Driver {
         let work = Work::new(mailbox.clone(), threads, http, clock, keeper);
         let driver = Self {
             session,
+            tape,
             clock,
             poll,
             inbox,
@@ -147,6 +149,9 @@ impl Driver {
         }
         let SessionStep { outputs, wake_at } = self.session.step(self.clock.now(), input);
         self.wake_at = wake_at.map(|(at, _)| at);
+        if let Some(tape) = &mut self.tape {
+            tape.write(&mut self.session);
+        }
         // Before anybody is told: who is told that a token is in force, finds it.
         self.show();
         for output in outputs {

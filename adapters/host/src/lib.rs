@@ -12,6 +12,7 @@
 //! | [`keys`] | proof-of-possession keys, made and used with aws-lc-rs |
 //! | [`program`] | credentials that another program prints |
 //! | [`store`], [`keeper`] | a session outlives its process |
+//! | [`tape`] | a session's run in a file |
 //! | [`tls`] | whom a session trusts |
 //! | [`socket`] | limits and errors of WebSockets |
 //! | [`Errand`] | what a session waits for, and how it fails |
@@ -27,6 +28,7 @@ mod error;
 pub mod history;
 pub mod keeper;
 pub mod keys;
+mod private;
 pub mod program;
 mod progress;
 pub mod random;
@@ -35,6 +37,7 @@ mod setters;
 mod settings;
 pub mod socket;
 pub mod store;
+pub mod tape;
 pub mod text;
 pub mod tls;
 
@@ -45,4 +48,4 @@ pub use errand::Errand;
 pub use error::Error;
 pub use history::Missed;
 pub use progress::Progress;
-pub use settings::{Judged, Project, Settings, Wanted};
+pub use settings::{Judged, Opened, Project, Settings, Wanted};

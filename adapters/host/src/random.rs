@@ -15,8 +15,12 @@ use crate::error::Error;
 /// # Errors
 /// [`Error::Setup`] where the operating system has none.
 pub fn seed() -> Result<Seed, Error> {
+    bytes().map(Seed::from_bytes)
+}
+
+pub(crate) fn bytes() -> Result<[u8; 32], Error> {
     let mut bytes = [0_u8; 32];
     aws_lc_rs::rand::fill(&mut bytes)
         .map_err(|_| Error::Setup { message: "the operating system has no randomness".to_owned() })?;
-    Ok(Seed::from_bytes(bytes))
+    Ok(bytes)
 }

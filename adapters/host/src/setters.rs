@@ -152,6 +152,15 @@ macro_rules! setters {
             self
         }
 
+        /// Writes down what the machine that decides hears and says, after what is in this file; a new one is for its
+        /// owner only. Facts, times, kinds of failures, one JSON object a line, and no token, key or text. The program
+        /// `scenario replay` of satkeeper's repository plays it again, step by step. It grows for as long as the
+        /// session lasts, by some 100 KB an hour where all is quiet. Default: nothing is recorded.
+        pub fn record_to(mut self, path: impl Into<::std::path::PathBuf>) -> Self {
+            self.settings.record_to = Some(path.into());
+            self
+        }
+
         /// How long [`Client::call`](crate::Client::call) waits for an answer once the call has been sent. Default
         /// 10 s.
         pub fn call_timeout(mut self, limit: ::std::time::Duration) -> Self {

@@ -1,5 +1,6 @@
 //! How a session is set up, and what is wrong with how it was.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use satkeeper_core::Now;
@@ -15,6 +16,7 @@ use crate::error::Error;
 use crate::keeper::{Keeper, Kept};
 use crate::random;
 use crate::store::Store;
+use crate::tape::Tape;
 
 /// What a builder has been told. Nothing is judged before [`Settings::judge`], whatever the order of the calls.
 ///
@@ -47,6 +49,8 @@ pub struct Settings {
     pub call_timeout: Duration,
     /// Where the session is kept.
     pub store: Option<Box<dyn Store>>,
+    /// The file that its run is written to.
+    pub record_to: Option<PathBuf>,
 }
 
 impl Default for Settings {
@@ -64,6 +68,7 @@ impl Default for Settings {
             seed: None,
             call_timeout: Duration::from_millis(CALL_TIMEOUT),
             store: None,
+            record_to: None,
         }
     }
 }
@@ -74,8 +79,8 @@ impl Default for Settings {
 /// use satkeeper_host::{Clock, Settings, Wanted};
 /// let provider = Some(Wanted::embed("c2c_7acc0e5e968706a032983cd80cdca219", "embeds.signalwire.com"));
 /// let settings = Settings { provider, ..Settings::default() };
-/// let (session, keeper) = settings.judge()?.open(Clock::start().now())?;
-/// assert!(!session.is_restored() && keeper.is_none());
+/// let opened = settings.judge()?.open(Clock::start().now())?;
+/// assert!(!opened.session.is_restored() && opened.keeper.is_none());
 /// # Ok::<(), satkeeper_host::Error>(())
 /// ```
 pub enum Wanted {
@@ -174,6 +179,18 @@ pub struct Judged {
     seed: Seed,
     store: Option<Box<dyn Store>>,
     ca_pem: Option<Vec<u8>>,
+    record_to: Option<PathBuf>,
+}
+
+/// A session that has not started, and what its driver writes: what [`Judged::open`] returns, see [`Wanted`] for an
+/// example.
+pub struct Opened {
+    /// The one that was kept, or a new one.
+    pub session: Session,
+    /// The hold on its store, if it has one.
+    pub keeper: Option<Keeper>,
+    /// Its run, if that is recorded.
+    pub tape: Option<Tape>,
 }
 
 impl Settings {
@@ -196,7 +213,7 @@ impl Settings {
             durable: self.store.is_some(),
         };
         let seed = self.seed.map_or_else(random::seed, Ok)?;
-        Ok(Judged { config, seed, store: self.store, ca_pem: self.ca_pem })
+        Ok(Judged { config, seed, store: self.store, ca_pem: self.ca_pem, record_to: self.record_to })
     }
 }
 
@@ -207,15 +224,21 @@ impl Judged {
         self.ca_pem.as_deref()
     }
 
-    /// The session that was kept, or a new one, and the hold on its store if it has one. Reads files.
+    /// The session that was kept, or a new one. Reads and writes files.
     ///
     /// # Errors
-    /// As [`Keeper::open`].
-    pub fn open(self, now: Now) -> Result<(Session, Option<Keeper>), Error> {
-        let Self { config, seed, store, ca_pem: _ } = self;
-        let Some(store) = store else { return Ok((Session::new(config, seed), None)) };
-        let (keeper, kept) = Keeper::open(store.as_ref())?;
-        Ok((go_on(config, seed, kept, now), Some(keeper)))
+    /// As [`Keeper::open`] and [`Tape::begin`].
+    pub fn open(self, now: Now) -> Result<Opened, Error> {
+        let Self { config, seed, store, record_to, ca_pem: _ } = self;
+        let (mut session, keeper) = match store {
+            None => (Session::new(config, seed), None),
+            Some(store) => {
+                let (keeper, kept) = Keeper::open(store.as_ref())?;
+                (go_on(config, seed, kept, now), Some(keeper))
+            }
+        };
+        let tape = record_to.map(|path| Tape::begin(&path, &mut session, now)).transpose()?;
+        Ok(Opened { session, keeper, tape })
     }
 }
 

@@ -2,9 +2,7 @@
 
 use std::sync::Arc;
 
-use satkeeper_core::session::Session;
-use satkeeper_host::keeper::Keeper;
-use satkeeper_host::{Clock, Error, Settings, Wanted};
+use satkeeper_host::{Clock, Error, Opened, Settings, Wanted};
 use tokio::runtime::Handle;
 use tokio::sync::{mpsc, watch};
 
@@ -91,11 +89,10 @@ impl Builder {
         // Reads files.
         let opening = runtime.spawn_blocking(move || {
             let network = network.map_or_else(|| Network::new(judged.ca_pem()), Ok)?;
-            let (session, keeper) = judged.open(clock.now())?;
-            Ok::<_, Error>((network, session, keeper))
+            Ok::<_, Error>((network, judged.open(clock.now())?))
         });
-        let (network, session, keeper) = opening.await.map_err(|_| Error::DriverStopped)??;
-        Ok(launch(&runtime, session, self.own, network, clock, keeper))
+        let (network, opened) = opening.await.map_err(|_| Error::DriverStopped)??;
+        Ok(launch(&runtime, opened, self.own, network, clock))
     }
 
     fn wanted(mut self, provider: Wanted) -> Self {
@@ -105,20 +102,14 @@ impl Builder {
     }
 }
 
-fn launch(
-    runtime: &Handle,
-    session: Session,
-    own: Own,
-    network: Network,
-    clock: Clock,
-    keeper: Option<Keeper>,
-) -> Client {
+fn launch(runtime: &Handle, opened: Opened, own: Own, network: Network, clock: Clock) -> Client {
+    let Opened { session, keeper, tape } = opened;
     let (asks, asked) = mpsc::unbounded_channel();
     let (status, status_shown) = watch::channel(session.status());
     let (credential, credential_shown) = watch::channel(None);
     let (progress, progress_shown) = watch::channel(Progress::Starting);
     let driver = Driver::new(
-        session,
+        (session, tape),
         clock,
         asked,
         own,

@@ -11,6 +11,7 @@ use satkeeper_core::session::{
     SessionStep,
 };
 use satkeeper_host::history::History;
+use satkeeper_host::tape::Tape;
 use satkeeper_host::{Clock, End, SigningRequest, report};
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::sleep;
@@ -39,6 +40,7 @@ pub(crate) struct Own {
 /// Drives one session until it is over.
 pub(crate) struct Driver {
     session: Session,
+    tape: Option<Tape>,
     clock: Clock,
     asks: mpsc::UnboundedReceiver<Ask>,
     /// The last handle has been dropped.
@@ -61,7 +63,7 @@ pub(crate) struct Driver {
 
 impl Driver {
     pub(crate) fn new(
-        session: Session,
+        (session, tape): (Session, Option<Tape>),
         clock: Clock,
         asks: mpsc::UnboundedReceiver<Ask>,
         own: Own,
@@ -71,6 +73,7 @@ impl Driver {
     ) -> Self {
         Self {
             session,
+            tape,
             clock,
             asks,
             orphaned: false,
@@ -119,6 +122,9 @@ impl Driver {
         }
         let SessionStep { outputs, wake_at } = self.session.step(self.clock.now(), input);
         self.wake_at = wake_at.map(|(at, _)| at);
+        if let Some(tape) = &mut self.tape {
+            tape.write(&mut self.session);
+        }
         // Before anybody is told: who is told that a token is in force, finds it.
         self.show();
         for output in outputs {

@@ -16,6 +16,7 @@
 //! | `facts` | replies as facts |
 //! | `journal` | the errors behind the lifecycle's failures |
 //! | `record`, `restore` | what outlives the process, and going on from it |
+//! | `run` | the lifecycle's run, to be played again |
 //! | `ids`, `turn` | names that are given; one step in the making |
 //!
 //! ```
@@ -56,6 +57,8 @@ mod provider;
 mod record;
 mod replies;
 mod restore;
+#[cfg(feature = "std")]
+mod run;
 mod signing;
 mod source;
 mod tokens;
@@ -72,7 +75,7 @@ pub use record::Record;
 use alloc::boxed::Box;
 use alloc::vec::Vec;
 
-use crate::lifecycle::{Generation, Input, Lifecycle, Outcome, Output, Start, Status, Wake, Why};
+use crate::lifecycle::{Generation, Input, Lifecycle, Outcome, Output, Start, Status, Step, Wake, Why};
 use crate::secret::{Secret, Seed};
 use crate::time::{Now, Tick, UnixMillis};
 use crate::wire::time::Oddity;
@@ -127,6 +130,9 @@ pub struct Session {
     odd_times: Vec<(&'static str, Oddity)>,
     told_short_lived: bool,
     restored: bool,
+    /// Not on small targets: what writes all alphabets down is large.
+    #[cfg(feature = "std")]
+    run: Option<run::Run>,
 }
 
 impl Session {
@@ -159,6 +165,8 @@ impl Session {
             odd_times: Vec::new(),
             told_short_lived: false,
             restored: false,
+            #[cfg(feature = "std")]
+            run: None,
         }
     }
 
@@ -276,7 +284,7 @@ impl Session {
             if let Input::Done(command, Outcome { result: Ok(_), .. }) = &input {
                 self.journal.succeed(*command);
             }
-            let step = self.lifecycle.step(turn.now, input);
+            let step = self.decide(turn.now, input);
             self.wake = step.wake_at;
             for output in step.outputs {
                 match output {
@@ -285,6 +293,16 @@ impl Session {
                 }
             }
         }
+    }
+
+    fn decide(&mut self, now: Now, input: Input) -> Step {
+        #[cfg(feature = "std")]
+        if let Some(run) = &mut self.run {
+            let step = self.lifecycle.step(now, input.clone());
+            run.note(now, &input, &step);
+            return step;
+        }
+        self.lifecycle.step(now, input)
     }
 
     /// The lifecycle is over: nothing secret is kept, nothing is waited for.

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use satkeeper_core::secret::Secret;
 
 use super::{Lease, Store, StoreError, Written};
+use crate::private::private;
 use shared::SharedKey;
 
 mod shared;
@@ -238,18 +239,6 @@ fn beside(path: &Path, suffix: &str) -> PathBuf {
     let mut name = path.as_os_str().to_owned();
     name.push(suffix);
     PathBuf::from(name)
-}
-
-#[cfg(unix)]
-fn private(options: &mut OpenOptions) -> &mut OpenOptions {
-    use std::os::unix::fs::OpenOptionsExt as _;
-    options.mode(0o600)
-}
-
-/// Files of a Windows user are the user's own by default.
-#[cfg(not(unix))]
-fn private(options: &mut OpenOptions) -> &mut OpenOptions {
-    options
 }
 
 #[cfg(unix)]
