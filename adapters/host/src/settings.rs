@@ -203,7 +203,7 @@ impl Settings {
         let plain = self.plain;
         let config = Config {
             provider: self.provider.ok_or(Error::MissingProvider)?.judge(plain)?,
-            policy: self.policy,
+            policy: self.policy.into(),
             key: self.key,
             relay: self.relay_url.map(|url| judged(&url, plain, Kind::WebSocket)).transpose()?,
             fabric: self.fabric_url.map(|url| judged(&url, plain, Kind::Http)).transpose()?,

@@ -155,6 +155,7 @@ impl Lifecycle {
         });
         let (sent, received, stated, restored, undated) =
             age.unwrap_or((sent, received, Stated::default(), false, false));
+        self.held.reserve_exact(1);
         self.held.push(Token {
             id: facts.token,
             kind,

@@ -86,6 +86,7 @@ pub use snapshot::Snapshot;
 pub use status::{Hold, Phase, Status, Why};
 pub use wake::Wake;
 
+use alloc::sync::Arc;
 use alloc::vec::Vec;
 
 use crate::secret::Seed;
@@ -124,7 +125,7 @@ pub struct Step {
 /// The machine. See the [module](self).
 #[derive(Clone)]
 pub struct Lifecycle {
-    policy: Policy,
+    policy: Arc<Policy>,
     random: Random,
     clock: Clock,
     mode: Mode,
@@ -225,9 +226,10 @@ struct Retries {
 
 impl Lifecycle {
     /// A machine that has not started. The seed decides every draw: the same seed and the same inputs at
-    /// the same times give the same outputs (L4).
+    /// the same times give the same outputs (L4). Machines can share their policy.
     #[must_use]
-    pub fn new(policy: Policy, seed: &Seed) -> Self {
+    pub fn new(policy: impl Into<Arc<Policy>>, seed: &Seed) -> Self {
+        let policy = policy.into();
         Self {
             random: Random::new(seed),
             clock: Clock::new(),
@@ -310,7 +312,7 @@ impl Lifecycle {
 
     /// The numbers that it decides with.
     #[must_use]
-    pub const fn policy(&self) -> &Policy {
+    pub fn policy(&self) -> &Policy {
         &self.policy
     }
 
@@ -367,6 +369,7 @@ impl Lifecycle {
         let id = CommandId(self.next_command);
         self.next_command = self.next_command.saturating_add(1);
         let deadline = now.saturating_add(span);
+        self.pending.reserve_exact(1);
         self.pending.push(Pending { id, action, issued: now, deadline });
         self.out.push(Output::Do(Command { id, deadline: self.clock.tick_of(deadline), action }));
         id

@@ -1,5 +1,6 @@
 //! What of a machine outlives its process, and going on from it (L5).
 
+use alloc::sync::Arc;
 use alloc::vec::Vec;
 
 use serde::{Deserialize, Serialize};
@@ -120,7 +121,7 @@ impl Lifecycle {
     ///
     /// Its times are reckoned by the wall clock; until a server has told its time they end nothing (L9).
     #[must_use]
-    pub fn restore(policy: Policy, seed: &Seed, snapshot: &Snapshot, now: Now) -> Self {
+    pub fn restore(policy: impl Into<Arc<Policy>>, seed: &Seed, snapshot: &Snapshot, now: Now) -> Self {
         let (clock, by) = Clock::restored(now, snapshot.taken, snapshot.offset);
         let mut machine = Self::new(policy, seed);
         machine.clock = clock;
@@ -164,6 +165,7 @@ impl Lifecycle {
                 base.inspection = Inspection::Again;
             }
         }
+        self.held.reserve_exact(1);
         self.held.push(token);
     }
 

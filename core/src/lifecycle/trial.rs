@@ -1,6 +1,8 @@
 //! A refused push is no verdict yet: a fresh connect beside the live socket decides, which goes on
 //! untouched until then (L27, L19).
 
+use alloc::sync::Arc;
+
 use crate::time::UnixMillis;
 
 use super::clock::At;
@@ -134,7 +136,7 @@ impl Lifecycle {
         }
         self.reject(token);
         self.keep_held(|held| held.id != token);
-        let (clock, policy) = (self.clock.clone(), self.policy);
+        let (clock, policy) = (self.clock.clone(), Arc::clone(&self.policy));
         // A base would have taken the place of the one that the bound token in force came of.
         let base = self.in_force.and_then(|id| self.token(id)).and_then(Token::base_id).filter(|_| is_base);
         if let Some(held) = base.or(self.in_force).and_then(|id| self.token_mut(id)).filter(|_| renewal) {

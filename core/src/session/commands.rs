@@ -3,7 +3,7 @@
 use alloc::borrow::ToOwned;
 use alloc::string::String;
 
-use crate::dpop::{self, Claims};
+use crate::dpop::Claims;
 use crate::error::Error;
 use crate::lifecycle::{
     Action, Command, CommandId, Failure, KeyAlgorithm, Outcome, Reply, TokenFacts, TokenId,
@@ -112,10 +112,10 @@ impl Session {
     ) -> Result<(), Fault> {
         let Some(known) = self.tokens.get(device.token) else { return Err(unknown_token()) };
         let (token, fabric) = (known.token.clone(), known.routing.fabric().clone());
+        let renews = device.endpoint == Endpoint::DeviceRefresh;
+        let ath = renews.then(|| known.ath());
         let url = device.endpoint.url(&fabric);
         let htu = if self.config.full_htu { url.htu() } else { device.endpoint.path().to_owned() };
-        let renews = device.endpoint == Endpoint::DeviceRefresh;
-        let ath = renews.then(|| dpop::ath(&token));
         let claims = Claims::Http { htm: device.endpoint.method().name(), htu: &htu, ath: ath.as_deref() };
         let Device { token: authorizes, offset, repeated, .. } = device;
         let origin = url.origin();

@@ -1,6 +1,7 @@
 //! How a session is set up.
 
 use alloc::string::String;
+use alloc::sync::Arc;
 
 use crate::dpop::ProofKey;
 use crate::lifecycle::{KeyAlgorithm, KeyFacts, Policy};
@@ -26,8 +27,8 @@ pub const CALL_TIMEOUT: Millis = 10_000;
 pub struct Config {
     /// Who brings tokens.
     pub provider: Provider,
-    /// The numbers behind the decisions.
-    pub policy: Policy,
+    /// The numbers behind the decisions; copies of a configuration share them.
+    pub policy: Arc<Policy>,
     /// Which keys may be used.
     pub key: KeyChoice,
     /// Where the WebSocket is opened, instead of where `ch` in the token's header says.
@@ -50,7 +51,7 @@ impl Config {
     pub fn new(provider: Provider) -> Self {
         Self {
             provider,
-            policy: Policy::default(),
+            policy: Arc::default(),
             key: KeyChoice::Auto,
             relay: None,
             fabric: None,
@@ -63,8 +64,8 @@ impl Config {
 
     /// With other numbers.
     #[must_use]
-    pub fn policy(mut self, policy: Policy) -> Self {
-        self.policy = policy;
+    pub fn policy(mut self, policy: impl Into<Arc<Policy>>) -> Self {
+        self.policy = policy.into();
         self
     }
 

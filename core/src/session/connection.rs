@@ -325,6 +325,7 @@ impl Session {
 
     fn expect(&mut self, socket: SocketId, waiting: Waiting) {
         if let Some(socket) = self.socket_mut(socket) {
+            socket.waiting.reserve_exact(1);
             socket.waiting.push(waiting);
         }
     }

@@ -41,7 +41,9 @@ impl Session {
     /// decode, leaves it with the hosts of the token that it was exchanged from.
     pub(super) fn admit_bound(&mut self, token: &Secret, from: Routing) -> TokenId {
         let ch = SatHeader::decode(token).ok().and_then(|header| header.ch);
-        let routing = ch.and_then(|ch| self.routing(Some(&ch)).ok()).unwrap_or(from);
+        let named = ch.and_then(|ch| self.routing(Some(&ch)).ok());
+        // Equal hosts are kept once.
+        let routing = named.filter(|routing| *routing != from).unwrap_or(from);
         self.tokens.admit(token, routing)
     }
 

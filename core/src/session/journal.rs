@@ -74,6 +74,7 @@ impl Journal {
         }
         let span = now.tick.until(command.deadline);
         let (command, what) = (command.id, command.action.name());
+        self.0.reserve_exact(1);
         self.0.push_back(Entry { command, what, begun: now.tick, span, succeeded: false, error: None });
     }
 

@@ -73,6 +73,7 @@ pub use provider::Provider;
 pub use record::Record;
 
 use alloc::boxed::Box;
+use alloc::sync::Arc;
 use alloc::vec::Vec;
 
 use crate::lifecycle::{Generation, Input, Lifecycle, Outcome, Output, Start, Status, Step, Wake, Why};
@@ -145,7 +146,7 @@ impl Session {
             keys.keep(key.clone());
         }
         Self {
-            lifecycle: Lifecycle::new(config.policy, &seed),
+            lifecycle: Lifecycle::new(Arc::clone(&config.policy), &seed),
             config,
             now: Now::default(),
             wake: None,

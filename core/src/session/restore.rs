@@ -2,6 +2,7 @@
 
 use alloc::borrow::ToOwned;
 use alloc::boxed::Box;
+use alloc::sync::Arc;
 
 use crate::dpop::ProofKey;
 use crate::error::Error;
@@ -72,7 +73,7 @@ impl Session {
         }
         session.tokens.remember(&contents.forgotten, contents.newest);
         let snapshot = contents.snapshot.clone().only(|id| session.tokens.get(id).is_some());
-        session.lifecycle = Lifecycle::restore(session.config.policy, &seed, &snapshot, now);
+        session.lifecycle = Lifecycle::restore(Arc::clone(&session.config.policy), &seed, &snapshot, now);
         let lifecycle = &session.lifecycle;
         session.tokens.forget(|id| lifecycle.holds(id));
         session.ids = Ids::resumed(seed, contents.counters);

@@ -1,8 +1,11 @@
 //! The bytes behind the lifecycle's token numbers.
 
 use alloc::collections::VecDeque;
+use alloc::string::String;
 use alloc::vec::Vec;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use sha2::{Digest as _, Sha256};
 
 use crate::lifecycle::{KeyAlgorithm, TokenId};
@@ -18,10 +21,23 @@ const MOST_FORGOTTEN: usize = 16;
 pub(super) struct Known {
     pub(super) id: TokenId,
     pub(super) token: Secret,
+    /// SHA-256 of it, reckoned once.
+    hash: [u8; 32],
     /// The hosts that serve it (L32).
     pub(super) routing: Routing,
     /// The key that it was minted for or exchanged with, as far as that is known.
     pub(super) key: Option<KeyAlgorithm>,
+}
+
+impl Known {
+    fn new(id: TokenId, token: Secret, routing: Routing, key: Option<KeyAlgorithm>) -> Self {
+        Self { id, hash: hash(&token), token, routing, key }
+    }
+
+    /// What a proof says of it (RFC 9449, 4.2).
+    pub(super) fn ath(&self) -> String {
+        URL_SAFE_NO_PAD.encode(self.hash)
+    }
 }
 
 /// Equal bytes have equal numbers, newer ones greater numbers. A forgotten token leaves its hash, so that
@@ -38,16 +54,15 @@ impl Tokens {
         if let Some(known) = self.known.iter().find(|known| known.token == *token) {
             return known.id;
         }
-        let hash = hash(token);
-        let id = match self.forgotten.iter().find(|(seen, _)| *seen == hash) {
-            Some((_, id)) => *id,
-            None => {
-                self.newest = self.newest.saturating_add(1);
-                TokenId(self.newest)
-            }
-        };
+        let next = TokenId(self.newest.saturating_add(1));
+        let mut known = Known::new(next, token.clone(), routing, None);
+        match self.forgotten.iter().find(|(seen, _)| *seen == known.hash) {
+            Some((_, id)) => known.id = *id,
+            None => self.newest = next.0,
+        }
+        let id = known.id;
         self.known.reserve_exact(1);
-        self.known.push(Known { id, token: token.clone(), routing, key: None });
+        self.known.push(known);
         id
     }
 
@@ -73,7 +88,7 @@ impl Tokens {
     pub(super) fn take_over(&mut self, written: &WrittenToken, routing: Routing) {
         if self.known.len() < MOST_FORGOTTEN && self.get(written.id).is_none() {
             let token = written.token.0.clone();
-            self.known.push(Known { id: written.id, token, routing, key: written.key });
+            self.known.push(Known::new(written.id, token, routing, written.key));
             self.newest = self.newest.max(written.id.0);
         }
     }
@@ -106,7 +121,7 @@ impl Tokens {
             if self.forgotten.len() >= MOST_FORGOTTEN {
                 self.forgotten.pop_front();
             }
-            self.forgotten.push_back((hash(&known.token), known.id));
+            self.forgotten.push_back((known.hash, known.id));
         }
         self.known.shrink_to_fit();
     }

@@ -1,7 +1,9 @@
 //! URLs that credentials may be sent to.
 
 use alloc::borrow::ToOwned;
+use alloc::format;
 use alloc::string::String;
+use alloc::sync::Arc;
 use core::fmt;
 
 use crate::error::{Error, Result};
@@ -24,9 +26,9 @@ pub enum Plain {
 /// The host is judged as it was written, not as a URL parser understands it: `0x7f.1`, `127.1`, a host with a
 /// trailing dot, percent signs or letters outside ASCII are refused instead of normalised.
 ///
-/// Debug and Display leave out the query.
+/// Debug and Display leave out the query. Cheap to clone.
 #[derive(Clone, PartialEq, Eq)]
-pub struct SecureUrl(url::Url);
+pub struct SecureUrl(Arc<str>);
 
 impl SecureUrl {
     /// Parses and judges.
@@ -78,77 +80,85 @@ impl SecureUrl {
         if host.starts_with("[::ffff:") {
             return refuse("its host is an IPv4 address in IPv6 clothing");
         }
-        Ok(Self(url))
+        Ok(Self(url.as_str().into()))
     }
 
     /// The whole URL, query included, normalised.
     pub fn as_str(&self) -> &str {
-        self.0.as_str()
+        &self.0
     }
 
     /// Scheme: `https`, `wss`, `http` or `ws`.
     pub fn scheme(&self) -> &str {
-        self.0.scheme()
+        self.parts().0
     }
 
     /// Host as written in the URL; an IPv6 address with its brackets.
     pub fn host(&self) -> &str {
-        self.0.host_str().unwrap_or_default()
+        split_port(self.parts().1).map_or("", |(host, _)| host)
     }
 
     /// Port, the scheme's default where none is written.
     pub fn port(&self) -> u16 {
-        self.0.port_or_known_default().unwrap_or_default()
+        let written = split_port(self.parts().1).ok().and_then(|(_, port)| port);
+        written.unwrap_or(if self.is_encrypted() { 443 } else { 80 })
     }
 
     /// Path, at least `/`.
     pub fn path(&self) -> &str {
-        self.0.path()
+        self.parts().2
     }
 
     /// Whether it is for a WebSocket (`wss` or `ws`).
     pub fn is_websocket(&self) -> bool {
-        matches!(self.0.scheme(), "wss" | "ws")
+        matches!(self.scheme(), "wss" | "ws")
     }
 
     /// Whether the connection is encrypted.
     pub fn is_encrypted(&self) -> bool {
-        matches!(self.0.scheme(), "https" | "wss")
+        matches!(self.scheme(), "https" | "wss")
     }
 
     /// `scheme://host[:port]`, what nonces are kept by (RFC 9449 section 8.2).
     pub fn origin(&self) -> String {
-        self.0.origin().ascii_serialization()
+        let (scheme, authority, _) = self.parts();
+        format!("{scheme}://{authority}")
     }
 
     /// The URI without query and fragment, the full form of an `htu` claim (RFC 9449 section 4.2).
     pub fn htu(&self) -> String {
-        let mut htu = self.origin();
-        htu.push_str(self.path());
-        htu
+        self.without_query().to_owned()
     }
 
     /// The same host with another absolute path and no query. A path below which this URL already points is
     /// kept in front, so that a test server can live under a prefix.
     pub(crate) fn with_path(&self, path: &'static str) -> Self {
-        let mut url = self.0.clone();
-        let mut joined = url.path().trim_end_matches('/').to_owned();
-        joined.push_str(path);
-        url.set_path(&joined);
-        url.set_query(None);
-        Self(url)
+        Self(format!("{}{path}", self.without_query().trim_end_matches('/')).into())
+    }
+
+    fn without_query(&self) -> &str {
+        self.0.split('?').next().unwrap_or_default()
+    }
+
+    /// Scheme, host with its port, path. What was judged has them, and nothing else but a query; a port that is the
+    /// scheme's own has been left out.
+    fn parts(&self) -> (&str, &str, &str) {
+        let (scheme, rest) = self.without_query().split_once("://").unwrap_or_default();
+        let at = rest.find('/').unwrap_or(rest.len());
+        let (authority, path) = rest.split_at_checked(at).unwrap_or_default();
+        (scheme, authority, path)
     }
 }
 
 impl fmt::Display for SecureUrl {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.htu())
+        f.write_str(self.without_query())
     }
 }
 
 impl fmt::Debug for SecureUrl {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "SecureUrl({})", self.htu())
+        write!(f, "SecureUrl({})", self.without_query())
     }
 }
 

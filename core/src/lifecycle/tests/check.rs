@@ -181,7 +181,7 @@ fn a_session_rests_only_live_without_an_end_or_parked_for_ever() {
     fn parked(machine: &mut Lifecycle, expired: bool, grace: Millis, can_refresh: bool) {
         down(machine);
         machine.expired = expired.then_some(Expired { since: NOW, attempts: 0 });
-        machine.policy.grace = grace;
+        Arc::make_mut(&mut machine.policy).grace = grace;
         machine.provider.can_refresh = can_refresh;
     }
     judge(&[
