@@ -5,12 +5,18 @@
 //! |---|---|
 //! | `lifecycle` | the machine alone: an early tick, a renewal round, from cold to bound |
 //! | `session` | the same with wire formats, against a server of a few lines |
-//! | `proofs` | proofs against bare signatures of the same library |
-//! | `measure` | the least time of many batches; allocations |
+//! | `criterion` | `benches/time.rs`, and what criterion made of it |
+//! | `instructions` | `benches/instructions.rs`, and what valgrind counted |
+//! | `allocations` | what is allocated, and kept |
+//! | `fleet` | a day of very many sessions |
+//! | `child` | programs that measure |
 //! | `plot` | a fleet's requests over time, as SVG |
 
+pub mod allocations;
+pub mod child;
+pub mod criterion;
+pub mod fleet;
+pub mod instructions;
 pub mod lifecycle;
-pub mod measure;
 pub mod plot;
-pub mod proofs;
 pub mod session;

@@ -5,6 +5,8 @@
 //! millisecond: who is due within a slice of time is taken through that slice alone, and through the
 //! conversation with the server that it is in. What comes of it does not depend on the slice.
 
+use std::sync::Arc;
+
 use satkeeper_core::Now;
 use satkeeper_core::UnixMillis;
 use satkeeper_core::lifecycle::{
@@ -108,6 +110,8 @@ impl FleetReport {
 /// The fleet's network and its books.
 struct Desk {
     report: FleetReport,
+    /// All machines decide with the same numbers.
+    policy: Arc<Policy>,
     faults: u64,
     check: bool,
     /// Answers on their way, in the conversation of the session that is being visited.
@@ -153,9 +157,9 @@ fn now(at: u64) -> Now {
 
 impl Member {
     /// A session of a provider that can renew and a token with scope, as the subscriber API gives them.
-    fn new(seed: u64, number: u64) -> Self {
+    fn new(policy: &Arc<Policy>, seed: u64, number: u64) -> Self {
         let mut draws = Draws::of(seed, number);
-        let machine = Lifecycle::new(Policy::default(), &Seed::from_bytes(draws.bytes()));
+        let machine = Lifecycle::new(Arc::clone(policy), &Seed::from_bytes(draws.bytes()));
         let none = (TokenId(0), 0);
         Self { machine, draws, due: 0, base: none, bound: none, next_token: 1, socket: None }
     }
@@ -209,7 +213,7 @@ impl Member {
         }
         desk.report.failed += 1;
         desk.underway.clear();
-        self.machine = Lifecycle::new(Policy::default(), &Seed::from_bytes(self.draws.bytes()));
+        self.machine = Lifecycle::new(Arc::clone(&desk.policy), &Seed::from_bytes(self.draws.bytes()));
         desk.underway.push((at + CALLER_TRIES_AGAIN, Input::Start(START)));
     }
 
@@ -327,12 +331,13 @@ impl Calendar {
 pub fn fleet(plan: &FleetPlan) -> Result<FleetReport, &'static str> {
     let end = plan.hours * HOUR;
     let report = FleetReport { seconds: vec![0; (end / 1_000) as usize], ..FleetReport::default() };
+    let policy = Arc::default();
     let mut desk =
-        Desk { report, faults: plan.faults, check: plan.check, underway: Vec::new(), broken: None };
+        Desk { report, policy, faults: plan.faults, check: plan.check, underway: Vec::new(), broken: None };
     let mut calendar = Calendar::new(plan.slice, end);
     let mut members = Vec::with_capacity(plan.sessions as usize);
     for number in 0..plan.sessions {
-        let mut member = Member::new(plan.seed, u64::from(number));
+        let mut member = Member::new(&desk.policy, plan.seed, u64::from(number));
         // All within the same second: a mass mint.
         let at = member.draws.below(1_000);
         member.begin(at, plan.slice.min(end), &mut desk);
