@@ -271,7 +271,8 @@ impl Driver {
     /// The session is over: nothing is taken on any more, sockets say goodbye. Nothing in flight can bring it back
     /// (L41); whoever still waits is told when the reply is dropped.
     fn finish(self, ready: &mut PollEvents) {
-        let Self { mut poll, mut sockets, inbox, work, calls, waiting, .. } = self;
+        let Self { mut poll, mut sockets, inbox, mut work, calls, waiting, .. } = self;
+        work.release();
         drop((inbox, work, calls, waiting));
         sockets.close_all();
         while sockets.are_leaving() {

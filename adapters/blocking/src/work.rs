@@ -102,6 +102,13 @@ impl Work {
         self.run(Errand::Store(id), move || SessionInput::Stored { id, result: act() });
     }
 
+    /// The session is over: its store is free from now on.
+    pub(crate) fn release(&mut self) {
+        if let Some(keeper) = self.keeper.take() {
+            keeper.release();
+        }
+    }
+
     /// What takes longer than its deadline is failed by the session itself, and what comes of it later is stale.
     fn run(&self, errand: Errand, act: impl FnOnce() -> SessionInput + Send + 'static) {
         let mailbox = self.mailbox.clone();

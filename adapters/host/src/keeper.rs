@@ -2,6 +2,8 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::thread;
+use std::time::{Duration, Instant};
 
 use satkeeper_core::dpop::ProofKey;
 use satkeeper_core::error::Error as SessionError;
@@ -12,6 +14,12 @@ use satkeeper_core::session::{Record, StoreFailure};
 use crate::error::Error;
 use crate::keys;
 use crate::store::{Lease, Store, StoreError, Written};
+
+/// How long a write may take that a session's end waits for.
+const PATIENCE: Duration = Duration::from_secs(2);
+
+/// Between two looks at it.
+const PAUSE: Duration = Duration::from_millis(2);
 
 /// A session's own hold on its store. Cheap to clone; the lease ends with the last clone.
 ///
@@ -34,7 +42,8 @@ struct Shared {
 }
 
 struct Held {
-    lease: Box<dyn Lease>,
+    /// `None`: given back.
+    lease: Option<Box<dyn Lease>>,
     /// The newest write that was done.
     done: u64,
     /// A key that could not be written so far.
@@ -43,8 +52,8 @@ struct Held {
 
 impl Held {
     fn save_key(&mut self) -> Result<(), StoreError> {
-        let Some(pem) = &self.unsaved else { return Ok(()) };
-        self.lease.save_key(pem)?;
+        let (Some(pem), Some(lease)) = (&self.unsaved, &mut self.lease) else { return Ok(()) };
+        lease.save_key(pem)?;
         self.unsaved = None;
         Ok(())
     }
@@ -74,8 +83,10 @@ impl Keeper {
         let record = record.map(|text| Record::decode(text.expose().as_bytes())).transpose()?;
         let key = lease.load_key().map_err(|error| refused(&error))?;
         let key = key.map(|pem| keys::from_pkcs8_pem(pem.expose())).transpose()?;
-        let shared =
-            Shared { held: Mutex::new(Held { lease, done: 0, unsaved: None }), asked: AtomicU64::new(0) };
+        let shared = Shared {
+            held: Mutex::new(Held { lease: Some(lease), done: 0, unsaved: None }),
+            asked: AtomicU64::new(0),
+        };
         Ok((Self(Arc::new(shared)), Kept { record, key }))
     }
 
@@ -99,7 +110,9 @@ impl Keeper {
             return Ok(());
         }
         let key = held.save_key();
-        held.lease.save(&record.encode()).map_err(failure)?;
+        if let Some(lease) = &mut held.lease {
+            lease.save(&record.encode()).map_err(failure)?;
+        }
         held.done = turn.0;
         key.map_err(|error| StoreFailure::Failed(store(&format!("the key could not be kept: {error}"))))
     }
@@ -113,7 +126,22 @@ impl Keeper {
         // Nothing that is still under way may bring it back (L41).
         held.done = u64::MAX;
         held.unsaved = None;
-        held.lease.erase().map_err(failure)
+        held.lease.as_mut().map_or(Ok(()), |lease| lease.erase()).map_err(failure)
+    }
+
+    /// The session is over: another one may have the store, although a write that came too late still waits to find
+    /// that out. Blocks while the newest write is being done, 2 s at most; then the store is free when that is.
+    pub fn release(self) {
+        let until = Instant::now() + PATIENCE;
+        while Arc::strong_count(&self.0) > 1 && Instant::now() < until {
+            if let Ok(mut held) = self.0.held.try_lock()
+                && held.done >= self.0.asked.load(Ordering::SeqCst)
+            {
+                held.lease = None;
+                return;
+            }
+            thread::sleep(PAUSE);
+        }
     }
 
     /// Keeps a new key, before its first use. Returns the one to be used in its place where another session that
@@ -125,7 +153,7 @@ impl Keeper {
         }
         held.unsaved = Some(pem);
         held.save_key().ok()?;
-        let kept = held.lease.load_key().ok().flatten()?;
+        let kept = held.lease.as_mut()?.load_key().ok().flatten()?;
         keys::from_pkcs8_pem(kept.expose()).ok()
     }
 
@@ -167,5 +195,23 @@ fn failure(error: StoreError) -> StoreFailure {
             Err(error) => StoreFailure::Failed(error),
         },
         error => StoreFailure::Failed(store(&error.to_string())),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Keeper;
+    use crate::store::MemoryStore;
+
+    // survives S22
+    #[test]
+    fn a_write_that_came_too_late_does_not_hold_the_store() {
+        let store = MemoryStore::new();
+        let (keeper, _) = Keeper::open(&store).unwrap();
+        // A thread has it still, and nothing to write that is not written.
+        let late = keeper.clone();
+        keeper.release();
+        assert!(Keeper::open(&store).is_ok());
+        drop(late);
     }
 }

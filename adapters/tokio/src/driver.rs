@@ -241,9 +241,10 @@ impl Driver {
         let Self { mut asks, work, sockets, news, calls, waiting, events, notifications, shown, .. } = self;
         // Nothing in flight can bring it back (L41); whatever was asked and not answered fails when its
         // `oneshot` is dropped.
-        drop((work, news, calls, waiting));
+        drop((news, calls, waiting));
         asks.close();
         while asks.try_recv().is_ok() {}
+        work.finish().await;
         sockets.finish().await;
         let ended = Ended { end, events: events.close(), notifications: notifications.close() };
         shown.progress.send_replace(Progress::Over(Arc::new(ended)));

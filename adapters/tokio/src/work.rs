@@ -125,6 +125,16 @@ impl Work {
         self.remember(&task, errand);
     }
 
+    /// The session is over: nothing under way is of interest, and its store is free from now on.
+    pub(crate) async fn finish(self) {
+        let Self { tasks, keeper, .. } = self;
+        drop(tasks);
+        if let Some(keeper) = keeper {
+            // An error: it panicked, and has let go of it so.
+            let _ = spawn_blocking(move || keeper.release()).await;
+        }
+    }
+
     /// The next input that work has led to; `None` where there is none under way. Cancel safe.
     pub(crate) async fn next(&mut self) -> Option<SessionInput> {
         loop {
