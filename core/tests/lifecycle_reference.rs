@@ -1,5 +1,15 @@
 //! The machine against a second opinion: whatever happens, in whatever order, under whatever clocks, after each
 //! step it must do what the rules alone say of the list of all that happened (`reference`).
+//!
+//! CI plays 10,000 cases, always the same. Once, on 2026-11-21 at 6a13316, 1,000,000 were played without a finding,
+//! 3.5 s of processor time for each 10,000:
+//!
+//! ```sh
+//! for seed in $(seq 1 100); do
+//!     PROPTEST_RNG_SEED=$seed PROPTEST_CASES=10000 \
+//!         cargo test --release -p satkeeper-core --test lifecycle_reference || break
+//! done
+//! ```
 #![allow(
     clippy::cast_possible_truncation,
     clippy::cast_possible_wrap,
