@@ -10,7 +10,10 @@ use crate::setting::Says;
 const UNCERTAINTY: u64 = 9_000;
 
 /// A driver that steps late, perhaps twice, makes the machine wait for a probe before it ends anything (L23).
-const OVERTIME: u64 = UNCERTAINTY + 60_000;
+const LATE: u64 = 60_000;
+
+/// A life counts from when it was told of, and an answer may be delayed by as much (L8).
+const OVERTIME: u64 = UNCERTAINTY + LATE + 60_000;
 
 impl Watch {
     /// Nothing ends while a token is held that the server would accept, unless the server has said
