@@ -174,19 +174,21 @@ impl Lifecycle {
     pub(super) fn next_attempt(&self) -> Option<At> {
         let mut then = self.clone();
         let look = self.outlook();
-        let mut next = self.next_begun(&look)?;
+        let first = self.next_begun(&look)?;
+        let mut next = Some(first);
         let mut promotion = look.base.and_then(|base| self.declined(base)).map(|it| it.until);
-        if let Some(handover) = look.handover.filter(|handover| *handover <= next) {
+        if let Some(handover) = look.handover.filter(|handover| *handover <= first) {
             let handover = handover.max(self.clock.now());
             then.hand_over();
-            next = then.next_begun(&then.outlook()).map_or(At::MAX, |at| at.max(handover));
+            next = then.next_begun(&then.outlook()).map(|at| at.max(handover));
             promotion = Some(handover.saturating_add(self.policy.promotion));
         }
         if let Some(promotion) = promotion {
             then.promote();
-            next = then.next_begun(&then.outlook()).map_or(next, |at| at.max(promotion).min(next));
+            let again = then.next_begun(&then.outlook()).map(|at| at.max(promotion));
+            next = next.into_iter().chain(again).min();
         }
-        (next < At::MAX).then_some(next)
+        next
     }
 
     /// When the next exchange begins as things stand: an activation that waits for the socket does so when the

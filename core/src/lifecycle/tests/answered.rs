@@ -213,3 +213,24 @@ fn whose_key_a_token_that_has_gone_is_bound_to_is_nobodys_business() {
     assert_eq!(machine.events(), [Event::Warn(Warning::ForeignKey { token: TokenId(9) })]);
     assert_eq!((machine.ids(), machine.rejected), (vec![1, 2], vec![TokenId(9)]));
 }
+
+#[test]
+fn a_connect_proves_the_key_that_its_answer_names_and_that_we_hold() {
+    // proves L46
+    let table = [
+        (KeyState::Ready, Confirmation::Ours, true),
+        (KeyState::Ready, Confirmation::Unknown, false),
+        (KeyState::Declined, Confirmation::Ours, false),
+    ];
+    for (state, cnf, proved) in table {
+        let mut machine = live();
+        machine.link = Link::Authenticating { socket: SOCKET };
+        machine.key.state = state;
+        machine.key.proved = false;
+        let connect = Action::Authenticate { socket: SOCKET, token: BOUND, resume: false, offset: None };
+        let pending = machine.pend(connect);
+        let statement = Statement { cnf, ..Statement::default() };
+        machine.answer(pending, Ok(Reply::Authenticated { resumed: false, statement }));
+        assert_eq!(machine.key.proved, proved, "{state:?} {cnf:?}");
+    }
+}

@@ -221,3 +221,24 @@ fn what_is_remembered_of_a_key_holds_for_its_kind_only() {
         assert_eq!((machine.key.proved, machine.key.may_switch), follows, "{algorithm:?}");
     }
 }
+
+#[test]
+fn only_who_waits_in_vain_is_told_so() {
+    // proves L24, L40
+    const GONE: TokenId = TokenId(9);
+    let table =
+        [(true, GONE, AskError::InvalidCredentials, OTHER), (false, BASE, AskError::NoMechanism, ASK)];
+    for (able, update, error, denied) in table {
+        let mut machine = live();
+        if !able {
+            machine.provider.can_refresh = false;
+            machine.key.state = KeyState::Declined;
+            machine.held.truncate(1);
+        }
+        waits(&mut machine, ASK, AskKind::Renewal { served: false });
+        waits(&mut machine, OTHER, AskKind::Update(update));
+        machine.deny_vain_asks();
+        assert_eq!(failed(&mut machine, error), [denied]);
+        assert_eq!(waiting(&machine).len(), 1);
+    }
+}

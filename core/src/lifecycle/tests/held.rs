@@ -1,5 +1,6 @@
 //! What is known of tokens, and which of them are held, pushed and let go.
 
+use super::super::asks::{Ask, AskKind};
 use super::super::token::Source;
 use super::*;
 use crate::UnixMillis;
@@ -178,4 +179,19 @@ fn an_inspection_that_was_given_up_goes_with_the_next_socket() {
     assert!(machine.wants_inspection().is_none());
     machine.facts(BASE).inspection = Inspection::Wanted;
     assert!(machine.wants_inspection().is_some());
+}
+
+#[test]
+fn a_token_that_somebody_waits_for_is_kept_until_he_is_told() {
+    // proves L24, L40
+    for awaited in [true, false] {
+        let mut machine = live();
+        machine.held.insert(0, base(TokenId(3), 0));
+        if awaited {
+            machine.asks.push(Ask { id: AskId(1), kind: AskKind::Update(TokenId(3)) });
+        }
+        // Another one comes.
+        machine.hold(&facts(4, Statement::default()), Kind::Base(Base::default()), NOW, None, false);
+        assert_eq!(machine.holds(TokenId(3)), awaited);
+    }
 }
