@@ -133,17 +133,6 @@ impl Lifecycle {
         }
     }
 
-    /// Who waits for this token is told that it cannot be used (L46).
-    pub(super) fn deny_update(&mut self, token: TokenId) {
-        for ask in core::mem::take(&mut self.asks) {
-            if ask.kind == AskKind::Update(token) {
-                self.tell(Event::Failed { ask: ask.id, error: AskError::InvalidCredentials });
-            } else {
-                self.asks.push(ask);
-            }
-        }
-    }
-
     /// An exchange has brought what was waited for: it remains to be acknowledged.
     pub(super) fn serve_renewal_asks(&mut self) {
         for ask in &mut self.asks {

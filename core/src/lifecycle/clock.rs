@@ -356,5 +356,10 @@ mod tests {
         assert_eq!((clock.is_confirmed(), clock.when_server_surely_shows(time)), (false, None));
         assert!(clock.confirm(UnixMillis(1_000_000_000_000), clock.now(), &Policy::default()).is_some());
         assert!(clock.is_confirmed() && clock.when_server_surely_shows(time).is_some());
+        // Nor by what no server's clock shows.
+        for (told, confirms) in [(YEAR_9999 - 1, true), (YEAR_9999, true), (YEAR_9999 + 1, false)] {
+            let (mut clock, _) = Clock::restored(Now::new(0, 0), UnixMillis(0), Some(0));
+            assert_eq!(clock.confirm(UnixMillis(told), 0, &Policy::default()).is_some(), confirms);
+        }
     }
 }

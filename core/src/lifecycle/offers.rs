@@ -114,7 +114,6 @@ impl Lifecycle {
         if is_judged {
             return;
         }
-        self.deny_update(token);
         if self.link.is_live() {
             return self.discard(token);
         }

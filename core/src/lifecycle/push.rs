@@ -1,5 +1,7 @@
 //! A newer token on its way to the live socket, and its acknowledgement (L7, L25 to L28).
 
+use core::cmp::Ordering;
+
 use alloc::vec::Vec;
 
 use super::clock::At;
@@ -19,12 +21,12 @@ impl Lifecycle {
         let current = self.held.iter().position(|token| Some(token.id) == self.in_force);
         let mut best: Option<(At, TokenId)> = None;
         for (at, token) in self.held.iter().enumerate().rev() {
-            let newer = current.is_none_or(|current| at > current);
+            let age = current.map_or(Ordering::Greater, |current| at.cmp(&current));
             let refused = token.awaits_verdict || self.rejected.contains(&token.id);
-            if Some(token.id) == self.in_force || refused || !self.is_valid(token) {
+            if age.is_eq() || refused || !self.is_valid(token) {
                 continue;
             }
-            let when = if !newer {
+            let when = if age.is_lt() {
                 // An older one that outlives it.
                 look.last_call.filter(|_| look.in_force.is_some_and(|it| self.reach(token) > self.reach(it)))
             } else if self.awaits_activation(look, token) {
