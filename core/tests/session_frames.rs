@@ -245,6 +245,15 @@ fn a_live_socket_that_is_lost_is_told_with_its_cause() {
         world.give(SessionInput::Closed { socket, error: Some(reset()) });
         assert_eq!(losses(&world).len(), 2, "{why}");
     }
+    // Nor one that is open and has not been live yet.
+    let mut world = unbound();
+    world.server.methods.insert("signalwire.connect", VecDeque::from([RpcFault::Silent, RpcFault::Silent]));
+    world.drop_socket();
+    world.pass(5_000);
+    let (before, socket) = (world.opened.len(), world.opened.last().expect("another one").0);
+    world.give(SessionInput::Closed { socket, error: Some(reset()) });
+    world.pass(5_000);
+    assert!(world.opened.len() > before && losses(&world).len() == 1, "{:?}", losses(&world));
     // Nor what the session does itself.
     for input in [SessionInput::Suspend, SessionInput::Disconnect, SessionInput::Destroy] {
         let mut world = unbound();

@@ -127,8 +127,15 @@ fn a_store_that_fails_is_warned_of_and_ends_nothing() {
 
 /// A provider whose tokens have no scope, so that the rotating refresh token is what renews.
 fn rotating() -> World {
-    let mut world = World::new(durable(subscriber()).key(KeyChoice::None));
+    rotating_since(0, KeyChoice::None)
+}
+
+/// The same, begun so much later.
+fn rotating_since(begun: u64, key: KeyChoice) -> World {
+    let mut world = World::new(durable(subscriber()).key(key));
     world.server.scope = false;
+    world.server.serial = u32::from(begun > 0);
+    world.pass(begun);
     world.give(SessionInput::Start);
     world.push_state();
     world.pass(30_000);
@@ -214,6 +221,25 @@ fn who_loses_to_another_holder_goes_on_with_what_that_one_has_got() {
     world.server.refresh_token = other.server.refresh_token.clone();
     world.give(SessionInput::RefreshNow { ask: AskId(2) });
     assert_eq!((world.asked(REFRESH).len(), world.settled[1].1.is_ok()), (1, true));
+}
+
+#[test]
+fn what_another_holder_has_got_for_its_own_key_is_of_no_use() {
+    // proves L30, L46
+    let held =
+        |secret| KeyChoice::Held { key: ProofKey::es256_from_bytes(&[secret; 32]).unwrap(), proved: false };
+    for (theirs, is_ours) in [(9, true), (99, false)] {
+        let mut world = rotating_since(0, held(9));
+        let other = rotating_since(10_000, held(theirs));
+        let token = other.session.credential().unwrap().token;
+        assert!(other.server.tokens[token.expose()].jkt.is_some(), "it was minted for a key");
+        world.server.tokens.insert(token.expose().to_owned(), other.server.tokens[token.expose()].clone());
+        world.stores.push_back(Some(StoreFailure::Conflict(Box::new(other.session.record()))));
+        world.give(SessionInput::RefreshNow { ask: AskId(1) });
+        assert!(world.asked(REFRESH).is_empty());
+        assert_eq!(world.settled[0].1.is_ok(), is_ours, "{:?}", world.settled);
+        assert_eq!(world.session.credential().unwrap().token == token, is_ours);
+    }
 }
 
 #[test]

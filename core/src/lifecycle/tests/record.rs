@@ -1,6 +1,7 @@
 //! Going on from a record (L5, L11).
 
 use super::*;
+use crate::UnixMillis;
 
 const HOUR: u64 = 3_600_000;
 
@@ -147,4 +148,24 @@ fn what_nobody_dated_is_renewed_as_early_and_ends_as_late_as_it_can_be() {
     assert_eq!(came(3_600_000, true), (NOW, now));
     // Nothing was known later than now.
     assert_eq!(came(3_600_000, false), (now, now));
+}
+
+#[test]
+fn what_came_while_time_was_in_doubt_is_written_down_as_undated() {
+    // proves L9, L23
+    let undated = |machine: &Lifecycle| {
+        let reborn = reborn(machine, 0);
+        reborn.held.iter().filter(|token| token.undated).map(|token| token.id.0).collect::<Vec<_>>()
+    };
+    let mut machine = live();
+    assert_eq!(undated(&machine), [1, 2], "no server has told its time");
+    machine.clock.observe(UnixMillis(EPOCH + NOW), NOW, &machine.policy);
+    assert!(undated(&machine).is_empty());
+    // The wall clock jumps; then a token comes.
+    machine.clock.advance(Now::new(NOW + 1_000, EPOCH + NOW + 601_000), machine.policy.jump);
+    machine.hold(&facts(3, Statement::default()), Kind::Base(Base::default()), NOW + 1_000, None, false);
+    assert_eq!(undated(&machine), [3]);
+    // What was restored was dated before.
+    machine.held.iter_mut().for_each(|token| token.restored = true);
+    assert!(undated(&machine).is_empty());
 }
