@@ -274,8 +274,7 @@ impl Lifecycle {
     /// An exchange brought a bound token.
     fn bound_came(&mut self, pending: &Pending, base: TokenId, facts: &TokenFacts, outcome: &Outcome) {
         if self.token(facts.token).is_some() || self.rejected.contains(&facts.token) {
-            let malformed = Outcome { result: Err(Failure::Malformed), ..outcome.clone() };
-            return self.exchange_failed(pending, Failure::Malformed, &malformed);
+            return self.exchange_failed(pending, Failure::Malformed, outcome);
         }
         let activated = matches!(pending.action, Action::Activate { .. });
         // Over the bases: a new one before each bound token must not hide that those gain nothing.

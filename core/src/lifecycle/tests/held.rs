@@ -195,3 +195,25 @@ fn a_token_that_somebody_waits_for_is_kept_until_he_is_told() {
         assert_eq!(machine.holds(TokenId(3)), awaited);
     }
 }
+
+#[test]
+fn bytes_that_are_known_are_not_given_a_life_from_now() {
+    // proves L8, L40
+    let mut machine = live();
+    let says = Statement { expires_in: Some(1), assumed_life: Some(2), ..Statement::default() };
+    machine.hold(&facts(BASE.0, says), Kind::Base(Base::default()), NOW, None, false);
+    let stated = machine.token(BASE).expect("it is held").stated;
+    assert_eq!(stated, Stated { life: Some(7_200_000), ..Stated::default() });
+}
+
+#[test]
+fn who_is_told_of_no_scope_has_none() {
+    // proves L14
+    for (said, scope) in [(None, false), (Some(false), false), (Some(true), true)] {
+        let mut machine = live();
+        machine.facts(BASE).scope = None;
+        let inspect = machine.pend(Action::Inspect { base: BASE });
+        machine.answer(inspect, Ok(Reply::Inspected(Statement { scope: said, ..Statement::default() })));
+        assert_eq!(machine.facts(BASE).scope, Some(scope));
+    }
+}
