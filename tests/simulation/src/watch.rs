@@ -214,7 +214,9 @@ impl Watch {
         let now = scene.clocks.now;
         match (scene.input, answered) {
             (Input::Done(_, outcome), Some(command)) => {
-                self.misled &= outcome.server_time.is_none() || Some(command.id) <= self.unheeding;
+                if outcome.server_time.is_some() {
+                    self.misled = Some(command.id) <= self.unheeding;
+                }
                 self.unsure &= outcome.server_time.is_none();
                 self.hear_pause(scene, command, outcome);
                 let verdict = matches!(outcome.result, Err(Failure::Rpc { credential: true, .. }));
