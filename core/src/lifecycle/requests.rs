@@ -88,7 +88,8 @@ impl Lifecycle {
                     (proved || (known && self.key.proved), known && self.key.may_switch);
                 Key { state: KeyState::Ready, algorithm, proved, may_switch }
             }
-            KeyFacts::Unavailable => Key { state: KeyState::Declined, ..self.key },
+            // As before the start: there is none.
+            KeyFacts::Unavailable => self.key,
         };
         self.start_restored();
     }

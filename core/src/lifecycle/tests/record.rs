@@ -169,3 +169,18 @@ fn what_came_while_time_was_in_doubt_is_written_down_as_undated() {
     machine.held.iter_mut().for_each(|token| token.restored = true);
     assert!(undated(&machine).is_empty());
 }
+
+#[test]
+fn a_key_that_was_proved_and_is_lost_is_made_again() {
+    // proves L46
+    let start = |key| {
+        let mut machine = live();
+        machine.key.proved = true;
+        let mut machine = reborn(&machine, 0);
+        let provider = ProviderFacts { can_refresh: true, can_mint_again: false };
+        machine.absorb(Input::Start(Start { provider, key, durable: true }));
+        (machine.key.state, machine.key.proved)
+    };
+    assert_eq!(start(KeyFacts::Auto), (KeyState::Wanted, true));
+    assert_eq!(start(KeyFacts::Unavailable), (KeyState::Declined, true));
+}
