@@ -1,5 +1,9 @@
 //! What may happen, in groups. No machine has room for the product of them all (`catalogue::everything`); each
-//! two of them are searched together, to the end.
+//! two of them are searched together, by hand:
+//! `SLICE=pair cargo test --release -p satkeeper-core --test lifecycle_model every_slice -- --nocapture`
+//!
+//! On 2026-11-21: 600 searches, 13,880,803 states, 38,409,772 edges; 358 to the end, the others cut at 300,000
+//! edges (`both` and `mints` at 60,000). Two defects were found on the way, and mended.
 
 use satkeeper_core::lifecycle::*;
 
