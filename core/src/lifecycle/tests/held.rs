@@ -217,3 +217,23 @@ fn who_is_told_of_no_scope_has_none() {
         assert_eq!(machine.facts(BASE).scope, Some(scope));
     }
 }
+
+#[test]
+fn of_a_base_that_comes_again_is_kept_what_it_is_and_not_what_became_of_it() {
+    // proves L14, L40
+    let what_it_is = Base {
+        scope: Some(true),
+        cnf: Confirmation::Ours,
+        inspection: Inspection::Over,
+        has_been_bound: true,
+        ..Base::default()
+    };
+    let known = Base {
+        rejected: true,
+        longest_bound_life: Some(900_000),
+        limits_bound: true,
+        told_no_mechanism: true,
+        ..what_it_is.clone()
+    };
+    assert_eq!(known.again(), what_it_is);
+}

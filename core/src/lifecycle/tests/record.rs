@@ -184,3 +184,11 @@ fn a_key_that_was_proved_and_is_lost_is_made_again() {
     assert_eq!(start(KeyFacts::Auto), (KeyState::Wanted, true));
     assert_eq!(start(KeyFacts::Unavailable), (KeyState::Declined, true));
 }
+
+#[test]
+fn a_record_is_the_same_when_it_has_been_read() {
+    // proves L5
+    let snapshot = reborn(&live(), 0).snapshot();
+    let text = serde_json::to_string(&snapshot).expect("plain data");
+    assert_eq!(serde_json::from_str::<Snapshot>(&text).expect("just written"), snapshot);
+}
