@@ -41,6 +41,26 @@ fn start(can_refresh: bool, can_mint_again: bool) -> Start {
     Start { provider, key: KEY_AT_HAND, durable: true }
 }
 
+/// A token that lives for so long from when it comes.
+fn token(id: u32, life: u64) -> TokenFacts {
+    let statement = Statement { expires_in: Some(life), ..Statement::default() };
+    TokenFacts { token: TokenId(id), statement, new_secret: false }
+}
+
+/// How a session without a key starts, whose provider refreshes.
+fn unbound() -> Start {
+    Start { key: KeyFacts::Unavailable, ..start(true, false) }
+}
+
+/// Such a session, its first token minted by a server whose clock is ours.
+fn minted(seed: &Seed, now: Now, life: u64) -> Lifecycle {
+    let mut machine = Lifecycle::new(story::exact(), seed);
+    let _ = machine.step(now, Input::Start(unbound()));
+    let reply = Outcome { server_time: Some(now.unix), ..Outcome::ok(Reply::Token(token(1, life))) };
+    let _ = machine.step(now, Input::Done(CommandId(0), reply));
+    machine
+}
+
 #[test]
 fn a_restart_mints_nothing_resumes_and_goes_on_renewing() {
     // proves L5, L11, L18, L34
@@ -67,23 +87,13 @@ fn a_restart_mints_nothing_resumes_and_goes_on_renewing() {
 #[test]
 fn what_comes_in_the_very_moment_of_a_restart_is_not_of_the_record() {
     // proves L5, L9, L22
-    let token = |id, life| {
-        let statement = Statement { expires_in: Some(life), ..Statement::default() };
-        TokenFacts { token: TokenId(id), statement, new_secret: false }
-    };
     let seed = Seed::from_bytes([7; 32]);
-    let mut before = Lifecycle::new(story::exact(), &seed);
     let (tick, unix) = (1_000_000, 1_800_000_000_000);
-    let Start { provider, .. } = start(true, false);
-    let unbound = Start { provider, key: KeyFacts::Unavailable, durable: true };
-    let _ = before.step(Now::new(tick, unix), Input::Start(unbound));
-    let outcome =
-        Outcome { server_time: Some(UnixMillis(unix)), ..Outcome::ok(Reply::Token(token(1, 1_200_000))) };
-    let _ = before.step(Now::new(tick, unix), Input::Done(CommandId(0), outcome));
+    let before = minted(&seed, Now::new(tick, unix), 1_200_000);
     // The wall clock is half an hour slow now; the application brings a token of its own at once.
     let now = Now::new(tick + 600_000, unix + 600_000 - 1_800_000);
     let mut after = Lifecycle::restore(story::exact(), &seed, &before.snapshot(), now);
-    let _ = after.step(now, Input::Start(unbound));
+    let _ = after.step(now, Input::Start(unbound()));
     let _ = after.step(now, Input::NewBase { ask: AskId(1), token: token(2, 900_000) });
     let step = after.step(now, Input::ServerTime(UnixMillis(unix + 600_000)));
     assert!(!step.outputs.iter().any(|it| matches!(it, Output::Tell(Event::Expired { .. }))), "{step:?}");
@@ -95,26 +105,17 @@ fn what_comes_in_the_very_moment_of_a_restart_is_not_of_the_record() {
 fn what_came_while_no_server_told_the_time_is_dated_by_nobody() {
     // proves L5, L9, L22: the wall clock is an hour slow at a restart, the network is away, the application brings a
     // token, and the process dies again
-    let token = |id, life| {
-        let statement = Statement { expires_in: Some(life), ..Statement::default() };
-        TokenFacts { token: TokenId(id), statement, new_secret: false }
-    };
     let seed = Seed::from_bytes([7; 32]);
-    let mut first = Lifecycle::new(story::exact(), &seed);
     let now = Now::new(0, 1_800_000_000_000);
-    let Start { provider, .. } = start(true, false);
-    let unbound = Start { provider, key: KeyFacts::Unavailable, durable: true };
-    let _ = first.step(now, Input::Start(unbound));
-    let outcome = Outcome { server_time: Some(now.unix), ..Outcome::ok(Reply::Token(token(1, 600_000))) };
-    let _ = first.step(now, Input::Done(CommandId(0), outcome));
+    let first = minted(&seed, now, 600_000);
     // An hour has passed, but by the wall clock it is the same moment.
     let mut second = Lifecycle::restore(story::exact(), &seed, &first.snapshot(), now);
-    let _ = second.step(now, Input::Start(unbound));
+    let _ = second.step(now, Input::Start(unbound()));
     let _ = second.step(now, Input::NewBase { ask: AskId(1), token: token(2, 900_000) });
     let record = serde_json::to_string(&second.snapshot()).expect("plain data");
     let record = serde_json::from_str(&record).expect("it was just written");
     let mut third = Lifecycle::restore(story::exact(), &seed, &record, now);
-    let _ = third.step(now, Input::Start(unbound));
+    let _ = third.step(now, Input::Start(unbound()));
     let step = third.step(now, Input::ServerTime(UnixMillis(now.unix.0 + 3_600_000)));
     assert!(!step.outputs.iter().any(|it| matches!(it, Output::Tell(Event::Expired { .. }))), "{step:?}");
     // The first token has ended. Of the second's life nothing has passed for sure.
@@ -138,26 +139,16 @@ fn a_base_that_was_brought_again_does_not_cost_its_bound_token_at_a_restart() {
 #[test]
 fn what_came_after_a_sleep_that_nobody_has_confirmed_has_not_slept_in_the_record_either() {
     // proves L5, L22, L23
-    let token = |id, life| {
-        let statement = Statement { expires_in: Some(life), ..Statement::default() };
-        TokenFacts { token: TokenId(id), statement, new_secret: false }
-    };
     let seed = Seed::from_bytes([7; 32]);
-    let mut before = Lifecycle::new(story::exact(), &seed);
     let unix = 1_800_000_000_000;
-    let Start { provider, .. } = start(true, false);
-    let unbound = Start { provider, key: KeyFacts::Unavailable, durable: true };
-    let _ = before.step(Now::new(0, unix), Input::Start(unbound));
-    let outcome =
-        Outcome { server_time: Some(UnixMillis(unix)), ..Outcome::ok(Reply::Token(token(1, 7_200_000))) };
-    let _ = before.step(Now::new(0, unix), Input::Done(CommandId(0), outcome));
+    let mut before = minted(&seed, Now::new(0, unix), 7_200_000);
     // An hour is slept away, uncounted; then the application brings a token of its own.
     let unix = unix + 600_000 + 3_600_000;
     let _ =
         before.step(Now::new(600_000, unix), Input::NewBase { ask: AskId(1), token: token(2, 7_200_000) });
     let now = Now::new(5_000, unix);
     let mut after = Lifecycle::restore(story::exact(), &seed, &before.snapshot(), now);
-    let _ = after.step(now, Input::Start(unbound));
+    let _ = after.step(now, Input::Start(unbound()));
     let _ = after.step(now, Input::ServerTime(UnixMillis(unix)));
     let ends = after.status().session_ends.expect("it was stated");
     near(ends.0, 5_000 + 7_200_000);
@@ -183,19 +174,9 @@ fn a_bound_token_whose_base_was_refused_outlives_a_restart() {
 #[test]
 fn a_record_written_on_a_clock_that_was_set_puts_no_renewal_off() {
     // proves L5, L20, L23
-    let token = |id, life| {
-        let statement = Statement { expires_in: Some(life), ..Statement::default() };
-        TokenFacts { token: TokenId(id), statement, new_secret: false }
-    };
     let seed = Seed::from_bytes([7; 32]);
-    let mut before = Lifecycle::new(story::exact(), &seed);
     let unix = 1_800_000_000_000;
-    let Start { provider, .. } = start(true, false);
-    let unbound = Start { provider, key: KeyFacts::Unavailable, durable: true };
-    let _ = before.step(Now::new(0, unix), Input::Start(unbound));
-    let outcome = |facts, server_time| Outcome { server_time, ..Outcome::ok(Reply::Token(facts)) };
-    let minted = outcome(token(1, 900_000), Some(UnixMillis(unix)));
-    let _ = before.step(Now::new(0, unix), Input::Done(CommandId(0), minted));
+    let mut before = minted(&seed, Now::new(0, unix), 900_000);
     // Somebody sets the wall clock ten hours ahead; a renewal brings a token that ends no later.
     let set = unix + 36_000_000;
     let step = before.step(Now::new(60_000, set + 60_000), Input::RefreshNow { ask: AskId(1) });
@@ -204,11 +185,11 @@ fn a_record_written_on_a_clock_that_was_set_puts_no_renewal_off() {
         _ => None,
     });
     let refresh = refresh.expect("somebody asked for it");
-    let renewed = Input::Done(refresh, outcome(token(2, 840_000), None));
+    let renewed = Input::Done(refresh, Outcome::ok(Reply::Token(token(2, 840_000))));
     let _ = before.step(Now::new(60_000, set + 60_000), renewed);
     let now = Now::new(5_000, set + 61_000);
     let mut after = Lifecycle::restore(story::exact(), &seed, &before.snapshot(), now);
-    let _ = after.step(now, Input::Start(unbound));
+    let _ = after.step(now, Input::Start(unbound()));
     let _ = after.step(now, Input::ServerTime(UnixMillis(unix + 61_000)));
     let _ = after.step(Now::new(35_000, set + 91_000), Input::Tick);
     // It is known to end 15 minutes from now at the latest.

@@ -66,7 +66,8 @@ impl Lifecycle {
             _ => None,
         };
         // Newer ones are on their way. What was in force before has had its time even if it is the newer
-        // one: it would only be pushed again; unless this one, of which less was known, ends sooner. Of the older ones that stays which puts the session's end off.
+        // one: it would only be pushed again; unless this one, of which less was known, ends sooner. Of the older
+        // ones that stays which puts the session's end off.
         let mut stay: Vec<TokenId> = Vec::new();
         let mut reach = 0;
         let mut shortened = None;

@@ -136,10 +136,8 @@ impl Lifecycle {
             }
         }
         // Not before all are there: a base that was brought again stands behind what came of it.
-        let orphan = |token: &Token| token.base_id().is_some_and(|base| !machine.holds(base));
-        let orphans: Vec<TokenId> =
-            machine.held.iter().filter(|token| orphan(token)).map(|token| token.id).collect();
-        machine.held.retain(|token| !orphans.contains(&token.id));
+        let all: Vec<TokenId> = machine.held.iter().map(|token| token.id).collect();
+        machine.held.retain(|token| token.base_id().is_none_or(|base| all.contains(&base)));
         machine.in_force = snapshot.in_force.filter(|id| machine.holds(*id));
         machine.generation = snapshot.generation;
         machine.resumable = snapshot.resumable && machine.in_force.is_some();
