@@ -13,10 +13,10 @@ use satkeeper_core::Now;
 use satkeeper_core::lifecycle::{AskId, Policy, SocketId};
 use satkeeper_core::secret::Secret;
 use satkeeper_core::session::{
-    Config, KeyChoice, Provider, Record, SessionInput, SessionNews, SessionOutput,
+    Config, KeyChoice, Provider, ProviderCall, Record, SessionInput, SessionNews, SessionOutput,
 };
 use satkeeper_core::wire::http::HttpResponse;
-use satkeeper_core::wire::rest::Space;
+use satkeeper_core::wire::rest::{GuestToken, Space};
 use satkeeper_core::wire::time::Oddity;
 use satkeeper_core::wire::url::{Plain, SecureUrl};
 use serde_json::{Value, json};
@@ -45,6 +45,50 @@ fn another_subscriber() -> Provider {
     let url = SecureUrl::parse("https://other.signalwire.test", Plain::Never).unwrap();
     let space = Space::new(url, "project", &Secret::new(format!("PT{CANARY}"))).unwrap();
     Provider::Subscriber { space, request }
+}
+
+#[test]
+fn a_token_is_of_the_key_whose_fingerprint_its_request_told_and_of_no_other() {
+    // proves L42, L46
+    let rsa = || KeyChoice::Held { key: rsa(), proved: true };
+    let keys = |world: &World| {
+        let tokens = written(world)["tokens"].as_array().unwrap().clone();
+        tokens.iter().map(|token| token["key"].is_string()).collect::<Vec<_>>()
+    };
+    let url = |text: &str| SecureUrl::parse(text, Plain::Never).unwrap();
+    let Provider::Subscriber { space, .. } = subscriber() else { panic!() };
+    let embed = Provider::Embed { token: Secret::new("c2c"), host: url("https://embeds.signalwire.test") };
+    let request = GuestToken {
+        allowed_addresses: vec!["f5a1ce2b-ec0d-4f31-a3f0-000000000001".into()],
+        ..GuestToken::default()
+    };
+    let guest = Provider::Guest { space, request };
+    for (provider, path, of_our_key) in
+        [(subscriber(), CREATE, true), (embed, EMBED, false), (guest, GUEST, false)]
+    {
+        let mut world = World::new(Config::new(provider).key(rsa()));
+        world.server.scope = false;
+        world.give(SessionInput::Start);
+        assert_eq!(world.asked(path).len(), 1);
+        assert_eq!(keys(&world), [of_our_key], "{path}");
+    }
+
+    // A renewal has no place for a fingerprint.
+    let mut world = World::new(Config::new(subscriber()).key(rsa()));
+    world.server.scope = false;
+    world.give(SessionInput::Start);
+    world.give(SessionInput::RefreshNow { ask: AskId(1) });
+    assert_eq!((world.asked(REFRESH).len(), keys(&world)), (1, vec![false]));
+    let mut world = World::new(Config::new(CALLBACK).key(rsa()));
+    for name in ["one", "two"] {
+        let minted = Minted { ends: EPOCH + 7_200_000, ..Minted::default() };
+        world.server.tokens.insert(sat(name, "relay.sw.test"), minted);
+        world.provider.push_back(Ok(credential(name)));
+    }
+    world.give(SessionInput::Start);
+    assert_eq!(keys(&world), [true]);
+    world.give(SessionInput::RefreshNow { ask: AskId(1) });
+    assert_eq!((world.provider_calls.last(), keys(&world)), (Some(&ProviderCall::Refresh), vec![false]));
 }
 
 #[test]

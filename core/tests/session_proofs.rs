@@ -11,10 +11,24 @@ mod session_world;
 
 use satkeeper_core::dpop::{Algorithm, ProofKey};
 use satkeeper_core::lifecycle::{Event, Mechanism, Warning};
-use satkeeper_core::session::{Config, KeyChoice, SessionInput};
+use satkeeper_core::session::{Config, KeyChoice, Provider, SessionInput};
 use satkeeper_core::wire::http::HttpResponse;
 use serde_json::json;
 use session_world::*;
+
+#[test]
+fn the_date_of_the_handshake_tells_the_time() {
+    // proves L9
+    let mut world = World::new(Config::new(Provider::Static(credential("one"))).key(KeyChoice::None));
+    world.server.ahead = 3_600_000;
+    let minted = Minted { ends: EPOCH + 7_200_000, ..Minted::default() };
+    world.server.tokens.insert(sat("one", "relay.sw.test"), minted);
+    world.server.http_faults.insert(INFO, [Fault::Silent].into());
+    world.give(SessionInput::Start);
+    assert!(world.is_live());
+    let offset = world.session.status().clock_offset.unwrap();
+    assert!(offset.abs_diff(3_600_000) <= 2_000, "{offset}");
+}
 
 #[test]
 fn a_nonce_is_honoured_once_within_the_command() {

@@ -27,12 +27,10 @@ impl Session {
         self.journal.open(command, turn.now);
         let done = match command.action {
             Action::MakeKey { algorithm } => self.make_key(turn, command, algorithm),
-            Action::Mint { fingerprint } => {
-                self.provide(turn, command, Provision { renewal: false, key: fingerprint })
-            }
+            Action::Mint { fingerprint } => self.provide(turn, command, false, fingerprint),
             Action::Refresh => {
                 let key = self.keys.newest().map(|key| key.algorithm().into());
-                self.provide(turn, command, Provision { renewal: true, key })
+                self.provide(turn, command, true, key)
             }
             Action::Inspect { base } => self.inspect(turn, command, base),
             Action::Activate { .. }
@@ -157,8 +155,16 @@ impl Session {
         Ok(())
     }
 
-    /// A token from the provider (L42, L43).
-    fn provide(&mut self, turn: &mut Turn, command: &Command, provision: Provision) -> Result<(), Fault> {
+    /// A token from the provider (L42, L43). The fingerprint of `key` goes along where the request has a place
+    /// for it; only then the token that comes is bound to it.
+    fn provide(
+        &mut self,
+        turn: &mut Turn,
+        command: &Command,
+        renewal: bool,
+        key: Option<KeyAlgorithm>,
+    ) -> Result<(), Fault> {
+        let unbound = Provision { renewal, key: None };
         match &self.config.provider {
             // Never for a renewal: its facts say that it has none.
             Provider::Static(credential) => {
@@ -168,17 +174,12 @@ impl Session {
                 Ok(())
             }
             Provider::Callback(facts) => {
-                let call = if provision.renewal && facts.can_refresh {
-                    ProviderCall::Refresh
+                let (call, key) = if renewal && facts.can_refresh {
+                    (ProviderCall::Refresh, None)
                 } else {
-                    ProviderCall::Authenticate { fingerprint: self.fingerprint(provision.key) }
+                    (ProviderCall::Authenticate { fingerprint: self.fingerprint(key) }, key)
                 };
-                let provision = match call {
-                    // `refresh()` is not told the fingerprint.
-                    ProviderCall::Refresh => Provision { key: None, ..provision },
-                    ProviderCall::Authenticate { .. } => provision,
-                };
-                let exchange = self.exchange_for(turn.now, command, Purpose::Callback(provision));
+                let exchange = self.exchange_for(turn.now, command, Purpose::Callback { key });
                 turn.put(SessionOutput::AskProvider { id: exchange.id, call, deadline: exchange.deadline });
                 self.exchanges.open(exchange);
                 Ok(())
@@ -186,23 +187,20 @@ impl Session {
             Provider::Embed { token, host } => {
                 let request = rest::embed_token(host, token);
                 let secret = token.clone();
-                let provision = Provision { key: None, ..provision };
-                self.ask_space(turn, command, Endpoint::EmbedToken, provision, EMBED_LIFE, request, secret)
+                self.ask_space(turn, command, Endpoint::EmbedToken, unbound, EMBED_LIFE, request, secret)
             }
             Provider::Guest { space, request } => {
                 let life = self.life_until(turn.now, request.expire_at).unwrap_or(SUBSCRIBER_LIFE);
                 let request = request.request(space);
                 let secret = Secret::new("");
-                let provision = Provision { key: None, ..provision };
-                self.ask_space(turn, command, Endpoint::GuestToken, provision, life, request, secret)
+                self.ask_space(turn, command, Endpoint::GuestToken, unbound, life, request, secret)
             }
             Provider::Subscriber { space, .. } => {
-                let one_time = self.source.usable(turn.now).filter(|_| provision.renewal);
-                let Some(secret) = one_time else { return self.create(turn, command, provision) };
+                let one_time = self.source.usable(turn.now).filter(|_| renewal);
+                let Some(secret) = one_time else { return self.create(turn, command, renewal, key) };
                 let (secret, request) = (secret.clone(), rest::refresh_subscriber_token(space, secret));
                 let endpoint = Endpoint::RefreshSubscriberToken;
-                let provision = Provision { key: None, ..provision };
-                self.ask_space(turn, command, endpoint, provision, SUBSCRIBER_LIFE, request, secret)
+                self.ask_space(turn, command, endpoint, unbound, SUBSCRIBER_LIFE, request, secret)
             }
         }
     }
@@ -212,14 +210,15 @@ impl Session {
         &mut self,
         turn: &mut Turn,
         command: &Command,
-        provision: Provision,
+        renewal: bool,
+        key: Option<KeyAlgorithm>,
     ) -> Result<(), Fault> {
         let Provider::Subscriber { space, request } = &self.config.provider else {
             return Err(unknown_token());
         };
         let mut wanted = request.clone();
         let space = space.clone();
-        if let Some(fingerprint) = self.fingerprint(provision.key) {
+        if let Some(fingerprint) = self.fingerprint(key) {
             wanted.fingerprint = Some(fingerprint);
             wanted.scope_refresh = true;
         }
@@ -230,7 +229,7 @@ impl Session {
             turn.news(SessionNews::ScopeWithoutFingerprint, None);
         }
         let secret = wanted.password.clone().unwrap_or_else(|| Secret::new(""));
-        let endpoint = Endpoint::CreateSubscriberToken;
+        let (endpoint, provision) = (Endpoint::CreateSubscriberToken, Provision { renewal, key });
         self.ask_space(turn, command, endpoint, provision, life, wanted.request(&space), secret)
     }
 

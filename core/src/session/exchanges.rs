@@ -42,7 +42,10 @@ pub(super) struct Exchange {
 #[derive(Clone, Copy)]
 pub(super) enum Purpose {
     Key(KeyAlgorithm),
-    Callback(Provision),
+    /// `key`: whose fingerprint went along.
+    Callback {
+        key: Option<KeyAlgorithm>,
+    },
     Space {
         endpoint: Endpoint,
         provision: Provision,
@@ -64,7 +67,7 @@ pub(super) enum Purpose {
     },
 }
 
-/// A token from the provider.
+/// A token from a space.
 #[derive(Clone, Copy)]
 pub(super) struct Provision {
     /// It renews; else it is a mint.
@@ -160,8 +163,8 @@ mod tests {
 
     fn exchange(id: u64) -> Exchange {
         let command = Command { id: CommandId(1), deadline: Tick(10), action: Action::Refresh };
-        let provision = Provision { renewal: true, key: None };
-        Exchange::new(RequestId(id), &command, Now::new(0, 0), Purpose::Callback(provision))
+        let callback = Purpose::Callback { key: None };
+        Exchange::new(RequestId(id), &command, Now::new(0, 0), callback)
     }
 
     #[test]

@@ -60,7 +60,7 @@ impl Session {
                 self.exchanged(turn, &exchange, device, date, reply);
             }
             Purpose::Key(_)
-            | Purpose::Callback(_)
+            | Purpose::Callback { .. }
             | Purpose::Signature { .. }
             | Purpose::Store
             | Purpose::Intent => {}
@@ -73,15 +73,17 @@ impl Session {
         id: RequestId,
         result: core::result::Result<Credential, ProviderError>,
     ) {
-        let Some(exchange) = self.exchanges.take(id, |it| matches!(it, Purpose::Callback(_))) else { return };
-        let Purpose::Callback(provision) = exchange.purpose else { return };
+        let Some(exchange) = self.exchanges.take(id, |it| matches!(it, Purpose::Callback { .. })) else {
+            return;
+        };
+        let Purpose::Callback { key } = exchange.purpose else { return };
         let facts = match result {
             Ok(credential) => self.admit_credential(turn, &credential).map_err(Fault::from),
             Err(error) => Err(self.provider_fault(error)),
         };
         match facts {
             Ok(facts) => {
-                self.tokens.bind(facts.token, provision.key);
+                self.tokens.bind(facts.token, key);
                 self.succeed(turn, &exchange, Reply::Token(facts), None);
             }
             Err(fault) => self.fail(turn, exchange.command, fault, None, None),
@@ -152,7 +154,7 @@ impl Session {
                 let key = self.keys.newest().map(|key| key.algorithm().into());
                 let command =
                     Command { id: exchange.command, deadline: exchange.deadline, action: Action::Refresh };
-                self.create(turn, &command, Provision { key, ..provision }).map(|()| None)
+                self.create(turn, &command, provision.renewal, key).map(|()| None)
             }
             Err(error) => {
                 let is_final =

@@ -40,6 +40,7 @@ pub const DEVICE_REFRESH: &str = "/api/fabric/subscriber/devices/refresh";
 pub const CREATE: &str = "/api/fabric/subscribers/tokens";
 pub const REFRESH: &str = "/api/fabric/subscribers/tokens/refresh";
 pub const EMBED: &str = "/api/fabric/embeds/tokens";
+pub const GUEST: &str = "/api/fabric/guests/tokens";
 
 /// An application's own provider, which refreshes.
 pub const CALLBACK: Provider = Provider::Callback(ProviderFacts { can_refresh: true, can_mint_again: false });

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
-use super::{CANARY, CREATE, DEVICE_REFRESH, DEVICE_TOKEN, EMBED, INFO, REFRESH, sat};
+use super::{CANARY, CREATE, DEVICE_REFRESH, DEVICE_TOKEN, EMBED, GUEST, INFO, REFRESH, sat};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use satkeeper_core::error::Error;
@@ -140,7 +140,7 @@ impl Server {
                 self.refresh_token = Some(refresh.clone());
                 json(200, json!({"subscriber_id": "s", "token": token, "refresh_token": refresh}))
             }
-            EMBED => {
+            EMBED | GUEST => {
                 let token = self.mint(now, 3_600, false, None);
                 json(201, json!({"token": token}))
             }
