@@ -273,6 +273,7 @@ fn subscriber_info_tells_scope_key_and_end() {
     assert_eq!(parse(r#"{"sat_claims":{"scope":7}}"#).refreshable, None);
     let odd = parse(r#"{"id":7,"sat_claims":"x"}"#);
     assert_eq!(odd, SubscriberInfo::default());
+    assert_eq!(parse(r#"{"id":"s","sat_claims":"x"}"#), SubscriberInfo { id: Some("s".to_owned()), ..odd });
     assert!(SubscriberInfo::parse(&HttpResponse::new(200, "[]"), &[]).is_err());
     assert!(matches!(SubscriberInfo::parse(&HttpResponse::new(401, ""), &[]), Err(Error::Http(_))));
 }

@@ -147,13 +147,13 @@ fn an_end_in_milliseconds_is_not_odd() {
 #[test]
 fn a_bound_token_lives_as_long_as_was_said_else_fifteen_minutes() {
     // proves L8, L15
-    for (expires_in, from_s, to_s) in [(Some(1_800), 1_000, 1_800), (None, 400, 900)] {
+    let at = EPOCH / 1_000 + 1_800;
+    for (field, value, from_s, to_s) in
+        [("expires_in", 1_800, 1_000, 1_800), ("expires_at", at, 1_000, 1_800), ("nothing", 0, 400, 900)]
+    {
         let mut world = World::new(Config::new(subscriber()));
         let token = sat("bound", "relay.sw.test");
-        let mut body = json!({"token": token});
-        if let Some(seconds) = expires_in {
-            body["expires_in"] = json!(seconds);
-        }
+        let body = json!({"token": token, field: value});
         let ends = EPOCH + 7_200_000;
         world.server.tokens.insert(token, Minted { ends, scope: true, jkt: None });
         let answer = HttpResponse::new(200, body.to_string());
@@ -166,10 +166,25 @@ fn a_bound_token_lives_as_long_as_was_said_else_fifteen_minutes() {
         world.give(SessionInput::Start);
         assert!(world.session.status().bound, "{:?}", world.events);
         world.pass(from_s * 1_000);
-        assert!(world.asked(DEVICE_REFRESH).is_empty(), "{expires_in:?}");
+        assert!(world.asked(DEVICE_REFRESH).is_empty(), "{field}");
         world.pass((to_s - from_s) * 1_000);
-        assert!(!world.asked(DEVICE_REFRESH).is_empty(), "{expires_in:?}");
+        assert!(!world.asked(DEVICE_REFRESH).is_empty(), "{field}");
     }
+}
+
+#[test]
+fn subscriber_info_alone_may_say_when_a_token_ends() {
+    // proves L8, L38
+    let mut world = World::new(Config::new(CALLBACK).key(KeyChoice::None));
+    good(&mut world, "one");
+    world.provider.push_back(Ok(credential("one")));
+    let silent = RpcFault::Result(json!({"protocol": "p"}));
+    world.server.rpc_faults.insert("signalwire.connect", [silent].into());
+    let claims = json!({"id": "s", "sat_claims": {"scope": [], "expires_at": EPOCH / 1_000 + 600}});
+    world.server.http_faults.insert(INFO, [Fault::Http(HttpResponse::new(200, claims.to_string()))].into());
+    world.give(SessionInput::Start);
+    let left = world.session.status().time_left.unwrap();
+    assert!(left.abs_diff(599_000) <= 1_000, "{left}");
 }
 
 // ---- Keys and proofs ----

@@ -9,12 +9,30 @@
 
 mod session_world;
 
+use satkeeper_core::Now;
 use satkeeper_core::dpop::{Algorithm, ProofKey};
 use satkeeper_core::lifecycle::{Event, Mechanism, Warning};
 use satkeeper_core::session::{Config, KeyChoice, Provider, SessionInput};
 use satkeeper_core::wire::http::HttpResponse;
-use serde_json::json;
+use serde_json::{Value, json};
 use session_world::*;
+
+#[test]
+fn an_answer_returns_the_time_that_its_proof_was_signed_with() {
+    // proves L9, L29
+    let mut world = World::new(Config::new(subscriber()));
+    world.session.record_run(Now::new(world.now, world.unix()), [8; 32]);
+    world.give(SessionInput::Start);
+    assert!(world.session.status().bound);
+    let run: Vec<Value> =
+        world.session.take_run().iter().map(|line| serde_json::from_str(line).unwrap()).collect();
+    for reply in ["Authenticated", "Reauthenticated", "Token"] {
+        let said = |line: &&Value| line["input"]["Done"][1]["result"]["Ok"].get(reply).is_some();
+        let last = run.iter().rfind(said).unwrap();
+        let signed = last["input"]["Done"][1]["signed_at"].as_u64().unwrap();
+        assert!(signed.abs_diff(EPOCH) <= 2_000, "{reply}: {last}");
+    }
+}
 
 #[test]
 fn the_date_of_the_handshake_tells_the_time() {

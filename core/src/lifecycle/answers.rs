@@ -80,8 +80,12 @@ impl Lifecycle {
             ) => {
                 // Said after a proof of ours; what subscriber/info says was only asked for at the mint (L46).
                 self.key.proved |= self.key.state == KeyState::Ready && statement.cnf == Confirmation::Ours;
-                self.stated(token, Source::Elsewhere, statement);
-                self.went_live(socket, token, resume && *resumed);
+                let resumed = resume && *resumed;
+                // A resume speaks of the token that its state was made for, whichever that was (L8).
+                if !resumed {
+                    self.stated(token, Source::Elsewhere, statement);
+                }
+                self.went_live(socket, token, resumed);
             }
             (Action::Authenticate { .. }, Err(failure)) => {
                 self.connect_failed(&pending, outcome.signed_at, *failure);

@@ -180,7 +180,8 @@ pub enum Reply {
     Authenticated {
         /// The server says that it has restored the old session.
         resumed: bool,
-        /// What the result says; of a resumed session it speaks of the previous token only (L8).
+        /// What the result says; of a resumed session it speaks of the token that the state was made for, which
+        /// may be an older one: its end and scope are taken from elsewhere (L8).
         statement: Statement,
     },
     /// `Reauthenticate`: accepted.

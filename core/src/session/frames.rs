@@ -165,7 +165,7 @@ impl Session {
         }
         let authorization = result.authorization.as_ref();
         self.learn_project(authorization);
-        // A resume's result speaks of the session's previous token (L8).
+        // A resume's result speaks of the token that its state was made for (L8).
         let token = (!resumed).then_some(waiting.token);
         let statement = self.authorization_statement(turn, token, authorization);
         let reply = Reply::Authenticated { resumed, statement };

