@@ -60,7 +60,8 @@ impl Answering<'_> {
             Action::Mint { .. } | Action::Refresh => {
                 for ends in &slice.ends_as {
                     let facts = world.facts(*ends, slice.base_life, slice);
-                    self.say(&format!("token{}", ends.name()), Ok(Reply::Token(facts)), true);
+                    let well = slice.is_usual(&slice.ends_as, *ends);
+                    self.say(&format!("token{}", ends.name()), Ok(Reply::Token(facts)), well);
                 }
                 if failures {
                     self.say("transient", Err(transient), false);
@@ -84,7 +85,8 @@ impl Answering<'_> {
             Action::Activate { .. } | Action::Renew { .. } => {
                 for ends in &slice.ends_as {
                     let facts = world.facts(*ends, slice.bound_life, slice);
-                    self.say(&format!("token{}", ends.name()), Ok(Reply::Token(facts)), true);
+                    let well = slice.is_usual(&slice.ends_as, *ends);
+                    self.say(&format!("token{}", ends.name()), Ok(Reply::Token(facts)), well);
                 }
                 if failures {
                     self.say("transient", Err(transient), false);
@@ -105,7 +107,8 @@ impl Answering<'_> {
             Action::Inspect { .. } => {
                 for scope in &slice.scopes {
                     let says = Statement { scope: Some(*scope), ..Statement::default() };
-                    self.say(if *scope { "scope" } else { "no scope" }, Ok(Reply::Inspected(says)), true);
+                    let well = slice.is_usual(&slice.scopes, *scope);
+                    self.say(if *scope { "scope" } else { "no scope" }, Ok(Reply::Inspected(says)), well);
                 }
                 if failures {
                     self.say("transient", Err(transient), false);

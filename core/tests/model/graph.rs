@@ -14,6 +14,8 @@ pub struct State {
     /// How far the wall clock has been set since the beginning.
     pub wall: i64,
     pub depth: u32,
+    /// How many disturbances have befallen it, where they are counted.
+    pub disturbed: u8,
     pub line: String,
     /// The edge that first led here; none to the start.
     pub by: Option<u32>,

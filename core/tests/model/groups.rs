@@ -35,28 +35,43 @@ const GROUPS: [Group; 16] = [
     ("governed", |slice| Slice { governed: true, ..slice }),
 ];
 
-/// Each two groups, for each way to start. Whoever is asked answers before time goes on, in order.
+/// The ways to start.
+const STARTS: [(&str, ProviderFacts, KeyFacts); 5] = [
+    ("nobody", NOBODY, KeyFacts::Unavailable),
+    ("provider", REFRESHES, KeyFacts::Unavailable),
+    ("bound", NOBODY, KEY),
+    ("both", REFRESHES, KEY),
+    ("mints", MINTS, KeyFacts::Auto),
+];
+
+/// Whoever is asked answers before time goes on, in order.
+fn calm(name: String, provider: ProviderFacts, key: KeyFacts) -> Slice {
+    // A name for as long as the search: a test's memory ends with it.
+    let slice = Slice::new(Box::leak(name.into_boxed_str()), provider, key, true);
+    let slice = Slice { prompt: true, in_order: true, policy: short(), base_life: 6, bound_life: 4, ..slice };
+    Slice { most_edges: 300_000, twin_every: 101, alike_for: 3, ..slice }
+}
+
+/// Each two groups, for each way to start.
 pub fn each_two() -> Vec<Slice> {
-    let starts = [
-        ("nobody", NOBODY, KeyFacts::Unavailable),
-        ("provider", REFRESHES, KeyFacts::Unavailable),
-        ("bound", NOBODY, KEY),
-        ("both", REFRESHES, KEY),
-        ("mints", MINTS, KeyFacts::Auto),
-    ];
     let mut all = Vec::new();
-    for (start, provider, key) in starts {
+    for (start, provider, key) in STARTS {
         for (place, (name, first)) in GROUPS.iter().enumerate() {
             for (other, second) in &GROUPS[place + 1..] {
-                // A name for as long as the search: a test's memory ends with it.
-                let name = Box::leak(format!("pair {start}, {name}, {other}").into_boxed_str());
-                let slice = Slice { prompt: true, in_order: true, ..Slice::new(name, provider, key, true) };
-                let slice =
-                    Slice { policy: short(), base_life: 6, bound_life: 4, most_edges: 300_000, ..slice };
-                let slice = Slice { twin_every: 101, alike_for: 3, ..slice };
-                all.push(second(first(slice)));
+                all.push(second(first(calm(format!("pair {start}, {name}, {other}"), provider, key))));
             }
         }
     }
     all
+}
+
+/// All groups together, for each way to start; but so many things at most come otherwise than from a well-behaved
+/// world, and then everything goes well for ever.
+pub fn disturbed((often, times): (&str, u8)) -> [Slice; 5] {
+    STARTS.map(|(start, provider, key)| {
+        let slice = calm(format!("disturbed {often}, {start}"), provider, key);
+        let slice = GROUPS.iter().fold(slice, |slice, (_, group)| group(slice));
+        let ends_as = vec![Ends::Life, Ends::Time, Ends::Both, Ends::Hint, Ends::Assumed, Ends::Never];
+        Slice { ends_as, prompt: false, disturbances: Some(times), most_edges: 5_000_000, ..slice }
+    })
 }

@@ -25,20 +25,28 @@ pub fn results(
             scripts.push(other);
         }
         let wall = state.wall + letter.wall;
-        let line = line(slice, &machine, wall);
+        let disturbed = state.disturbed + u8::from(slice.disturbances.is_some() && !letter.well);
+        let line = line(slice, &machine, wall, disturbed);
         // Draws that make no difference are no branch.
         if !seen.iter().any(|(known, same)| *known == line && *same == step) {
             seen.push((line.clone(), step.clone()));
-            each(script, State { machine, now: at, wall, depth: state.depth + 1, line, by: None }, step);
+            each(
+                script,
+                State { machine, now: at, wall, depth: state.depth + 1, disturbed, line, by: None },
+                step,
+            );
         }
     }
 }
 
 /// A state of the machine and of its world.
-fn line(slice: &Slice, machine: &Lifecycle, wall: i64) -> String {
+fn line(slice: &Slice, machine: &Lifecycle, wall: i64, disturbed: u8) -> String {
     let mut line = machine.canonical(slice.view());
     if wall != 0 {
         line.push_str(&format!(" wall{wall:+}"));
+    }
+    if disturbed > 0 {
+        line.push_str(&format!(" disturbed-{disturbed}"));
     }
     line
 }
@@ -47,8 +55,8 @@ fn line(slice: &Slice, machine: &Lifecycle, wall: i64) -> String {
 pub fn search(slice: &Slice, mut visit: impl FnMut(&Graph, &Going<'_>)) -> Graph {
     let mut graph = Graph::new(slice.name);
     let machine = Lifecycle::new(slice.policy(), &Seed::from_bytes([0; 32]));
-    let line = line(slice, &machine, 0);
-    graph.add(State { machine, now: BEGIN, wall: 0, depth: 0, line, by: None });
+    let line = line(slice, &machine, 0, 0);
+    graph.add(State { machine, now: BEGIN, wall: 0, depth: 0, disturbed: 0, line, by: None });
     let mut world = world::World::default();
     let mut at = 0;
     while at < graph.states.len() {

@@ -111,6 +111,8 @@ pub struct Slice {
     /// With more commands open, only answers come.
     pub most_open: usize,
     pub most_asks: usize,
+    /// So many things, of whatever kind, come otherwise than from a well-behaved world; none named: any number.
+    pub disturbances: Option<u8>,
     pub most_edges: usize,
     pub policy: Policy,
     /// Lives of tokens.
@@ -158,6 +160,7 @@ impl Slice {
             eager: false,
             most_open: 4,
             most_asks: 1,
+            disturbances: None,
             most_edges: 140_000,
             policy: Policy::model(),
             base_life: 8,
@@ -181,6 +184,11 @@ impl Slice {
             deaths: self.deaths,
             causes: self.name.starts_with("read"),
         }
+    }
+
+    /// Where disturbances are counted, the first of what a server may say is the usual.
+    pub fn is_usual<T: PartialEq>(&self, all: &[T], said: T) -> bool {
+        self.disturbances.is_none() || all.first() == Some(&said)
     }
 
     /// Whether something comes unasked in this phase.

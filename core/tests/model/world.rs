@@ -58,7 +58,8 @@ impl World {
                 (moment, Letter { name, budgets: Some(*said), well, ..letter.clone() })
             })
         };
-        letters.into_iter().flat_map(govern).collect()
+        let calm = slice.disturbances.is_some_and(|most| state.disturbed >= most);
+        letters.into_iter().flat_map(govern).filter(|(_, letter)| !calm || letter.well).collect()
     }
 
     /// Everything but the passing of time.

@@ -22,6 +22,25 @@ fn refuse(machine: &mut Lifecycle, action: Action, failure: Failure, signed: u64
 }
 
 #[test]
+fn a_fresh_connect_tells_of_its_token_and_a_resume_does_not() {
+    // proves L8
+    let says = Statement { expires_at: Some(UnixMillis(EPOCH + NOW + 7_000_000)), ..Statement::default() };
+    let bound_ends = |machine: &Lifecycle| machine.token(BOUND).and_then(|it| it.end(&machine.clock).at);
+    for (resume, resumed) in [(true, true), (true, false), (false, true), (false, false)] {
+        let mut machine = dated();
+        let before = bound_ends(&machine);
+        machine.link = Link::Authenticating { socket: SOCKET };
+        let connect = Action::Authenticate { socket: SOCKET, token: BOUND, resume, offset: None };
+        let pending = machine.pend(connect);
+        machine.answer(pending, Ok(Reply::Authenticated { resumed, statement: says }));
+        let was_resumed = resume && resumed;
+        assert_eq!(bound_ends(&machine) == before, was_resumed, "{resume} {resumed}");
+        let live = |event: &Event| matches!(event, Event::Live { resumed, .. } if *resumed == was_resumed);
+        assert!(machine.events().iter().any(live), "{resume} {resumed}");
+    }
+}
+
+#[test]
 fn a_proof_is_missigned_beyond_the_tolerated_skew() {
     // proves L35
     let mut machine = dated();
