@@ -3,6 +3,7 @@
 use crate::time::Millis;
 
 use super::command::{Action, CommandId};
+use super::ends::Ends;
 use super::event::{Cause, Event, FallbackReason, Mechanism, TeardownReason, Warning};
 use super::input::{Failure, Outcome};
 use super::token::{Inspection, Saved, Token};
@@ -110,8 +111,9 @@ impl Lifecycle {
     }
 
     fn tell_no_mechanism(&mut self) {
-        let ends = self.presumed_end().map(|at| self.clock.tick_of(at));
-        let assumed = ends.is_some() && self.session_end().is_none();
+        let Ends { presumed, session, .. } = self.ends();
+        let ends = presumed.map(|at| self.clock.tick_of(at));
+        let assumed = ends.is_some() && session.is_none();
         let Some(id) = self.newest_base().map(|base| base.id) else { return };
         if let Some(base) = self.token_mut(id).and_then(Token::base_mut) {
             base.told_no_mechanism = true;
@@ -185,13 +187,14 @@ impl Lifecycle {
         if self.expired.is_some() {
             return most_after_the_end;
         }
-        let Some(end) = self.session_end() else { return most };
+        let ends = self.ends();
+        let Some(end) = ends.session else { return most };
         let left = end.saturating_sub(self.clock.now());
         if left == 0 {
             // Slept past it, and nobody has said yet that this is so (L23).
             return most_after_the_end;
         }
-        let lead = self.newest_valid().and_then(|token| token.lead(&self.clock, &self.policy)).unwrap_or(0);
+        let lead = ends.valid.and_then(|token| token.lead(&self.clock, &self.policy)).unwrap_or(0);
         let reserve = self.policy.push_reserve.min(lead / 6);
         let share = (left / 4).max(self.policy.attempt_min).min(most);
         share.min(left.saturating_sub(reserve)).max(left.min(self.policy.attempt_min)).max(1)
@@ -199,7 +202,7 @@ impl Lifecycle {
 
     /// Time until no held token is valid any more; without a known end, the longest back-off.
     pub(super) fn time_left(&self) -> Millis {
-        self.presumed_end().map_or(self.policy.barren_max, |end| end.saturating_sub(self.clock.now()))
+        self.ends().presumed.map_or(self.policy.barren_max, |end| end.saturating_sub(self.clock.now()))
     }
 
     fn inspect(&mut self) {

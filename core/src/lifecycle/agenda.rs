@@ -61,7 +61,7 @@ impl Lifecycle {
         agenda.offer(self.next_push(&look).map(|(at, _)| at), Wake::Push);
         agenda.offer(self.next_verdict(&look), Wake::Verdict);
         agenda.offer(self.next_open(&look), Wake::Open);
-        agenda.offer(self.next_lapse(), Wake::Lapse);
+        agenda.offer(look.ends.lapse, Wake::Lapse);
         agenda.best
     }
 
@@ -74,7 +74,7 @@ impl Lifecycle {
     /// Deadlines at which something is decided or said rather than asked for.
     fn offer_judgements(&self, look: &Outlook<'_>, agenda: &mut Earliest) {
         match self.expired {
-            None => agenda.offer(self.session_end().filter(|_| !self.unsure), Wake::Expiry),
+            None => agenda.offer(look.ends.session.filter(|_| !self.unsure), Wake::Expiry),
             Some(expired) => agenda.offer(self.grace_over(look, expired), Wake::GraceOver),
         }
         agenda.offer_if(self.demand_is_vain(look) || self.an_update_is_vain(), Wake::Vain);
@@ -93,28 +93,6 @@ impl Lifecycle {
     }
 
     // ---- Ends ----
-
-    /// When no held token counts as valid any more; `None` while one may be valid for ever (L7).
-    pub(super) fn session_end(&self) -> Option<At> {
-        let mut latest = None;
-        for token in &self.held {
-            let end = token.end(&self.clock);
-            latest = latest.max(Some(end.at.filter(|_| !end.assumed)?));
-        }
-        latest
-    }
-
-    /// The session's end with assumed ends taken at their word, for what is said about it.
-    pub(super) fn presumed_end(&self) -> Option<At> {
-        self.held.iter().filter_map(|token| token.end(&self.clock).at).max()
-    }
-
-    /// When the next token stops to count as valid, for any use or for opening a socket.
-    fn next_lapse(&self) -> Option<At> {
-        let (now, margin) = (self.clock.now(), self.policy.reopen_margin);
-        let ends = self.held.iter().filter_map(|token| token.end(&self.clock).at);
-        ends.filter_map(|end| [end.saturating_sub(margin), end].into_iter().find(|at| *at > now)).min()
-    }
 
     fn grace_over(&self, look: &Outlook<'_>, expired: super::Expired) -> Option<At> {
         if !look.provider_can && !self.pending.iter().any(super::Pending::is_exchange) {
@@ -208,7 +186,7 @@ impl Lifecycle {
         let renewal = if self.provider.can_refresh { Wake::Refresh } else { Wake::Mint };
         let Some(base) = look.base else {
             // Only a bound token is left, its base is gone: the provider renews that as it would a base.
-            let orphan = look.valid.filter(|_| look.provider_can)?;
+            let orphan = look.ends.valid.filter(|_| look.provider_can)?;
             return Some((self.starts(look, orphan, self.retries.provider.not_before)?, renewal));
         };
         let facts = base.base()?;
@@ -234,7 +212,7 @@ impl Lifecycle {
             // What falls due waits for a running activation, for its budget of connected time (L15).
             Mechanism::Provider if activation && self.link.is_live() => {}
             Mechanism::Provider => {
-                let token = look.valid.unwrap_or(base);
+                let token = look.ends.valid.unwrap_or(base);
                 next.offer(self.starts(look, token, self.retries.provider.not_before), renewal);
             }
         }

@@ -32,13 +32,13 @@ impl Lifecycle {
         if let Some(hold) = self.put_off(&look) {
             return Some(hold);
         }
-        if look.valid.is_some_and(|token| token.awaits_verdict) {
+        if look.ends.valid.is_some_and(|token| token.awaits_verdict) {
             return Some(Hold::Verdict);
         }
         let renewed = match look.mechanism {
             Mechanism::None => return None,
             Mechanism::Bound => look.bound,
-            Mechanism::Provider => look.valid,
+            Mechanism::Provider => look.ends.valid,
         };
         if facts.is_some_and(|facts| facts.inspection != Inspection::Over && facts.scope.is_none()) {
             return Some(Hold::Scope);

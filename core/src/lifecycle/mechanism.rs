@@ -119,10 +119,9 @@ impl Lifecycle {
             return if provider { Mechanism::Provider } else { Mechanism::None };
         };
         let possible = self.bound_possible(base, fresh);
-        let chosen = fresh && self.declined(base).is_none();
         match (possible, provider) {
             (true, false) => Mechanism::Bound,
-            (true, true) if chosen => Mechanism::Bound,
+            (true, true) if fresh && self.declined(base).is_none() => Mechanism::Bound,
             (_, true) => Mechanism::Provider,
             (false, false) => Mechanism::None,
         }
@@ -209,6 +208,6 @@ impl Lifecycle {
         let settled = facts.inspection == Inspection::Over || facts.scope.is_some();
         let due = settled && !facts.told_no_mechanism && look.mechanism == Mechanism::None;
         // The warning names the end: a connect result is waited for where nobody has stated one.
-        due && (self.ever_live || self.presumed_end().is_some())
+        due && (self.ever_live || look.ends.presumed.is_some())
     }
 }

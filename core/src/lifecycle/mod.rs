@@ -10,7 +10,7 @@
 //! | `input`, `command`, `event`, `wake` | the four alphabets, listed whole (L2) |
 //! | `policy` | every number |
 //! | `clock`, `random`, `governor` | time, draws, request budget |
-//! | `token` | what is known of a token, above all its end |
+//! | `token`, `ends` | what is known of a token, above all its end; of all together |
 //! | `mechanism`, `outlook` | who renews |
 //! | `agenda` | what is due, and when |
 //! | `act` | doing what is due |
@@ -51,6 +51,7 @@ mod canonical;
 mod clock;
 mod command;
 mod connection;
+mod ends;
 mod event;
 mod failures;
 mod governor;

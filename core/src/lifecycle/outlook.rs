@@ -3,6 +3,7 @@
 
 use super::Lifecycle;
 use super::clock::At;
+use super::ends::Ends;
 use super::event::Mechanism;
 use super::token::Token;
 
@@ -16,8 +17,8 @@ pub(super) struct Outlook<'a> {
     pub(super) in_force: Option<&'a Token>,
     /// A third of its lead before its end: what has not come by then is late (L7, L21, L27).
     pub(super) last_call: Option<At>,
-    /// The newest token that counts as valid.
-    pub(super) valid: Option<&'a Token>,
+    /// When what is held ends.
+    pub(super) ends: Ends<'a>,
     pub(super) provider_can: bool,
     pub(super) mechanism: Mechanism,
     /// The base that is to be exchanged for a bound token.
@@ -51,13 +52,12 @@ impl Lifecycle {
             let end = token.end(&self.clock).at?;
             Some(end.saturating_sub(token.lead(&self.clock, &self.policy)? / 3))
         });
-        let valid = self.newest_valid();
         Outlook {
             base,
             bound,
             in_force,
             last_call,
-            valid,
+            ends: self.ends(),
             provider_can,
             mechanism,
             activation,

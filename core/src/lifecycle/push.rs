@@ -23,12 +23,16 @@ impl Lifecycle {
         for (at, token) in self.held.iter().enumerate().rev() {
             let age = current.map_or(Ordering::Greater, |current| at.cmp(&current));
             let refused = token.awaits_verdict || self.rejected.contains(&token.id);
-            if age.is_eq() || refused || !self.is_valid(token) {
+            if age.is_eq() || refused {
+                continue;
+            }
+            let end = token.end(&self.clock);
+            if !end.is_ahead(self.clock.now()) {
                 continue;
             }
             let when = if age.is_lt() {
                 // An older one that outlives it.
-                look.last_call.filter(|_| look.in_force.is_some_and(|it| self.reach(token) > self.reach(it)))
+                look.last_call.filter(|_| look.in_force.is_some_and(|it| end.reach() > self.reach(it)))
             } else if self.awaits_activation(look, token) {
                 look.overdue.into_iter().chain(look.last_call).min()
             } else {
@@ -105,7 +109,7 @@ impl Lifecycle {
 
     /// How far a token puts the session's end off; without a known end, for ever.
     pub(super) fn reach(&self, token: &Token) -> At {
-        token.end(&self.clock).at.unwrap_or(At::MAX)
+        token.end(&self.clock).reach()
     }
 
     fn reach_of(&self, token: TokenId) -> At {

@@ -16,7 +16,7 @@ impl Lifecycle {
     pub fn status(&self) -> Status {
         let token = self.in_force.and_then(|id| self.token(id));
         let tick = |at| self.clock.tick_of(at);
-        let session_ends = self.presumed_end();
+        let session_ends = self.ends().presumed;
         Status {
             phase: self.phase(),
             mechanism: self.mechanism(),
@@ -182,7 +182,7 @@ impl Lifecycle {
     /// States of a running session that rightly wait for nothing but inputs: live without a known end, or
     /// parked after it for ever.
     fn rests(&self) -> bool {
-        let endless = self.session_end().is_none();
+        let endless = self.ends().session.is_none();
         (self.link.is_live() && endless)
             || (self.expired.is_some() && self.policy.grace == u64::MAX && !self.provider_can())
     }

@@ -176,6 +176,18 @@ pub(super) struct End {
     pub(super) assumed: bool,
 }
 
+impl End {
+    /// Whether the token counts as valid at `at`.
+    pub(super) fn is_ahead(&self, at: At) -> bool {
+        self.assumed || self.at.is_none_or(|end| at < end)
+    }
+
+    /// How far the token puts the session's end off; without a known end, for ever.
+    pub(super) fn reach(&self) -> At {
+        self.at.unwrap_or(At::MAX)
+    }
+}
+
 /// The earlier of two moments; of one that is not known, the other.
 fn earlier(one: Option<At>, other: Option<At>) -> Option<At> {
     one.zip(other).map(|(one, other)| one.min(other)).or(one).or(other)
@@ -349,8 +361,7 @@ impl Token {
 
     /// Whether it counts as valid at `at`.
     pub(super) fn is_valid(&self, clock: &Clock, at: At) -> bool {
-        let end = self.end(clock);
-        end.assumed || end.at.is_none_or(|end| at < end)
+        self.end(clock).is_ahead(at)
     }
 
     /// Its whole life, as renewal is planned by.
