@@ -15,7 +15,9 @@
     reason = "a failing test is a panic"
 )]
 
+#[path = "session/world/mod.rs"]
 mod session_world;
+#[path = "lifecycle/story/mod.rs"]
 mod story;
 
 use std::fmt::Write as _;

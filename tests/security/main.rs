@@ -10,8 +10,8 @@
 //! | `plain_text` | unencrypted: to loopback and when asked, else never |
 //!
 //! The pieces have tests of their own nearer to them: `src/http/tests.rs` and `src/socket/tests.rs` of each adapter
-//! (limits, deadlines, TLS by the byte), `core/tests/leaf_routing.rs` (the table of URLs), `leaf_hostile.rs` and
-//! `session_hostile.rs` (lies in every field), `fixtures/tests/protocol` (the other end).
+//! (limits, deadlines, TLS by the byte), `core/tests/leaf/routing.rs` (the table of URLs), `leaf/hostile.rs` and
+//! `session/hostile.rs` (lies in every field), `fixtures/tests/protocol` (the other end).
 
 mod answers;
 mod certificates;

@@ -1,6 +1,6 @@
 //! Unencrypted only to loopback and only when asked; a server's word does not change that (L50).
 //!
-//! What URLs are refused: `core/tests/leaf_routing.rs`; by the builder: `tests/settings.rs`.
+//! What URLs are refused: `core/tests/leaf/routing.rs`; by the builder: `tests/settings.rs`.
 
 use satkeeper::{Error, SessionError};
 use satkeeper_fixtures::{Config, MintSpec, Server};

@@ -1,6 +1,6 @@
 //! The state up to what cannot matter, as one readable line: times relative to now and saturated, ids by
 //! place, counters saturated, what has passed left out. Two states of one line behave alike for ever; the
-//! search over all states checks that (`core/tests/lifecycle_model.rs`).
+//! search over all states checks that (`core/tests/model`).
 //!
 //! Every field of [`Lifecycle`] is named here. A new one does not compile until it has been thought about.
 

@@ -173,7 +173,7 @@ pub fn catalogue() -> Vec<Slice> {
 }
 
 /// All that can happen, whenever it can: the product of the other slices. By hand:
-/// `EDGES=14000000 SLICE=everything cargo test --release -p satkeeper-core --test lifecycle_model -- --nocapture`.
+/// `EDGES=14000000 SLICE=everything cargo test --release -p satkeeper-core --test model -- --nocapture`.
 pub fn everything() -> Slice {
     let start = |provider, key| Start { provider, key, durable: true };
     Slice {

@@ -1,6 +1,6 @@
 //! What may happen, in groups. No machine has room for the product of them all (`catalogue::everything`); each
 //! two of them are searched together, by hand:
-//! `SLICE=pair cargo test --release -p satkeeper-core --test lifecycle_model every_slice -- --nocapture`
+//! `SLICE=pair cargo test --release -p satkeeper-core --test model every_slice::every_slice -- --nocapture`
 //!
 //! All of them together are searched under a bound: so many times may anything come otherwise than from a
 //! well-behaved world. Once is whole in continuous integration; twice, by hand (`SLICE=twice`), too: on 2026-11-21

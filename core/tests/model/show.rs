@@ -17,7 +17,7 @@ fn edge(graph: &Graph, edge: &Edge) -> String {
 /// The whole relation: each state, and below it each of its edges.
 pub fn relation(graph: &Graph) -> String {
     let mut text = format!(
-        "# {}: {} states, {} edges. Written by core/tests/lifecycle_model.rs (UPDATE_GOLDEN=1).\n\
+        "# {}: {} states, {} edges. Written by core/tests/model (UPDATE_GOLDEN=1).\n\
          # Times in units, relative to now; t is the deadline shown as @+n before it. A tick at t-1 does nothing.\n",
         graph.slice,
         graph.states.len(),
@@ -84,7 +84,7 @@ impl Map {
         let mut text = String::from(
             "# From phase to phase\n\n\
              Every way there is from one phase of `Lifecycle` to another in the searched slices, and what leads along it. Written\n\
-             by `core/tests/lifecycle_model.rs` (`UPDATE_GOLDEN=1`), compared by the same test. `tick`: a deadline.\n\n",
+             by `core/tests/model` (`UPDATE_GOLDEN=1`), compared by the same test. `tick`: a deadline.\n\n",
         );
         text.push_str(&self.arrows());
         text.push_str("\n| from | to | by |\n|---|---|---|\n");

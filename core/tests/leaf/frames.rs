@@ -1,0 +1,324 @@
+//! JSON-RPC frames, connect, reauthenticate and what the server asks.
+
+use satkeeper_core::error::Error;
+use satkeeper_core::secret::Secret;
+use satkeeper_core::wire::connect::{self, Confirmation, Connect, ConnectResult, ResumeState};
+use satkeeper_core::wire::push::{Push, acknowledge, ping, pong};
+use satkeeper_core::wire::reauthenticate::{Reauthenticate, ReauthenticateResult};
+use satkeeper_core::wire::rpc::{
+    Frame, FrameError, Id, MAX_FRAME, RpcError, business_code, failure, is_auth_refusal, request, success,
+};
+use satkeeper_core::wire::time::{Oddity, Parsed};
+use serde_json::{Value, json};
+
+const JKT: &str = "oKIywvGUpTVTyxMQ3bwIIeQUudfr_CkLMjCE19ECD-U";
+
+fn id(json: &str) -> Id {
+    match Frame::parse(&format!(r#"{{"id":{json},"method":"m"}}"#)) {
+        Ok(Frame::Request { id: Some(id), .. }) => id,
+        _ => panic!("{json} is no id"),
+    }
+}
+
+#[test]
+fn the_three_kinds_of_frame() {
+    let Ok(Frame::Request { id, method, params }) =
+        Frame::parse(r#" {"jsonrpc":"2.0","id":"a","method":"m","params":{"x":[1]}}"#)
+    else {
+        panic!()
+    };
+    assert_eq!((id.unwrap().text().as_deref(), method.as_str(), params), (Some("a"), "m", json!({"x":[1]})));
+    let Ok(Frame::Success { id, result }) =
+        Frame::parse(r#"{"jsonrpc":"2.0","id":"a","result":{"code":"200"}}"#)
+    else {
+        panic!()
+    };
+    assert!(id.unwrap().is("a"));
+    assert_eq!(business_code(&result), Some(200));
+    let Ok(Frame::Failure { id, error }) =
+        Frame::parse(r#"{"id":"a","error":{"code":-32002,"message":"CALL ERROR","data":{"x":1}}}"#)
+    else {
+        panic!()
+    };
+    assert!(id.unwrap().is("a"));
+    assert_eq!(
+        (error.code, error.message.as_str(), error.data),
+        (-32002, "CALL ERROR", Some(json!({"x":1})))
+    );
+}
+
+// proves L51
+#[test]
+fn frames_are_read_leniently() {
+    let is_request = |text| matches!(Frame::parse(text), Ok(Frame::Request { .. }));
+    assert!(is_request(r#"{"method":"m"}"#));
+    assert!(is_request(r#"{"jsonrpc":2,"id":{},"method":"m","params":null,"error":null}"#));
+    assert!(is_request(r#"{"id":[1],"method":"m","extra":1}"#));
+    assert!(Frame::parse(r#"{"id":{},"method":"m"}"#).is_ok_and(|frame| frame.id().is_none()));
+    assert!(Frame::parse(r#"{"id":null,"method":"m"}"#).is_ok_and(|frame| frame.id().is_none()));
+    assert!(Frame::parse(r#"{"id":true,"method":"m"}"#).is_ok_and(|frame| frame.id().is_none()));
+    // `null` is a result; both result and error is a failure; `error: null` is none.
+    assert!(matches!(Frame::parse(r#"{"id":1,"result":null}"#), Ok(Frame::Success { .. })));
+    assert!(matches!(Frame::parse(r#"{"id":1,"result":{},"error":{}}"#), Ok(Frame::Failure { .. })));
+    assert!(matches!(Frame::parse(r#"{"id":1,"result":{},"error":null}"#), Ok(Frame::Success { .. })));
+    let error = |text: &str| match Frame::parse(&format!(r#"{{"id":1,"error":{text}}}"#)) {
+        Ok(Frame::Failure { error, .. }) => (error.code, error.message, error.data),
+        _ => panic!("{text}"),
+    };
+    assert_eq!(error("{}"), (-32603, String::new(), None));
+    assert_eq!(error(r#"{"code":"-32003","message":7}"#), (-32003, String::new(), None));
+    assert_eq!(error(r#"{"code":1e99,"message":"m","data":null}"#), (-32603, "m".to_owned(), None));
+    assert_eq!(error(r#""text""#), (-32603, "text".to_owned(), None));
+    assert_eq!(error("[1]"), (-32603, String::new(), Some(json!([1]))));
+}
+
+// proves L39 L49
+#[test]
+fn what_is_no_frame_is_dropped_with_a_reason_that_repeats_nothing() {
+    for bad in [
+        "",
+        "CANARY",
+        "\"CANARY\"",
+        "[\"CANARY\"]",
+        "[\"CANARY\",\"m\",{},null,null]",
+        "[]",
+        "null",
+        "{\"CANARY\"",
+        "{\"id\":1,\"id\":\"CANARY\",\"method\":\"m\"}",
+        "{\"method\":\"CANARY\"} CANARY",
+        "{\"id\":\"CANARY\"}",
+        "{\"id\":1,\"method\":{\"CANARY\":1}}",
+        "{}",
+    ] {
+        let Err(error) = Frame::parse(bad) else { panic!("{bad}") };
+        assert!(!format!("{error} {error:?}").contains("CANARY"), "{error}");
+    }
+    let deep = format!("{{\"method\":\"m\",\"params\":{}{}}}", "[".repeat(200), "]".repeat(200));
+    assert!(matches!(Frame::parse(&deep), Err(FrameError::NotJson { .. })));
+    let frame = |length: usize| format!("{{\"method\":\"{}\"}}", "m".repeat(length - 13));
+    assert!(Frame::parse(&frame(MAX_FRAME)).is_ok());
+    assert!(matches!(Frame::parse(&frame(MAX_FRAME + 1)), Err(FrameError::TooLarge { length: 1_048_577 })));
+}
+
+// proves L37
+#[test]
+fn ids_are_echoed_exactly() {
+    for verbatim in
+        ["\"a\"", "\"\\u0061\\\"\"", "1", "-1", "1.0", "1e5", "123456789012345678901234567890", "\"\""]
+    {
+        let id = id(verbatim);
+        assert_eq!(acknowledge(&id), format!(r#"{{"jsonrpc":"2.0","id":{verbatim},"result":{{}}}}"#));
+    }
+    assert!(id("\"\\u0061\"").is("a") && !id("1").is("1"));
+    assert_eq!(
+        failure(&id("7"), -32601, "unknown \"method\""),
+        r#"{"jsonrpc":"2.0","id":7,"error":{"code":-32601,"message":"unknown \"method\""}}"#
+    );
+    assert_eq!(success(&id("7"), &json!([1])), r#"{"jsonrpc":"2.0","id":7,"result":[1]}"#);
+    let ours = request("u\"1", "m", &json!({"a": 1}));
+    assert_eq!(ours.expose(), r#"{"jsonrpc":"2.0","id":"u\"1","method":"m","params":{"a":1}}"#);
+}
+
+// proves L33 L34
+#[test]
+fn connect_has_the_official_client_s_members_in_its_order() {
+    let (token, proof) = (Secret::new("T"), Secret::new("P"));
+    let fresh =
+        Connect { id: "U", jwt_token: &token, dpop_token: Some(&proof), resume: None, agent: connect::AGENT };
+    let start = r#"{"jsonrpc":"2.0","id":"U","method":"signalwire.connect","params":{"version":{"major":4,"minor":0,"revision":0},"event_acks":true,"authentication":{"jwt_token":"T"},"agent":"satkeeper/0.1.0","contexts":[],"eventing":[],"topics":[]"#;
+    assert_eq!(fresh.frame().expose(), format!(r#"{start},"dpop_token":"P"}}}}"#));
+    let resume = ResumeState { authorization_state: Secret::new("S:t"), protocol: "signalwire_x".to_owned() };
+    let resumed = Connect { resume: Some(&resume), ..fresh };
+    assert_eq!(
+        resumed.frame().expose(),
+        format!(r#"{start},"dpop_token":"P","authorization_state":"S:t","protocol":"signalwire_x"}}}}"#)
+    );
+    let bare = Connect { dpop_token: None, ..fresh };
+    assert_eq!(bare.frame().expose(), format!("{start}}}}}"));
+}
+
+#[test]
+fn reauthenticate_has_the_official_client_s_members_in_its_order() {
+    let (token, proof) = (Secret::new("T"), Secret::new("P"));
+    let frame = Reauthenticate { id: "U", project: "", jwt_token: &token, dpop_token: Some(&proof) }.frame();
+    assert_eq!(
+        frame.expose(),
+        r#"{"jsonrpc":"2.0","id":"U","method":"signalwire.reauthenticate","params":{"authentication":{"project":"","jwt_token":"T"},"dpop_token":"P"}}"#
+    );
+    let frame = Reauthenticate { id: "U", project: "p", jwt_token: &token, dpop_token: None }.frame();
+    assert!(frame.expose().ends_with(r#""params":{"authentication":{"project":"p","jwt_token":"T"}}}"#));
+}
+
+// proves L8 L14
+#[test]
+fn a_connect_result_is_read() {
+    let result = ConnectResult::parse(&json!({
+        "session_restored": false, "identity": "i@x", "protocol": "signalwire_x", "ice_servers": [],
+        "authorization": {"jti": "j", "project_id": "p", "scope": ["a", "sat:refresh"], "cnf": {"jkt": JKT},
+            "fabric_subscriber": {"version": 1, "expires_at": 1_795_231_753, "subscriber_id": "s"}},
+    }));
+    assert_eq!(result.protocol.as_deref(), Some("signalwire_x"));
+    assert_eq!(
+        (result.identity.as_deref(), result.session_restored, result.code),
+        (Some("i@x"), Some(false), None)
+    );
+    let authorization = result.authorization.unwrap();
+    assert_eq!(authorization.project_id.as_deref(), Some("p"));
+    assert_eq!(authorization.refreshable, Some(true));
+    assert_eq!(authorization.confirmation, Confirmation::Thumbprint(JKT.to_owned()));
+    assert_eq!(authorization.expires_at, Parsed { ms: Some(1_795_231_753_000), oddity: None });
+}
+
+// proves L14 L51
+#[test]
+fn an_authorization_may_be_anything() {
+    let of =
+        |authorization: Value| ConnectResult::parse(&json!({ "authorization": authorization })).authorization;
+    for no_object in [json!(null), json!([]), json!("x"), json!(1)] {
+        assert_eq!(of(no_object), None);
+    }
+    for (scope, expected) in [
+        (json!("sat:refresh"), Some(true)),
+        (json!("x sat:refresh"), Some(true)),
+        (json!("sat:refreshed"), Some(false)),
+        (json!(["sat:refreshed", 1]), Some(false)),
+        (json!([]), Some(false)),
+        (json!(""), Some(false)),
+        (json!(null), None),
+        (json!(7), None),
+        (json!({"sat:refresh": true}), None),
+    ] {
+        assert_eq!(of(json!({ "scope": scope })).unwrap().refreshable, expected, "{scope}");
+    }
+    assert_eq!(of(json!({})).unwrap().refreshable, None);
+    for (cnf, expected) in [
+        (json!(null), Confirmation::None),
+        (json!({}), Confirmation::Unknown),
+        (json!("x"), Confirmation::Unknown),
+        (json!({"jkt": 7}), Confirmation::Unknown),
+        (json!({"jkt": "short"}), Confirmation::Unknown),
+    ] {
+        assert_eq!(of(json!({ "cnf": cnf })).unwrap().confirmation, expected, "{cnf}");
+    }
+    assert_eq!(of(json!({})).unwrap().confirmation, Confirmation::None);
+    let expires_at =
+        |value: Value| of(json!({"fabric_subscriber": {"expires_at": value}})).unwrap().expires_at;
+    assert_eq!(expires_at(json!("1795231753")).oddity, Some(Oddity::Text));
+    assert_eq!(expires_at(json!({})), Parsed { ms: None, oddity: Some(Oddity::Unusable) });
+    assert_eq!(of(json!({"fabric_subscriber": 7})).unwrap().expires_at, Parsed::ABSENT);
+}
+
+// proves L28
+#[test]
+fn a_reauthenticate_result_is_accepted_without_a_code_or_with_2xx() {
+    let accepted = |result: Value| ReauthenticateResult::parse(&result).is_accepted();
+    for good in [json!({}), json!(null), json!({"code": 200}), json!({"code": "201"}), json!({"code": "299"})]
+    {
+        assert!(accepted(good.clone()), "{good}");
+    }
+    for bad in [
+        json!({"code": 403}),
+        json!({"code": "403"}),
+        json!({"code": 199}),
+        json!({"code": "300"}),
+        json!({"code": -1}),
+    ] {
+        assert!(!accepted(bad.clone()), "{bad}");
+    }
+    let with = ReauthenticateResult::parse(&json!({"authorization": {"project_id": "p"}}));
+    assert_eq!(with.authorization.unwrap().project_id.as_deref(), Some("p"));
+}
+
+// proves L37
+#[test]
+fn what_the_server_asks_is_sorted() {
+    let ping_ = Push::of("signalwire.ping", &json!({"timestamp": 1_795_231_753.125}));
+    assert_eq!(ping_.server_unix_ms(), Some(1_795_231_753_125));
+    let Push::Ping { timestamp } = ping_ else { panic!() };
+    assert_eq!(
+        pong(&id("\"p\""), timestamp.as_ref()),
+        r#"{"jsonrpc":"2.0","id":"p","result":{"timestamp":1795231753.125}}"#
+    );
+    let Push::Ping { timestamp: None } = Push::of("signalwire.ping", &Value::Null) else { panic!() };
+    assert_eq!(pong(&id("\"p\""), None), r#"{"jsonrpc":"2.0","id":"p","result":{}}"#);
+    assert!(matches!(Push::of("signalwire.ping", &json!({"timestamp": {}})), Push::Ping { timestamp: None }));
+
+    let state = |params: Value| match Push::of("signalwire.event", &params) {
+        Push::Event { authorization_state } => authorization_state.map(|it| it.expose().to_owned()),
+        _ => panic!(),
+    };
+    let event = "signalwire.authorization.state";
+    assert_eq!(
+        state(json!({"event_type": event, "params": {"authorization_state": "S:t"}})).as_deref(),
+        Some("S:t")
+    );
+    for nothing in [
+        json!({"event_type": event, "params": {"authorization_state": ""}}),
+        json!({"event_type": event, "params": {"authorization_state": 7}}),
+        json!({"event_type": event, "params": []}),
+        json!({"event_type": event}),
+        json!({"event_type": "call.state", "params": {"authorization_state": "S:t"}}),
+        json!({"params": {"authorization_state": "S:t"}}),
+        json!(null),
+    ] {
+        assert_eq!(state(nothing.clone()), None, "{nothing}");
+    }
+
+    let restart =
+        |params| matches!(Push::of("signalwire.disconnect", &params), Push::Disconnect { restart: true });
+    assert!(restart(json!({"restart": true})));
+    assert!(
+        !restart(json!({"restart": false})) && !restart(json!({})) && !restart(json!({"restart": "yes"}))
+    );
+    assert!(matches!(Push::of("signalwire.whatever", &json!({})), Push::Other));
+}
+
+#[test]
+fn our_ping_carries_seconds_with_a_fraction() {
+    assert_eq!(
+        ping("U", 1_795_231_753_125).expose(),
+        r#"{"jsonrpc":"2.0","id":"U","method":"signalwire.ping","params":{"timestamp":1795231753.125}}"#
+    );
+}
+
+// proves L24
+#[test]
+fn a_refused_credential_is_told_from_a_refused_call() {
+    let auth = "Authentication service failed with status ProtocolError, 401 Unauthorized: {}";
+    for (code, message, data, expected) in [
+        (-32003, "Requester validation failed", None, true),
+        (-32003, "", None, true),
+        (-32002, auth, None, true),
+        (-32002, "authentication failed", None, true),
+        (-32002, "Unauthorized", None, true),
+        (-32002, "refused", Some(json!({"signalwire_error_code": "AUTH_REQUIRED"})), true),
+        (-32002, "refused", Some(json!({"type": "authentication_error"})), true),
+        (-32002, "CALL ERROR", Some(json!({"cause": "INVALID_MSG_UNSPECIFIED"})), false),
+        (-32002, "CALL DOES NOT EXIST", None, false),
+        (-32002, "Call does not exist", Some(json!("authentication")), false),
+        (-32002, "", None, false),
+        (-32002, "something else", Some(json!({"x": 1})), false),
+        (-32602, auth, None, false),
+        (-32603, auth, None, false),
+        (401, auth, None, false),
+    ] {
+        assert_eq!(is_auth_refusal(code, message, data.as_ref()), expected, "{code} {message} {data:?}");
+    }
+}
+
+// proves L49
+#[test]
+fn an_rpc_error_repeats_no_token() {
+    let token = Secret::new("CANARY-token");
+    let raw = RpcError {
+        code: -32002,
+        message: format!("bad CANA\u{0}RY-token \u{1b}[31m{}", "x".repeat(2000)),
+        data: Some(json!({"jwt_token": "CANARY-token", "other": "eyJhbGciOiJkaXIi.x.y"})),
+    };
+    let error = raw.to_error(&[&token]);
+    let shown = format!("{error} {error:?}");
+    assert!(!shown.contains("CANARY") && !shown.contains("eyJ") && !shown.contains('\u{1b}'), "{shown}");
+    let Error::Rpc { code: -32002, message, data: Some(data) } = error else { panic!() };
+    assert!(message.starts_with("bad [redacted] [31mxxx") && message.chars().count() == 257, "{message}");
+    assert_eq!(data, r#"{"jwt_token":"[redacted]","other":"[redacted]"}"#);
+}

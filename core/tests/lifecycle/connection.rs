@@ -1,0 +1,270 @@
+//! The socket: resumes, reconnects, and what is told of them (L34, L36).
+
+use crate::story::{HOUR, REFUSED, Story, Treatment, UNAVAILABLE, near, scoped, unscoped};
+use satkeeper_core::lifecycle::*;
+
+// ---- Resumes ----
+
+#[test]
+fn a_refused_resume_becomes_one_fresh_connect() {
+    // proves L34
+    // survives P4
+    for code in [-32_003, -32_602, -32_002] {
+        for credential in [false, true] {
+            let mut story = unscoped().refreshes().begin();
+            story.until(20_000);
+            story.resume_state();
+            story.next("authenticate", Treatment::Fail(Failure::Rpc { code, credential }));
+            story.drop_socket();
+            let told = story.events.len();
+            story.until(30_000);
+            let all = story.connects();
+            assert_eq!(
+                all[1..].iter().map(|(_, t, resume)| (*t, *resume)).collect::<Vec<_>>(),
+                [(1, true), (1, false)]
+            );
+            assert!(all[2].0 - all[1].0 < 200, "at once");
+            assert_eq!(story.times("open").len(), 3, "on a new socket");
+            let events: Vec<_> = story.events[told..].iter().map(|(_, event)| event).collect();
+            assert!(matches!(events[..], [Event::Live { resumed: false, .. }]), "no error: {events:?}");
+        }
+    }
+}
+
+#[test]
+fn three_resumes_without_stability_are_enough() {
+    // proves L34
+    // survives P4, P35
+    let mut story = unscoped().refreshes().begin();
+    story.until(20_000);
+    story.resume_state();
+    for _ in 0..4 {
+        let before = story.lives().len();
+        story.drop_socket();
+        while story.lives().len() == before {
+            story.until(story.now + 100);
+        }
+        story.until(story.now + 1_000);
+    }
+    let resumes: Vec<bool> = story.connects().iter().map(|(_, _, resume)| *resume).collect();
+    assert_eq!(resumes, [false, true, true, true, false]);
+    // Ten stable seconds in between, and it may resume again.
+    story.until(story.now + 12_000);
+    story.resume_state();
+    story.drop_socket();
+    story.until(story.now + 5_000);
+    assert_eq!(story.connects().last().map(|(_, _, resume)| *resume), Some(true));
+}
+
+#[test]
+fn a_resume_never_waits_for_a_renewal_and_a_fresh_connect_does_once() {
+    // proves L34, L35
+    // survives P7, S21
+    for (resumable, waits) in [(true, false), (false, true)] {
+        let mut story = unscoped().refreshes().begin();
+        story.until(20_000);
+        if resumable {
+            story.resume_state();
+        }
+        story.always("refresh", Treatment::FailLate(UNAVAILABLE, 5_000));
+        story.until(6_900_500);
+        let refresh = story.times("refresh")[0];
+        story.drop_socket();
+        story.until(6_930_000);
+        let open = story.times("open")[1];
+        assert_eq!(open >= refresh + 5_000, waits, "{open} {refresh}");
+        assert!(open < refresh + 5_600);
+    }
+}
+
+// ---- Reconnects ----
+
+#[test]
+fn reconnects_back_off() {
+    // proves L36, L20
+    // survives P35, S19
+    let mut story = unscoped().begin();
+    story.until(20_000);
+    story.always("open", Treatment::Fail(Failure::Transport));
+    story.drop_socket();
+    story.until(1_000_000);
+    let opens = &story.times("open")[1..];
+    assert!(opens[0] - 20_000 < 500);
+    let waits: Vec<(u64, u64)> =
+        opens.windows(2).map(|pair| (pair[0] - 20_000, pair[1] - pair[0] - 40)).collect();
+    // 500 ms doubling to 3 s; the bucket of sockets may hold them back to one each 3 s.
+    for (index, (at, wait)) in waits.iter().enumerate() {
+        let ceiling = if *at < 60_000 { 3_000 } else { 30_000 };
+        let doubled = 500 << (index + 1).min(20);
+        assert!(*wait < ceiling.min(doubled).max(3_000), "{index}: {at} {wait}");
+    }
+    assert!(waits.iter().any(|(at, wait)| *at > 60_000 && *wait > 10_000), "{waits:?}");
+    assert!(waits.iter().filter(|(at, _)| *at < 60_000).count() >= 15, "{waits:?}");
+}
+
+#[test]
+fn only_stability_resets_the_wait() {
+    // proves L36, L20
+    // survives P35, S19
+    let flap = |stay: u64| {
+        let mut story = unscoped().begin();
+        story.until(20_000);
+        while story.now < HOUR {
+            let before = story.lives().len();
+            story.drop_socket();
+            while story.lives().len() == before {
+                story.until(story.now + 20);
+            }
+            story.until(story.now + stay);
+        }
+        story.times("open").len()
+    };
+    let short = flap(100);
+    assert!((150..400).contains(&short), "{short}");
+    // Each of eleven seconds: quick again each time.
+    let long = flap(11_000);
+    assert!((290..330).contains(&long), "{long}");
+}
+
+#[test]
+fn a_changed_network_is_tried_at_once() {
+    // proves L36, L20
+    // survives P11
+    let mut story = unscoped().begin();
+    story.until(20_000);
+    story.input(Input::NetworkChanged);
+    assert_eq!(story.times("probe"), [20_000]);
+    story.until(30_000);
+    story.always("open", Treatment::Fail(Failure::Transport));
+    story.drop_socket();
+    story.until(400_000);
+    let wake = story.machine.why().expect("down");
+    assert_eq!(wake.wake, Wake::Open);
+    assert!(wake.at.0 > 400_000);
+    story.input(Input::NetworkChanged);
+    assert_eq!(story.times("open").last(), Some(&400_000));
+    // But not without bounds.
+    let before = story.times("open").len();
+    for _ in 0..600 {
+        story.until(story.now + 100);
+        story.input(Input::NetworkChanged);
+    }
+    let opened = story.times("open").len() - before;
+    assert!(opened <= 5 + 60_000 / 3_000, "{opened}");
+    // A dead socket is found out by the probe.
+    let mut story = unscoped().begin();
+    story.until(20_000);
+    story.always("probe", Treatment::Silence);
+    story.input(Input::NetworkChanged);
+    story.until(31_000);
+    assert_eq!(story.lives().len(), 2);
+}
+
+#[test]
+fn a_restart_by_the_server_wipes_what_it_says() {
+    // proves L34 (with L37)
+    for (wipe, resumed) in [(false, true), (true, false)] {
+        let mut story = unscoped().begin();
+        story.until(20_000);
+        story.resume_state();
+        let socket = story.socket();
+        story.input(Input::ServerRestart { socket, wipe });
+        story.until(25_000);
+        assert_eq!(story.connects()[1].2, resumed);
+        assert_eq!(story.times("close").len(), 1);
+    }
+}
+
+#[test]
+fn the_status_and_the_reason_of_the_next_wake_up() {
+    // proves L3
+    let mut story = scoped().refreshes().begin();
+    assert_eq!(story.machine.status().phase, Phase::Minting);
+    story.until(20_000);
+    let status = story.machine.status();
+    assert_eq!((status.phase, status.mechanism, status.bound), (Phase::Live, Mechanism::Bound, true));
+    near(status.token_ends.expect("stated").0, 900_000);
+    near(status.session_ends.expect("stated").0, 7_200_000);
+    assert_eq!(
+        status.time_left.expect("stated"),
+        status.session_ends.expect("stated").0 - status_time(&story)
+    );
+    let why = story.machine.why().expect("armed");
+    assert_eq!(
+        (why.wake, why.lead, why.jitter, why.failures),
+        (Wake::Renew, Some(why.lead.expect("known")), Some(0), 0)
+    );
+    near(why.lead.expect("known"), 90_000);
+    near(why.at.0, 810_000);
+    assert_eq!(why.at.0, why.renew_by.expect("known").0 - why.lead.expect("known"));
+    assert_eq!(why.token, status.in_force);
+    story.always("renew", Treatment::Fail(UNAVAILABLE));
+    story.until(811_000);
+    assert!(story.machine.why().is_some_and(|why| why.failures >= 1));
+}
+
+/// The moment of the last step: the stable mark, ten seconds after the connect.
+fn status_time(story: &Story) -> u64 {
+    story.lives()[0] + 10_000
+}
+
+// ---- What is told of it ----
+
+#[test]
+fn a_connect_that_fails_is_told_with_its_cause_and_the_next_try() {
+    // proves L36
+    let told = |story: &Story| {
+        let warnings = story.warnings("connect_failed").into_iter().map(|(at, warning)| match warning {
+            Warning::ConnectFailed { cause, next } => (at, cause, next.map(|next| next.0)),
+            other => panic!("{other:?}"),
+        });
+        warnings.collect::<Vec<_>>()
+    };
+    let failures =
+        |story: &Story| told(story).into_iter().map(|(_, cause, _)| cause.failure).collect::<Vec<_>>();
+    let live = || {
+        let mut story = scoped().refreshes().begin();
+        story.until(20_000);
+        story.resume_state();
+        assert_eq!(told(&story), [], "no failure, nothing told");
+        story
+    };
+
+    // No socket: each attempt by its own command, and the next one comes when it was said to come.
+    let mut story = live();
+    for _ in 0..3 {
+        story.next("open", Treatment::Fail(Failure::Transport));
+    }
+    story.drop_socket();
+    story.until(60_000);
+    let opens = story
+        .commands
+        .iter()
+        .filter(|(at, _)| *at >= 20_000)
+        .filter(|(_, command)| command.action.name() == "open");
+    let opens = opens.map(|(at, command)| (*at, command.id)).collect::<Vec<_>>();
+    assert_eq!((opens.len(), story.phase()), (4, Phase::Live));
+    for (n, (_, cause, next)) in told(&story).into_iter().enumerate() {
+        assert_eq!(
+            (cause.command, cause.failure, next),
+            (opens[n].1, Failure::Transport, Some(opens[n + 1].0))
+        );
+    }
+    assert_eq!(told(&story).len(), 3);
+
+    // A socket that is lost before it is live, and one on which nobody answers.
+    let mut story = live();
+    story.next("authenticate", Treatment::Silence).next("authenticate", Treatment::Silence);
+    story.drop_socket();
+    story.until(21_000);
+    story.drop_socket();
+    story.until(60_000);
+    assert_eq!(failures(&story), [Failure::Transport, Failure::Timeout]);
+
+    // A refused credential is told before what comes of it; a refused resume is not (L34).
+    let mut story = live();
+    story.next("authenticate", Treatment::Fail(REFUSED)).next("authenticate", Treatment::Fail(REFUSED));
+    story.drop_socket();
+    story.until(60_000);
+    assert_eq!((failures(&story), story.phase()), (vec![REFUSED], Phase::Live));
+}

@@ -1,0 +1,214 @@
+//! What is known of an end (L6 to L9).
+
+use crate::story::{EPOCH, HOUR, REFUSED, Story, Treatment, UNAVAILABLE, near, scoped, unscoped};
+use satkeeper_core::UnixMillis;
+use satkeeper_core::lifecycle::*;
+
+/// A base about which the provider says this and the server nothing.
+fn says(statement: Statement) -> Treatment {
+    Treatment::Say(Reply::Token(TokenFacts { token: TokenId(1), statement, new_secret: false }))
+}
+
+/// A session with such a base.
+fn hinted(statement: Statement, can_refresh: bool, skew: i64) -> Story {
+    unscoped()
+        .world(|world| world.states_ends = false)
+        .skew(skew)
+        .provider(can_refresh, false)
+        .keyless()
+        .next("mint", says(statement))
+        .begin()
+}
+
+#[test]
+fn a_server_told_end_schedules_the_renewal() {
+    // proves L8
+    // survives S23, V2, V3
+    let mut story = unscoped().base_life(HOUR).refreshes().begin();
+    story.until(HOUR);
+    near(story.times("refresh")[0], HOUR - 300_000);
+}
+
+#[test]
+fn renewal_is_planned_by_the_earliest_end_and_the_session_ends_at_the_latest() {
+    // proves L8
+    // survives P8
+    let minutes = |m: u64| m * 60_000;
+    let info = |at: u64| {
+        let expires_at = Some(UnixMillis(EPOCH + at));
+        Treatment::Say(Reply::Inspected(Statement { expires_at, scope: Some(false), ..Statement::default() }))
+    };
+    let connect = |at: u64| {
+        let expires_at = Some(UnixMillis(EPOCH + at));
+        Treatment::Say(Reply::Authenticated {
+            resumed: false,
+            statement: Statement { expires_at, ..Statement::default() },
+        })
+    };
+    let mut story = scoped()
+        .world(|world| world.states_ends = false)
+        .refreshes()
+        .keyless()
+        .next("mint", says(Statement { expires_in: Some(minutes(90)), ..Statement::default() }))
+        .next("inspect", info(minutes(60)))
+        .next("authenticate", connect(minutes(120)))
+        .always("refresh", Treatment::Fail(UNAVAILABLE))
+        .begin();
+    story.until(10_000);
+    assert_eq!(story.warnings("expiry_shortened").len(), 1);
+    near(story.machine.status().session_ends.expect("stated").0, minutes(120));
+    story.until(minutes(125));
+    near(story.times("refresh")[0], minutes(55));
+    near(story.told(|event| matches!(event, Event::Expired { .. }))[0], minutes(120));
+}
+
+#[test]
+fn a_provider_hint_counts_only_while_the_server_is_silent() {
+    // proves L8, L9
+    let hint = Statement { expiry_hint: Some(UnixMillis(EPOCH + HOUR)), ..Statement::default() };
+    let mut story = hinted(hint, true, 0);
+    story.until(HOUR);
+    near(story.times("refresh")[0], HOUR - 300_000);
+    // The server says two hours: the hint plans the renewal all the same, and ends nothing.
+    let statement = Statement { expires_at: Some(UnixMillis(EPOCH + 2 * HOUR)), ..Statement::default() };
+    let mut story = unscoped()
+        .refreshes()
+        .keyless()
+        .next("mint", says(hint))
+        .always("refresh", Treatment::Fail(UNAVAILABLE))
+        .next("authenticate", Treatment::Say(Reply::Authenticated { resumed: false, statement }))
+        .begin();
+    story.until(HOUR + 60_000);
+    near(story.times("refresh")[0], HOUR - 300_000);
+    assert!(story.told(|event| matches!(event, Event::Expired { .. })).is_empty());
+}
+
+#[test]
+fn a_hint_is_read_in_both_clocks() {
+    // proves L9
+    // survives P24
+    for skew in [-600_000i64, 600_000] {
+        let hint = Statement { expiry_hint: Some(UnixMillis(EPOCH + HOUR)), ..Statement::default() };
+        let mut story = hinted(hint, false, skew);
+        story.until(20_000);
+        let status = story.machine.status();
+        near(status.session_ends.expect("hinted").0, HOUR + 600_000 * u64::from(skew < 0));
+        assert!(status.clock_offset.is_some_and(|offset| (offset - skew).abs() < 1_600));
+        story.next("refresh", Treatment::Well);
+        let mut story = hinted(hint, true, skew);
+        story.until(HOUR);
+        near(story.times("refresh")[0], HOUR - 600_000 * u64::from(skew > 0) - 300_000);
+    }
+}
+
+#[test]
+fn absolute_ends_are_corrected_by_the_servers_clock() {
+    // proves L9
+    // survives P24, S2, S4
+    for skew in [-3_600_000i64, -40_000, 60_000, 3_600_000] {
+        let mut story = unscoped().base_life(HOUR).skew(skew).refreshes().begin();
+        story.until(24 * HOUR);
+        // A life of an hour is renewed 300 s before its end whatever our clock says.
+        let times = story.times("refresh");
+        assert!((24..=27).contains(&times.len()), "{skew}: {}", times.len());
+        for pair in times.windows(2) {
+            near(pair[1] - pair[0], HOUR - 300_000);
+        }
+        assert_eq!(story.lives().len(), 1);
+    }
+}
+
+#[test]
+fn nothing_ends_on_wall_time_alone() {
+    // proves L9, L11
+    // survives P24, S24
+    // Our clock is two hours fast: the token looks as if it had ended.
+    let statement = Statement { expires_at: Some(UnixMillis(EPOCH + HOUR)), ..Statement::default() };
+    let mut story = unscoped()
+        .wall(2 * HOUR as i64)
+        .world(|world| world.tells_time = false)
+        .keyless()
+        .always("authenticate", Treatment::Silence)
+        .next("mint", says(statement))
+        .begin();
+    story.until(30 * 60_000);
+    assert!(story.told(|event| matches!(event, Event::Expired { .. })).is_empty(), "{}", story.script);
+    assert_eq!(story.teardown(), None);
+}
+
+#[test]
+fn an_assumed_end_ends_nothing_until_a_refusal() {
+    // proves L8
+    let assumed = Statement { assumed_life: Some(HOUR), ..Statement::default() };
+    let mut story = hinted(assumed, false, 0);
+    story.until(2 * HOUR);
+    assert_eq!(story.phase(), Phase::Live);
+    let [(at, Warning::Expiring { assumed: true, .. })] = story.warnings("credential_expiring")[..] else {
+        panic!("{}", story.script)
+    };
+    near(at, HOUR - 120_000);
+    story.always("authenticate", Treatment::Fail(REFUSED));
+    story.drop_socket();
+    story.until(2 * HOUR + 10_000);
+    assert_eq!(story.teardown().expect("over").1, TeardownReason::Expired);
+}
+
+#[test]
+fn the_same_token_again_is_not_fresh_again() {
+    // proves L8, L20
+    // survives S5, P19
+    let life = Statement { expires_in: Some(HOUR), ..Statement::default() };
+    let mut story = unscoped()
+        .world(|world| world.states_ends = false)
+        .refreshes()
+        .keyless()
+        .next("mint", says(life))
+        .always("refresh", says(life))
+        .begin();
+    story.until(HOUR + 30_000);
+    near(story.told(|event| matches!(event, Event::Expired { .. }))[0], HOUR);
+    let tries = story.times("refresh");
+    assert!((4..=12).contains(&tries.len()), "{tries:?}");
+}
+
+#[test]
+fn a_lease_of_the_longest_and_shortest_kinds() {
+    // proves L6
+    // survives P21, S3
+    for life in [0, 1, 1_000, 40 * 24 * HOUR, 100 * 365 * 24 * HOUR, u64::MAX] {
+        let statement = Statement {
+            expires_in: Some(life),
+            expires_at: (life == u64::MAX).then_some(UnixMillis(u64::MAX)),
+            ..Statement::default()
+        };
+        let mut story = unscoped()
+            .world(|world| world.states_ends = false)
+            .keyless()
+            .next("mint", says(statement))
+            .begin();
+        story.until(24 * HOUR);
+        assert!(story.machine.check().is_ok());
+        assert_eq!(story.warnings("server_value_clamped").len(), usize::from(life == u64::MAX), "{life}");
+        assert_eq!(story.teardown().is_some(), life < 24 * HOUR, "{life}");
+    }
+}
+
+#[test]
+fn a_shorter_successor_is_flagged_and_the_longer_token_kept() {
+    // proves L7, L8, L19
+    // survives P8
+    let mut story = unscoped().base_life(2 * HOUR).refreshes().begin();
+    story.until(10_000);
+    story.world.base_life = 600_000;
+    story.refresh_now();
+    story.until(20_000);
+    assert_eq!(story.warnings("expiry_shortened").len(), 1);
+    assert_eq!(story.machine.status().in_force, Some(TokenId(2)));
+    story.always("refresh", Treatment::Fail(UNAVAILABLE));
+    story.until(600_000);
+    assert_eq!(story.machine.status().in_force, Some(TokenId(1)), "pushed back before the short one's end");
+    near(story.renewals()[1], 610_000 - 20_000);
+    story.until(2 * HOUR - 2_000);
+    assert!(story.told(|event| matches!(event, Event::Expired { .. })).is_empty());
+    assert_eq!(story.lives().len(), 1);
+}

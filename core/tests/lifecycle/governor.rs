@@ -1,0 +1,224 @@
+//! No server, clock or application makes us send more than the request budget allows (L20, L51).
+
+use crate::story::{HOUR, Story, Treatment, World, scoped, unscoped};
+use proptest::prelude::*;
+use satkeeper_core::lifecycle::*;
+
+/// One kind of malice for each kind of command.
+fn treatment() -> impl Strategy<Value = Treatment> {
+    let retry_after = || prop_oneof![Just(None), Just(Some(0)), Just(Some(1)), Just(Some(u64::MAX))];
+    prop_oneof![
+        3 => Just(Treatment::Well),
+        1 => Just(Treatment::Silence),
+        1 => Just(Treatment::Fail(Failure::Timeout)),
+        1 => Just(Treatment::Fail(Failure::Transport)),
+        1 => Just(Treatment::Fail(Failure::Malformed)),
+        1 => Just(Treatment::Fail(Failure::Rejected)),
+        2 => (prop_oneof![Just(400), Just(401), Just(403), Just(429), Just(503)], retry_after())
+            .prop_map(|(status, retry_after)| Treatment::Fail(Failure::Http { status, retry_after })),
+        2 => (prop_oneof![Just(-32_002), Just(-32_003), Just(-1)], any::<bool>())
+            .prop_map(|(code, credential)| Treatment::Fail(Failure::Rpc { code, credential })),
+    ]
+}
+
+/// What an application or a clock keeps doing.
+#[derive(Clone, Copy, Debug)]
+enum Pest {
+    None,
+    RefreshNow,
+    Rejected,
+    Update,
+    NewProvider,
+    Network,
+    SuspendResume,
+    DropSocket,
+    WallForward,
+    WallBack,
+}
+
+fn pest() -> impl Strategy<Value = Pest> {
+    prop_oneof![
+        Just(Pest::None),
+        Just(Pest::RefreshNow),
+        Just(Pest::Rejected),
+        Just(Pest::Update),
+        Just(Pest::NewProvider),
+        Just(Pest::Network),
+        Just(Pest::SuspendResume),
+        Just(Pest::DropSocket),
+        Just(Pest::WallForward),
+        Just(Pest::WallBack),
+    ]
+}
+
+fn life() -> impl Strategy<Value = u64> {
+    prop_oneof![
+        Just(0),
+        Just(1),
+        Just(500),
+        Just(2_000),
+        Just(11_000),
+        Just(60_000),
+        Just(900_000),
+        Just(7_200_000)
+    ]
+}
+
+/// 192 cases unless PROPTEST_CASES says otherwise.
+fn config() -> ProptestConfig {
+    let default = ProptestConfig { failure_persistence: None, ..ProptestConfig::default() };
+    if std::env::var_os("PROPTEST_CASES").is_some() {
+        default
+    } else {
+        ProptestConfig { cases: 192, ..default }
+    }
+}
+
+const NAMES: [&str; 9] =
+    ["mint", "refresh", "activate", "renew", "inspect", "open", "authenticate", "reauthenticate", "probe"];
+
+fn pester(story: &mut Story, pest: Pest, life: u64) {
+    match pest {
+        Pest::None => {}
+        Pest::RefreshNow => {
+            story.refresh_now();
+        }
+        Pest::Rejected => {
+            let ask = story.ask();
+            story.input(Input::Rejected { ask, generation: Generation(u64::MAX) });
+        }
+        Pest::Update => {
+            story.update(life);
+        }
+        Pest::NewProvider => {
+            story.input(Input::NewProvider(ProviderFacts { can_refresh: true, can_mint_again: false }));
+        }
+        Pest::Network => story.input(Input::NetworkChanged),
+        Pest::SuspendResume => {
+            story.input(Input::Suspend);
+            story.input(Input::Resume);
+        }
+        Pest::DropSocket => {
+            if let Some(socket) = story.machine.socket() {
+                story.input(Input::SocketLost { socket });
+            }
+        }
+        Pest::WallForward => {
+            story.wall += 60_000;
+            story.input(Input::Tick);
+        }
+        Pest::WallBack => {
+            story.wall -= 60_000;
+            story.input(Input::Tick);
+        }
+    }
+}
+
+proptest! {
+    #![proptest_config(config())]
+
+    // proves L20
+    // survives P16, P18, P19, P20, P35, S2, S4, S12, S19
+    #[test]
+    fn requests_per_hour_are_bounded(
+        treatments in proptest::collection::vec(treatment(), 9),
+        lives in (life(), life()),
+        facts in (any::<bool>(), any::<bool>(), any::<bool>(), any::<bool>(), any::<bool>(), any::<bool>()),
+        pests in (pest(), pest()),
+        every in prop_oneof![Just(97u64), Just(1_009), Just(30_011)],
+        seed: u32,
+    ) {
+        let (can_refresh, can_mint_again, scope, states_ends, tells_time, forever) = facts;
+        let grace = if forever { u64::MAX } else { 60_000 };
+        // The first steps go well, so that there is something to spoil.
+        let mut story = scoped()
+            .policy(Policy { grace, ..Policy::default() })
+            .seed(seed)
+            .world(|world| {
+                *world = World {
+                    base_life: lives.0,
+                    bound_life: lives.1,
+                    scope,
+                    refreshed_scope: scope,
+                    states_ends,
+                    tells_time,
+                    latency: 3,
+                    ..World::default()
+                };
+            })
+            .provider(can_refresh, can_mint_again)
+            .key(KeyFacts::Auto)
+            .begin();
+        story.until(100);
+        for (name, treatment) in NAMES.into_iter().zip(treatments) {
+            story.always(name, treatment);
+        }
+        let from = story.commands.len();
+        let span = (every * 3_000).min(HOUR / 2);
+        while story.now < span && story.teardown().is_none() {
+            let at = story.now + every;
+            story.until(at);
+            pester(&mut story, pests.0, lives.0);
+            pester(&mut story, pests.1, lives.1);
+            story.events.truncate(64);
+            story.script.clear();
+        }
+        let count = |names: &[&str]| {
+            story.commands[from..].iter().filter(|(_, c)| names.contains(&c.action.name())).count() as u64
+        };
+        // A bucket of 10 and one more each second at the very most. An inspection for each new base, and one
+        // more for each socket on which it had been given up.
+        let exchanges = count(&["mint", "refresh", "activate", "renew"]);
+        prop_assert!(exchanges <= 10 + span / 1_000, "{exchanges} exchanges");
+        let inspections = count(&["inspect"]);
+        prop_assert!(inspections <= 15 + span / 1_000 + span / 3_000, "{inspections} inspections");
+        // Sockets: a bucket of 5, one more each 3 s.
+        let opens = count(&["open"]);
+        prop_assert!(opens <= 5 + span / 3_000, "{opens} sockets");
+        prop_assert!(count(&["authenticate"]) <= opens + 1);
+        // Where tokens live for a minute or more, one more each 5 s.
+        if lives.0.min(lives.1) >= 60_000 && states_ends {
+            prop_assert!(exchanges <= 10 + span / 5_000 + 2, "{exchanges} exchanges of long-lived tokens");
+        }
+        // In a lease that nobody disturbs, far fewer.
+        if matches!(pests, (Pest::None, Pest::None)) && lives.0.min(lives.1) >= 11_000 {
+            prop_assert!(exchanges <= span / 1_000 / 2, "{exchanges} exchanges in peace");
+        }
+    }
+}
+
+#[test]
+fn a_renewal_that_gains_nothing_comes_ever_more_rarely() {
+    // proves L20
+    // survives P12, P18, P19, S2
+    let mut story = unscoped().base_life(90_000).refreshes().keyless().begin();
+    story.until(1_000);
+    // Each new token is one that ends with the first.
+    story.world.base_life = 89_000;
+    let mut renewals = Vec::new();
+    while story.now < 90_000 {
+        story.until(story.now + 500);
+        story.world.base_life = 90_000u64.saturating_sub(story.now);
+        renewals = story.times("refresh");
+    }
+    let gaps: Vec<u64> = renewals.windows(2).map(|pair| pair[1] - pair[0]).collect();
+    // Half of what is left each time would be a dozen of them, faster and faster.
+    assert!((4..=5).contains(&renewals.len()), "{renewals:?}");
+    assert!(gaps[1..].iter().min().is_some_and(|gap| *gap >= 4_000), "{gaps:?}");
+}
+
+#[test]
+fn a_day_with_a_clock_that_is_wrong_costs_what_a_day_costs() {
+    // proves L20, L9
+    // survives S2, S4, S12
+    for skew in [-3_600_000i64, -60_000, 0, 60_000, 3_600_000] {
+        let mut story = scoped().skew(skew).world(|world| world.refreshed_scope = true).refreshes().begin();
+        story.until(24 * HOUR);
+        let exchanges = ["mint", "refresh", "activate", "renew"]
+            .iter()
+            .map(|name| story.times(name).len())
+            .sum::<usize>();
+        assert!((100..130).contains(&exchanges), "{skew}: {exchanges}");
+        assert_eq!(story.lives().len(), 1);
+    }
+}

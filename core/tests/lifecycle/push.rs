@@ -1,0 +1,122 @@
+//! A new token takes effect: written, pushed, acknowledged (L25, L26, L28).
+
+use crate::story::{Story, Treatment, scoped, unscoped};
+use satkeeper_core::lifecycle::*;
+
+fn pushes(story: &Story) -> Vec<(u64, u32)> {
+    let push = |(at, command): &(u64, Command)| match command.action {
+        Action::Reauthenticate { token, .. } => Some((*at, token.0)),
+        _ => None,
+    };
+    story.commands.iter().filter_map(push).collect()
+}
+
+#[test]
+fn exchanged_written_pushed_acknowledged_told() {
+    // proves L25
+    // survives P31, S8, S22
+    for (scope, exchange) in [(true, "renew"), (false, "refresh")] {
+        let base_life = if scope { 7_200_000 } else { 900_000 };
+        let mut story = scoped().scope(scope).base_life(base_life).provider(!scope, false).durable().begin();
+        story.until(805_000);
+        story.script.clear();
+        story.until(830_000);
+        let names: Vec<_> = story.names(805_000).into_iter().filter(|name| *name != "inspect").collect();
+        assert_eq!(names[..3], [exchange, "persist", "reauthenticate"], "{}", story.script);
+        let order =
+            |what: &str| story.script.find(what).unwrap_or_else(|| panic!("{what}: {}", story.script));
+        assert!(order("Persist") < order("Reauthenticate"));
+        assert!(order("Reauthenticate") < order("Renewed"));
+        assert!(story.script[order("Renewed")..].contains("Persist"), "and the record is brought up to date");
+        let renewed = story.renewals();
+        let persisted = story.times("persist");
+        assert!(persisted.iter().any(|at| at == renewed.last().expect("renewed")));
+    }
+}
+
+#[test]
+fn a_store_that_fails_or_is_late_is_warned_of_and_holds_nothing_up() {
+    // proves L25
+    // survives P31
+    for treatment in [Treatment::Fail(Failure::Transport), Treatment::Silence] {
+        let mut story = unscoped().refreshes().durable().begin();
+        story.until(6_890_000);
+        story.always("persist", treatment);
+        story.until(6_905_000);
+        let refresh = story.times("refresh")[0];
+        let push = pushes(&story)[0].0;
+        assert!(push - refresh <= 2_000 + 200, "{refresh} {push}");
+        assert!(!story.warnings("store_failed").is_empty());
+        assert_eq!(story.renewals().len(), 1);
+        story.until(7_000_000);
+        let tries = story.times("persist").len();
+        story.mend("persist");
+        story.until(7_100_000);
+        assert_eq!(story.times("persist").len(), tries + 1, "written in the end, and then at rest");
+    }
+}
+
+#[test]
+fn a_push_that_times_out_is_repeated_and_never_the_exchange() {
+    // proves L26
+    // survives S1, S8, P2, P3, V4
+    let mut story = scoped().begin();
+    story.until(800_000);
+    story.always("reauthenticate", Treatment::Silence);
+    story.until(835_000);
+    assert_eq!(story.times("renew").len(), 1);
+    let pushes = pushes(&story);
+    assert!(pushes.len() >= 4, "{pushes:?}");
+    assert!(pushes[1..].iter().all(|(_, token)| *token == pushes[1].1), "the same token: {pushes:?}");
+    let ids: std::collections::BTreeSet<_> = story.given("reauthenticate").iter().map(|c| c.id).collect();
+    assert_eq!(ids.len(), pushes.len(), "each its own attempt, so each its own proof");
+    assert!(!story.times("probe").is_empty(), "a time-out doubts the socket");
+    assert_eq!(story.lives().len(), 1, "which is alive");
+    story.mend("reauthenticate");
+    story.until(880_000);
+    assert_eq!(story.renewals().len(), 2);
+    assert_eq!(story.times("renew").len(), 1);
+}
+
+#[test]
+fn a_refreshed_token_is_pushed_to_the_live_socket() {
+    // proves L26, L25
+    // survives S1, P3, P14
+    let mut story = unscoped().refreshes().begin();
+    story.until(6_910_000);
+    assert_eq!(pushes(&story).len(), 1);
+    assert_eq!(story.machine.status().in_force, Some(TokenId(2)));
+    assert_eq!(story.machine.status().generation, Generation(2));
+    assert_eq!(story.lives().len(), 1);
+    // And a dead socket is found out by the probe and replaced; the newest token connects.
+    let mut story = unscoped().refreshes().begin();
+    story.always("reauthenticate", Treatment::Silence).always("probe", Treatment::Silence);
+    story.until(6_930_000);
+    assert_eq!(story.lives().len(), 2);
+    assert_eq!(story.connects().last().expect("again").1, 2);
+    assert_eq!(story.renewals().len(), 1);
+}
+
+#[test]
+fn a_resume_acknowledges_only_what_was_in_force() {
+    // proves L28, L34
+    // survives P14, S21
+    let mut story = unscoped().refreshes().begin();
+    story.until(10_000);
+    story.resume_state();
+    story.always("open", Treatment::Fail(Failure::Transport));
+    story.until(6_899_000);
+    story.drop_socket();
+    story.until(6_950_000);
+    assert_eq!(story.times("refresh").len(), 1);
+    story.mend("open");
+    story.until(6_990_000);
+    let (at, token, resume) = *story.connects().last().expect("again");
+    assert_eq!((token, resume), (1, true));
+    assert_eq!(
+        story.told(|e| matches!(e, Event::Live { resumed: true, generation: Generation(1) })).len(),
+        1
+    );
+    assert_eq!(pushes(&story), [(at + 40, 2)], "and the newer one right after it");
+    assert_eq!(story.machine.status().generation, Generation(2));
+}

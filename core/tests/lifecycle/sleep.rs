@@ -1,0 +1,253 @@
+//! Laptops that sleep and clocks that are wrong (L23, L9).
+
+use crate::story::{HOUR, MINUTE, Story, Treatment, near, scoped, unscoped};
+use satkeeper_core::UnixMillis;
+use satkeeper_core::lifecycle::*;
+
+/// The lid is closed for twenty minutes; whether the monotonic clock goes on meanwhile depends on the system.
+/// Time goes on by the server's clock, which is what all that follows is reckoned by.
+fn close_the_lid(story: &mut Story, runs_on: bool) {
+    if runs_on {
+        story.skip(story.now + 20 * MINUTE);
+    } else {
+        story.sleep(20 * MINUTE);
+    }
+    story.input(Input::Tick);
+}
+
+fn expiries(story: &Story) -> Vec<u64> {
+    story.told(|event| matches!(event, Event::Expired { .. }))
+}
+
+#[test]
+fn the_lid_closed_across_an_expiry() {
+    // proves L23, L22
+    // survives P22, P23
+    for runs_on in [false, true] {
+        // A token of half an hour; the lid is closed from 20 to 40 minutes.
+        let mut story = unscoped().base_life(HOUR / 2).refreshes().begin();
+        story.until(20 * MINUTE);
+        close_the_lid(&mut story, runs_on);
+        let woken = story.now;
+        assert_eq!(story.told(|event| matches!(event, Event::ClockJump { .. })), [woken], "{runs_on}");
+        assert_eq!(story.times("probe"), [woken]);
+        assert_eq!(story.times("refresh"), [woken], "what could be due is renewed at once: {runs_on}");
+        assert!(expiries(&story).is_empty(), "before anybody has answered");
+        story.until(woken + 10_000);
+        assert_eq!(story.teardown(), None);
+        assert_eq!(story.phase(), Phase::Live, "{runs_on}: {}", story.script);
+        assert_eq!(story.machine.status().in_force, Some(TokenId(2)), "{}", story.script);
+        // The new token's whole life is ahead of it, and its renewal where it belongs.
+        story.until(woken + HOUR / 2);
+        near(story.times("refresh")[1], woken + HOUR / 2 - 180_000);
+        assert_eq!(story.times("refresh").len(), 2);
+
+        // With nobody to renew, the end is one: told when it is sure, and not before.
+        let mut story = unscoped().base_life(HOUR / 2).begin();
+        story.until(20 * MINUTE);
+        story.always("probe", Treatment::Late(3_000));
+        close_the_lid(&mut story, runs_on);
+        story.until(woken + 2_500);
+        assert!(expiries(&story).is_empty() && story.teardown().is_none(), "{runs_on}");
+        story.until(woken + 3_500);
+        assert_eq!(expiries(&story), [woken + 3_000]);
+        assert_eq!(story.teardown(), Some((woken + 3_000, TeardownReason::Expired)));
+
+        // Not across one: nothing but a renewal came of it, and the end is where the server sees it.
+        let mut story = unscoped().base_life(HOUR).begin();
+        story.until(20 * MINUTE);
+        close_the_lid(&mut story, runs_on);
+        story.until(2 * HOUR);
+        near(expiries(&story)[0], woken + 20 * MINUTE);
+        assert_eq!(story.lives().len(), 1);
+    }
+}
+
+#[test]
+fn a_socket_that_died_in_the_sleep_is_replaced_with_a_renewed_token() {
+    // proves L23, L35
+    // survives P11, P22
+    for runs_on in [false, true] {
+        let mut story = unscoped().base_life(HOUR / 2).refreshes().begin();
+        story.until(20 * MINUTE);
+        story.always("probe", Treatment::Silence).next("reauthenticate", Treatment::Silence);
+        close_the_lid(&mut story, runs_on);
+        let woken = story.now;
+        story.until(woken + 30_000);
+        assert_eq!(story.phase(), Phase::Live, "{runs_on}: {}", story.script);
+        assert_eq!(story.machine.status().in_force, Some(TokenId(2)), "{}", story.script);
+        assert_eq!(story.teardown(), None);
+    }
+}
+
+/// A session that nobody tells the time unasked; its provider's tokens live for ten minutes from receipt.
+fn untold() -> Story {
+    let mut story =
+        unscoped().base_life(25 * MINUTE).world(|world| world.tells_time = false).refreshes().begin();
+    story.until(10 * MINUTE);
+    story.world.states_ends = false;
+    story
+}
+
+fn of_ten_minutes(token: u32) -> Treatment {
+    let statement = Statement { expires_in: Some(10 * MINUTE), ..Statement::default() };
+    Treatment::Say(Reply::Token(TokenFacts { token: TokenId(token), statement, new_secret: false }))
+}
+
+fn confirm(story: &mut Story) {
+    let time = UnixMillis(story.server_now());
+    story.input(Input::ServerTime(time));
+}
+
+#[test]
+fn what_came_after_the_wake_has_slept_through_nothing() {
+    // proves L23
+    // survives P22
+    let mut story = untold();
+    story.next("refresh", of_ten_minutes(700));
+    close_the_lid(&mut story, false);
+    let woken = story.now;
+    story.until(woken + 2_000);
+    assert_eq!(story.machine.status().in_force, Some(TokenId(700)), "{}", story.script);
+    let ends = story.machine.status().token_ends.expect("stated");
+    // Only now somebody says what time it is.
+    confirm(&mut story);
+    assert_eq!(story.machine.status().token_ends, Some(ends), "its life began after the sleep");
+    near(ends.0, woken + 10 * MINUTE);
+    story.until(woken + 10 * MINUTE);
+    near(story.times("refresh")[1], woken + 9 * MINUTE);
+    assert!(expiries(&story).is_empty());
+}
+
+#[test]
+fn a_command_given_after_the_wake_keeps_its_deadline() {
+    // proves L23, L1
+    let mut story = untold();
+    story.always("refresh", Treatment::Silence);
+    close_the_lid(&mut story, false);
+    let woken = story.now;
+    let deadline = story.given("refresh")[0].deadline.0;
+    assert!(deadline > woken + 5_000);
+    story.until(woken + 1_000);
+    confirm(&mut story);
+    assert!(story.warnings("credential_refresh_failed").is_empty(), "it is not late: {}", story.script);
+    story.until(deadline + 1);
+    assert_eq!(story.warnings("credential_refresh_failed")[0].0, deadline);
+    // One that was under way when the lid was closed is late.
+    let mut story = untold();
+    story.always("refresh", Treatment::Silence);
+    story.refresh_now();
+    story.until(story.now + 1_000);
+    close_the_lid(&mut story, false);
+    confirm(&mut story);
+    assert_eq!(story.warnings("credential_refresh_failed")[0].0, story.now, "{}", story.script);
+}
+
+#[test]
+fn a_clock_that_is_an_hour_fast_renews_on_time() {
+    // proves L9, L23
+    // survives P24, S2, S4, S24
+    for scope in [false, true] {
+        let mut story = scoped().scope(scope).skew(-(HOUR as i64)).provider(!scope, false).begin();
+        story.until(6 * HOUR);
+        assert_eq!(story.lives().len(), 1);
+        assert!(expiries(&story).is_empty());
+        assert!(story.told(|event| matches!(event, Event::ClockJump { .. })).is_empty());
+        let (name, count) = if scope { ("renew", 24..=27) } else { ("refresh", 3..=4) };
+        assert!(count.contains(&story.times(name).len()), "{scope}: {:?}", story.times(name));
+    }
+}
+
+#[test]
+fn a_wall_clock_that_is_set_back_moves_nothing() {
+    // proves L23, L6
+    // survives P24
+    let plain = {
+        let mut story = unscoped().base_life(HOUR).refreshes().begin();
+        story.until(3 * HOUR);
+        story.times("refresh")
+    };
+    for by in [10 * MINUTE, 30 * 24 * HOUR] {
+        let mut story = unscoped().base_life(HOUR).refreshes().begin();
+        story.until(20 * MINUTE);
+        story.wall -= by as i64;
+        story.until(3 * HOUR);
+        assert_eq!(story.times("refresh"), plain, "{by}");
+        assert!(story.told(|event| matches!(event, Event::ClockJump { .. })).is_empty());
+        assert_eq!((story.lives().len(), story.times("probe").len()), (1, 0));
+    }
+}
+
+#[test]
+fn a_sleep_is_noticed_probed_and_confirmed() {
+    // proves L23
+    // survives P22, P23
+    let mut story = unscoped().base_life(HOUR).refreshes().begin();
+    story.until(600_000);
+    // Fifty minutes in which our monotonic clock stood still: the renewal is overdue.
+    story.sleep(50 * 60_000);
+    story.input(Input::Tick);
+    assert_eq!(story.told(|event| matches!(event, Event::ClockJump { .. })), [600_000]);
+    story.until(606_000);
+    assert_eq!(story.times("probe"), [600_000]);
+    assert_eq!(story.times("refresh").len(), 1, "at once");
+    assert_eq!(story.renewals().len(), 1);
+    // The server's time has confirmed it: the next renewal is where it belongs.
+    story.until(HOUR + 600_000);
+    near(story.times("refresh")[1], 600_000 + HOUR - 300_000);
+}
+
+#[test]
+fn a_sleep_past_the_end_ends_nothing_before_somebody_has_answered() {
+    // proves L23
+    // survives P23
+    let mut story = unscoped().base_life(HOUR).begin();
+    story.until(600_000);
+    story.always("probe", Treatment::Late(5_000));
+    // Our monotonic clock went on in this sleep: the step is late by hours.
+    story.skip(3 * HOUR);
+    story.input(Input::Tick);
+    assert!(story.told(|event| matches!(event, Event::Expired { .. })).is_empty());
+    assert_eq!(story.times("probe").len(), 1);
+    story.until(3 * HOUR + 4_000);
+    assert_eq!(story.teardown(), None);
+    story.until(3 * HOUR + 6_000);
+    assert_eq!(story.teardown().expect("over").1, TeardownReason::Expired);
+}
+
+#[test]
+fn a_set_clock_moves_nothing() {
+    // proves L23
+    // survives P24
+    for by in [-2 * HOUR as i64, 2 * HOUR as i64] {
+        let mut story = unscoped().base_life(2 * HOUR).refreshes().begin();
+        story.until(600_000);
+        story.wall += by;
+        story.input(Input::Tick);
+        story.until(2 * HOUR - 1_000);
+        let jumps = story.told(|event| matches!(event, Event::ClockJump { .. })).len();
+        assert_eq!(jumps, usize::from(by > 0));
+        // Forward: it might have been sleep, so what could be due is renewed once; then all is as before.
+        let times = story.times("refresh");
+        if by > 0 {
+            assert_eq!(times.len(), 1, "{times:?}");
+            assert!(times[0] < 606_000);
+        } else {
+            near(times[0], 2 * HOUR - 300_000);
+        }
+        assert_eq!(story.lives().len(), 1);
+    }
+}
+
+#[test]
+fn a_jump_that_nobody_confirms_costs_one_renewal() {
+    // proves L20, L23
+    // survives S2, P19
+    let mut story =
+        unscoped().base_life(2 * HOUR).world(|world| world.tells_time = false).refreshes().begin();
+    story.until(600_000);
+    story.wall += 24 * HOUR as i64;
+    story.input(Input::Tick);
+    story.until(HOUR);
+    assert_eq!(story.times("refresh").len(), 1, "{:?}", story.times("refresh"));
+}

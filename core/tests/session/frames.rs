@@ -1,0 +1,333 @@
+//! The socket's frames: connect, resume, what is answered, dropped and asked (L32 to L34, L37, L39).
+
+use std::collections::VecDeque;
+
+use crate::world::*;
+use satkeeper_core::error::Error;
+use satkeeper_core::lifecycle::{AskId, Event};
+use satkeeper_core::secret::Secret;
+use satkeeper_core::session::{
+    CallId, Config, Credential, KeyChoice, ProviderCall, SessionInput, SessionNews,
+};
+use serde_json::json;
+
+#[test]
+fn the_first_frame_is_connect_and_the_host_comes_from_the_token() {
+    // proves L32, L33
+    let mut world = World::new(Config::new(CALLBACK).key(KeyChoice::None));
+    world.call(1, "subscriber.online");
+    world.server.opens = true;
+    world
+        .server
+        .tokens
+        .insert(sat("one", "relay.sw.test:8443"), Minted { ends: EPOCH + 7_200_000, ..Minted::default() });
+    world.provider.push_back(Ok(Credential::new(Secret::new(sat("one", "relay.sw.test:8443")))));
+    world.give(SessionInput::Start);
+    assert_eq!(world.opened[0].1, "wss://relay.sw.test:8443/");
+    let methods = world.server.frames.iter().map(|(_, it)| it["method"].as_str()).collect::<Vec<_>>();
+    assert_eq!(methods, [Some("signalwire.connect"), Some("subscriber.online")]);
+    let connect = &world.server.frames[0].1["params"];
+    assert!(connect["agent"].as_str().unwrap().starts_with("satkeeper/"));
+    assert_eq!(connect["event_acks"], true);
+    assert_eq!(world.returned, [(CallId(1), Ok(json!({})))]);
+}
+
+#[test]
+fn the_session_keeps_its_own_methods() {
+    // proves L33
+    let mut world = unbound();
+    for method in ["signalwire.connect", "signalwire.reauthenticate"] {
+        world.call(1, method);
+        assert_eq!(world.returned.pop().unwrap().1.unwrap_err().code(), "invalid_field");
+    }
+}
+
+#[test]
+fn a_drop_is_resumed_with_state_protocol_and_proof() {
+    // proves L34, L37
+    let mut world = bound();
+    world.push_state();
+    assert_eq!(world.sent("signalwire.connect").len(), 1);
+    world.drop_socket();
+    world.pass(5_000);
+    let connects = world.sent("signalwire.connect");
+    assert_eq!(connects.len(), 2);
+    assert!(connects[0]["params"].get("authorization_state").is_none());
+    assert_eq!(connects[1]["params"]["protocol"], "signalwire_p");
+    assert_eq!(connects[1]["params"]["authorization_state"], format!("{CANARY}state"));
+    assert!(connects[1]["params"]["dpop_token"].is_string());
+    assert!(world.told().iter().any(|event| matches!(event, Event::Live { resumed: true, .. })));
+    assert!(world.notifications.is_empty());
+}
+
+#[test]
+fn a_refused_resume_becomes_a_fresh_connect_without_an_error() {
+    // proves L34
+    let mut world = bound();
+    world.push_state();
+    world.clear();
+    world.server.rpc_faults.insert("signalwire.connect", [RpcFault::Error(-32_602, "no")].into());
+    world.drop_socket();
+    world.pass(8_000);
+    let connects = world.sent("signalwire.connect");
+    assert_eq!(connects.len(), 2);
+    assert!(connects[1]["params"].get("authorization_state").is_none());
+    assert!(world.is_live());
+    assert!(!world.told().iter().any(|event| matches!(event, Event::Warn(_))));
+}
+
+#[test]
+fn frames_are_answered_as_the_protocol_wants() {
+    // proves L37, L39
+    let mut world = unbound();
+    world.clear();
+    world.push(&json!({"jsonrpc": "2.0", "id": "p", "method": "signalwire.ping",
+        "params": {"timestamp": 1_700_000_001.25}}));
+    world.push(&json!({"jsonrpc": "2.0", "id": 7, "method": "signalwire.event",
+        "params": {"event_type": "call.received", "params": {"a": 1}}}));
+    world.push(&json!({"jsonrpc": "2.0", "id": "v", "method": "verto.invite", "params": [1]}));
+    let answers = world.server.frames.iter().map(|(_, frame)| frame.clone()).collect::<Vec<_>>();
+    assert_eq!(
+        answers,
+        [
+            json!({"jsonrpc": "2.0", "id": "p", "result": {"timestamp": 1_700_000_001.25}}),
+            json!({"jsonrpc": "2.0", "id": 7, "result": {}}),
+        ]
+    );
+    let methods = world.notifications.iter().map(|it| it.method.as_str()).collect::<Vec<_>>();
+    assert_eq!(methods, ["signalwire.event", "verto.invite"]);
+    assert_eq!(world.notifications[0].params["params"]["a"], 1);
+}
+
+#[test]
+fn malformed_frames_are_dropped_with_an_event_and_nothing_else() {
+    // proves L39, L51
+    let mut world = unbound();
+    world.clear();
+    let socket = world.opened[0].0;
+    let texts = ["", "[]", "{", "{\"jsonrpc\":\"2.0\"}", "null", "{\"id\":1,\"method\":5}"];
+    for text in texts {
+        world.give(SessionInput::Frame { socket, text: text.to_owned() });
+    }
+    world.give(SessionInput::OddFrame { socket });
+    let deep = "[".repeat(200_000);
+    world.give(SessionInput::Frame { socket, text: format!("{{\"method\":\"m\",\"params\":{deep}") });
+    world.give(SessionInput::Frame { socket, text: "x".repeat((1 << 20) + 1) });
+    let dropped = world.events.iter().filter(|it| it.event == SessionNews::FrameDropped).count();
+    assert_eq!(dropped, texts.len() + 3);
+    assert!(world.is_live());
+    assert!(world.server.frames.is_empty() && world.closed.is_empty());
+    assert!(world.events.iter().all(|it| it.event == SessionNews::FrameDropped));
+    // Answers to nothing, and a state that is none.
+    for frame in [
+        json!({"id": "unknown", "result": {}}),
+        json!({"id": null, "error": 5}),
+        json!({"id": "e", "method": "signalwire.event",
+            "params": {"event_type": "signalwire.authorization.state", "params": {"authorization_state": 5}}}),
+    ] {
+        world.push(&frame);
+    }
+    assert!(world.is_live() && world.notifications.is_empty());
+}
+
+#[test]
+fn frames_of_an_older_socket_are_dropped() {
+    // proves L33
+    let mut world = unbound();
+    world.drop_socket();
+    world.pass(10_000);
+    assert!(world.is_live());
+    world.clear();
+    let socket = world.opened[0].0;
+    let text = json!({"id": "p", "method": "signalwire.ping", "params": {}}).to_string();
+    world.give(SessionInput::Frame { socket, text });
+    world.give(SessionInput::Frame { socket, text: "junk".to_owned() });
+    assert!(world.server.frames.is_empty() && world.events.is_empty());
+    world.give(SessionInput::Opened { socket, date: None });
+    assert_eq!(world.closed.last(), Some(&socket));
+    assert!(world.is_live());
+}
+
+#[test]
+fn acknowledgements_wait_for_the_connect() {
+    // proves L33
+    // survives S18
+    let mut world = World::new(Config::new(CALLBACK).key(KeyChoice::None));
+    world
+        .server
+        .tokens
+        .insert(sat("one", "relay.sw.test"), Minted { ends: EPOCH + 7_200_000, ..Minted::default() });
+    world.server.rpc_faults.insert("signalwire.connect", [RpcFault::Silent].into());
+    world.provider.push_back(Ok(credential("one")));
+    world.give(SessionInput::Start);
+    world.push_state();
+    assert_eq!(world.server.frames.len(), 1, "nothing but the connect may go out");
+    let id = world.server.frames[0].1["id"].clone();
+    world.push(&json!({"id": id, "result": {"protocol": "signalwire_p"}}));
+    assert_eq!(world.server.frames[1].1, json!({"jsonrpc": "2.0", "id": "state", "result": {}}));
+    assert!(world.is_live());
+    world.drop_socket();
+    world.pass(5_000);
+    assert!(world.sent("signalwire.connect")[1]["params"]["authorization_state"].is_string());
+}
+
+#[test]
+fn disconnect_is_answered_and_a_restart_wipes_the_state() {
+    // proves L37
+    for (restart, resumes) in [(false, true), (true, false)] {
+        let mut world = bound();
+        world.push_state();
+        world.clear();
+        world.push(&json!({"id": "d", "method": "signalwire.disconnect", "params": {"restart": restart}}));
+        assert_eq!(world.server.frames[0].1, json!({"jsonrpc": "2.0", "id": "d", "result": {}}));
+        world.pass(5_000);
+        assert!(world.is_live());
+        let connects = world.sent("signalwire.connect");
+        assert_eq!(connects[0]["params"].get("authorization_state").is_some(), resumes, "{restart}");
+    }
+}
+
+/// Why a socket is lost, and how.
+type Scene = (&'static str, fn(&mut World));
+
+/// The causes with which it was told that a live socket is gone.
+fn losses(world: &World) -> Vec<String> {
+    let lost = world.events.iter().filter(|it| it.event == SessionNews::SocketLost);
+    lost.map(|it| it.cause.as_ref().expect("a cause").to_string()).collect()
+}
+
+#[test]
+fn a_live_socket_that_is_lost_is_told_with_its_cause() {
+    // proves L36, L37
+    // survives P1
+    let reset = || Error::Transport { message: "connection reset".to_owned() };
+    let silence = |world: &mut World| {
+        world.server.methods.insert("signalwire.ping", VecDeque::from([RpcFault::Silent]));
+    };
+    let scenes: [Scene; 5] = [
+        ("connection reset", |world| {
+            let socket = world.opened[0].0;
+            let error = Some(Error::Transport { message: "connection reset".to_owned() });
+            world.give(SessionInput::Closed { socket, error });
+        }),
+        ("the server closed the socket", World::drop_socket),
+        ("the server said goodbye", |world| {
+            world.push(&json!({"id": "d", "method": "signalwire.disconnect", "params": {"restart": false}}));
+        }),
+        ("the server is silent", |world| world.pass(75_000)),
+        ("it gave no sign of life", |world| {
+            world.give(SessionInput::NetworkChanged);
+            world.pass(11_000);
+        }),
+    ];
+    for (why, happens) in scenes {
+        let mut world = unbound();
+        silence(&mut world);
+        happens(&mut world);
+        world.pass(10_000);
+        let told = losses(&world);
+        assert!(told.len() == 1 && told[0].contains(why), "{why}: {told:?}");
+        assert!(world.is_live(), "{why}");
+        // Not one that never was live.
+        world.server.opens = false;
+        world.drop_socket();
+        world.pass(5_000);
+        let socket = world.opened.last().expect("another one").0;
+        world.give(SessionInput::Closed { socket, error: Some(reset()) });
+        assert_eq!(losses(&world).len(), 2, "{why}");
+    }
+    // Nor one that is open and has not been live yet.
+    let mut world = unbound();
+    world.server.methods.insert("signalwire.connect", VecDeque::from([RpcFault::Silent, RpcFault::Silent]));
+    world.drop_socket();
+    world.pass(5_000);
+    let (before, socket) = (world.opened.len(), world.opened.last().expect("another one").0);
+    world.give(SessionInput::Closed { socket, error: Some(reset()) });
+    world.pass(5_000);
+    assert!(world.opened.len() > before && losses(&world).len() == 1, "{:?}", losses(&world));
+    // Nor what the session does itself.
+    for input in [SessionInput::Suspend, SessionInput::Disconnect, SessionInput::Destroy] {
+        let mut world = unbound();
+        world.give(input);
+        assert_eq!(losses(&world), Vec::<String>::new());
+    }
+}
+
+#[test]
+fn a_silent_socket_is_asked_and_replaced() {
+    // proves L37
+    let mut world = unbound();
+    world.clear();
+    world.pass(59_999);
+    assert!(world.sent("signalwire.ping").is_empty());
+    world.pass(1);
+    assert_eq!(world.sent("signalwire.ping").len(), 1);
+    assert!(world.is_live());
+    world.push(&json!({"id": "p", "method": "signalwire.ping", "params": {}}));
+    world.server.methods.insert("signalwire.ping", VecDeque::from([RpcFault::Silent]));
+    world.clear();
+    world.pass(15_000);
+    assert_eq!(world.sent("signalwire.ping").len(), 1);
+    world.pass(9_999);
+    assert_eq!(world.opened.len(), 1);
+    world.pass(5_001);
+    assert_eq!(world.opened.len(), 2);
+    assert!(world.is_live());
+}
+
+#[test]
+fn a_business_code_refuses_a_reauthenticate() {
+    // proves L28, L40
+    for (result, is_accepted) in [
+        (json!({"code": "403", "message": "Forbidden"}), false),
+        (json!({"code": 500}), false),
+        (json!({"code": "200"}), true),
+        (json!({"code": {}}), true),
+        (json!(null), true),
+    ] {
+        let mut world = unbound();
+        world
+            .server
+            .rpc_faults
+            .insert("signalwire.reauthenticate", [RpcFault::Result(result.clone())].into());
+        world.give(SessionInput::UpdateToken { ask: AskId(1), credential: credential("two") });
+        let generation = world.session.status().generation.0;
+        assert_eq!(generation == 2, is_accepted, "{result}");
+        if result["code"] == "403" {
+            assert!(
+                matches!(&world.settled[0].1, Err(Error::Rpc { code: 403, message, .. }) if message == "Forbidden"),
+                "{:?}",
+                world.settled
+            );
+        }
+        assert!(world.is_live());
+    }
+}
+
+#[test]
+fn on_a_connect_this_code_is_always_about_the_credential() {
+    // proves L35
+    let mut world = World::new(Config::new(CALLBACK).key(KeyChoice::None));
+    let ends = EPOCH + 7_200_000;
+    for name in ["one", "two"] {
+        world.server.tokens.insert(sat(name, "relay.sw.test"), Minted { ends, ..Minted::default() });
+        world.provider.push_back(Ok(credential(name)));
+    }
+    world.server.rpc_faults.insert("signalwire.connect", [RpcFault::Error(-32_002, "nein")].into());
+    world.give(SessionInput::Start);
+    world.pass(10_000);
+    assert!(world.is_live(), "{:?}", world.events);
+    assert_eq!(world.provider_calls.last(), Some(&ProviderCall::Refresh));
+    assert!(world.session.credential().unwrap().token == Secret::new(sat("two", "relay.sw.test")));
+}
+
+#[test]
+fn after_a_sleep_the_socket_is_asked_before_it_is_judged() {
+    // proves L23, L37
+    let mut world = unbound();
+    world.clear();
+    world.now += 3_000_000;
+    world.give(SessionInput::Tick);
+    assert!(!world.sent("signalwire.ping").is_empty());
+    assert!(world.is_live() && world.opened.len() == 1);
+}

@@ -1,0 +1,182 @@
+//! The providers that a session implements itself, and the application's (L31, L42, L43).
+
+use crate::world::*;
+use satkeeper_core::error::Error;
+use satkeeper_core::lifecycle::{AskId, Event, Mechanism, Phase, TeardownReason, Warning};
+use satkeeper_core::secret::Secret;
+use satkeeper_core::session::{
+    CallId, Config, KeyChoice, Provider, ProviderCall, ProviderError, SessionInput, SessionNews,
+};
+use satkeeper_core::wire::http::HttpResponse;
+use satkeeper_core::wire::url::{Plain, SecureUrl};
+use serde_json::json;
+
+#[test]
+fn the_error_of_the_first_mint_is_told_with_the_end() {
+    // proves L42, L44
+    let mut world = World::new(Config::new(subscriber()));
+    let mut response = HttpResponse::new(
+        422,
+        json!({"errors": [
+            {"code": "missing_required_parameter", "attribute": "reference", "message": sat("echo", "x.y")},
+            {"code": "second"},
+        ]})
+        .to_string(),
+    );
+    response.set_header("Retry-After", "3");
+    world.server.http_faults.insert(CREATE, [Fault::Http(response)].into());
+    world.call(1, "m");
+    world.give(SessionInput::Start);
+    assert_eq!(world.phase(), Phase::Over(TeardownReason::MintFailed));
+    assert_eq!(world.returned, [(CallId(1), Err(Error::SessionOver))]);
+    match world.events.last().unwrap().cause.as_ref().unwrap() {
+        Error::Http(error) => assert_eq!(error.entries.len(), 2),
+        other => panic!("{other}"),
+    }
+    assert!(world.session.credential().is_none());
+    world.give(SessionInput::RefreshNow { ask: AskId(5) });
+    assert_eq!(world.settled, [(AskId(5), Err(Error::SessionOver))]);
+    world.call(2, "m");
+    world.give(SessionInput::Tick);
+    assert_eq!(world.wake, None);
+}
+
+/// A subscriber session whose tokens have no scope: the provider renews.
+fn rotating() -> World {
+    let mut world = World::new(Config::new(subscriber()).key(KeyChoice::None));
+    world.server.scope = false;
+    world.server.life_s = 1_200;
+    world.give(SessionInput::Start);
+    assert!(world.is_live());
+    assert_eq!(world.session.status().mechanism, Mechanism::Provider);
+    world
+}
+
+#[test]
+fn a_refresh_token_is_rotated_and_never_presented_twice() {
+    // proves L31, L43
+    // survives P30
+    let mut world = rotating();
+    world.server.life_s = 7_200;
+    world.pass(86_400_000);
+    assert!(world.is_live());
+    let mut presented = world.asked(REFRESH).iter().map(|it| it.1.to_string()).collect::<Vec<_>>();
+    assert!(presented.len() >= 10, "{}", presented.len());
+    let all = presented.len();
+    presented.sort();
+    presented.dedup();
+    assert_eq!(presented.len(), all);
+    assert_eq!(world.asked(CREATE).len(), 1);
+}
+
+#[test]
+fn a_refused_refresh_token_becomes_a_new_token_within_the_same_command() {
+    // proves L43
+    let mut world = rotating();
+    world.server.refresh_token = None;
+    world.clear();
+    world.pass(1_200_000);
+    assert!(world.is_live());
+    assert_eq!(world.asked(REFRESH).len().min(1), 1);
+    assert!(!world.asked(CREATE).is_empty());
+    assert!(!world.told().iter().any(|it| matches!(it, Event::Warn(Warning::RefreshFailed { .. }))));
+}
+
+#[test]
+fn a_refresh_token_without_an_answer_is_in_doubt_and_a_late_answer_is_kept() {
+    // proves L31
+    // survives P30
+    let mut world = rotating();
+    world.clear();
+    world.server.http_faults.insert(REFRESH, [Fault::Silent].into());
+    world.pass(1_150_000);
+    assert!(world.is_live());
+    assert!(!world.asked(CREATE).is_empty(), "in doubt: created anew");
+    let (id, request) = world.silent.pop().unwrap();
+    let presented = request.body.unwrap();
+    let presented: serde_json::Value = serde_json::from_str(presented.expose()).unwrap();
+    assert_eq!(world.asked(REFRESH).iter().filter(|it| it.1 == presented).count(), 1);
+    let body = json!({"token": sat("late", "relay.sw.test"), "refresh_token": "older"}).to_string();
+    let before = world.session.status().generation;
+    world.give(SessionInput::Http { id, result: Ok(HttpResponse::new(201, body)) });
+    assert_eq!(world.session.status().generation, before);
+    world.pass(7_200_000);
+    assert!(world.is_live());
+    assert!(!world.asked(REFRESH).iter().any(|it| it.1["refresh_token"] == "older"));
+}
+
+#[test]
+fn what_is_rejected_for_good_is_told_with_its_error() {
+    // proves L17, L21
+    let mut world = rotating();
+    let refused = || Fault::Http(HttpResponse::new(401, "{\"error\":\"Unauthorized\"}"));
+    world.server.http_faults.insert(REFRESH, [refused()].into());
+    world.server.http_faults.insert(CREATE, [refused()].into());
+    world.clear();
+    world.pass(1_150_000);
+    let failed = world
+        .events
+        .iter()
+        .find(|it| matches!(it.event, SessionNews::Lifecycle(Event::Warn(Warning::RefreshFailed { .. }))));
+    let cause = failed.unwrap().cause.as_ref().unwrap();
+    assert!(matches!(cause, Error::Http(http) if http.status == 401), "{cause}");
+    assert_eq!(world.asked(CREATE).len(), 1);
+    world.pass(100_000);
+    assert!(matches!(world.phase(), Phase::Over(TeardownReason::Expired)), "{:?}", world.phase());
+}
+
+#[test]
+fn an_embed_token_is_exchanged_again_and_again() {
+    // proves L42, L43
+    let host = SecureUrl::parse("https://embeds.signalwire.test", Plain::Never).unwrap();
+    let token = Secret::new(format!("c2c_{CANARY}"));
+    let mut world = World::start(Config::new(Provider::Embed { token, host }).key(KeyChoice::None));
+    assert!(world.is_live());
+    world.pass(10 * 3_600_000);
+    assert!(world.is_live());
+    assert!(world.asked(EMBED).len() >= 10);
+    assert!(world.asked(EMBED).iter().all(|it| it.2.is_empty()));
+}
+
+#[test]
+fn a_provider_gets_the_fingerprint_and_its_errors_are_passed_on() {
+    // proves L42
+    let mut world = World::new(Config::new(CALLBACK).key(KeyChoice::Held { key: rsa(), proved: true }));
+    world.provider.push_back(Err(ProviderError::Transient {
+        message: format!("backend said {}", sat("echo", "a.b")),
+        retry_after: None,
+    }));
+    world.give(SessionInput::Start);
+    let fingerprint = Some(rsa().thumbprint().to_owned());
+    assert_eq!(world.provider_calls, [ProviderCall::Authenticate { fingerprint }]);
+    let last = world.events.last().unwrap();
+    assert_eq!(last.cause.as_ref().unwrap().code(), "provider");
+}
+
+#[test]
+fn a_configured_end_is_what_was_asked_for() {
+    // proves L8, L43
+    let Provider::Subscriber { space, mut request } = subscriber() else { panic!() };
+    request.expire_at = Some(EPOCH / 1_000 + 600);
+    let mut world = World::new(Config::new(Provider::Subscriber { space, request }).key(KeyChoice::None));
+    // The server says nothing of the end.
+    let silent = || RpcFault::Result(json!({"protocol": "p"}));
+    world.server.rpc_faults.insert("signalwire.connect", [silent(), silent()].into());
+    world.server.date = false;
+    world.give(SessionInput::Start);
+    assert!(world.is_live());
+    assert_eq!(world.asked(CREATE)[0].1["expire_at"], EPOCH / 1_000 + 600);
+    let left = world.session.status().time_left.unwrap();
+    assert!(left.abs_diff(599_000) < 1_000, "{left}");
+}
+
+#[test]
+fn scope_without_a_fingerprint_is_warned_of() {
+    // proves L43
+    let Provider::Subscriber { space, mut request } = subscriber() else { panic!() };
+    request.scope_refresh = true;
+    let config = Config::new(Provider::Subscriber { space, request }).key(KeyChoice::None);
+    let world = World::start(config);
+    let warned = world.events.iter().filter(|it| it.event == SessionNews::ScopeWithoutFingerprint).count();
+    assert_eq!(warned, 1);
+}
