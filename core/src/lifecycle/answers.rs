@@ -32,6 +32,7 @@ impl Lifecycle {
         };
         if let Some(time) = outcome.server_time
             && let Some(pending) = self.pending.get(index)
+            && !(pending.jumped && self.clock.may_be_old(time, pending.issued, &self.policy))
         {
             self.observe(time, pending.issued);
             self.unsure = false;

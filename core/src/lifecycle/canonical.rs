@@ -357,6 +357,9 @@ impl<'a> Line<'a> {
             if dates && pending.issued < self.now {
                 self.say(format_args!(" since{:+}", self.span(pending.issued)));
             }
+            if pending.jumped && self.view.clocks {
+                self.say(format_args!(" jumped"));
+            }
             self.text.push('>');
         }
     }

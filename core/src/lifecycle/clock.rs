@@ -163,6 +163,29 @@ impl Clock {
         jumps.fold(0, |sum: Millis, (_, span)| sum.saturating_add(*span))
     }
 
+    /// Whether it has, and no server has told the time since.
+    pub(super) fn has_jumped_since(&self, sent: At) -> bool {
+        self.suspects.last().is_some_and(|(at, _)| sent < *at)
+    }
+
+    /// Whether a time that was told after a jump, to somebody who had asked before it, may be older than the jump: it
+    /// does not tell that there was no sleep, unless it tells that all of it was one (L23).
+    pub(super) fn may_be_old(&self, server: UnixMillis, sent: At, policy: &Policy) -> bool {
+        let (_, latest) = self.zero_within(server, sent, policy);
+        let suspected = signed(Self::suspected(&self.suspects));
+        self.server.is_none_or(|known| latest < known.saturating_add(suspected))
+    }
+
+    /// What the server's clock showed at our moment zero, if it told this time in an answer to something sent at
+    /// `sent`: earliest and latest.
+    fn zero_within(&self, server: UnixMillis, sent: At, policy: &Policy) -> (i64, i64) {
+        let time = signed(server.0);
+        let slack = signed(policy.clock_slack);
+        let grain = signed(policy.clock_grain).saturating_sub(1);
+        let earliest = time.saturating_sub(signed(self.now())).saturating_sub(slack);
+        (earliest, time.saturating_add(grain).saturating_sub(signed(sent)).saturating_add(slack))
+    }
+
     /// The server told its time, in an answer to something sent at `sent`. Its clock ticks in whole
     /// seconds (`Policy::clock_grain`), so all that is known is an interval; the estimate moves only when it lies outside.
     ///
@@ -171,12 +194,8 @@ impl Clock {
         if server.0 > YEAR_9999 {
             return None;
         }
-        let time = signed(server.0);
-        let slack = signed(policy.clock_slack);
-        let grain = signed(policy.clock_grain).saturating_sub(1);
-        let earliest = time.saturating_sub(signed(self.now())).saturating_sub(slack);
-        let latest = time.saturating_add(grain).saturating_sub(signed(sent)).saturating_add(slack);
-        let jumps = core::mem::take(&mut self.suspects);
+        let (earliest, latest) = self.zero_within(server, sent, policy);
+        let mut jumps = core::mem::take(&mut self.suspects);
         let Some(known) = self.server else {
             self.server = Some(midpoint(earliest, latest));
             return None;
@@ -187,7 +206,13 @@ impl Clock {
         let moved = midpoint(earliest, latest).saturating_sub(known);
         // What a suspected sleep explains is time that we did not see pass; the rest is the server's clock
         // that was set, or a wrong first estimate.
-        let slept = u64::try_from(moved).unwrap_or(0).min(Self::suspected(&jumps));
+        let moved_ahead = u64::try_from(moved).unwrap_or(0);
+        let slept = moved_ahead.min(Self::suspected(&jumps));
+        // Or the first sleep was longer than it seemed, since the wall clock was set back at the same time.
+        let unexplained = moved_ahead.saturating_sub(slept);
+        if let Some((_, first)) = jumps.first_mut().filter(|_| unexplained > policy.jump) {
+            *first = first.saturating_add(unexplained);
+        }
         let before = self.lost;
         self.lost = before.saturating_add(slept).min(HORIZON);
         self.server = Some(known.saturating_add(moved).saturating_sub(signed(slept)));
@@ -306,6 +331,21 @@ mod tests {
             clock.observe(UnixMillis(1_000_000_633_000), 2_900, &Policy::default()).expect("confirmed");
         assert!(lost.total.abs_diff(630_000) <= 1_500, "{lost:?}");
         assert_eq!((lost.before(500), lost.before(2_000), lost.before(3_000)), (0, 600_000, lost.total));
+    }
+
+    #[test]
+    fn a_sleep_while_the_wall_clock_was_set_back_was_longer_than_it_seemed() {
+        // proves L23
+        let mut clock = clock_at(0, 1_000_000_000_000);
+        clock.observe(UnixMillis(1_000_000_000_000), 0, &Policy::default());
+        // Five hours, and set back by two; then set ahead by one.
+        assert!(clock.advance(Now::new(1_000, 1_000_010_801_000), 5_000).is_some());
+        assert!(clock.advance(Now::new(3_000, 1_000_014_403_000), 5_000).is_some());
+        let lost =
+            clock.observe(UnixMillis(1_000_018_003_000), 2_900, &Policy::default()).expect("confirmed");
+        assert!(lost.total.abs_diff(14_400_000) <= 1_500, "{lost:?}");
+        let since = lost.total - lost.before(2_000);
+        assert!(since <= 1_500, "what came between the two may have lost nothing: {since}");
     }
 
     #[test]

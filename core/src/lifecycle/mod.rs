@@ -189,6 +189,8 @@ struct Pending {
     action: Action,
     issued: At,
     deadline: At,
+    /// The clocks have jumped since: the time that its answer tells may be that of before (L23).
+    jumped: bool,
 }
 
 impl Pending {
@@ -321,6 +323,9 @@ impl Lifecycle {
     fn read_clocks(&mut self, now: Now) -> bool {
         let expected = self.wake.map(|(at, _)| at);
         let jumped = self.clock.advance(now, self.policy.jump);
+        if jumped.is_some() {
+            self.pending.iter_mut().for_each(|pending| pending.jumped = true);
+        }
         let late = expected
             .map(|at| self.clock.now().saturating_sub(at))
             .filter(|late| *late > self.policy.jump && self.mode == Mode::Running);
@@ -371,7 +376,7 @@ impl Lifecycle {
         self.next_command = self.next_command.saturating_add(1);
         let deadline = now.saturating_add(span);
         self.pending.reserve_exact(1);
-        self.pending.push(Pending { id, action, issued: now, deadline });
+        self.pending.push(Pending { id, action, issued: now, deadline, jumped: false });
         self.out.push(Output::Do(Command { id, deadline: self.clock.tick_of(deadline), action }));
         id
     }

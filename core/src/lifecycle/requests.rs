@@ -100,10 +100,12 @@ impl Lifecycle {
         if self.provider.can_mint_again { KeyAlgorithm::Es256 } else { KeyAlgorithm::Rs256 }
     }
 
-    /// A time stamp that came unasked: sent at some time before now.
+    /// A time stamp that came unasked: sent at some time before now, perhaps before the clocks jumped.
     fn server_time(&mut self, time: crate::time::UnixMillis) {
         let sent = self.clock.now().saturating_sub(self.policy.underway);
-        self.observe(time, sent);
+        if !(self.clock.has_jumped_since(sent) && self.clock.may_be_old(time, sent, &self.policy)) {
+            self.observe(time, sent);
+        }
     }
 
     fn network_changed(&mut self) {

@@ -134,7 +134,7 @@ impl Life<'_> {
     fn look_up(&mut self) {
         let at = self.clocks.now + self.draws.below(30_000);
         self.watch.disturb(at);
-        self.watch.unsure = true;
+        self.watch.doubt();
         self.underway.push(Underway { at, input: Input::Tick, socket: None });
     }
 

@@ -20,6 +20,9 @@ pub(crate) use pace::{Pause, endpoint};
 
 const HOUR: u64 = 3_600_000;
 
+/// So old may a time stamp be that comes unasked.
+const UNDERWAY: u64 = 3_000;
+
 /// A lead is 5 minutes at most; what goes well for longer leaves no excuse.
 const LEAD: u64 = 330_000;
 
@@ -61,7 +64,11 @@ pub(crate) struct Watch {
     /// The newest command that was open when it was set: its answer may tell the time of before.
     unheeding: Option<CommandId>,
     /// A clock of the driver's has jumped, and no server has told the time since: time may be lost or not.
-    pub(crate) unsure: bool,
+    unsure: bool,
+    /// The newest command that was open then: its answer may tell the time of before.
+    asked_before: Option<CommandId>,
+    /// When the machine last saw such a jump.
+    jumped_at: Option<u64>,
     /// With this step it has heard it, and may have taken it for a sleep.
     pub(crate) enlightened: bool,
     /// When a token was last held that the server would accept.
@@ -108,6 +115,12 @@ impl Watch {
             shortest_life: self.shortest_life,
             ..Self::default()
         };
+    }
+
+    /// A clock of the driver's has jumped.
+    pub(crate) fn doubt(&mut self) {
+        self.unsure = true;
+        self.asked_before = self.open.iter().map(|command| command.id).max();
     }
 
     /// The server's clock was set.
@@ -212,18 +225,25 @@ impl Watch {
     /// What the input itself says.
     fn hear(&mut self, scene: &Scene<'_>, answered: Option<&Command>) {
         let now = scene.clocks.now;
+        if scene.step.outputs.iter().any(|output| matches!(output, Output::Tell(Event::ClockJump { .. }))) {
+            self.jumped_at = Some(now);
+        }
         match (scene.input, answered) {
             (Input::Done(_, outcome), Some(command)) => {
                 if outcome.server_time.is_some() {
-                    self.misled = Some(command.id) <= self.unheeding;
+                    let old = Some(command.id) <= self.asked_before;
+                    self.misled = Some(command.id) <= self.unheeding || (self.misled && old);
+                    self.unsure &= old;
                 }
-                self.unsure &= outcome.server_time.is_none();
                 self.hear_pause(scene, command, outcome);
                 let verdict = matches!(outcome.result, Err(Failure::Rpc { credential: true, .. }));
                 self.push_refused +=
                     3 * u32::from(verdict && matches!(command.action, Action::Reauthenticate { .. }));
             }
-            (Input::ServerTime(_), _) => (self.misled, self.unsure) = (false, false),
+            (Input::ServerTime(_), _) => {
+                let old = self.jumped_at.is_some_and(|at| now <= at + UNDERWAY);
+                (self.misled, self.unsure) = (self.misled && old, self.unsure && old);
+            }
             (Input::SocketLost { socket } | Input::SocketDead { socket }, _)
                 if self.live == Some(*socket) =>
             {

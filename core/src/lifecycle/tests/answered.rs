@@ -41,6 +41,35 @@ fn a_fresh_connect_tells_of_its_token_and_a_resume_does_not() {
 }
 
 #[test]
+fn what_was_asked_before_a_sleep_does_not_tell_that_there_was_none() {
+    // proves L23
+    let slept = |machine: &mut Lifecycle| {
+        let open = machine.pend(Action::Inspect { base: BASE });
+        let _ = machine.step(Now::new(NOW, EPOCH + NOW + 600_000), Input::Tick);
+        open
+    };
+    let before = UnixMillis(EPOCH + NOW);
+    let tell = |machine: &mut Lifecycle, id, server_time| {
+        let result = Ok(Reply::Inspected(Statement::default()));
+        machine.done(id, &Outcome { result, server_time: Some(server_time), signed_at: None });
+    };
+    for unasked in [false, true] {
+        let mut machine = dated();
+        let open = slept(&mut machine);
+        if unasked {
+            machine.absorb(Input::ServerTime(before));
+        } else {
+            tell(&mut machine, open.id, before);
+        }
+        assert_eq!(machine.clock.suspect(0), 600_000, "{unasked}");
+        // What was asked afterwards does tell.
+        let asked = machine.pend(Action::Inspect { base: BASE });
+        tell(&mut machine, asked.id, UnixMillis(before.0 + 600_000));
+        assert_eq!((machine.clock.suspect(0), machine.clock.now()), (0, NOW + 600_000));
+    }
+}
+
+#[test]
 fn a_proof_is_missigned_beyond_the_tolerated_skew() {
     // proves L35
     let mut machine = dated();

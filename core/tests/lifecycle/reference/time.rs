@@ -45,20 +45,34 @@ impl View<'_> {
         (0..self.steps.len()).filter_map(|step| self.ahead(step)).map(signed).fold(0, i64::saturating_add)
     }
 
+    /// Whether the clocks have jumped after this moment, by this step: what was sent then may tell of a time before.
+    fn jumped_within(&self, sent: u64, by: usize) -> bool {
+        (0..=by).any(|step| self.steps[step].at > sent && self.ahead(step).is_some())
+    }
+
     /// What the server's clock showed when ours began, as far as anybody could tell: by all that it ever said.
     pub fn server_clock(&self) -> Option<Range> {
         let told = self.list.iter().filter_map(|happened| match &happened.what {
             What::Heard(Input::ServerTime(time)) => {
-                Some((time.0, happened.at, happened.at.saturating_sub(2_000)))
+                let sent = happened.at.saturating_sub(2_000);
+                Some((time.0, happened.at, sent, self.jumped_within(sent, happened.step)))
             }
             What::Heard(Input::Done(id, outcome)) => {
                 // A stale answer is no news (L1).
                 self.answer(*id).filter(|answer| answer.step == happened.step)?;
-                Some((outcome.server_time?.0, happened.at, self.command(*id)?.0.at))
+                let asked = self.command(*id)?.0;
+                let jumped = (asked.step + 1..=happened.step).any(|step| self.ahead(step).is_some());
+                Some((outcome.server_time?.0, happened.at, asked.at, jumped))
             }
             _ => None,
         });
-        told.map(|(time, now, sent)| {
+        let told: Vec<_> = told.collect();
+        // What was sent before a jump may be older than it: by itself it tells nothing (L23).
+        if told.iter().all(|(.., jumped)| *jumped) {
+            return None;
+        }
+        let told = told.into_iter();
+        told.map(|(time, now, sent, _)| {
             let time = signed(time);
             (time - signed(now) - PRECISION, time + 999 - signed(sent) + PRECISION + self.slack)
         })
