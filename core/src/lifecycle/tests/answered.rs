@@ -67,6 +67,16 @@ fn what_was_asked_before_a_sleep_does_not_tell_that_there_was_none() {
         tell(&mut machine, asked.id, UnixMillis(before.0 + 600_000));
         assert_eq!((machine.clock.suspect(0), machine.clock.now()), (0, NOW + 600_000));
     }
+    // Nothing unasked is under way for longer than that.
+    let underway = Policy::default().underway;
+    for (after, counts) in [(underway - 1, false), (underway, true)] {
+        let mut machine = dated();
+        slept(&mut machine);
+        let now = NOW + after;
+        let _ = machine.step(Now::new(now, EPOCH + now + 600_000), Input::Tick);
+        machine.absorb(Input::ServerTime(UnixMillis(EPOCH + now)));
+        assert_eq!(machine.clock.suspect(0) == 0, counts, "{after}");
+    }
 }
 
 #[test]
