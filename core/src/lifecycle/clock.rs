@@ -346,6 +346,32 @@ mod tests {
         assert!(lost.total.abs_diff(14_400_000) <= 1_500, "{lost:?}");
         let since = lost.total - lost.before(2_000);
         assert!(since <= 1_500, "what came between the two may have lost nothing: {since}");
+        // A few seconds are no clock that was set.
+        let policy = Policy::default();
+        for (unexplained, longer) in [(policy.jump, 0), (policy.jump + 1, policy.jump + 1)] {
+            let start = 1_000_000_000_000;
+            let mut clock = clock_at(0, start);
+            clock.observe(UnixMillis(start), 0, &policy);
+            clock.advance(Now::new(1_000, start + 601_000), 5_000);
+            clock.advance(Now::new(3_000, start + 633_000), 5_000);
+            let told = UnixMillis(start + 633_000 + unexplained);
+            let lost = clock.observe(told, 3_000, &policy).expect("confirmed");
+            assert_eq!(lost.before(2_000), 600_000 + longer);
+        }
+    }
+
+    #[test]
+    fn an_old_time_is_told_from_a_sleep_to_the_millisecond() {
+        // proves L23
+        let (policy, start) = (Policy::default(), 1_000_000_000_000);
+        let mut clock = clock_at(0, start);
+        assert!(clock.may_be_old(UnixMillis(start), 0, &policy), "nothing to compare it with");
+        clock.observe(UnixMillis(start), 0, &policy);
+        clock.advance(Now::new(1_000, start + 601_000), 5_000);
+        let is_old = |ahead: u64| clock.may_be_old(UnixMillis(start + ahead), 0, &policy);
+        let first = (500_000..601_000).find(|ahead| !is_old(*ahead)).expect("some time is new");
+        let (_, latest) = clock.zero_within(UnixMillis(start + first), 0, &policy);
+        assert_eq!(Some(latest), clock.server.map(|known| known + 600_000));
     }
 
     #[test]
