@@ -163,7 +163,8 @@ impl Clock {
         jumps.fold(0, |sum: Millis, (_, span)| sum.saturating_add(*span))
     }
 
-    /// Whether it has, and no server has told the time since.
+    /// Whether the wall clock has run ahead of the monotonic one after this moment, and no server has told the time since
+    /// it did.
     pub(super) fn has_jumped_since(&self, sent: At) -> bool {
         self.suspects.last().is_some_and(|(at, _)| sent < *at)
     }

@@ -145,26 +145,6 @@ fn a_proof_that_was_refused_for_its_time_is_signed_anew_at_once_and_once() {
 }
 
 #[test]
-fn a_key_is_proved_by_a_connect_that_confirms_a_proof_of_ours() {
-    // proves L46
-    let table = [
-        (KeyState::Ready, Confirmation::Ours, true),
-        (KeyState::Ready, Confirmation::Unknown, false),
-        (KeyState::Declined, Confirmation::Ours, false),
-    ];
-    for (state, cnf, proved) in table {
-        let mut machine = live();
-        machine.key.state = state;
-        machine.link = Link::Authenticating { socket: SOCKET };
-        let action = Action::Authenticate { socket: SOCKET, token: BOUND, resume: false, offset: None };
-        let pending = machine.pend(action);
-        let statement = Statement { cnf, ..Statement::default() };
-        machine.answer(pending, Ok(Reply::Authenticated { resumed: false, statement }));
-        assert_eq!(machine.key.proved, proved, "{state:?} {cnf:?}");
-    }
-}
-
-#[test]
 fn bytes_that_we_hold_keep_their_age_but_not_their_secret() {
     // proves L8, L31
     for (unsaved, new_secret, after) in [(false, true, true), (true, false, true), (false, false, false)] {
