@@ -134,7 +134,7 @@ pub(crate) struct ServeArgs {
     pub(crate) faults: Option<PathBuf>,
     /// Take orders from standard input and end with it: `"counts"`, or `{"do": ACT}` with an ACT as in the actions
     /// of a script, one a line. Each is answered by a line of JSON on standard output: `counts`, `done` (the number
-    /// of sockets concerned) or `refused`
+    /// of sockets concerned) or `refused`; with `--requests`, all that was seen before an answer is written before it
     #[arg(long)]
     pub(crate) control: bool,
     /// Write each request, frame and verdict on a proof as a line of JSON, secrets replaced by tags.

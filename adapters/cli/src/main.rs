@@ -20,6 +20,7 @@ mod lifetimes;
 mod log;
 mod orders;
 mod providers;
+mod requests;
 mod run;
 mod run_args;
 mod secrets;

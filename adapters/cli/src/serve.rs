@@ -1,17 +1,15 @@
 //! `satkeeper serve`: the fixture server as a process.
 
-use std::io::Write as _;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::Path;
 
-use satkeeper_fixtures::{Config, FixtureError, Seen, Server};
+use satkeeper_fixtures::{Config, FixtureError, Server};
 use serde_json::{Map, Value, json};
-use tokio::sync::broadcast;
-use tokio::sync::broadcast::error::RecvError;
 
 use crate::args::ServeArgs;
 use crate::exit::Failure;
 use crate::orders;
+use crate::requests::{self, Recording};
 use crate::signals::Signals;
 use crate::terminal::{Line, Terminal};
 
@@ -19,9 +17,9 @@ use crate::terminal::{Line, Terminal};
 pub(crate) async fn serve(args: ServeArgs) -> Result<(), Failure> {
     let mut signals = Signals::watch()?;
     let script = args.faults.as_deref().map(read_script).transpose()?;
-    let record = args.requests.as_deref().map(Sink::open).transpose()?;
+    let requests = args.requests.as_deref().map(requests::open).transpose()?;
     let server = Server::start(config(&args)).await.map_err(refused)?;
-    let recording = record.map(|sink| tokio::spawn(write_down(server.watch_seen(), sink)));
+    let recording = requests.map(|sink| Recording::begin(server.watch_seen(), sink));
     if let Some(script) = script {
         server.faults().load(&script).map_err(refused)?;
     }
@@ -39,6 +37,9 @@ pub(crate) async fn serve(args: ServeArgs) -> Result<(), Failure> {
             order = order => match order {
                 Some(order) => {
                     let answer = orders::obey(&server, &order);
+                    if let Some(recording) = &recording {
+                        recording.catch_up().await;
+                    }
                     Terminal::stdout().line(&Line::new().plain(answer.to_string()));
                 }
                 None => break "the end of its orders",
@@ -47,8 +48,7 @@ pub(crate) async fn serve(args: ServeArgs) -> Result<(), Failure> {
     };
     server.stop().await;
     if let Some(recording) = recording {
-        // The server has gone and so has its end of the channel: what is left is written, then it ends.
-        let _ = recording.await;
+        recording.finish().await;
     }
     Terminal::stderr().line(&Line::new().plain(format!("stopped by {ended_by}")));
     Ok(())
@@ -106,44 +106,6 @@ fn reachable(addr: SocketAddr) -> SocketAddr {
         ip => ip,
     };
     SocketAddr::new(ip, addr.port())
-}
-
-/// Where records go.
-enum Sink {
-    File(std::io::BufWriter<std::fs::File>),
-    Stdout,
-}
-
-impl Sink {
-    fn open(path: &Path) -> Result<Self, Failure> {
-        if path == Path::new("-") {
-            return Ok(Self::Stdout);
-        }
-        let file = std::fs::File::create(path)
-            .map_err(|error| Failure::usage(format!("--requests {}: {error}", path.display())))?;
-        Ok(Self::File(std::io::BufWriter::new(file)))
-    }
-
-    fn write(&mut self, record: &Value) -> std::io::Result<()> {
-        match self {
-            Self::File(file) => writeln!(file, "{record}").and_then(|()| file.flush()),
-            Self::Stdout => writeln!(std::io::stdout(), "{record}"),
-        }
-    }
-}
-
-/// Writes every record as a line until the server is over, or until it can write no more.
-async fn write_down(mut seen: broadcast::Receiver<Seen>, mut sink: Sink) {
-    loop {
-        let record = match seen.recv().await {
-            Ok(seen) => serde_json::to_value(&seen).unwrap_or_default(),
-            Err(RecvError::Lagged(lost)) => json!({"kind": "lost", "records": lost}),
-            Err(RecvError::Closed) => return,
-        };
-        if let Err(error) = sink.write(&record) {
-            return Terminal::stderr().error(&format!("--requests: {error}; nothing more is recorded"));
-        }
-    }
 }
 
 #[cfg(test)]
