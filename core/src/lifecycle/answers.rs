@@ -349,7 +349,9 @@ impl Lifecycle {
 
     fn pushed(&mut self, token: TokenId) {
         self.retries.push = super::governor::Retry::default();
-        if self.acknowledge(token) {
+        let changed = self.acknowledge(token);
+        self.server_knows();
+        if changed {
             self.tell_renewed(token);
         }
         self.settle_asks(token);

@@ -182,7 +182,9 @@ impl<'a> Line<'a> {
         }
         self.flag(*durable, "durable");
         self.flag(*durable && *unsaved, "unsaved");
-        self.flag(*resumable, "resumable");
+        self.flag(resumable.is_some(), "resumable");
+        self.flag(resumable.is_some_and(|of| of != *generation), "by-an-older");
+        self.flag(matches!(link, Link::Live { knows, .. } if knows != generation), "known-is-older");
         self.flag(*ever_live, "was-live");
         self.flag(*restored, "restored");
         self.flag(*minted, "minted");

@@ -8,7 +8,7 @@ use super::clock::At;
 use super::command::Action;
 use super::event::{Cause, Event, Ignored, Warning};
 use super::governor::doubled;
-use super::input::{Failure, SocketId, TokenId};
+use super::input::{Failure, Generation, SocketId, TokenId};
 use super::mechanism::KeyState;
 use super::outlook::Outlook;
 use super::random::Domain;
@@ -20,10 +20,22 @@ pub(super) const MOST_RESUMES: u32 = 3;
 /// The one socket that counts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Link {
-    Down { not_before: At },
-    Opening { socket: SocketId },
-    Authenticating { socket: SocketId },
-    Live { socket: SocketId, since: At, stable: bool },
+    Down {
+        not_before: At,
+    },
+    Opening {
+        socket: SocketId,
+    },
+    Authenticating {
+        socket: SocketId,
+    },
+    Live {
+        socket: SocketId,
+        since: At,
+        stable: bool,
+        /// The generation that the server goes on with here: after a resume perhaps an older one (L28).
+        knows: Generation,
+    },
 }
 
 impl Link {
@@ -98,7 +110,7 @@ impl Lifecycle {
     /// The token that a resume is made with: the one in force, even if it has ended, since the state
     /// vouches for it (L34).
     fn resume_token(&self) -> Option<TokenId> {
-        self.in_force.filter(|_| self.resumable && self.outage.resumes < MOST_RESUMES)
+        self.in_force.filter(|_| self.resumable.is_some() && self.outage.resumes < MOST_RESUMES)
     }
 
     // ---- Going up ----
@@ -142,7 +154,6 @@ impl Lifecycle {
         if self.is_on_trial(socket) {
             self.trial_won();
         }
-        self.link = Link::Live { socket, since: self.clock.now(), stable: false };
         let refused = core::mem::take(&mut self.outage.refused);
         self.keep_held(|held| held.id == token || !refused.contains(&held.id));
         self.outage.resigned = false;
@@ -155,10 +166,12 @@ impl Lifecycle {
         self.rejected.retain(|rejected| *rejected != token);
         if !resumed {
             // Whatever state there was belongs to the session that is gone.
-            self.resumable = false;
+            self.resumable = None;
         }
         let renewed = self.in_force.is_some_and(|old| old != token);
         let changed = self.acknowledge(token);
+        let knows = self.resumable.unwrap_or(self.generation);
+        self.link = Link::Live { socket, since: self.clock.now(), stable: false, knows };
         self.tell(Event::Live { resumed, generation: self.generation });
         if renewed && changed {
             self.tell_renewed(token);
@@ -168,6 +181,13 @@ impl Lifecycle {
         self.settle_asks(token);
         if outage {
             self.spread_work();
+        }
+    }
+
+    /// The server has said on the live socket what it thinks of the token in force.
+    pub(super) fn server_knows(&mut self) {
+        if let Link::Live { knows, .. } = &mut self.link {
+            *knows = self.generation;
         }
     }
 

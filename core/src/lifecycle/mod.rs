@@ -143,8 +143,8 @@ pub struct Lifecycle {
     /// A socket beside the live one, on which a refused push is put to the test (L27).
     trial: Option<Trial>,
     outage: Outage,
-    /// There is an `authorization_state` to resume with.
-    resumable: bool,
+    /// The generation that the newest `authorization_state` was made for, if there is one to resume with.
+    resumable: Option<Generation>,
     ever_live: bool,
     /// All that is held came from a record, and has not been of use yet.
     restored: bool,
@@ -252,7 +252,7 @@ impl Lifecycle {
             link: Link::Down { not_before: 0 },
             trial: None,
             outage: Outage::default(),
-            resumable: false,
+            resumable: None,
             ever_live: false,
             restored: false,
             minted: false,

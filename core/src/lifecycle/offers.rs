@@ -32,7 +32,7 @@ impl Lifecycle {
         let cause = Cause { command: pending.id, failure };
         match failure {
             Failure::Rpc { code: -32_002 | -32_003 | -32_602, .. } if resume => {
-                self.resumable = false;
+                self.resumable = None;
                 self.drop_link(Some(0));
             }
             Failure::Rpc { credential: true, .. } => {

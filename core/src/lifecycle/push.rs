@@ -15,7 +15,8 @@ use super::{Lifecycle, Link};
 impl Lifecycle {
     /// The token to push to the live socket and when (L7, L26).
     pub(super) fn next_push(&self, look: &Outlook<'_>) -> Option<(At, TokenId)> {
-        if !self.link.is_live() || self.is_pending(|action| matches!(action, Action::Reauthenticate { .. })) {
+        let Link::Live { knows, .. } = self.link else { return None };
+        if self.is_pending(|action| matches!(action, Action::Reauthenticate { .. })) {
             return None;
         }
         let current = self.held.iter().position(|token| Some(token.id) == self.in_force);
@@ -23,7 +24,7 @@ impl Lifecycle {
         for (at, token) in self.held.iter().enumerate().rev() {
             let age = current.map_or(Ordering::Greater, |current| at.cmp(&current));
             let refused = token.awaits_verdict || self.rejected.contains(&token.id);
-            if age.is_eq() || refused {
+            if refused || (age.is_eq() && knows == self.generation) {
                 continue;
             }
             let end = token.end(&self.clock);
@@ -148,7 +149,10 @@ impl Lifecycle {
         let cause = Cause { command, failure };
         self.warn(Warning::PushFailed { token, cause });
         let refused = matches!(failure, Failure::Rpc { credential: true, .. });
-        if refused && let Some(brought) = self.fail_update(token, cause) {
+        if refused && self.in_force == Some(token) {
+            // The server goes on with what it resumed with: no reason to put that at risk.
+            self.server_knows();
+        } else if refused && let Some(brought) = self.fail_update(token, cause) {
             self.keep_held(|held| held.id != token && held.id != brought);
             self.reject(token);
             self.fail_renewal_asks(cause);

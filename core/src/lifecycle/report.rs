@@ -4,6 +4,7 @@ use super::Lifecycle;
 use super::Mode;
 use super::Pending;
 use super::command::Action;
+use super::connection::Link;
 use super::event::Mechanism;
 use super::input::{SocketId, TokenId};
 use super::status::{Phase, Status, Why};
@@ -154,8 +155,8 @@ impl Lifecycle {
         }
     }
 
-    /// A token newer than the one in force is on its way to a live socket, or waits for its activation, its
-    /// verdict, its record.
+    /// A token newer than the one that the server knows of is on its way to a live socket, or waits for its
+    /// activation, its verdict, its record.
     fn check_push(&self) -> Result<(), &'static str> {
         let Some(current) = self.held.iter().position(|token| Some(token.id) == self.in_force) else {
             return Ok(());
@@ -165,15 +166,12 @@ impl Lifecycle {
             let refused = token.awaits_verdict || self.rejected.contains(&token.id);
             !self.is_valid(token) || refused || self.awaits_activation(&look, token)
         };
-        let newer = self.held.iter().skip(current.saturating_add(1)).any(|token| !waits(token));
+        let Link::Live { knows, .. } = self.link else { return Ok(()) };
+        let known = usize::from(knows == self.generation);
+        let newer = self.held.iter().skip(current.saturating_add(known)).any(|token| !waits(token));
         let under_way =
             self.is_pending(|action| matches!(action, Action::Reauthenticate { .. } | Action::Persist));
-        if self.link.is_live()
-            && newer
-            && !under_way
-            && self.next_push(&look).is_none()
-            && self.next_persist().is_none()
-        {
+        if newer && !under_way && self.next_push(&look).is_none() && self.next_persist().is_none() {
             return Err("L26: a newer token is not on its way");
         }
         Ok(())

@@ -5,7 +5,7 @@ use super::command::Action;
 use super::connection::{Link, Outage};
 use super::event::{AskError, Event, Ignored, TeardownReason};
 use super::input::{
-    AskId, Confirmation, Input, KeyAlgorithm, KeyFacts, ProviderFacts, Start, TokenFacts, TokenId,
+    AskId, Confirmation, Generation, Input, KeyAlgorithm, KeyFacts, ProviderFacts, Start, TokenFacts, TokenId,
 };
 use super::mechanism::{Key, KeyState};
 use super::token::{Base, Inspection, Kind, Token};
@@ -34,13 +34,16 @@ impl Lifecycle {
             Input::SocketDead { socket } => self.socket_gone(socket, true),
             Input::ServerRestart { socket, wipe } => {
                 if wipe && self.link.socket() == Some(socket) {
-                    self.resumable = false;
+                    self.resumable = None;
                 }
                 self.socket_gone(socket, true);
             }
             Input::ResumeState { socket } => {
                 if self.link.socket() == Some(socket) && self.mode == Mode::Running {
-                    self.resumable = true;
+                    self.resumable = match self.link {
+                        Link::Live { knows, .. } => Some(knows),
+                        _ => self.resumable.or(Some(Generation(0))),
+                    };
                     self.unsaved = true;
                 } else {
                     self.tell(Event::Ignored(Ignored::StaleSocket));
@@ -274,7 +277,7 @@ impl Lifecycle {
         match self.mode {
             Mode::Ending(..) | Mode::Over(_) => self.out_of_place(),
             Mode::Idle | Mode::Running | Mode::Suspended => {
-                self.resumable = false;
+                self.resumable = None;
                 self.remint = Remint::No;
                 self.end(reason, None);
             }

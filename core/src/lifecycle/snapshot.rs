@@ -35,7 +35,7 @@ pub struct Snapshot {
     rejected: Vec<TokenId>,
     in_force: Option<TokenId>,
     generation: Generation,
-    resumable: bool,
+    resumable: Option<Generation>,
     key: KeyMemory,
     told_fallback: Vec<FallbackReason>,
     told_expiring: Option<Generation>,
@@ -140,7 +140,7 @@ impl Lifecycle {
         machine.held.retain(|token| token.base_id().is_none_or(|base| all.contains(&base)));
         machine.in_force = snapshot.in_force.filter(|id| machine.holds(*id));
         machine.generation = snapshot.generation;
-        machine.resumable = snapshot.resumable && machine.in_force.is_some();
+        machine.resumable = snapshot.resumable.filter(|_| machine.in_force.is_some());
         let KeyMemory { algorithm, proved, may_switch } = snapshot.key;
         machine.key = Key { state: KeyState::Declined, algorithm, proved, may_switch };
         machine.told_fallback = snapshot.told_fallback.iter().take(8).copied().collect();
@@ -172,7 +172,7 @@ impl Lifecycle {
     pub(super) fn start_restored(&mut self) {
         let now = self.clock.now();
         let ended = |token: &Token| token.reckoned_end(&self.clock).is_some_and(|end| end <= now);
-        let can_resume = self.resumable && self.provider_can();
+        let can_resume = self.resumable.is_some() && self.provider_can();
         if self.held.iter().all(ended) && !can_resume {
             self.begin_anew();
         } else if self.restored {
@@ -187,7 +187,7 @@ impl Lifecycle {
             return false;
         }
         self.restored = false;
-        self.resumable = false;
+        self.resumable = None;
         self.drop_link(Some(0));
         self.retire(|pending| pending.is_exchange() || matches!(pending.action, Action::Inspect { .. }));
         self.held.clear();

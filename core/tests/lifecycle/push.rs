@@ -120,3 +120,63 @@ fn a_resume_acknowledges_only_what_was_in_force() {
     assert_eq!(pushes(&story), [(at + 40, 2)], "and the newer one right after it");
     assert_eq!(story.machine.status().generation, Generation(2));
 }
+
+/// Renewed on a socket whose resume state was made before, and then resumed.
+fn resumed_with_an_older_state(treatment: Option<Treatment>) -> Story {
+    let mut story = unscoped().refreshes().begin();
+    story.until(10_000);
+    story.resume_state();
+    story.until(6_950_000);
+    assert_eq!((pushes(&story).len(), story.machine.status().generation), (1, Generation(2)));
+    if let Some(treatment) = treatment {
+        story.always("reauthenticate", treatment);
+    }
+    story.drop_socket();
+    story.until(6_960_000);
+    assert_eq!(story.connects().last().map(|(_, token, resume)| (*token, *resume)), Some((2, true)));
+    story
+}
+
+#[test]
+fn after_a_resume_with_an_older_state_the_token_in_force_is_pushed_again() {
+    // proves L28
+    let mut story = resumed_with_an_older_state(None);
+    assert_eq!(pushes(&story).iter().map(|(_, token)| *token).collect::<Vec<_>>(), [2, 2]);
+    // No newer state has come: once more.
+    story.drop_socket();
+    story.until(6_980_000);
+    assert_eq!(pushes(&story).len(), 3);
+    // One that comes now stands for it.
+    story.resume_state();
+    story.drop_socket();
+    story.until(7_000_000);
+    assert_eq!(pushes(&story).len(), 3);
+    assert_eq!(story.lives().len(), 4);
+    assert_eq!(story.machine.status().generation, Generation(2), "it is the same token all the time");
+    assert_eq!(story.told(|event| matches!(event, Event::Renewed { .. })).len(), 1);
+}
+
+#[test]
+fn a_state_that_comes_before_the_answer_stands_for_what_was_resumed() {
+    // proves L28
+    let mut story = resumed_with_an_older_state(Some(Treatment::Silence));
+    story.resume_state();
+    story.mend("reauthenticate");
+    story.until(6_980_000);
+    let before = pushes(&story).len();
+    story.drop_socket();
+    story.until(7_000_000);
+    assert_eq!(pushes(&story).len(), before + 1);
+}
+
+#[test]
+fn a_server_that_refuses_what_is_in_force_after_a_resume_is_not_asked_again() {
+    // proves L19, L28
+    let refused = Treatment::Fail(Failure::Rpc { code: -32_003, credential: true });
+    let mut story = resumed_with_an_older_state(Some(refused));
+    assert_eq!(pushes(&story).len(), 2);
+    assert_eq!((story.lives().len(), story.machine.status().phase), (2, Phase::Live));
+    story.until(13_000_000);
+    assert_eq!(story.lives().len(), 2, "no socket is opened for it");
+    assert_eq!(story.machine.status().in_force, Some(TokenId(2)));
+}

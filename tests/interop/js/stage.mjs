@@ -81,12 +81,9 @@ export class Server {
     return this.do({ fault: { on, effect, times } })
   }
 
-  /** All records until now. Answers to orders overtake records, but this order, which changes nothing, leaves its own. */
+  /** All records until now: they come before the answer to an order. */
   async recorded() {
-    this.marks = (this.marks ?? 0) + 1
-    await this.do({ silence: false })
-    const marks = () => this.seen.filter((one) => one.kind === 'control' && one.action.silence === false).length
-    await until('the records are there', () => marks() === this.marks)
+    await this.counts()
     return this.seen
   }
 

@@ -82,7 +82,7 @@ class Server:
 
     def requests(self, path):
         """What came in for this path, oldest first; secrets are tags."""
-        self.order("counts")  # Everything before its answer has been read.
+        self.order("counts")  # What was seen before the answer comes before it.
         return [one for one in self.seen if one["kind"] == "request" and one["path"] == f"/api/fabric/{path}"]
 
     def frames(self, method):

@@ -177,7 +177,7 @@ fn kept(record: &str) -> Result<Value, String> {
     dropped.extend(snapshot["rejected"].as_array().into_iter().flatten().cloned());
     let is_kept = |id: &Value| !dropped.contains(id);
     if !is_kept(&snapshot["in_force"]) {
-        (snapshot["in_force"], snapshot["resumable"]) = (Value::Null, false.into());
+        (snapshot["in_force"], snapshot["resumable"]) = (Value::Null, Value::Null);
     }
     if let Some(held) = snapshot["held"].as_array_mut() {
         held.retain(|token| is_kept(&token["id"]));
@@ -220,6 +220,7 @@ impl Process {
             let head: Head = read(line)?;
             self.engine = Some(Engine::new(&head)?);
             let written = json!(head).to_string();
+            self.now = head.at;
             self.head = Some(head);
             return Ok(written);
         }

@@ -13,7 +13,7 @@ use crate::world::{Network, World};
 /// A machine that wakes more often than this in one story does not come to rest.
 const MOST_STEPS: usize = 400_000;
 
-/// After this the server hands out resume state for a session that was connected.
+/// So long after an answer the server hands out resume state.
 const STATE_AFTER: u64 = 10;
 
 /// Something that the machine said.
@@ -177,18 +177,17 @@ impl Stage {
         }
         let Some(answer) = verdict.answer.filter(|_| to != Handle::Nobody) else { return verdict.note };
         let is_good = answer.result.is_ok();
-        if let (What::Connect { socket, resume: false, .. }, true) = (what, is_good)
-            && self.world.settings.resumes
-        {
-            self.arrives(at + STATE_AFTER, Arriving::News(News::ResumeState(*socket)));
+        if let Some(socket) = self.world.hands_out_state(what).filter(|_| is_good) {
+            self.arrives(at + STATE_AFTER, Arriving::News(News::ResumeState(socket)));
         }
-        if let What::Connect { socket, token, .. } | What::Push { socket, token, .. } = what
+        if let What::Connect { socket, .. } | What::Push { socket, .. } = what
+            && let Some(token) = self.world.acknowledged(*socket)
             && self.world.settings.closes_at_end
             && is_good
         {
-            let left = self.world.end_of(*token).unwrap_or(0).saturating_sub(self.world.server_now());
+            let left = self.world.end_of(token).unwrap_or(0).saturating_sub(self.world.server_now());
             if left > 0 {
-                self.arrives(self.world.now + left, Arriving::End(*socket, *token));
+                self.arrives(self.world.now + left, Arriving::End(*socket, token));
             }
         }
         self.arrives(at, Arriving::News(News::Answer { to, what: what.clone(), answer }));

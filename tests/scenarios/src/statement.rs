@@ -95,6 +95,8 @@ pub(crate) enum Setting {
     TellsTime(bool),
     /// It hands out resume state.
     Resumes(bool),
+    /// After each push, too; else the state of the connect stays.
+    RenewsState(bool),
     /// It closes a socket whose token has ended.
     ClosesAtEnd(bool),
     /// Inspect and connect answers say `sat:refresh`; else only inspect.

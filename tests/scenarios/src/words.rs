@@ -86,6 +86,7 @@ fn setting(words: &[&str]) -> Result<Option<Setting>, String> {
         ["server", "states", "nothing"] => Setting::StatesEnds(false),
         ["server", "tells", "time", answer] => Setting::TellsTime(yes(answer)?),
         ["server", "resumes", answer] => Setting::Resumes(yes(answer)?),
+        ["server", "renews", "state", answer] => Setting::RenewsState(yes(answer)?),
         ["server", "closes", "at", "the", "end"] => Setting::ClosesAtEnd(true),
         ["connect", "tells", "scope"] => Setting::ConnectTellsScope(true),
         ["store"] => Setting::Store(true),

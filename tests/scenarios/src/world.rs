@@ -53,8 +53,8 @@ pub(crate) struct World {
     every: BTreeMap<&'static str, How>,
     /// Open sockets, and the token that each was last authenticated with.
     sockets: BTreeMap<SocketId, Option<Serial>>,
-    /// What the server's session was last authenticated with.
-    session: Option<Serial>,
+    /// What the newest resume state was made for.
+    state_of: Option<Serial>,
 }
 
 impl World {
@@ -70,7 +70,7 @@ impl World {
             next: BTreeMap::new(),
             every: BTreeMap::new(),
             sockets: BTreeMap::new(),
-            session: None,
+            state_of: None,
         }
     }
 
@@ -299,8 +299,11 @@ impl World {
                 if !is_resumable {
                     self.accepted(token)?;
                 }
-                let of = if resume { self.session.unwrap_or(token) } else { token };
-                self.authenticated(socket, token);
+                let of = self.state_of.filter(|_| resume).unwrap_or(token);
+                self.authenticated(socket, of);
+                if self.settings.resumes {
+                    self.state_of = Some(of);
+                }
                 let tells = self.settings.connect_tells_scope;
                 Good::Connected {
                     resumed: resume,
@@ -310,6 +313,9 @@ impl World {
             What::Push { socket, token, .. } => {
                 self.accepted(token)?;
                 self.authenticated(socket, token);
+                if self.settings.renews_state {
+                    self.state_of = self.state_of.map(|_| token);
+                }
                 Good::Said(Said { end: self.end(token, how), ..self.said(token, false) })
             }
             What::Close(socket) => {
@@ -320,11 +326,20 @@ impl World {
         })
     }
 
+    /// Where it will say soon what this socket can be resumed with.
+    pub(crate) fn hands_out_state(&self, what: &What) -> Option<SocketId> {
+        let (socket, again) = match *what {
+            What::Connect { socket, .. } => (socket, true),
+            What::Push { socket, .. } => (socket, self.settings.renews_state),
+            _ => return None,
+        };
+        (self.settings.resumes && again).then_some(socket)
+    }
+
     fn authenticated(&mut self, socket: SocketId, token: Serial) {
         if let Some(acknowledged) = self.sockets.get_mut(&socket) {
             *acknowledged = Some(token);
         }
-        self.session = Some(token);
     }
 
     fn base(&mut self, how: &How, scope: bool, key: Option<KeyAlgorithm>) -> Good {

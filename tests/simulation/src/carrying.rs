@@ -5,6 +5,7 @@ use satkeeper_core::lifecycle::{Action, Command, Failure, Input, Outcome, Reply,
 use crate::away::Away;
 use crate::faults::Fault;
 use crate::life::{Life, Underway};
+use crate::server::Peer;
 use crate::sometimes::Sometimes;
 use crate::watch::is_exchange;
 
@@ -122,6 +123,12 @@ impl Life<'_> {
         if self.hit(Fault::LoseAnswer) {
             return;
         }
+        if let (Action::Reauthenticate { token, .. }, Ok(_)) = (command.action, &result) {
+            if self.machine.status().in_force == Some(token) {
+                self.report.tally.count(Sometimes::ToldAgain);
+            }
+            self.send_state();
+        }
         let result = if self.hit(Fault::WrongKind) { Ok(self.wrong_kind()) } else { result };
         let delay = if self.hit(Fault::Delay) { self.draws.below(60_000) } else { latency };
         self.watch.disturb(if delay > latency { self.clocks.now + delay } else { 0 });
@@ -132,6 +139,17 @@ impl Life<'_> {
             self.answer(command, again, outcome.clone());
         }
         self.answer(command, delay, outcome);
+    }
+
+    /// A new state, where the server has one for each token that is pushed.
+    fn send_state(&mut self) {
+        if let Some(Peer { socket, .. }) = self.server.peer
+            && self.setting.renews_state
+            && self.server.resumable.is_some()
+        {
+            let at = self.clocks.now + self.setting.latency + self.draws.below(20);
+            self.underway.push(Underway { at, input: Input::ResumeState { socket }, socket: Some(socket) });
+        }
     }
 
     fn answer(&mut self, command: &Command, delay: u64, outcome: Outcome) {

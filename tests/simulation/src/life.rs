@@ -166,7 +166,7 @@ impl<'a> Life<'a> {
                 }
                 Next::OutageBegins => self.begin_outage()?,
                 Next::OutageEnds => self.end_outage(),
-                Next::Closing => self.lose_socket()?,
+                Next::Closing => self.close_ended()?,
             }
         }
         self.speak_to_the_dead()?;
@@ -330,6 +330,17 @@ impl<'a> Life<'a> {
         let Some(peer) = self.server.peer.take() else { return Ok(()) };
         self.note_lost_while_renewing();
         self.input(Input::SocketLost { socket: peer.socket })
+    }
+
+    /// The server closes a socket whose token has ended.
+    fn close_ended(&mut self) -> Result<(), Violation> {
+        let known = self.server.peer.and_then(|peer| peer.token);
+        let in_force = self.machine.status().in_force;
+        if known != in_force && in_force.is_some_and(|token| self.server.accepts(token, &self.clocks)) {
+            let now = self.clocks.now;
+            self.watch.judge_end(now, &self.server).map_err(|what| Violation { what, at: now })?;
+        }
+        self.lose_socket()
     }
 
     pub(crate) fn note_lost_while_renewing(&mut self) {

@@ -89,7 +89,7 @@ impl Server {
         if token.revoked || token.foreign { 0 } else { token.ends.saturating_sub(clocks.server_now()) }
     }
 
-    fn accepts(&self, id: TokenId, clocks: &Clocks) -> bool {
+    pub(crate) fn accepts(&self, id: TokenId, clocks: &Clocks) -> bool {
         self.token(id).is_some_and(|token| self.left(token, clocks) > 0)
     }
 
@@ -187,7 +187,9 @@ impl Server {
                 if let Some(peer) = &mut self.peer {
                     peer.token = Some(token);
                 }
-                self.resumable = self.resumable.and(Some(token));
+                if setting.renews_state {
+                    self.resumable = self.resumable.and(Some(token));
+                }
                 Ok(Reply::Reauthenticated(self.says_afterwards(token, setting, mix, draws, clocks)))
             }
             Action::Open { socket, .. } => {

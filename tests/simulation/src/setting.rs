@@ -41,6 +41,8 @@ pub(crate) struct Setting {
     pub(crate) closes: bool,
     /// Connects hand out resume state.
     pub(crate) resumable: bool,
+    /// Pushes, too: else the state of the connect stays.
+    pub(crate) renews_state: bool,
     /// The connect result says that the token is bound to our key.
     pub(crate) confirms: bool,
     /// Proofs with ES256 are refused.
@@ -90,6 +92,7 @@ impl Setting {
             caps: draws.once_in(3),
             closes: draws.bit(),
             resumable: !draws.once_in(4),
+            renews_state: draws.bit(),
             confirms: draws.bit(),
             rs256_only,
             latency: draws.pick(&[5, 20, 40, 80, 400]),
@@ -115,6 +118,7 @@ impl Setting {
             caps: false,
             closes: true,
             resumable: true,
+            renews_state: true,
             confirms: true,
             rs256_only: false,
             latency: 40,

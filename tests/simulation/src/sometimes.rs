@@ -22,6 +22,7 @@ sometimes! {
     EarlyTick = "an early tick did nothing",
     LateStep = "a step came late",
     Resumed = "a session was resumed",
+    ToldAgain = "the token in force was pushed again after a resume",
     ResumeRefused = "a resume was refused, a fresh connect succeeded",
     ExpiryDuringExchange = "the session expired during an exchange",
     GraceRecovered = "a session came back after its expiry",

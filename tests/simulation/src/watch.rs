@@ -326,6 +326,15 @@ impl Watch {
         }
     }
 
+    /// A socket ends with a token that is not the one in force: somebody failed to tell the server (L28).
+    pub(crate) fn judge_end(&self, now: u64, server: &Server) -> Result<(), &'static str> {
+        let well_since = self.well_since.max(server.crooked_until);
+        if self.live.is_some() && self.push_refused == 0 && now.saturating_sub(well_since) > 120_000 {
+            return Err("L28: the server was not told of the token in force");
+        }
+        Ok(())
+    }
+
     fn judge_event(&mut self, scene: &Scene<'_>, event: &Event) -> Result<(), &'static str> {
         match event {
             Event::Live { .. } => {

@@ -74,7 +74,7 @@ fn live_with(policy: Policy) -> Lifecycle {
     machine.ever_live = true;
     machine.held = vec![base(BASE, 7_200_000), bound(BOUND, BASE, 900_000)];
     machine.in_force = Some(BOUND);
-    machine.link = Link::Live { socket: SOCKET, since: NOW, stable: true };
+    machine.link = Link::Live { socket: SOCKET, since: NOW, stable: true, knows: machine.generation };
     machine.wake = machine.agenda();
     machine
 }

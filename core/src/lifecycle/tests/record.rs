@@ -31,16 +31,33 @@ fn a_record_tells_its_age_and_its_generation() {
 #[test]
 fn a_session_is_resumed_only_with_its_token() {
     // proves L34
-    for (resumable, in_force, resumes) in [
-        (true, Some(BOUND), true),
-        (true, None, false),
-        (true, Some(TokenId(9)), false),
-        (false, Some(BOUND), false),
-    ] {
+    const OF: Option<Generation> = Some(Generation(3));
+    for (resumable, in_force, resumes) in
+        [(OF, Some(BOUND), OF), (OF, None, None), (OF, Some(TokenId(9)), None), (None, Some(BOUND), None)]
+    {
         let mut machine = live();
         machine.resumable = resumable;
         machine.in_force = in_force;
-        assert_eq!(reborn(&machine, 0).resumable, resumes, "{resumable} {in_force:?}");
+        assert_eq!(reborn(&machine, 0).resumable, resumes, "{resumable:?} {in_force:?}");
+    }
+}
+
+#[test]
+fn a_state_is_of_the_generation_that_the_server_goes_on_with() {
+    // proves L28, L34
+    let here = Link::Live { socket: SOCKET, since: NOW, stable: true, knows: Generation(2) };
+    let answerless = Link::Authenticating { socket: SOCKET };
+    for (link, before, after) in [
+        (here, None, 2),
+        (here, Some(Generation(1)), 2),
+        // Before the answer, what it is of is not known.
+        (answerless, None, 0),
+        (answerless, Some(Generation(1)), 1),
+    ] {
+        let mut machine = live();
+        (machine.link, machine.resumable, machine.generation) = (link, before, Generation(3));
+        machine.absorb(Input::ResumeState { socket: SOCKET });
+        assert_eq!(machine.resumable, Some(Generation(after)), "{link:?} {before:?}");
     }
 }
 
@@ -82,7 +99,7 @@ fn a_record_that_has_ended_begins_anew_unless_it_can_be_resumed() {
         (3 * HOUR, true, false, false),
     ] {
         let mut machine = live();
-        machine.resumable = resumable;
+        machine.resumable = resumable.then_some(Generation(3));
         let machine = started(&machine, after, can_refresh);
         assert_eq!(machine.held.is_empty(), !kept, "{after} {resumable} {can_refresh}");
         assert_eq!(machine.restored, kept);

@@ -7,6 +7,38 @@ use super::{View, What};
 /// Authenticated for this long: the connection counts as stable.
 const STABLE: u64 = 10_000;
 
+/// Generations that the server knows of.
+#[derive(Clone, Copy, Debug)]
+pub struct Known {
+    /// What the newest `authorization_state` was made for; `None`: there is nothing to resume with.
+    pub state: Option<u64>,
+    /// On the live socket.
+    pub here: u64,
+}
+
+impl Known {
+    fn learn(&mut self, action: Action, result: &core::result::Result<Reply, Failure>, after: &Status) {
+        let generation = after.generation.0;
+        match (action, result) {
+            (Action::Authenticate { resume, .. }, Ok(Reply::Authenticated { resumed, .. })) => {
+                self.state = self.state.filter(|_| resume && *resumed);
+                self.here = self.state.unwrap_or(generation);
+            }
+            (Action::Authenticate { resume: true, .. }, Err(Failure::Rpc { code, .. })) => {
+                self.state = self.state.filter(|_| !matches!(code, -32_002 | -32_003 | -32_602));
+            }
+            (Action::Reauthenticate { .. }, Ok(Reply::Reauthenticated(_))) => self.here = generation,
+            // It was told, and goes on with what it has.
+            (Action::Reauthenticate { token, .. }, Err(Failure::Rpc { credential: true, .. }))
+                if after.in_force == Some(token) =>
+            {
+                self.here = generation;
+            }
+            _ => {}
+        }
+    }
+}
+
 impl View<'_> {
     /// The socket on which the session is authenticated, and since when.
     pub fn live(&self) -> Option<(SocketId, u64)> {
@@ -37,40 +69,37 @@ impl View<'_> {
         live
     }
 
-    /// There is an `authorization_state` to resume with (L34).
-    pub fn is_resumable(&self, before: usize) -> bool {
-        let mut resumable = false;
+    /// What the server knew before this step (L28, L34).
+    pub fn known(&self, before: usize) -> Known {
+        let mut known = Known { state: None, here: 0 };
         for happened in self.list.iter().take_while(|it| it.step < before) {
             let stale =
                 || self.told_in(happened.step, |event| *event == Event::Ignored(Ignored::StaleSocket));
-            let current = happened.step.checked_sub(1).and_then(|before| self.steps[before].socket);
+            let earlier = happened.step.checked_sub(1);
+            let current = earlier.and_then(|before| self.steps[before].socket);
             match &happened.what {
-                What::Heard(Input::ResumeState { .. }) if !stale() => resumable = true,
+                What::Heard(Input::ResumeState { .. }) if !stale() => {
+                    let live = earlier.and_then(|step| self.live_after(step));
+                    known.state = live.map(|_| known.here).or(known.state).or(Some(0));
+                }
                 // One that was given up by this very step has no say any more (L1).
                 What::Heard(Input::ServerRestart { socket, wipe: true })
                     if current == Some(*socket) && !stale() =>
                 {
-                    resumable = false;
+                    known.state = None;
                 }
-                What::Heard(Input::Disconnect | Input::Destroy) => resumable = false,
+                What::Heard(Input::Disconnect | Input::Destroy) => known.state = None,
                 What::Heard(Input::Done(id, _)) => {
                     let Some(answer) = self.answer(*id).filter(|answer| answer.step == happened.step) else {
                         continue;
                     };
                     let Some((_, command)) = self.command(*id) else { continue };
-                    let Action::Authenticate { resume, .. } = command.action else { continue };
-                    match &answer.result {
-                        Ok(Reply::Authenticated { resumed, .. }) => resumable &= resume && *resumed,
-                        Err(Failure::Rpc { code: -32_002 | -32_003 | -32_602, .. }) if resume => {
-                            resumable = false;
-                        }
-                        _ => {}
-                    }
+                    known.learn(command.action, &answer.result, &self.steps[happened.step].status);
                 }
                 _ => {}
             }
         }
-        resumable
+        known
     }
 
     /// Resumes since the connection was last stable.

@@ -16,7 +16,7 @@ pub fn ensure(holds: bool, what: impl FnOnce() -> String) -> Result<(), String> 
     if holds { Ok(()) } else { Err(what()) }
 }
 
-const RULES: [Rule; 15] = [
+const RULES: [Rule; 16] = [
     ("L1: who is heard", answers_are_heard_or_not),
     ("L1: what is stale or early changes nothing", stale_and_early_change_nothing),
     ("L2: deadlines", deadlines),
@@ -28,6 +28,7 @@ const RULES: [Rule; 15] = [
     ("L23: jumps", jumps),
     ("L33, L35: no open socket that nobody authenticates", sockets_are_authenticated),
     ("L34: when to resume", resumes),
+    ("L28: after a resume with an older state", tells_what_is_in_force),
     ("L36: live or on the way", live),
     ("L36: an outage is not waited out", reconnects),
     ("L41: rest", rest),
@@ -249,11 +250,37 @@ fn resumes(view: &View<'_>) -> Result<(), String> {
             continue;
         }
         let (in_force, _) = view.in_force();
-        let expected = view.is_resumable(step) && in_force.is_some() && view.resumes(step) < 3;
+        let expected = view.known(step).state.is_some() && in_force.is_some() && view.resumes(step) < 3;
         ensure(resume == expected, || format!("resume: {resume}"))?;
         ensure(!resume || in_force == Some(token), || format!("resumed with {token:?}"))?;
     }
     Ok(())
+}
+
+/// The server goes on with a token of before: it is told of the one in force, unless a newer one is on its way.
+fn tells_what_is_in_force(view: &View<'_>) -> Result<(), String> {
+    let step = view.steps.len() - 1;
+    let Input::Done(id, _) = view.input() else { return Ok(()) };
+    let resumed = view.answer(*id).is_some_and(|answer| {
+        answer.step == step && matches!(answer.result, Ok(Reply::Authenticated { resumed: true, .. }))
+    });
+    let token = view.in_force().0.and_then(|token| view.arrival(token));
+    let (Some(state), Some(token)) = (view.known(step + 1).state.filter(|_| resumed), token) else {
+        return Ok(());
+    };
+    let valid = match view.end(&token) {
+        End::Unknown => true,
+        End::Assumed((from, _)) | End::Stated((from, _)) => from > signed(view.at()),
+    };
+    let unwelcome = |event: &Event| matches!(event, Event::Warn(Warning::PushFailed { .. }));
+    let rejected = view.heard().any(|(_, input)| matches!(input, Input::Rejected { .. }));
+    let waits = view.start().durable || view.slack > 0 || token.of.is_none();
+    if waits || rejected || !valid || view.told().any(|(_, event)| unwelcome(event)) {
+        return Ok(());
+    }
+    let tells = view.asked_now().any(|command| matches!(command.action, Action::Reauthenticate { .. }));
+    let knows = state == view.last().status.generation.0;
+    ensure(knows || tells, || format!("it is of generation {state}"))
 }
 
 fn live(view: &View<'_>) -> Result<(), String> {
