@@ -67,6 +67,8 @@ pub(crate) struct Watch {
     unsure: bool,
     /// The newest command that was open then: its answer may tell the time of before.
     asked_before: Option<CommandId>,
+    /// The machine has not been stepped since.
+    jump_unseen: bool,
     /// When the machine last saw such a jump.
     jumped_at: Option<u64>,
     /// With this step it has heard it, and may have taken it for a sleep.
@@ -120,6 +122,7 @@ impl Watch {
     /// A clock of the driver's has jumped.
     pub(crate) fn doubt(&mut self) {
         self.unsure = true;
+        self.jump_unseen = true;
         self.asked_before = self.open.iter().map(|command| command.id).max();
     }
 
@@ -225,7 +228,9 @@ impl Watch {
     /// What the input itself says.
     fn hear(&mut self, scene: &Scene<'_>, answered: Option<&Command>) {
         let now = scene.clocks.now;
-        if scene.step.outputs.iter().any(|output| matches!(output, Output::Tell(Event::ClockJump { .. }))) {
+        // At rest it says nothing of it.
+        let told = |output: &Output| matches!(output, Output::Tell(Event::ClockJump { .. }));
+        if std::mem::take(&mut self.jump_unseen) || scene.step.outputs.iter().any(told) {
             self.jumped_at = Some(now);
         }
         match (scene.input, answered) {
