@@ -176,7 +176,11 @@ fn a_server_that_refuses_what_is_in_force_after_a_resume_is_not_asked_again() {
     let mut story = resumed_with_an_older_state(Some(refused));
     assert_eq!(pushes(&story).len(), 2);
     assert_eq!((story.lives().len(), story.machine.status().phase), (2, Phase::Live));
-    story.until(13_000_000);
-    assert_eq!(story.lives().len(), 2, "no socket is opened for it");
-    assert_eq!(story.machine.status().in_force, Some(TokenId(2)));
+    // Not even when it nears its end and nothing newer is to be had.
+    story.always("refresh", Treatment::Fail(Failure::Transport));
+    story.until(14_050_000);
+    let left = story.machine.status().time_left;
+    assert!(left.is_some_and(|left| left < 60_000), "{left:?}");
+    assert_eq!(story.times("open").len(), 2, "no socket is opened to find out more");
+    assert_eq!((pushes(&story).len(), story.machine.status().in_force), (2, Some(TokenId(2))));
 }
