@@ -6,6 +6,7 @@ use super::Lifecycle;
 use super::Pending;
 use super::clock::At;
 use super::command::{Action, CommandId};
+use super::connection::Link;
 use super::event::{Cause, Event, Ignored, Mechanism, Warning};
 use super::input::{Confirmation, Failure, Outcome, Reply, Statement, TokenFacts, TokenId};
 use super::mechanism::KeyState;
@@ -259,7 +260,7 @@ impl Lifecycle {
         if same {
             // The very token that we hold: nothing is gained, except perhaps a later end.
             self.stated(facts.token, Source::Exchange, &without_lifetimes(&facts.statement));
-            self.settle_asks(facts.token);
+            self.settle_asks(facts.token, true);
         } else {
             let base = Kind::Base(Base::default());
             self.hold(facts, base, pending.issued, Some(Mechanism::Provider), minted);
@@ -350,11 +351,13 @@ impl Lifecycle {
     fn pushed(&mut self, token: TokenId) {
         self.retries.push = super::governor::Retry::default();
         let changed = self.acknowledge(token);
-        self.server_knows();
+        if let Link::Live { known, .. } = &mut self.link {
+            (known.generation, known.refused) = (self.generation, false);
+        }
         if changed {
             self.tell_renewed(token);
         }
-        self.settle_asks(token);
+        self.settle_asks(token, changed);
     }
 
     fn persisted(&mut self) {

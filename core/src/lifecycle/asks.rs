@@ -21,7 +21,7 @@ pub(super) struct Ask {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum AskKind {
-    /// For a renewal. `served`: an exchange has brought its token, which is on its way to the server.
+    /// For a renewal. `served`: a token is on its way to the server for it.
     Renewal { served: bool },
     /// For this token, or one exchanged from it, to be in force.
     Update(TokenId),
@@ -53,8 +53,12 @@ impl Lifecycle {
         if self.mode == Mode::Running && generation < self.generation {
             // A newer token has come into force since that request was sent.
             self.tell(Event::Recovered { ask, generation: self.generation });
-        } else if self.wait(ask, AskKind::Renewal { served: false }) {
-            self.demand_renewal(ask);
+        } else {
+            // The server may not have known of the token in force; it is being told (L28).
+            let served = self.is_pending(|action| action.pushes(self.in_force));
+            if self.wait(ask, AskKind::Renewal { served }) && !served {
+                self.demand_renewal(ask);
+            }
         }
     }
 
@@ -64,7 +68,8 @@ impl Lifecycle {
         if let Some(base) = id.and_then(|id| self.token_mut(id)).and_then(Token::base_mut) {
             base.rejected = false;
         }
-        if self.is_pending(|action| matches!(action, Action::Reauthenticate { .. })) {
+        let is_push = |action: &Action| matches!(action, Action::Reauthenticate { .. });
+        if self.is_pending(|action| is_push(action) && !action.pushes(self.in_force)) {
             return self.serve_renewal_asks();
         }
         let alone =
@@ -142,8 +147,9 @@ impl Lifecycle {
         }
     }
 
-    /// A token has come into force: those who waited for it, or for any, have what they wanted.
-    pub(super) fn settle_asks(&mut self, token: TokenId) {
+    /// A token is in force: those who waited for it have what they wanted, and those who waited for any, if that is
+    /// news or what they shared.
+    pub(super) fn settle_asks(&mut self, token: TokenId, news: bool) {
         let generation = self.generation;
         let base = match self.token(token).map(|held| &held.kind) {
             Some(Kind::Bound { of }) => *of,
@@ -153,7 +159,7 @@ impl Lifecycle {
         let asks = core::mem::take(&mut self.asks);
         for ask in asks {
             let settled = match ask.kind {
-                AskKind::Renewal { .. } => newest,
+                AskKind::Renewal { served } => newest && (news || served),
                 AskKind::Update(wanted) => wanted == token || wanted == base,
             };
             if settled {
@@ -166,9 +172,20 @@ impl Lifecycle {
 
     /// The attempt that they shared failed.
     pub(super) fn fail_renewal_asks(&mut self, cause: Cause) {
+        self.fail_asks(cause, |kind| matches!(kind, AskKind::Renewal { .. }));
+    }
+
+    /// What they shared was this token's way to the server, unless a newer one is on its way.
+    pub(super) fn fail_served_asks(&mut self, token: TokenId, cause: Cause) {
+        if self.newest_valid().is_none_or(|newest| newest.id == token) {
+            self.fail_asks(cause, |kind| kind == AskKind::Renewal { served: true });
+        }
+    }
+
+    fn fail_asks(&mut self, cause: Cause, which: impl Fn(AskKind) -> bool) {
         let asks = core::mem::take(&mut self.asks);
         for ask in asks {
-            if matches!(ask.kind, AskKind::Renewal { .. }) {
+            if which(ask.kind) {
                 self.tell(Event::Failed { ask: ask.id, error: AskError::Exchange(cause) });
             } else {
                 self.asks.push(ask);

@@ -16,7 +16,7 @@ use core::fmt::{Arguments, Write as _};
 use super::asks::AskKind;
 use super::clock::{At, Clock};
 use super::command::Action;
-use super::connection::{Link, MOST_RESUMES, Outage};
+use super::connection::{Known, Link, MOST_RESUMES, Outage};
 use super::event::Cause;
 use super::governor::Retry;
 use super::input::{Failure, ProviderFacts, TokenId};
@@ -177,6 +177,9 @@ impl<'a> Line<'a> {
         self.flag(*proved, "proved");
         self.flag(*may_switch, "may-switch");
         self.link(link);
+        if let Link::Live { known, .. } = link {
+            self.known(known);
+        }
         if let Some(trial) = trial {
             self.say(format_args!(" trial:{}", self.place(trial.token)));
         }
@@ -184,7 +187,6 @@ impl<'a> Line<'a> {
         self.flag(*durable && *unsaved, "unsaved");
         self.flag(resumable.is_some(), "resumable");
         self.flag(resumable.is_some_and(|of| of != *generation), "by-an-older");
-        self.flag(matches!(link, Link::Live { knows, .. } if knows != generation), "known-is-older");
         self.flag(*ever_live, "was-live");
         self.flag(*restored, "restored");
         self.flag(*minted, "minted");
@@ -230,6 +232,14 @@ impl<'a> Line<'a> {
     fn cause(&self, cause: Option<Cause>) -> String {
         let cause = cause.filter(|_| self.view.causes);
         cause.map_or_else(String::new, |cause| format!(": {}", failure(cause.failure)))
+    }
+
+    fn known(&mut self, known: &Known) {
+        let generation = self.machine.generation;
+        self.flag(known.generation != generation, "known-is-older");
+        self.flag(known.first.is_none(), "stated");
+        self.flag(known.first.is_some_and(|first| first != generation), "pushed");
+        self.flag(known.refused, "insists");
     }
 
     fn link(&mut self, link: &Link) {

@@ -20,22 +20,10 @@ pub(super) const MOST_RESUMES: u32 = 3;
 /// The one socket that counts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Link {
-    Down {
-        not_before: At,
-    },
-    Opening {
-        socket: SocketId,
-    },
-    Authenticating {
-        socket: SocketId,
-    },
-    Live {
-        socket: SocketId,
-        since: At,
-        stable: bool,
-        /// The generation that the server goes on with here: after a resume perhaps an older one (L28).
-        knows: Generation,
-    },
+    Down { not_before: At },
+    Opening { socket: SocketId },
+    Authenticating { socket: SocketId },
+    Live { socket: SocketId, since: At, stable: bool, known: Known },
 }
 
 impl Link {
@@ -54,6 +42,36 @@ impl Link {
                 Some(socket)
             }
         }
+    }
+}
+
+/// What the server goes on with on the live socket: after a resume perhaps an older token than the one in force (L28).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Known {
+    pub(super) generation: Generation,
+    /// The same when the socket went live, until its first `authorization_state` has come: that may have been made
+    /// then.
+    pub(super) first: Option<Generation>,
+    /// It has refused the token in force: it is not told of it again here.
+    pub(super) refused: bool,
+}
+
+impl Known {
+    pub(super) const fn new(generation: Generation) -> Self {
+        Self { generation, first: Some(generation), refused: false }
+    }
+
+    /// What the state that has just come was made for.
+    pub(super) const fn state_came(&mut self) -> Generation {
+        match self.first.take() {
+            Some(first) => first,
+            None => self.generation,
+        }
+    }
+
+    /// The token in force is to be pushed again.
+    pub(super) fn is_behind(&self, generation: Generation) -> bool {
+        self.generation != generation && !self.refused
     }
 }
 
@@ -170,24 +188,18 @@ impl Lifecycle {
         }
         let renewed = self.in_force.is_some_and(|old| old != token);
         let changed = self.acknowledge(token);
-        let knows = self.resumable.unwrap_or(self.generation);
-        self.link = Link::Live { socket, since: self.clock.now(), stable: false, knows };
+        let known = Known::new(self.resumable.unwrap_or(self.generation));
+        self.link = Link::Live { socket, since: self.clock.now(), stable: false, known };
         self.tell(Event::Live { resumed, generation: self.generation });
         if renewed && changed {
             self.tell_renewed(token);
         } else {
             self.tell_bound(token);
         }
-        self.settle_asks(token);
+        // A resume by itself is no news of a renewal.
+        self.settle_asks(token, changed || !resumed);
         if outage {
             self.spread_work();
-        }
-    }
-
-    /// The server has said on the live socket what it thinks of the token in force.
-    pub(super) fn server_knows(&mut self) {
-        if let Link::Live { knows, .. } = &mut self.link {
-            *knows = self.generation;
         }
     }
 

@@ -1,4 +1,4 @@
-//! A newer token on its way to the live socket, and its acknowledgement (L7, L25 to L28).
+//! A token on its way to the live socket, and its acknowledgement (L7, L25 to L28).
 
 use core::cmp::Ordering;
 
@@ -15,7 +15,7 @@ use super::{Lifecycle, Link};
 impl Lifecycle {
     /// The token to push to the live socket and when (L7, L26).
     pub(super) fn next_push(&self, look: &Outlook<'_>) -> Option<(At, TokenId)> {
-        let Link::Live { knows, .. } = self.link else { return None };
+        let Link::Live { known, .. } = self.link else { return None };
         if self.is_pending(|action| matches!(action, Action::Reauthenticate { .. })) {
             return None;
         }
@@ -24,7 +24,7 @@ impl Lifecycle {
         for (at, token) in self.held.iter().enumerate().rev() {
             let age = current.map_or(Ordering::Greater, |current| at.cmp(&current));
             let refused = token.awaits_verdict || self.rejected.contains(&token.id);
-            if refused || (age.is_eq() && knows == self.generation) {
+            if refused || (age.is_eq() && !known.is_behind(self.generation)) {
                 continue;
             }
             let end = token.end(&self.clock);
@@ -34,7 +34,7 @@ impl Lifecycle {
             let when = if age.is_lt() {
                 // An older one that outlives it.
                 look.last_call.filter(|_| look.in_force.is_some_and(|it| end.reach() > self.reach(it)))
-            } else if self.awaits_activation(look, token) {
+            } else if age.is_gt() && self.awaits_activation(look, token) {
                 look.overdue.into_iter().chain(look.last_call).min()
             } else {
                 Some(0)
@@ -151,7 +151,10 @@ impl Lifecycle {
         let refused = matches!(failure, Failure::Rpc { credential: true, .. });
         if refused && self.in_force == Some(token) {
             // The server goes on with what it resumed with: no reason to put that at risk.
-            self.server_knows();
+            if let Link::Live { known, .. } = &mut self.link {
+                known.refused = true;
+            }
+            self.fail_served_asks(token, cause);
         } else if refused && let Some(brought) = self.fail_update(token, cause) {
             self.keep_held(|held| held.id != token && held.id != brought);
             self.reject(token);

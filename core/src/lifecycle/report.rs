@@ -155,7 +155,7 @@ impl Lifecycle {
         }
     }
 
-    /// A token newer than the one that the server knows of is on its way to a live socket, or waits for its
+    /// A token newer than the one that the server goes on with is on its way to a live socket, or waits for its
     /// activation, its verdict, its record.
     fn check_push(&self) -> Result<(), &'static str> {
         let Some(current) = self.held.iter().position(|token| Some(token.id) == self.in_force) else {
@@ -164,11 +164,12 @@ impl Lifecycle {
         let look = self.outlook();
         let waits = |token: &Token| {
             let refused = token.awaits_verdict || self.rejected.contains(&token.id);
-            !self.is_valid(token) || refused || self.awaits_activation(&look, token)
+            let in_force = Some(token.id) == self.in_force;
+            !self.is_valid(token) || refused || (!in_force && self.awaits_activation(&look, token))
         };
-        let Link::Live { knows, .. } = self.link else { return Ok(()) };
-        let known = usize::from(knows == self.generation);
-        let newer = self.held.iter().skip(current.saturating_add(known)).any(|token| !waits(token));
+        let Link::Live { known, .. } = self.link else { return Ok(()) };
+        let first = current.saturating_add(usize::from(!known.is_behind(self.generation)));
+        let newer = self.held.iter().skip(first).any(|token| !waits(token));
         let under_way =
             self.is_pending(|action| matches!(action, Action::Reauthenticate { .. } | Action::Persist));
         if newer && !under_way && self.next_push(&look).is_none() && self.next_persist().is_none() {

@@ -40,8 +40,9 @@ impl Lifecycle {
             }
             Input::ResumeState { socket } => {
                 if self.link.socket() == Some(socket) && self.mode == Mode::Running {
-                    self.resumable = match self.link {
-                        Link::Live { knows, .. } => Some(knows),
+                    self.resumable = match &mut self.link {
+                        Link::Live { known, .. } => Some(known.state_came()),
+                        // What it is made for is not known before the answer.
                         _ => self.resumable.or(Some(Generation(0))),
                     };
                     self.unsaved = true;

@@ -121,8 +121,8 @@ fn a_resume_acknowledges_only_what_was_in_force() {
     assert_eq!(story.machine.status().generation, Generation(2));
 }
 
-/// Renewed on a socket whose resume state was made before, and then resumed.
-fn resumed_with_an_older_state(treatment: Option<Treatment>) -> Story {
+/// Renewed on a socket whose resume state was made before. From then on pushes are treated so.
+fn renewed_after_its_state(treatment: Option<Treatment>) -> Story {
     let mut story = unscoped().refreshes().begin();
     story.until(10_000);
     story.resume_state();
@@ -131,6 +131,12 @@ fn resumed_with_an_older_state(treatment: Option<Treatment>) -> Story {
     if let Some(treatment) = treatment {
         story.always("reauthenticate", treatment);
     }
+    story
+}
+
+/// The same, and then resumed.
+fn resumed_with_an_older_state(treatment: Option<Treatment>) -> Story {
+    let mut story = renewed_after_its_state(treatment);
     story.drop_socket();
     story.until(6_960_000);
     assert_eq!(story.connects().last().map(|(_, token, resume)| (*token, *resume)), Some((2, true)));
@@ -146,7 +152,8 @@ fn after_a_resume_with_an_older_state_the_token_in_force_is_pushed_again() {
     story.drop_socket();
     story.until(6_980_000);
     assert_eq!(pushes(&story).len(), 3);
-    // One that comes now stands for it.
+    // One that comes after that of the connect stands for it.
+    story.resume_state();
     story.resume_state();
     story.drop_socket();
     story.until(7_000_000);
@@ -157,16 +164,24 @@ fn after_a_resume_with_an_older_state_the_token_in_force_is_pushed_again() {
 }
 
 #[test]
-fn a_state_that_comes_before_the_answer_stands_for_what_was_resumed() {
+fn the_first_state_of_a_socket_stands_for_what_it_began_with() {
     // proves L28
-    let mut story = resumed_with_an_older_state(Some(Treatment::Silence));
-    story.resume_state();
-    story.mend("reauthenticate");
-    story.until(6_980_000);
-    let before = pushes(&story).len();
-    story.drop_socket();
-    story.until(7_000_000);
-    assert_eq!(pushes(&story).len(), before + 1);
+    // Before the answer to the push, and after it: a server may take its time.
+    for before in [true, false] {
+        let mut story = resumed_with_an_older_state(before.then_some(Treatment::Silence));
+        if before {
+            story.resume_state();
+        }
+        story.mend("reauthenticate");
+        story.until(6_980_000);
+        if !before {
+            story.resume_state();
+        }
+        let pushed = pushes(&story).len();
+        story.drop_socket();
+        story.until(7_000_000);
+        assert_eq!(pushes(&story).len(), pushed + 1, "{before}");
+    }
 }
 
 #[test]
@@ -183,4 +198,36 @@ fn a_server_that_refuses_what_is_in_force_after_a_resume_is_not_asked_again() {
     assert!(left.is_some_and(|left| left < 60_000), "{left:?}");
     assert_eq!(story.times("open").len(), 2, "no socket is opened to find out more");
     assert_eq!((pushes(&story).len(), story.machine.status().in_force), (2, Some(TokenId(2))));
+}
+
+#[test]
+fn who_asks_while_the_token_in_force_is_pushed_again() {
+    // proves L24, L28
+    let refusal = Failure::Rpc { code: -32_003, credential: true };
+    for (treatment, rejected, well, exchanges) in [
+        // The request was refused because the server did not know of it: now it does.
+        (Treatment::Late(500), true, true, 0),
+        (Treatment::FailLate(refusal, 500), true, false, 0),
+        // A renewal was asked for.
+        (Treatment::Late(500), false, true, 1),
+        (Treatment::FailLate(refusal, 500), false, false, 1),
+    ] {
+        let mut story = renewed_after_its_state(Some(treatment));
+        story.drop_socket();
+        while pushes(&story).len() < 2 {
+            story.until(story.now + 10);
+        }
+        if rejected {
+            let ask = story.ask();
+            story.input(Input::Rejected { ask, generation: Generation(2) });
+        } else {
+            story.refresh_now();
+        }
+        story.until(6_990_000);
+        let recovered = story.told(|event| matches!(event, Event::Recovered { .. })).len();
+        let failed = story.told(|event| matches!(event, Event::Failed { .. })).len();
+        let case = format!("{rejected} {well}\n{}", story.script);
+        assert_eq!((recovered, failed), if well { (1, 0) } else { (0, 1) }, "{case}");
+        assert_eq!(story.times("refresh").len(), 1 + exchanges, "{case}");
+    }
 }

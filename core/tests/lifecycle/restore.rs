@@ -13,6 +13,8 @@ const KEY_AT_HAND: KeyFacts = KeyFacts::Held { algorithm: KeyAlgorithm::Es256, p
 fn ten_minutes(opening: Opening) -> Story {
     let mut story = opening.durable().begin();
     story.until(60_000);
+    // That of the connect, and that of the push.
+    story.resume_state();
     story.resume_state();
     story.until(600_000);
     assert_eq!(story.phase(), Phase::Live, "{}", story.script);

@@ -161,7 +161,7 @@ impl Slice {
             most_open: 4,
             most_asks: 1,
             disturbances: None,
-            most_edges: 140_000,
+            most_edges: 200_000,
             policy: Policy::model(),
             base_life: 8,
             bound_life: 6,

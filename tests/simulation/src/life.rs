@@ -310,7 +310,9 @@ impl<'a> Life<'a> {
                 && let Some(Peer { socket, token, .. }) = self.server.peer
             {
                 self.server.resumable = token;
-                let at = self.clocks.now + self.setting.latency;
+                // Perhaps only after the first pushes.
+                let late = !self.setting.renews_state && self.draws.bit();
+                let at = self.clocks.now + self.setting.latency * if late { 10 } else { 1 };
                 self.underway.push(Underway {
                     at,
                     input: Input::ResumeState { socket },
@@ -334,11 +336,12 @@ impl<'a> Life<'a> {
 
     /// The server closes a socket whose token has ended.
     fn close_ended(&mut self) -> Result<(), Violation> {
+        // It may also know a newer one, whose acknowledgement was lost.
         let known = self.server.peer.and_then(|peer| peer.token);
-        let in_force = self.machine.status().in_force;
-        if known != in_force && in_force.is_some_and(|token| self.server.accepts(token, &self.clocks)) {
+        let newer = self.machine.status().in_force.filter(|token| known.is_some_and(|known| known < *token));
+        if newer.is_some_and(|token| self.server.accepts(token, &self.clocks)) {
             let now = self.clocks.now;
-            self.watch.judge_end(now, &self.server).map_err(|what| Violation { what, at: now })?;
+            self.watch.judge_closing(now, &self.server).map_err(|what| Violation { what, at: now })?;
         }
         self.lose_socket()
     }

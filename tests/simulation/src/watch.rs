@@ -9,7 +9,7 @@ use std::collections::VecDeque;
 use satkeeper_core::Tick;
 use satkeeper_core::lifecycle::{
     Action, AskId, Command, CommandId, Event, Failure, Generation, Ignored, Input, Lifecycle, Mechanism,
-    Outcome, Output, Phase, Reply, SocketId, Status, Step, TeardownReason, Wake, Warning,
+    Outcome, Output, Phase, Reply, SocketId, Status, Step, TeardownReason, TokenId, Wake, Warning,
 };
 
 use crate::clocks::Clocks;
@@ -55,6 +55,8 @@ pub(crate) struct Watch {
     pub(crate) live: Option<SocketId>,
     /// Connects that may be the test of a token whose push was refused: some fail for other reasons.
     push_refused: u32,
+    /// The server has refused the token in force, and goes on with an older one.
+    insists: bool,
     /// Everything has gone well since.
     pub(crate) well_since: u64,
     /// Nothing but silence, and nobody at rest, since.
@@ -242,8 +244,7 @@ impl Watch {
                 }
                 self.hear_pause(scene, command, outcome);
                 let verdict = matches!(outcome.result, Err(Failure::Rpc { credential: true, .. }));
-                self.push_refused +=
-                    3 * u32::from(verdict && matches!(command.action, Action::Reauthenticate { .. }));
+                self.hear_pushed(command, verdict, scene.before.in_force);
             }
             (Input::ServerTime(_), _) => {
                 let old = self.jumped_at.is_some_and(|at| now <= at + UNDERWAY);
@@ -264,6 +265,15 @@ impl Watch {
         let resting =
             matches!(scene.before.phase, Phase::Live | Phase::Suspended | Phase::Idle | Phase::Ending);
         self.down_since = if resting { None } else { self.down_since.or(Some(now)) };
+    }
+
+    /// A candidate that is refused is put to the test of a connect; the token in force is not (L28).
+    fn hear_pushed(&mut self, command: &Command, refused: bool, in_force: Option<TokenId>) {
+        let Action::Reauthenticate { token, .. } = command.action else { return };
+        self.insists = refused && Some(token) == in_force;
+        if refused && !self.insists {
+            self.push_refused += 3;
+        }
     }
 
     fn judge_command(
@@ -331,20 +341,11 @@ impl Watch {
         }
     }
 
-    /// A socket ends with a token that is not the one in force: somebody failed to tell the server (L28).
-    pub(crate) fn judge_end(&self, now: u64, server: &Server) -> Result<(), &'static str> {
-        let well_since = self.well_since.max(server.crooked_until);
-        if self.live.is_some() && self.push_refused == 0 && now.saturating_sub(well_since) > 120_000 {
-            return Err("L28: the server was not told of the token in force");
-        }
-        Ok(())
-    }
-
     fn judge_event(&mut self, scene: &Scene<'_>, event: &Event) -> Result<(), &'static str> {
         match event {
             Event::Live { .. } => {
                 self.live = scene.server.peer.map(|peer| peer.socket);
-
+                self.insists = false;
                 self.expired = false;
                 self.down_since = None;
             }

@@ -84,14 +84,36 @@ fn a_token_in_force_settles_those_who_wait_for_it_or_its_base() {
     waits(&mut machine, AskId(2), AskKind::Update(BASE));
     waits(&mut machine, AskId(3), AskKind::Update(BOUND));
     waits(&mut machine, AskId(4), AskKind::Renewal { served: true });
-    machine.settle_asks(BOUND);
+    machine.settle_asks(BOUND, true);
     assert_eq!(waiting(&machine), [AskId(1)]);
 
     let mut machine = live();
     waits(&mut machine, AskId(4), AskKind::Renewal { served: true });
     machine.held.push(bound(TokenId(3), BASE, 900_000));
-    machine.settle_asks(BOUND);
+    machine.settle_asks(BOUND, true);
     assert_eq!(waiting(&machine), [AskId(4)], "a newer one is on its way");
+}
+
+#[test]
+fn what_was_in_force_before_settles_those_who_share_its_way_to_the_server() {
+    // proves L24, L28
+    let cause = Cause { command: CommandId(7), failure: Failure::Rpc { code: -32_003, credential: true } };
+    for newer in [false, true] {
+        let mut machine = live();
+        waits(&mut machine, AskId(1), AskKind::Renewal { served: false });
+        waits(&mut machine, AskId(2), AskKind::Renewal { served: true });
+        waits(&mut machine, AskId(3), AskKind::Update(TokenId(9)));
+        if newer {
+            machine.held.push(bound(TokenId(3), BASE, 900_000));
+        }
+        let left: &[AskId] = if newer { &[AskId(1), AskId(2), AskId(3)] } else { &[AskId(1), AskId(3)] };
+        let mut refused = machine.clone();
+        machine.settle_asks(BOUND, false);
+        assert_eq!(waiting(&machine), left);
+        refused.fail_served_asks(BOUND, cause);
+        assert_eq!(waiting(&refused), left);
+        assert_eq!(failed(&mut refused, AskError::Exchange(cause)).len(), 3 - left.len());
+    }
 }
 
 #[test]

@@ -237,3 +237,20 @@ fn of_a_base_that_comes_again_is_kept_what_it_is_and_not_what_became_of_it() {
     };
     assert_eq!(known.again(), what_it_is);
 }
+
+#[test]
+fn the_token_in_force_is_pushed_again_where_the_server_goes_on_with_an_older_one() {
+    // proves L26, L28
+    for (behind, refused, pushed) in [(true, false, true), (true, true, false), (false, false, false)] {
+        let mut machine = live();
+        machine.generation = Generation(3);
+        // A base that waits for its activation is no exception: what the server has is worse.
+        machine.held = vec![base(BASE, 7_200_000)];
+        machine.in_force = Some(BASE);
+        let known = Known { refused, ..Known::new(Generation(if behind { 2 } else { 3 })) };
+        machine.link = Link::Live { socket: SOCKET, since: NOW, stable: true, known };
+        let look = machine.outlook();
+        assert!(machine.awaits_activation(&look, &machine.held[0]));
+        assert_eq!(machine.next_push(&look).is_some(), pushed, "{behind} {refused}");
+    }
+}

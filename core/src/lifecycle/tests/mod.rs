@@ -18,6 +18,7 @@ mod timed;
 
 use alloc::vec;
 
+use super::connection::Known;
 use super::input::{Outcome, Statement, TokenFacts};
 use super::token::{Base, Inspection, Kind, Saved, Stated, Token};
 use super::*;
@@ -74,7 +75,8 @@ fn live_with(policy: Policy) -> Lifecycle {
     machine.ever_live = true;
     machine.held = vec![base(BASE, 7_200_000), bound(BOUND, BASE, 900_000)];
     machine.in_force = Some(BOUND);
-    machine.link = Link::Live { socket: SOCKET, since: NOW, stable: true, knows: machine.generation };
+    machine.link =
+        Link::Live { socket: SOCKET, since: NOW, stable: true, known: Known::new(machine.generation) };
     machine.wake = machine.agenda();
     machine
 }

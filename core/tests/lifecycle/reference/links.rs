@@ -14,6 +14,10 @@ pub struct Known {
     pub state: Option<u64>,
     /// On the live socket.
     pub here: u64,
+    /// The same when it went live, until a first state has come.
+    pub first: Option<u64>,
+    /// It has refused the token in force on this socket.
+    pub refused: bool,
 }
 
 impl Known {
@@ -23,16 +27,18 @@ impl Known {
             (Action::Authenticate { resume, .. }, Ok(Reply::Authenticated { resumed, .. })) => {
                 self.state = self.state.filter(|_| resume && *resumed);
                 self.here = self.state.unwrap_or(generation);
+                (self.first, self.refused) = (Some(self.here), false);
             }
             (Action::Authenticate { resume: true, .. }, Err(Failure::Rpc { code, .. })) => {
                 self.state = self.state.filter(|_| !matches!(code, -32_002 | -32_003 | -32_602));
             }
-            (Action::Reauthenticate { .. }, Ok(Reply::Reauthenticated(_))) => self.here = generation,
-            // It was told, and goes on with what it has.
+            (Action::Reauthenticate { .. }, Ok(Reply::Reauthenticated(_))) => {
+                (self.here, self.refused) = (generation, false);
+            }
             (Action::Reauthenticate { token, .. }, Err(Failure::Rpc { credential: true, .. }))
                 if after.in_force == Some(token) =>
             {
-                self.here = generation;
+                self.refused = true;
             }
             _ => {}
         }
@@ -71,7 +77,7 @@ impl View<'_> {
 
     /// What the server knew before this step (L28, L34).
     pub fn known(&self, before: usize) -> Known {
-        let mut known = Known { state: None, here: 0 };
+        let mut known = Known { state: None, here: 0, first: None, refused: false };
         for happened in self.list.iter().take_while(|it| it.step < before) {
             let stale =
                 || self.told_in(happened.step, |event| *event == Event::Ignored(Ignored::StaleSocket));
@@ -80,7 +86,10 @@ impl View<'_> {
             match &happened.what {
                 What::Heard(Input::ResumeState { .. }) if !stale() => {
                     let live = earlier.and_then(|step| self.live_after(step));
-                    known.state = live.map(|_| known.here).or(known.state).or(Some(0));
+                    known.state = match live {
+                        Some(_) => Some(known.first.take().unwrap_or(known.here)),
+                        None => known.state.or(Some(0)),
+                    };
                 }
                 // One that was given up by this very step has no say any more (L1).
                 What::Heard(Input::ServerRestart { socket, wipe: true })

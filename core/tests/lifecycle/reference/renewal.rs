@@ -289,8 +289,9 @@ fn one_push(view: &View<'_>) -> Result<(), String> {
     let live = view.live().map(|(live, _)| live);
     ensure(live == Some(socket), || format!("on {socket:?}, live is {live:?}"))?;
     let (in_force, generation) = view.in_force();
-    let known = in_force == Some(token) && view.known(step + 1).here == generation;
-    ensure(!known, || format!("{token:?} is in force, and the server knows"))?;
+    let known = view.known(step + 1);
+    let told = known.here == generation || known.refused;
+    ensure(in_force != Some(token) || !told, || format!("{token:?} is in force, and the server knows"))?;
     let other = view.asked().any(|(it, command)| {
         is_push(command) && it.step < step && view.waits(command.id, step + 1) == Verdict::Yes
     });

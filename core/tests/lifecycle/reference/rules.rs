@@ -272,10 +272,12 @@ fn tells_what_is_in_force(view: &View<'_>) -> Result<(), String> {
         End::Unknown => true,
         End::Assumed((from, _)) | End::Stated((from, _)) => from > signed(view.at()),
     };
-    let unwelcome = |event: &Event| matches!(event, Event::Warn(Warning::PushFailed { .. }));
+    // What was pushed in vain is pushed again after half a minute at most.
+    let unwelcome = view.told().any(|(it, event)| {
+        matches!(event, Event::Warn(Warning::PushFailed { .. })) && it.at + 30_000 >= view.at()
+    });
     let rejected = view.heard().any(|(_, input)| matches!(input, Input::Rejected { .. }));
-    let waits = view.start().durable || view.slack > 0 || token.of.is_none();
-    if waits || rejected || !valid || view.told().any(|(_, event)| unwelcome(event)) {
+    if view.start().durable || view.slack > 0 || rejected || unwelcome || !valid {
         return Ok(());
     }
     let tells = view.asked_now().any(|command| matches!(command.action, Action::Reauthenticate { .. }));

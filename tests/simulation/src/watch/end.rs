@@ -3,7 +3,7 @@
 use satkeeper_core::lifecycle::{KeyAlgorithm, Mechanism, Phase, TeardownReason};
 
 use super::{LEAD, Scene, Watch};
-use crate::server::Minted;
+use crate::server::{Minted, Server};
 use crate::setting::Says;
 
 /// From 5 s before its end a refused token counts as ended; a server's clock is known to 2 s.
@@ -16,6 +16,15 @@ const LATE: u64 = 60_000;
 const OVERTIME: u64 = UNCERTAINTY + LATE + 60_000;
 
 impl Watch {
+    /// The server closes a socket for the end of an older token than the one in force: it was not told (L28).
+    pub(crate) fn judge_closing(&self, now: u64, server: &Server) -> Result<(), &'static str> {
+        let well_since = self.well_since.max(server.crooked_until);
+        if self.live.is_some() && !self.insists && now.saturating_sub(well_since) > 120_000 {
+            return Err("L28: the server was not told of the token in force");
+        }
+        Ok(())
+    }
+
     /// Nothing ends while a token is held that the server would accept, unless the server has said
     /// otherwise.
     pub(super) fn judge_expiry(&self, scene: &Scene<'_>) -> Result<(), &'static str> {
