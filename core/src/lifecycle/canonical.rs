@@ -237,8 +237,8 @@ impl<'a> Line<'a> {
     fn known(&mut self, known: &Known) {
         let generation = self.machine.generation;
         self.flag(known.generation != generation, "known-is-older");
-        self.flag(known.first.is_none(), "stated");
-        self.flag(known.first.is_some_and(|first| first != generation), "pushed");
+        self.flag(known.stated, "stated");
+        self.flag(!known.stated && known.began != generation, "pushed");
         self.flag(known.refused, "insists");
     }
 

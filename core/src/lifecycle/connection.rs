@@ -49,24 +49,22 @@ impl Link {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Known {
     pub(super) generation: Generation,
-    /// The same when the socket went live, until its first `authorization_state` has come: that may have been made
-    /// then.
-    pub(super) first: Option<Generation>,
+    /// The same when the socket went live.
+    pub(super) began: Generation,
+    /// An `authorization_state` has come. The first one may have been made when the socket went live.
+    pub(super) stated: bool,
     /// It has refused the token in force: it is not told of it again here.
     pub(super) refused: bool,
 }
 
 impl Known {
     pub(super) const fn new(generation: Generation) -> Self {
-        Self { generation, first: Some(generation), refused: false }
+        Self { generation, began: generation, stated: false, refused: false }
     }
 
     /// What the state that has just come was made for.
     pub(super) const fn state_came(&mut self) -> Generation {
-        match self.first.take() {
-            Some(first) => first,
-            None => self.generation,
-        }
+        if core::mem::replace(&mut self.stated, true) { self.generation } else { self.began }
     }
 
     /// The token in force is to be pushed again.

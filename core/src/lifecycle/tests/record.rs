@@ -45,14 +45,14 @@ fn a_session_is_resumed_only_with_its_token() {
 #[test]
 fn a_state_is_of_the_generation_that_the_server_goes_on_with() {
     // proves L28, L34
-    let known = |first| Known { generation: Generation(2), first, refused: false };
-    let here = |first| Link::Live { socket: SOCKET, since: NOW, stable: true, known: known(first) };
+    let known = |stated| Known { generation: Generation(2), stated, ..Known::new(Generation(1)) };
+    let here = |stated| Link::Live { socket: SOCKET, since: NOW, stable: true, known: known(stated) };
     let answerless = Link::Authenticating { socket: SOCKET };
     for (link, before, after) in [
-        (here(None), None, 2),
-        (here(None), Some(Generation(1)), 2),
+        (here(true), None, 2),
+        (here(true), Some(Generation(1)), 2),
         // It may have been made before the push.
-        (here(Some(Generation(1))), None, 1),
+        (here(false), None, 1),
         // Before the answer, what it is of is not known.
         (answerless, None, 0),
         (answerless, Some(Generation(1)), 1),
