@@ -352,7 +352,7 @@ impl Lifecycle {
         self.retries.push = super::governor::Retry::default();
         let changed = self.acknowledge(token);
         if let Link::Live { known, .. } = &mut self.link {
-            (known.generation, known.refused) = (self.generation, false);
+            known.generation = self.generation;
         }
         if changed {
             self.tell_renewed(token);

@@ -239,7 +239,7 @@ impl<'a> Line<'a> {
         self.flag(known.generation != generation, "known-is-older");
         self.flag(known.stated, "stated");
         self.flag(!known.stated && known.began != generation, "pushed");
-        self.flag(known.refused, "insists");
+        self.flag(known.refused && known.generation != generation, "insists");
     }
 
     fn link(&mut self, link: &Link) {

@@ -53,7 +53,7 @@ pub(super) struct Known {
     pub(super) began: Generation,
     /// An `authorization_state` has come. The first one may have been made when the socket went live.
     pub(super) stated: bool,
-    /// It has refused the token in force: it is not told of it again here.
+    /// It has refused the token in force, and goes on with that older one.
     pub(super) refused: bool,
 }
 

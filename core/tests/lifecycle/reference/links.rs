@@ -32,9 +32,7 @@ impl Known {
             (Action::Authenticate { resume: true, .. }, Err(Failure::Rpc { code, .. })) => {
                 self.state = self.state.filter(|_| !matches!(code, -32_002 | -32_003 | -32_602));
             }
-            (Action::Reauthenticate { .. }, Ok(Reply::Reauthenticated(_))) => {
-                (self.here, self.refused) = (generation, false);
-            }
+            (Action::Reauthenticate { .. }, Ok(Reply::Reauthenticated(_))) => self.here = generation,
             (Action::Reauthenticate { token, .. }, Err(Failure::Rpc { credential: true, .. }))
                 if after.in_force == Some(token) =>
             {
