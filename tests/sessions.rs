@@ -8,7 +8,7 @@ use satkeeper::{
     Credential, Error, Event, KeyAlgorithm, KeyChoice, Mechanism, Phase, ProviderError, Secret, SessionError,
     SessionNews, TeardownReason,
 };
-use satkeeper_fixtures::{Config, MintSpec, Server};
+use satkeeper_fixtures::{Config, MintSpec, Server, What};
 use satkeeper_tests::adapter::{Adapter, Events, Own};
 use satkeeper_tests::{SOON, bound, client, soon, subscriber, with_each_adapter};
 use serde_json::json;
@@ -168,6 +168,28 @@ async fn suspended_and_resumed_and_dropped_by_the_server<A: Adapter>() {
     soon(client.disconnect()).await;
 }
 
+async fn a_server_that_resumes_an_older_token_is_told_of_the_one_in_force<A: Adapter>() {
+    // proves L28
+    let server = start(Config { reauthenticate_state: false, ..Config::default() }).await;
+    let client: A = soon(subscriber(&server).connect()).await.expect("a live session");
+    bound(&client).await;
+    soon(client.refresh_now()).await.expect("a new token in force");
+    let before = server.counts().reauthenticates;
+    server.control().drop_sockets();
+    assert!(server.until(SOON, |counts| counts.resumes == 1 && counts.reauthenticates > before).await);
+    let ends = server.seen().into_iter().filter_map(|seen| match seen.what {
+        What::Connected { resumed: true, expires_at, .. } | What::Reauthenticated { expires_at, .. } => {
+            Some(expires_at)
+        }
+        _ => None,
+    });
+    let held = client.credential().expect("a token in force");
+    assert_eq!(ends.last(), server.expires_at(held.token.expose()));
+    soon(client.call("subscriber.online", json!({}))).await.expect("an answer");
+    assert_eq!((server.counts().reauthenticates, server.counts().all_proofs_refused()), (before + 1, 0));
+    soon(client.disconnect()).await;
+}
+
 async fn notifications_of_the_server_arrive_in_order<A: Adapter>() {
     let server = start(Config::default()).await;
     let client: A = soon(subscriber(&server).connect()).await.expect("a live session");
@@ -191,5 +213,6 @@ with_each_adapter! {
     dropping_the_last_handle_disconnects,
     a_callback_refreshes_and_can_be_replaced,
     suspended_and_resumed_and_dropped_by_the_server,
+    a_server_that_resumes_an_older_token_is_told_of_the_one_in_force,
     notifications_of_the_server_arrive_in_order,
 }
