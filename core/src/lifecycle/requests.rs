@@ -165,13 +165,16 @@ impl Lifecycle {
             self.tell(Event::Failed { ask, error });
             return;
         }
+        // By the period that the budget was asked with: what goes now may change it.
+        if !is_no_news {
+            self.exchanges.take(now, self.exchange_period());
+        }
         self.supersede_updates(ask, facts.token);
         if is_no_news {
             self.asks.retain(|waiting| waiting.id != ask);
             self.tell(Event::Recovered { ask, generation: self.generation });
             return;
         }
-        self.exchanges.take(now, self.exchange_period());
         self.retire(|pending| pending.is_exchange());
         self.stop_reminting();
         let kind = match self.token(facts.token).map(|known| &known.kind) {

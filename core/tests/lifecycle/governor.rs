@@ -2,6 +2,7 @@
 
 use crate::story::{HOUR, Story, Treatment, World, scoped, unscoped};
 use proptest::prelude::*;
+use proptest::test_runner::TestCaseError;
 use satkeeper_core::lifecycle::*;
 
 /// One kind of malice for each kind of command.
@@ -128,63 +129,89 @@ proptest! {
         every in prop_oneof![Just(97u64), Just(1_009), Just(30_011)],
         seed: u32,
     ) {
-        let (can_refresh, can_mint_again, scope, states_ends, tells_time, forever) = facts;
-        let grace = if forever { u64::MAX } else { 60_000 };
-        // The first steps go well, so that there is something to spoil.
-        let mut story = scoped()
-            .policy(Policy { grace, ..Policy::default() })
-            .seed(seed)
-            .world(|world| {
-                *world = World {
-                    base_life: lives.0,
-                    bound_life: lives.1,
-                    scope,
-                    refreshed_scope: scope,
-                    states_ends,
-                    tells_time,
-                    latency: 3,
-                    ..World::default()
-                };
-            })
-            .provider(can_refresh, can_mint_again)
-            .key(KeyFacts::Auto)
-            .begin();
-        story.until(100);
-        for (name, treatment) in NAMES.into_iter().zip(treatments) {
-            story.always(name, treatment);
-        }
-        let from = story.commands.len();
-        let span = (every * 3_000).min(HOUR / 2);
-        while story.now < span && story.teardown().is_none() {
-            let at = story.now + every;
-            story.until(at);
-            pester(&mut story, pests.0, lives.0);
-            pester(&mut story, pests.1, lives.1);
-            story.events.truncate(64);
-            story.script.clear();
-        }
-        let count = |names: &[&str]| {
-            story.commands[from..].iter().filter(|(_, c)| names.contains(&c.action.name())).count() as u64
-        };
-        // A bucket of 10 and one more each second at the very most. An inspection for each new base, and one
-        // more for each socket on which it had been given up.
-        let exchanges = count(&["mint", "refresh", "activate", "renew"]);
-        prop_assert!(exchanges <= 10 + span / 1_000, "{exchanges} exchanges");
-        let inspections = count(&["inspect"]);
-        prop_assert!(inspections <= 15 + span / 1_000 + span / 3_000, "{inspections} inspections");
-        // Sockets: a bucket of 5, one more each 3 s.
-        let opens = count(&["open"]);
-        prop_assert!(opens <= 5 + span / 3_000, "{opens} sockets");
-        prop_assert!(count(&["authenticate"]) <= opens + 1);
-        // Where tokens live for a minute or more, one more each 5 s.
-        if lives.0.min(lives.1) >= 60_000 && states_ends {
-            prop_assert!(exchanges <= 10 + span / 5_000 + 2, "{exchanges} exchanges of long-lived tokens");
-        }
-        // In a lease that nobody disturbs, far fewer.
-        if matches!(pests, (Pest::None, Pest::None)) && lives.0.min(lives.1) >= 11_000 {
-            prop_assert!(exchanges <= span / 1_000 / 2, "{exchanges} exchanges in peace");
-        }
+        pestered(treatments, lives, facts, pests, every, seed)?;
     }
+}
+
+/// `can_refresh`, `can_mint_again`, `scope`, `states_ends`, `tells_time`, `forever`.
+type Facts = (bool, bool, bool, bool, bool, bool);
+
+fn pestered(
+    treatments: Vec<Treatment>,
+    lives: (u64, u64),
+    facts: Facts,
+    pests: (Pest, Pest),
+    every: u64,
+    seed: u32,
+) -> Result<(), TestCaseError> {
+    let (can_refresh, can_mint_again, scope, states_ends, tells_time, forever) = facts;
+    let grace = if forever { u64::MAX } else { 60_000 };
+    // The first steps go well, so that there is something to spoil.
+    let mut story = scoped()
+        .policy(Policy { grace, ..Policy::default() })
+        .seed(seed)
+        .world(|world| {
+            *world = World {
+                base_life: lives.0,
+                bound_life: lives.1,
+                scope,
+                refreshed_scope: scope,
+                states_ends,
+                tells_time,
+                latency: 3,
+                ..World::default()
+            };
+        })
+        .provider(can_refresh, can_mint_again)
+        .key(KeyFacts::Auto)
+        .begin();
+    story.until(100);
+    for (name, treatment) in NAMES.into_iter().zip(treatments) {
+        story.always(name, treatment);
+    }
+    let from = story.commands.len();
+    let span = (every * 3_000).min(HOUR / 2);
+    while story.now < span && story.teardown().is_none() {
+        let at = story.now + every;
+        story.until(at);
+        pester(&mut story, pests.0, lives.0);
+        pester(&mut story, pests.1, lives.1);
+        story.events.truncate(64);
+        story.script.clear();
+    }
+    let count = |names: &[&str]| {
+        story.commands[from..].iter().filter(|(_, c)| names.contains(&c.action.name())).count() as u64
+    };
+    // A bucket of 10 and one more each second at the very most. An inspection for each new base, and one
+    // more for each socket on which it had been given up.
+    let exchanges = count(&["mint", "refresh", "activate", "renew"]);
+    prop_assert!(exchanges <= 10 + span / 1_000, "{exchanges} exchanges");
+    let inspections = count(&["inspect"]);
+    prop_assert!(inspections <= 15 + span / 1_000 + span / 3_000, "{inspections} inspections");
+    // Sockets: a bucket of 5, one more each 3 s.
+    let opens = count(&["open"]);
+    prop_assert!(opens <= 5 + span / 3_000, "{opens} sockets");
+    prop_assert!(count(&["authenticate"]) <= opens + 1);
+    // Where tokens live for a minute or more, one more each 5 s.
+    if lives.0.min(lives.1) >= 60_000 && states_ends {
+        prop_assert!(exchanges <= 10 + span / 5_000 + 2, "{exchanges} exchanges of long-lived tokens");
+    }
+    // In a lease that nobody disturbs, far fewer.
+    if matches!(pests, (Pest::None, Pest::None)) && lives.0.min(lives.1) >= 11_000 {
+        prop_assert!(exchanges <= span / 1_000 / 2, "{exchanges} exchanges in peace");
+    }
+    Ok(())
+}
+
+#[test]
+fn an_update_that_supersedes_another_costs_a_permit_too() {
+    // proves L20, L40
+    // With the token that goes, it goes how fast permits form.
+    let mut treatments = vec![Treatment::Well; NAMES.len()];
+    treatments[6] = Treatment::Silence;
+    let facts = (true, false, false, true, true, false);
+    let outcome = pestered(treatments, (0, 11_000), facts, (Pest::DropSocket, Pest::Update), 97, 0);
+    outcome.unwrap_or_else(|broken| panic!("{broken}"));
 }
 
 #[test]
