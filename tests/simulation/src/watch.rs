@@ -162,8 +162,10 @@ impl Watch {
         let answered = answered.filter(|_| !scene.step.outputs.iter().any(stale));
         let (doubted, misled) = (self.misled || self.unsure, self.misled);
         self.hear(scene, answered.as_ref());
-        let accepted =
-            |token: &Minted| scene.server.left(token, scene.clocks) > 0 && scene.machine.holds(token.id);
+        // A clock that goes back may bring an old one to life again, which nobody counts on.
+        let accepted = |token: &Minted| {
+            token.honest && scene.server.left(token, scene.clocks) > 0 && scene.machine.holds(token.id)
+        };
         if scene.server.tokens.iter().rev().any(accepted) {
             self.accepted_at = scene.clocks.now;
         }
@@ -243,8 +245,7 @@ impl Watch {
                     self.unsure &= old;
                 }
                 self.hear_pause(scene, command, outcome);
-                let verdict = matches!(outcome.result, Err(Failure::Rpc { credential: true, .. }));
-                self.hear_pushed(command, verdict, scene.before.in_force);
+                self.hear_pushed(command, outcome, scene.before.in_force);
             }
             (Input::ServerTime(_), _) => {
                 let old = self.jumped_at.is_some_and(|at| now <= at + UNDERWAY);
@@ -268,11 +269,13 @@ impl Watch {
     }
 
     /// A candidate that is refused is put to the test of a connect; the token in force is not (L28).
-    fn hear_pushed(&mut self, command: &Command, refused: bool, in_force: Option<TokenId>) {
+    fn hear_pushed(&mut self, command: &Command, outcome: &Outcome, in_force: Option<TokenId>) {
         let Action::Reauthenticate { token, .. } = command.action else { return };
-        self.insists = refused && Some(token) == in_force;
-        if refused && !self.insists {
-            self.push_refused += 3;
+        match outcome.result {
+            Ok(_) => self.insists = false,
+            Err(Failure::Rpc { credential: true, .. }) if Some(token) == in_force => self.insists = true,
+            Err(Failure::Rpc { credential: true, .. }) => self.push_refused += 3,
+            Err(_) => {}
         }
     }
 

@@ -4,7 +4,7 @@
 use std::collections::VecDeque;
 
 use satkeeper_core::Tick;
-use satkeeper_core::lifecycle::{Action, Command, Outcome};
+use satkeeper_core::lifecycle::{Action, Command, Outcome, Status};
 
 use super::{HOUR, LEAD, Scene, Watch, is_exchange};
 use crate::setting::Says;
@@ -33,7 +33,11 @@ impl Watch {
         match outcome.result {
             Ok(_) => self.pauses.clear(),
             Err(failure) => {
-                let left = scene.before.session_ends.map_or(0, |end| Tick(scene.clocks.tick()).until(end));
+                // The answer itself may tell that less is left.
+                let left = |status: &Status| {
+                    status.session_ends.map_or(0, |end| Tick(scene.clocks.tick()).until(end))
+                };
+                let left = left(scene.before).min(left(scene.after));
                 self.pauses.retain(|pause| pause.endpoint != endpoint);
                 if let Some(asked) = failure.retry_after().filter(|asked| *asked < left / 2) {
                     self.pauses.push(Pause { endpoint, until: scene.clocks.now + asked });
