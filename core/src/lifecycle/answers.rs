@@ -187,22 +187,27 @@ impl Lifecycle {
     }
 
     /// Tokens that were got but never acknowledged pile up while no socket can be had: those that have ended go,
-    /// then the oldest. The one in force stays, the last to end, and what something else refers to.
+    /// then the oldest. The one in force stays, the last to end, and what something else refers to; where there are
+    /// too many, a mere inspection keeps none.
     fn hold_no_more_than_needed(&mut self) {
         loop {
+            let crowded = self.held.len() > MOST_HELD;
             let last = self.held.iter().max_by_key(|token| self.reach(token)).map(|token| token.id);
             let needed = |token: &Token| {
                 Some(token.id) == self.in_force
                     || Some(token.id) == last
                     || self.held.iter().any(|held| held.kind == Kind::Bound { of: token.id })
-                    || self.is_pending(|action| action.token() == Some(token.id))
+                    || self.is_pending(|action| {
+                        let inspects = matches!(action, Action::Inspect { .. });
+                        action.token() == Some(token.id) && !(crowded && inspects)
+                    })
                     || self.awaits(token.id)
             };
-            let crowded = self.held.len() > MOST_HELD;
             let of_use = |token: &Token| self.unsure || self.is_valid(token);
             let found = self.held.iter().position(|token| !needed(token) && (crowded || !of_use(token)));
             let Some(index) = found else { return };
-            self.held.remove(index);
+            let gone = self.held.remove(index).id;
+            self.retire(|pending| pending.action == Action::Inspect { base: gone });
         }
     }
 
