@@ -177,14 +177,14 @@ async fn a_server_that_resumes_an_older_token_is_told_of_the_one_in_force<A: Ada
     let before = server.counts().reauthenticates;
     server.control().drop_sockets();
     assert!(server.until(SOON, |counts| counts.resumes == 1 && counts.reauthenticates > before).await);
-    let ends = server.seen().into_iter().filter_map(|seen| match seen.what {
+    let mut ends = server.seen().into_iter().filter_map(|seen| match seen.what {
         What::Connected { resumed: true, expires_at, .. } | What::Reauthenticated { expires_at, .. } => {
             Some(expires_at)
         }
         _ => None,
     });
     let held = client.credential().expect("a token in force");
-    assert_eq!(ends.last(), server.expires_at(held.token.expose()));
+    assert_eq!(ends.next_back(), server.expires_at(held.token.expose()));
     soon(client.call("subscriber.online", json!({}))).await.expect("an answer");
     assert_eq!((server.counts().reauthenticates, server.counts().all_proofs_refused()), (before + 1, 0));
     soon(client.disconnect()).await;
