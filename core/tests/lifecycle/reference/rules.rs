@@ -272,9 +272,12 @@ fn tells_what_is_in_force(view: &View<'_>) -> Result<(), String> {
         End::Unknown => true,
         End::Assumed((from, _)) | End::Stated((from, _)) => from > signed(view.at()),
     };
-    // What was pushed in vain is pushed again after half a minute at most.
+    // What was pushed in vain waits, perhaps for as long as the server asked for.
+    let pushed =
+        view.answers.iter().filter(|(_, answer)| matches!(answer.result, Ok(Reply::Reauthenticated(_))));
+    let last = pushed.map(|(_, answer)| answer.step).max();
     let unwelcome = view.told().any(|(it, event)| {
-        matches!(event, Event::Warn(Warning::PushFailed { .. })) && it.at + 30_000 >= view.at()
+        matches!(event, Event::Warn(Warning::PushFailed { .. })) && last.is_none_or(|last| it.step > last)
     });
     let rejected = view.heard().any(|(_, input)| matches!(input, Input::Rejected { .. }));
     if view.start().durable || view.slack > 0 || rejected || unwelcome || !valid {
