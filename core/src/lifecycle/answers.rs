@@ -188,14 +188,16 @@ impl Lifecycle {
 
     /// Tokens that were got but never acknowledged pile up while no socket can be had: those that have ended go,
     /// then the oldest. The one in force stays, the last to end, and what something else refers to; where there are
-    /// too many, a mere inspection keeps none.
+    /// too many, the one that has just come, and a mere inspection keeps none.
     fn hold_no_more_than_needed(&mut self) {
         loop {
             let crowded = self.held.len() > MOST_HELD;
             let last = self.held.iter().max_by_key(|token| self.reach(token)).map(|token| token.id);
+            let newest = self.held.last().map(|token| token.id);
             let needed = |token: &Token| {
                 Some(token.id) == self.in_force
                     || Some(token.id) == last
+                    || (crowded && Some(token.id) == newest)
                     || self.held.iter().any(|held| held.kind == Kind::Bound { of: token.id })
                     || self.is_pending(|action| {
                         let inspects = matches!(action, Action::Inspect { .. });

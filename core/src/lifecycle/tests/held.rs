@@ -255,3 +255,17 @@ fn the_token_in_force_is_pushed_again_where_the_server_goes_on_with_an_older_one
         assert_eq!(at_once, pushed, "{behind} {refused}");
     }
 }
+
+#[test]
+fn what_has_just_come_is_not_let_go_of_for_want_of_room() {
+    // proves L7
+    // It would be asked for again at once.
+    let mut machine = live();
+    for id in 3..=6 {
+        machine.held.push(base(TokenId(id), 7_200_000));
+        machine.asks.push(Ask { id: AskId(id.into()), kind: AskKind::Update(TokenId(id)) });
+    }
+    let says = Statement { expires_in: Some(60_000), ..Statement::default() };
+    machine.hold(&facts(8, says), Kind::Bound { of: BASE }, NOW, None, false);
+    assert_eq!(machine.ids(), [1, 2, 3, 4, 5, 6, 8]);
+}
