@@ -264,3 +264,15 @@ fn only_who_waits_in_vain_is_told_so() {
         assert_eq!(waiting(&machine).len(), 1);
     }
 }
+
+#[test]
+fn a_resume_is_no_news_of_a_renewal() {
+    // proves L24, L28
+    for (resumed, left) in [(true, 1), (false, 0)] {
+        let mut machine = live();
+        machine.resumable = Some(machine.generation);
+        waits(&mut machine, AskId(1), AskKind::Renewal { served: false });
+        machine.went_live(SOCKET, BOUND, resumed);
+        assert_eq!(waiting(&machine).len(), left, "{resumed}");
+    }
+}
