@@ -213,6 +213,7 @@ fn who_asks_while_the_token_in_force_is_pushed_again() {
         (Treatment::FailLate(refusal, 500), false, false, 1),
     ] {
         let mut story = renewed_after_its_state(Some(treatment));
+        story.always("refresh", Treatment::Late(1_000));
         story.drop_socket();
         while pushes(&story).len() < 2 {
             story.until(story.now + 10);
