@@ -8,7 +8,31 @@ use std::path::{Path, PathBuf};
 const ROOTS: [&str; 6] = ["tests", "core/tests", "core/src", "adapters", "fixtures", "fuzz"];
 
 /// What nobody proves so far, and why. An entry that somebody does prove fails the test: the list only shrinks.
-const NOT_YET: [(&str, &str); 0] = [];
+const NOT_YET: [(&str, &str); 23] = [
+    ("W1", "under way"),
+    ("W2", "under way"),
+    ("W3", "under way"),
+    ("W4", "under way"),
+    ("W5", "under way"),
+    ("W6", "under way"),
+    ("W7", "under way"),
+    ("W8", "under way"),
+    ("W9", "under way"),
+    ("W10", "under way"),
+    ("W11", "under way"),
+    ("W12", "under way"),
+    ("W13", "under way"),
+    ("W14", "under way"),
+    ("W15", "under way"),
+    ("W16", "under way"),
+    ("W17", "under way"),
+    ("W18", "under way"),
+    ("W19", "under way"),
+    ("W20", "under way"),
+    ("W21", "under way"),
+    ("W22", "under way"),
+    ("W23", "under way"),
+];
 
 /// Ids and the files that claim them.
 type Claims = BTreeMap<String, BTreeSet<PathBuf>>;
@@ -33,7 +57,7 @@ fn files(folder: &Path, found: &mut Vec<PathBuf>) {
 /// Whether it is one letter and a number.
 fn is_id(word: &str) -> bool {
     let mut chars = word.chars();
-    chars.next().is_some_and(|letter| "LPSV".contains(letter))
+    chars.next().is_some_and(|letter| "LPSVW".contains(letter))
         && !chars.as_str().is_empty()
         && chars.all(|digit| digit.is_ascii_digit())
 }
@@ -95,7 +119,8 @@ fn numbered(letter: char, last: u32) -> impl Iterator<Item = String> {
 #[test]
 fn the_documents_are_complete() {
     assert_eq!(rules(), numbered('L', 53).collect());
-    assert_eq!(failures(), numbered('P', 37).chain(numbered('S', 30)).chain(numbered('V', 4)).collect());
+    let failed = [('P', 37), ('S', 30), ('V', 4), ('W', 23)];
+    assert_eq!(failures(), failed.into_iter().flat_map(|(letter, last)| numbered(letter, last)).collect());
 }
 
 #[test]
