@@ -1,7 +1,8 @@
 //! Each event as one line of JSON (`run --events`), without secrets: tokens are numbers.
 
-use std::io::Write;
-use std::path::Path;
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
 
 use satkeeper::{Event, Now, SessionEvent, SessionNews, Tick, Warning};
 use serde_json::{Map, Value, json};
@@ -9,32 +10,61 @@ use serde_json::{Map, Value, json};
 use crate::exit::Failure;
 use crate::sentences::Sentence;
 use crate::stamp::{unix, utc};
+use crate::writer::Writer;
 
 /// Where lines of JSON go.
 pub(crate) struct EventLog {
-    out: Box<dyn Write + Send>,
+    out: Writer,
     written: u64,
 }
 
 impl EventLog {
-    /// A file, to whose end it is written: it may hold what was told before a restart. `-`: standard output.
-    pub(crate) fn open(path: &Path) -> Result<Self, Failure> {
-        let out: Box<dyn Write + Send> = if path == Path::new("-") {
-            Box::new(std::io::stdout())
+    /// A file, to whose end it is written: it may hold what was told before a restart. `-`: standard output. A named
+    /// pipe is opened when somebody reads it, and nobody waits for that. `failed` hears why nothing more is written.
+    pub(crate) fn open(
+        path: &Path,
+        failed: impl FnOnce(io::Error) + Send + 'static,
+    ) -> Result<Self, Failure> {
+        let refused = |error| Failure::usage(format!("--events {}: {error}", path.display()));
+        let out = if path == Path::new("-") {
+            Writer::start(|| Ok(Box::new(io::stdout())), lines_missing, failed)
+        } else if is_special(path).map_err(refused)? {
+            let path = PathBuf::from(path);
+            let open = move || append(&path).map(|file| Box::new(file) as Box<dyn Write>);
+            Writer::start(open, lines_missing, failed)
         } else {
-            let failed = |error| Failure::usage(format!("--events {}: {error}", path.display()));
-            Box::new(std::fs::OpenOptions::new().create(true).append(true).open(path).map_err(failed)?)
+            // So that a mistake is told before anything is sent.
+            let file = append(path).map_err(refused)?;
+            Writer::start(|| Ok(Box::new(file)), lines_missing, failed)
         };
         Ok(Self { out, written: 0 })
     }
 
     /// Writes one event, at once: whoever reads may act on it.
-    pub(crate) fn write(&mut self, told: &SessionEvent, said: &Sentence, now: Now) -> std::io::Result<()> {
+    pub(crate) fn write(&mut self, told: &SessionEvent, said: &Sentence, now: Now) {
         self.written += 1;
-        let line = line(self.written, told, said, now);
-        writeln!(self.out, "{line}")?;
-        self.out.flush()
+        self.out.write(format!("{}\n", line(self.written, told, said, now)));
     }
+}
+
+/// Whether it is something whose opening may take until somebody is at its other end.
+fn is_special(path: &Path) -> io::Result<bool> {
+    match fs::metadata(path) {
+        Ok(found) => Ok(!found.is_file() && !found.is_dir()),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
+        Err(error) => Err(error),
+    }
+}
+
+fn append(path: &Path) -> io::Result<File> {
+    OpenOptions::new().create(true).append(true).open(path)
+}
+
+/// In the place of events for which there was no room. Their numbers `n` are missing, too.
+fn lines_missing(missing: u64) -> String {
+    let message = format!("{missing} events are missing here: nobody read them");
+    let line = json!({"event": "events_missing", "level": "warning", "missing": missing, "message": message});
+    format!("{line}\n")
 }
 
 /// `n`, `time`, `unix_ms`, `event`, `level`, the fields of that event, `message`, and `error` where there is one.

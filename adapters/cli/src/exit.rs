@@ -5,7 +5,8 @@ use std::process::ExitCode;
 /// The exit codes, for `--help`.
 pub(crate) const CODES: &str = "\
 Exit codes:
-  0  ended as asked: --for has passed, SIGINT, SIGTERM, or the demo kept every promise
+  0  ended as asked: --for has passed, SIGINT, SIGTERM, or the demo kept every promise. A second
+     signal ends the program at once
   1  something else, such as a promise of the demo that was not kept
   2  usage: an option, a URL, a file or a field that is no good; nothing was sent
   3  the credentials were refused by the server (an expired token at the start, too), or for good

@@ -7,7 +7,8 @@
 //! | `satkeeper serve` | a server that speaks the protocol, for tests and development | `serve`, `orders` |
 //!
 //! What both sides tell is put into words by `sentences` (the session's events) and `server_view` (what the
-//! server saw), into JSON by `events`, and reaches the terminal through `terminal` only.
+//! server saw), into JSON by `events`, and reaches the terminal through `terminal` only. All of it is written in the
+//! background (`writer`): a pipe that nobody reads holds up neither the session nor the end of the program.
 
 mod args;
 mod demo;
@@ -16,6 +17,7 @@ mod duration;
 mod events;
 mod exec_provider;
 mod exit;
+mod files;
 mod lifetimes;
 mod log;
 mod orders;
@@ -32,18 +34,28 @@ mod stamp;
 mod summary;
 mod terminal;
 mod timeline;
+mod writer;
 
 use std::process::ExitCode;
+use std::time::Duration;
 
 use args::Command;
 use exit::Failure;
 use terminal::Terminal;
 
+/// How long the end of the program waits for what it has told to be written.
+const LAST_WORDS: Duration = Duration::from_secs(1);
+
 fn main() -> ExitCode {
-    let command = match args::parse(std::env::args_os()) {
-        Ok(command) => command,
-        Err(refusal) => return refusal.tell(),
+    let code = match args::parse(std::env::args_os()) {
+        Ok(command) => conduct(command),
+        Err(refusal) => refusal.tell(),
     };
+    writer::finish(LAST_WORDS);
+    code
+}
+
+fn conduct(command: Command) -> ExitCode {
     let ended = runtime().and_then(|runtime| {
         let ended = runtime.block_on(carry_out(command));
         // A provider's program or a blocked read of a file must not hold the exit up.

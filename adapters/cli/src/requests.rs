@@ -6,9 +6,9 @@ use std::path::Path;
 
 use satkeeper_fixtures::Seen;
 use serde_json::json;
-use tokio::sync::broadcast::error::RecvError;
+use tokio::sync::broadcast::error::{RecvError, TryRecvError};
 use tokio::sync::{broadcast, mpsc, oneshot};
-use tokio::task::JoinHandle;
+use tokio::task::{JoinHandle, spawn_blocking};
 
 use crate::exit::Failure;
 use crate::terminal::Terminal;
@@ -53,19 +53,23 @@ impl Recording {
     }
 }
 
-/// Writes every record as a line until the server is over, or until it can write no more.
+/// Most that is written in one piece, in bytes.
+const PIECE: usize = 64 * 1024;
+
+/// Writes every record as a line until the server is over, or until it can write no more. Where nobody reads it, it
+/// waits on a thread of its own, and records beyond what the channel holds are counted as lost.
 async fn write_down(
     mut seen: broadcast::Receiver<Seen>,
     mut asked: mpsc::UnboundedReceiver<oneshot::Sender<()>>,
     mut sink: Sink,
 ) {
     loop {
-        let record = tokio::select! {
+        let mut piece = tokio::select! {
             // Who asks is answered when nothing is left to write.
             biased;
             seen = seen.recv() => match seen {
-                Ok(seen) => serde_json::to_value(&seen).unwrap_or_default(),
-                Err(RecvError::Lagged(lost)) => json!({"kind": "lost", "records": lost}),
+                Ok(seen) => line(&seen),
+                Err(RecvError::Lagged(lost)) => lost_line(lost),
                 Err(RecvError::Closed) => return,
             },
             Some(written) = asked.recv() => {
@@ -73,12 +77,36 @@ async fn write_down(
                 continue;
             }
         };
-        // In one piece: answers to orders go to standard output, too.
-        let line = format!("{record}\n");
-        if let Err(error) = sink.write_all(line.as_bytes()).and_then(|()| sink.flush()) {
-            return Terminal::stderr().error(&format!("--requests: {error}; nothing more is recorded"));
+        // What is there already goes with it.
+        while piece.len() < PIECE {
+            match seen.try_recv() {
+                Ok(seen) => piece.push_str(&line(&seen)),
+                Err(TryRecvError::Lagged(lost)) => piece.push_str(&lost_line(lost)),
+                Err(TryRecvError::Empty | TryRecvError::Closed) => break,
+            }
         }
+        let writing = spawn_blocking(move || {
+            // In one piece: answers to orders go to standard output, too.
+            let written = sink.write_all(piece.as_bytes()).and_then(|()| sink.flush());
+            written.map(|()| sink)
+        });
+        sink = match writing.await {
+            Ok(Ok(sink)) => sink,
+            Ok(Err(error)) => {
+                return Terminal::stderr().error(&format!("--requests: {error}; nothing more is recorded"));
+            }
+            // The program ends.
+            Err(_) => return,
+        };
     }
+}
+
+fn line(seen: &Seen) -> String {
+    format!("{}\n", serde_json::to_value(seen).unwrap_or_default())
+}
+
+fn lost_line(lost: u64) -> String {
+    format!("{}\n", json!({"kind": "lost", "records": lost}))
 }
 
 #[cfg(test)]

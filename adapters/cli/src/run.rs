@@ -1,6 +1,8 @@
 //! `satkeeper run`: one session, kept alive.
 
-use std::future::pending;
+use std::future::{Future, pending};
+use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
 use satkeeper::core::wire::url::{Plain, SecureUrl};
@@ -9,11 +11,13 @@ use satkeeper::{
     Builder, Client, End, Error, Event, Events, ProviderFault, SessionError, SessionEvent, SessionNews,
     TeardownReason,
 };
+use tokio::task::spawn_blocking;
 use tokio::time::{Instant, sleep_until, timeout};
 
 use crate::duration::show;
 use crate::events::EventLog;
 use crate::exit::Failure;
+use crate::files;
 use crate::log;
 use crate::providers;
 use crate::run_args::RunArgs;
@@ -27,24 +31,38 @@ const END_WITHIN: Duration = Duration::from_secs(5);
 
 /// Keeps a session alive.
 pub(crate) async fn run(args: RunArgs) -> Result<(), Failure> {
-    let mut signals = Signals::watch()?;
-    let builder = builder(&args)?;
-    let mut story = Story {
-        terminal: Terminal::stderr(),
-        least: least_told(&args),
-        log: args.events.as_deref().map(EventLog::open).transpose()?,
-        been_live: false,
-        renewals: 0,
-        failed: None,
+    let begun = Instant::now();
+    let mut reasons = Reasons {
+        signals: Signals::watch()?,
+        time_is_up: args.span.map(|span| begun + span),
+        connect_by: begun + args.connect_timeout,
     };
     if args.verbose > 1 {
         log::show();
     }
-    let client = builder.start().await.map_err(not_set_up)?;
-    let begun = Instant::now();
+    let args = Arc::new(args);
+    // Files may be pipes that nobody writes to, or lie on a disk that does not answer.
+    let reading = Arc::clone(&args);
+    let reading = spawn_blocking(move || Ok((builder(&reading)?, event_log(&reading)?)));
+    let (builder, log) = match reasons.unless(reading).await {
+        Ok(read) => read.map_err(|_| Failure::Broken("the options cannot be read".to_owned()))??,
+        Err(stop) => return stop.before_it_began(&args, "a file that was given cannot be read"),
+    };
+    let client = match reasons.unless(builder.start()).await {
+        Ok(started) => started.map_err(not_set_up)?,
+        Err(stop) => return stop.before_it_began(&args, "it is not set up: the store does not answer"),
+    };
+    let mut story = Story {
+        terminal: Terminal::stderr(),
+        least: least_told(&args),
+        log,
+        been_live: false,
+        renewals: 0,
+        failed: None,
+    };
     let mut events = client.events();
-    let stop = story.follow(&client, &mut events, &mut signals, &args, begun).await;
-    let end = story.wind_up(&client, &mut events, &mut signals, stop.is_some()).await;
+    let stop = story.follow(&client, &mut events, &mut reasons).await;
+    let end = story.wind_up(&client, &mut events, &mut reasons.signals, stop.is_some()).await;
     let verdict = story.verdict(&args, stop, end);
     if verdict.is_ok() {
         let why = stop.map_or_else(String::new, |stop| stop.told(&args));
@@ -64,14 +82,37 @@ fn builder(args: &RunArgs) -> Result<Builder, Failure> {
         builder = builder.fabric_url(url);
     }
     if let Some(file) = &args.ca_file {
-        let pem = std::fs::read(file)
+        let pem = files::read(file)
             .map_err(|error| Failure::usage(format!("--ca-file {}: {error}", file.display())))?;
         builder = builder.ca_pem(pem);
     }
     if let Some(file) = &args.store {
+        looks_like_a_file(file)
+            .map_err(|error| Failure::usage(format!("--store {}: {error}", file.display())))?;
         builder = builder.store(FileStore::new(file));
     }
     Ok(builder)
+}
+
+/// To open a named pipe takes until somebody is at its other end, and a device keeps nothing.
+fn looks_like_a_file(path: &Path) -> std::io::Result<()> {
+    match std::fs::metadata(path) {
+        Ok(found) if !found.is_file() => Err(std::io::Error::other("it is not a file")),
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(error),
+        _ => Ok(()),
+    }
+}
+
+/// Where events go as JSON. That they go nowhere any more is told by whoever writes them.
+fn event_log(args: &RunArgs) -> Result<Option<EventLog>, Failure> {
+    let tells = least_told(args).is_some();
+    let failed = move |error| {
+        if tells {
+            let text = format!("--events: {error}; nothing more is written, the session goes on");
+            Terminal::stderr().line(&Line::new().with(Tone::Bad, text));
+        }
+    };
+    args.events.as_deref().map(|path| EventLog::open(path, failed)).transpose()
 }
 
 /// The session judges URLs again; here it can be said which one is meant.
@@ -117,7 +158,59 @@ enum Stop {
     NoConnection,
 }
 
+/// What there is to listen to besides the session.
+struct Reasons {
+    signals: Signals,
+    time_is_up: Option<Instant>,
+    /// For as long as there has been no session.
+    connect_by: Instant,
+}
+
+impl Reasons {
+    /// Waits for one to come. Cancel safe.
+    async fn next(&mut self, been_live: bool) -> Stop {
+        tokio::select! {
+            name = self.signals.next() => Stop::Signal(name),
+            () = at(self.time_is_up) => Stop::TimeIsUp,
+            () = sleep_until(self.connect_by), if !been_live => Stop::NoConnection,
+        }
+    }
+
+    /// What comes of something that precedes the session, unless one of them comes first.
+    async fn unless<T>(&mut self, work: impl Future<Output = T>) -> Result<T, Stop> {
+        tokio::select! {
+            came = work => Ok(came),
+            stop = self.next(false) => Err(stop),
+        }
+    }
+}
+
 impl Stop {
+    /// Nothing was sent so far, and something still had to be waited for.
+    fn before_it_began(self, args: &RunArgs, waiting: &str) -> Result<(), Failure> {
+        match self {
+            Self::Signal(name) => {
+                if least_told(args).is_some_and(|least| least <= Level::Info) {
+                    let text = format!("ended as asked ({name}) before anything was sent");
+                    Terminal::stderr().line(&Line::new().plain(text));
+                }
+                Ok(())
+            }
+            Self::TimeIsUp | Self::NoConnection => {
+                let within = self.within(args);
+                Err(Failure::Unreachable(format!("no session within {}: {waiting}", show(within))))
+            }
+        }
+    }
+
+    /// The limit that was reached.
+    fn within(self, args: &RunArgs) -> Duration {
+        match self {
+            Self::TimeIsUp => args.span.unwrap_or_default(),
+            Self::Signal(_) | Self::NoConnection => args.connect_timeout,
+        }
+    }
+
     fn told(self, args: &RunArgs) -> String {
         match self {
             Self::Signal(name) => name.to_owned(),
@@ -140,16 +233,7 @@ struct Story {
 
 impl Story {
     /// Tells events until the session ends (`None`) or there is a reason to end it.
-    async fn follow(
-        &mut self,
-        client: &Client,
-        events: &mut Events,
-        signals: &mut Signals,
-        args: &RunArgs,
-        begun: Instant,
-    ) -> Option<Stop> {
-        let time_is_up = args.span.map(|span| begun + span);
-        let connect_by = begun + args.connect_timeout;
+    async fn follow(&mut self, client: &Client, events: &mut Events, reasons: &mut Reasons) -> Option<Stop> {
         loop {
             tokio::select! {
                 event = events.recv() => match event {
@@ -157,9 +241,7 @@ impl Story {
                     Some(Err(missed)) => self.note(Tone::Warn, &missed.to_string()),
                     None => return None,
                 },
-                name = signals.next() => return Some(Stop::Signal(name)),
-                () = at(time_is_up) => return Some(Stop::TimeIsUp),
-                () = sleep_until(connect_by), if !self.been_live => return Some(Stop::NoConnection),
+                stop = reasons.next(self.been_live) => return Some(stop),
             }
         }
     }
@@ -202,11 +284,8 @@ impl Story {
         if said.name != "teardown" || self.least == Some(Level::Detail) {
             self.show(&utc(now.unix), &said);
         }
-        if let Some(log) = &mut self.log
-            && let Err(error) = log.write(event, &said, now)
-        {
-            self.log = None;
-            self.note(Tone::Bad, &format!("--events: {error}; nothing more is written, the session goes on"));
+        if let Some(log) = &mut self.log {
+            log.write(event, &said, now);
         }
     }
 
@@ -226,15 +305,14 @@ impl Story {
 
     /// What becomes of the exit code.
     fn verdict(&self, args: &RunArgs, stop: Option<Stop>, end: Option<End>) -> Result<(), Failure> {
-        let no_session = |after: Duration| {
+        let no_session = |stop: Stop| {
             let why = self.failed.as_ref().map_or_else(String::new, |error| format!(": {}", root(error)));
-            Failure::Unreachable(format!("no session within {}{why}", show(after)))
+            Failure::Unreachable(format!("no session within {}{why}", show(stop.within(args))))
         };
         match stop {
             Some(Stop::Signal(_)) => Ok(()),
             Some(Stop::TimeIsUp) if self.been_live => Ok(()),
-            Some(Stop::TimeIsUp) => Err(no_session(args.span.unwrap_or_default())),
-            Some(Stop::NoConnection) => Err(no_session(args.connect_timeout)),
+            Some(stop @ (Stop::TimeIsUp | Stop::NoConnection)) => Err(no_session(stop)),
             None => Err(end.map_or_else(|| Failure::Broken("the session did not end".to_owned()), ended)),
         }
     }

@@ -170,10 +170,11 @@ pub(crate) struct RunArgs {
     /// End after this time, such as 90, 30s or 10m
     #[arg(long = "for", value_name = "TIME", value_parser = duration::positive)]
     pub(crate) span: Option<Duration>,
-    /// Give up (code 5) if there is no session by then
+    /// Give up (code 5) if there is no session by then; reading files and opening the store count
     #[arg(long, value_name = "TIME", value_parser = duration::positive, default_value = "30s")]
     pub(crate) connect_timeout: Duration,
-    /// Append each event as a line of JSON, without secrets. `-`: standard output
+    /// Append each event as a line of JSON, without secrets. `-`: standard output. May be a named pipe; what nobody
+    /// reads in time is counted in a line `events_missing`
     #[arg(long, value_name = "FILE")]
     pub(crate) events: Option<PathBuf>,
     /// Tell less: -q warnings only, -qq nothing; an error that ends it is always told

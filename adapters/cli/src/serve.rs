@@ -2,28 +2,36 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::Path;
+use std::time::Duration;
 
 use satkeeper_fixtures::{Config, FixtureError, Server};
 use serde_json::{Map, Value, json};
+use tokio::time::timeout;
 
 use crate::args::ServeArgs;
 use crate::exit::Failure;
+use crate::files;
 use crate::orders;
 use crate::requests::{self, Recording};
 use crate::signals::Signals;
 use crate::terminal::{Line, Terminal};
 
+/// How long what was recorded last may take to be written.
+const RECORD_WITHIN: Duration = Duration::from_secs(1);
+
 /// Serves until a signal comes.
 pub(crate) async fn serve(args: ServeArgs) -> Result<(), Failure> {
-    let mut signals = Signals::watch()?;
+    // Both may take until somebody is at the other end of a pipe: until then a signal ends the program at once.
     let script = args.faults.as_deref().map(read_script).transpose()?;
     let requests = args.requests.as_deref().map(requests::open).transpose()?;
+    let mut signals = Signals::watch()?;
     let server = Server::start(config(&args)).await.map_err(refused)?;
     let recording = requests.map(|sink| Recording::begin(server.watch_seen(), sink));
     if let Some(script) = script {
         server.faults().load(&script).map_err(refused)?;
     }
-    Terminal::stdout().line(&Line::new().plain(announcement(&server, args.ca_out.as_deref()).to_string()));
+    let mut terminal = Terminal::stdout();
+    terminal.line(&Line::new().plain(announcement(&server, args.ca_out.as_deref()).to_string()));
     let mut orders = args.control.then(orders::lines);
     let ended_by = loop {
         let order = async {
@@ -38,9 +46,12 @@ pub(crate) async fn serve(args: ServeArgs) -> Result<(), Failure> {
                 Some(order) => {
                     let answer = orders::obey(&server, &order);
                     if let Some(recording) = &recording {
-                        recording.catch_up().await;
+                        tokio::select! {
+                            () = recording.catch_up() => {}
+                            signal = signals.next() => break signal,
+                        }
                     }
-                    Terminal::stdout().line(&Line::new().plain(answer.to_string()));
+                    terminal.line(&Line::new().plain(answer.to_string()));
                 }
                 None => break "the end of its orders",
             },
@@ -48,7 +59,8 @@ pub(crate) async fn serve(args: ServeArgs) -> Result<(), Failure> {
     };
     server.stop().await;
     if let Some(recording) = recording {
-        recording.finish().await;
+        // Where nobody reads it, it stays unwritten.
+        let _ = timeout(RECORD_WITHIN, recording.finish()).await;
     }
     Terminal::stderr().line(&Line::new().plain(format!("stopped by {ended_by}")));
     Ok(())
@@ -80,8 +92,9 @@ fn refused(error: FixtureError) -> Failure {
 }
 
 fn read_script(path: &Path) -> Result<String, Failure> {
-    std::fs::read_to_string(path)
-        .map_err(|error| Failure::usage(format!("--faults {}: {error}", path.display())))
+    let refused = |why: String| Failure::usage(format!("--faults {}: {why}", path.display()));
+    let script = files::read(path).map_err(|error| refused(error.to_string()))?;
+    String::from_utf8(script).map_err(|_| refused("it is not UTF-8".to_owned()))
 }
 
 /// The first line of standard output: where the server is, and whom to trust.

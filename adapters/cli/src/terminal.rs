@@ -1,6 +1,8 @@
 //! The one way to the terminal: lines of coloured pieces, and a block at the bottom that is drawn anew.
 
-use std::io::{IsTerminal as _, Write};
+use std::io::IsTerminal as _;
+
+use crate::writer::Writer;
 
 /// How a piece of text is meant.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -115,9 +117,9 @@ impl From<&str> for Line {
     }
 }
 
-/// Standard output or standard error. A reader that has gone is no error: there is nobody left to tell.
+/// Standard output or standard error. What is printed is written in the background: nobody waits for a reader.
 pub(crate) struct Terminal {
-    out: Box<dyn Write + Send>,
+    out: Writer,
     colour: bool,
     /// Redrawing makes sense.
     live: bool,
@@ -127,14 +129,14 @@ pub(crate) struct Terminal {
 
 impl Terminal {
     pub(crate) fn stdout() -> Self {
-        Self::new(Box::new(std::io::stdout()), std::io::stdout().is_terminal())
+        Self::new(Writer::stdout(), std::io::stdout().is_terminal())
     }
 
     pub(crate) fn stderr() -> Self {
-        Self::new(Box::new(std::io::stderr()), std::io::stderr().is_terminal())
+        Self::new(Writer::stderr(), std::io::stderr().is_terminal())
     }
 
-    fn new(out: Box<dyn Write + Send>, tty: bool) -> Self {
+    fn new(out: Writer, tty: bool) -> Self {
         let set = |name: &str| std::env::var_os(name).is_some_and(|value| !value.is_empty());
         let dumb = std::env::var_os("TERM").is_some_and(|term| term == "dumb");
         Self { out, colour: tty && !dumb && !set("NO_COLOR"), live: tty && !dumb, block: 0 }
@@ -170,18 +172,22 @@ impl Terminal {
                 text.push('\n');
             }
         }
-        self.block = if self.live { block.len() } else { 0 };
+        let height = if self.live { block.len() } else { 0 };
         // A line that wraps would make the block higher than it counts.
-        for line in block.iter().take(self.block) {
+        for line in block.iter().take(height) {
             text.push_str(&line.render(self.colour, width));
             text.push('\n');
         }
-        let _ = self.out.write_all(text.as_bytes()).and_then(|()| self.out.flush());
+        // Where there was no room for it, the block that is there stays.
+        if self.out.write(text) {
+            self.block = height;
+        }
     }
 
     /// Why the program ends with an error.
     pub(crate) fn error(&mut self, text: &str) {
-        self.line(&Line::new().with(Tone::Bad, "error: ").plain(text));
+        let line = Line::new().with(Tone::Bad, "error: ").plain(text);
+        self.out.insist(format!("{}\n", line.render(self.colour, usize::MAX)));
     }
 }
 
@@ -193,8 +199,10 @@ fn width() -> usize {
 #[cfg(test)]
 mod tests {
     use super::{Line, Terminal, Tone};
+    use crate::writer::Writer;
     use std::io::Write;
     use std::sync::{Arc, Mutex};
+    use std::time::{Duration, Instant};
 
     #[derive(Clone, Default)]
     struct Paper(Arc<Mutex<Vec<u8>>>);
@@ -211,10 +219,13 @@ mod tests {
 
     fn terminal(live: bool) -> (Terminal, Paper) {
         let paper = Paper::default();
-        (Terminal { out: Box::new(paper.clone()), colour: false, live, block: 0 }, paper)
+        let sheet = paper.clone();
+        let out = Writer::start(|| Ok(Box::new(sheet)), |_| String::new(), drop);
+        (Terminal { out, colour: false, live, block: 0 }, paper)
     }
 
-    fn read(paper: &Paper) -> String {
+    fn read(terminal: &Terminal, paper: &Paper) -> String {
+        terminal.out.finish(Instant::now() + Duration::from_secs(60));
         String::from_utf8(paper.0.lock().unwrap().clone()).unwrap()
     }
 
@@ -240,7 +251,7 @@ mod tests {
         let (mut terminal, paper) = terminal(true);
         terminal.show(&["one".into()], &["block".into(), "block".into()]);
         terminal.line(&"two".into());
-        assert_eq!(read(&paper), "one\nblock\nblock\n\u{1b}[2A\r\u{1b}[Jtwo\n");
+        assert_eq!(read(&terminal, &paper), "one\nblock\nblock\n\u{1b}[2A\r\u{1b}[Jtwo\n");
     }
 
     #[test]
@@ -248,6 +259,6 @@ mod tests {
         let (mut terminal, paper) = terminal(false);
         terminal.show(&["one".into()], &["block".into()]);
         terminal.show(&["two".into()], &["block".into()]);
-        assert_eq!(read(&paper), "one\ntwo\n");
+        assert_eq!(read(&terminal, &paper), "one\ntwo\n");
     }
 }

@@ -2,7 +2,9 @@
 
 mod canaries;
 mod demo;
+mod exec;
 mod program;
 mod run;
 mod serve;
+mod stopping;
 mod usage;
