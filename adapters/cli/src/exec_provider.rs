@@ -1,14 +1,17 @@
 //! A credential provider that runs a program, as kubectl's exec plugins do.
 
 use std::path::{Path, PathBuf};
+use std::pin::pin;
 use std::process::Stdio;
 use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
 
 use satkeeper::core::wire::text::Cleaner;
 use satkeeper::{AuthenticateContext, BoxFuture, Credential, CredentialProvider, ProviderError};
 use satkeeper_host::program;
 use tokio::io::{AsyncBufReadExt as _, AsyncRead, AsyncReadExt as _, BufReader};
-use tokio::process::Command;
+use tokio::process::{Child, Command};
+use tokio::time::timeout;
 use zeroize::Zeroizing;
 
 use crate::exit::Failure;
@@ -18,18 +21,24 @@ use crate::terminal::{Line, Terminal, Tone};
 pub(crate) const CONTRACT: &str = "\
 The program of --provider exec:
   It is run as `PROGRAM [ARG..]` for a token and as `PROGRAM [ARG..] refresh` for a newer one,
-  without a shell, and killed after 60 s for the first token, 30 s at most for others.
+  without a shell, in a process group of its own, and killed with that after 60 s for the first
+  token, 30 s at most for others. What it leaves behind when it ends is killed, too.
     environment      SATKEEPER_FINGERPRINT, the thumbprint of the session's key: pass it on as
                      `fingerprint`, with `scope: \"sat:refresh\"`, where the token is minted, and the
                      session renews by itself
-    standard output  {\"token\": \"...\", \"expiry_at\": <unix milliseconds, optional>}; never shown
-    standard error   dropped; with -v shown, less everything that looks like a token
+    standard output  {\"token\": \"...\", \"expiry_at\": <unix milliseconds, optional>}; never shown.
+                     Seconds, a text or an ISO 8601 date are read, too, and nonsense is as absent
+    standard error   dropped; with -v shown, less everything that looks like a token, up to 16 KiB
     exit code        0 here is a token, 3 refused: never ask again, others failed: ask again later";
 
 /// The exit code with which a program says that asking again cannot help.
 const REFUSED: i32 = 3;
 /// Most of one line of its standard error that is read.
 const MOST_LINE: u64 = 4096;
+/// Most of its standard error that is shown, for each time that it runs.
+const MOST_SHOWN: usize = 16 * 1024;
+/// How long its output is read on when it has ended: somebody that it has left behind may hold it open.
+const DRAIN: Duration = Duration::from_millis(250);
 
 /// Runs a program for each credential.
 pub(crate) struct ExecProvider {
@@ -71,13 +80,30 @@ impl ExecProvider {
         command.stderr(if self.shows_errors { Stdio::piped() } else { Stdio::null() });
         // At its deadline this future is dropped, and the program with it.
         command.kill_on_drop(true);
+        #[cfg(unix)]
+        command.process_group(0);
         let mut child =
             command.spawn().map_err(|error| transient(format!("it cannot be started: {error}")))?;
+        let _group = Group::of(&child);
         let (stdout, stderr) = (child.stdout.take(), child.stderr.take());
-        let (printed, (), ended) = tokio::join!(read(stdout), pass_on(stderr), child.wait());
+        let mut printed = Zeroizing::new(Vec::with_capacity(4096));
+        let (ended, read) = {
+            let mut output = pin!(async { tokio::join!(read(stdout, &mut printed), pass_on(stderr)).0 });
+            let mut read = None;
+            let ended = loop {
+                tokio::select! {
+                    ended = child.wait() => break ended,
+                    result = &mut output, if read.is_none() => read = Some(result),
+                }
+            };
+            if read.is_none() {
+                read = timeout(DRAIN, output).await.ok();
+            }
+            (ended, read)
+        };
         let ended = ended.map_err(|error| transient(format!("how it ended is unknown: {error}")))?;
         match ended.code() {
-            Some(0) => program::credential(&printed?),
+            Some(0) => read.unwrap_or(Ok(())).and_then(|()| program::credential(&printed)),
             Some(REFUSED) => Err(ProviderError::Rejected(format!("the program ended with {REFUSED}"))),
             Some(code) => Err(transient(format!("the program ended with {code}"))),
             None => Err(transient("the program was killed".to_owned())),
@@ -125,27 +151,65 @@ fn transient(message: String) -> ProviderError {
     ProviderError::Transient { message, retry_after: None }
 }
 
-async fn read(stdout: Option<impl AsyncRead + Unpin>) -> Result<Zeroizing<Vec<u8>>, ProviderError> {
-    let mut printed = Zeroizing::new(Vec::with_capacity(4096));
+async fn read(stdout: Option<impl AsyncRead + Unpin>, printed: &mut Vec<u8>) -> Result<(), ProviderError> {
     if let Some(stdout) = stdout {
         let failed = |error| transient(format!("what it prints cannot be read: {error}"));
-        stdout.take(program::MOST_OUTPUT).read_to_end(&mut printed).await.map_err(failed)?;
+        stdout.take(program::MOST_OUTPUT).read_to_end(printed).await.map_err(failed)?;
     }
-    Ok(printed)
+    Ok(())
 }
 
-/// Shows what the program says for people. What looks like a token is cut out.
+/// Shows what the program says for people, up to a limit; the rest is read and dropped, so that it never waits for
+/// us. What looks like a token is cut out.
 async fn pass_on(stderr: Option<impl AsyncRead + Unpin>) {
     let Some(stderr) = stderr else { return };
+    let show = |text: &str| {
+        Terminal::stderr().line(&Line::new().with(Tone::Faint, format!("  {text}")));
+    };
     let mut stderr = BufReader::new(stderr);
+    let mut left = MOST_SHOWN;
+    let mut line = Vec::new();
     loop {
-        let mut line = Vec::new();
+        line.clear();
         match (&mut stderr).take(MOST_LINE).read_until(b'\n', &mut line).await {
             Ok(0) | Err(_) => return,
-            Ok(_) => {
-                let line = Cleaner::default().clean(&String::from_utf8_lossy(&line));
-                Terminal::stderr().line(&Line::new().with(Tone::Faint, format!("  {line}")));
+            Ok(_) if left == 0 => {}
+            Ok(read) => {
+                show(&Cleaner::default().clean(&String::from_utf8_lossy(&line)));
+                left = left.saturating_sub(read);
+                if left == 0 {
+                    show("(what the program says beyond this is not shown)");
+                }
             }
+        }
+    }
+}
+
+/// A program and all that it has started and not let go of. Dropping it kills what is left of them.
+struct Group {
+    #[cfg(unix)]
+    leader: Option<rustix::process::Pid>,
+}
+
+impl Group {
+    #[cfg(unix)]
+    fn of(child: &Child) -> Self {
+        let leader = child.id().and_then(|id| i32::try_from(id).ok());
+        Self { leader: leader.and_then(rustix::process::Pid::from_raw) }
+    }
+
+    #[cfg(not(unix))]
+    fn of(_: &Child) -> Self {
+        Self {}
+    }
+}
+
+#[cfg(unix)]
+impl Drop for Group {
+    fn drop(&mut self) {
+        if let Some(leader) = self.leader {
+            // An error: nobody is left.
+            let _ = rustix::process::kill_process_group(leader, rustix::process::Signal::KILL);
         }
     }
 }

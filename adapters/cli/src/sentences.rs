@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use satkeeper::core::lifecycle::{AskError, Ignored};
+use satkeeper::core::wire::time::Oddity;
 use satkeeper::{
     Event, FallbackReason, KeyAlgorithm, Mechanism, Now, SessionError, SessionEvent, SessionNews,
     TeardownReason, Tick, Warning,
@@ -65,6 +66,11 @@ pub(crate) fn sentence(told: &SessionEvent, now: Now) -> Sentence {
             Level::Warning,
             told.event.code(),
             with("a frame of the server was no JSON-RPC and was dropped", cause),
+        ),
+        SessionNews::OddTime { field, oddity: Oddity::Unusable } => (
+            Level::Warning,
+            told.event.code(),
+            format!("the time in `{field}` cannot be read: it counts as absent"),
         ),
         SessionNews::OddTime { field, oddity } => (
             Level::Detail,
