@@ -82,7 +82,7 @@ impl Stage {
             return provider;
         }
         let (server, refreshes) = (Arc::clone(&self.server), Arc::clone(&self.refreshes));
-        provider.with_refresh(move || {
+        provider.with_refresh(move |_| {
             refreshes.fetch_add(1, Ordering::Relaxed);
             Ok(Credential::new(Secret::new(server.mint(MintSpec::default()))))
         })

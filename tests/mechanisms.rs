@@ -2,12 +2,13 @@
 //! the server saw.
 
 use std::sync::atomic::Ordering;
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use satkeeper::{Event, Mechanism, TeardownReason, Warning};
-use satkeeper_fixtures::{Counts, Target};
-use satkeeper_tests::adapter::Adapter;
-use satkeeper_tests::{Stage, await_event, with_each_adapter};
+use satkeeper::{Credential, Event, Mechanism, RefreshContext, Secret, TeardownReason, Warning};
+use satkeeper_fixtures::{Config, Counts, MintSpec, Server, Target};
+use satkeeper_tests::adapter::{Adapter, Own};
+use satkeeper_tests::{Stage, await_event, client, soon, with_each_adapter};
 
 const LIMIT: Duration = Duration::from_secs(20);
 
@@ -105,7 +106,49 @@ async fn neither_so_the_session_ends_at_its_expiry<A: Adapter>() {
     assert_eq!(stage.refreshes.load(Ordering::Relaxed), 0);
 }
 
+/// The least that a provider can write: there is nothing beside `refresh` that says whether it is there.
+async fn a_provider_with_a_refresh_is_asked_and_told_the_fingerprint<A: Adapter>() {
+    // proves L42
+    // survives W12
+    let server = Arc::new(Server::start(Config::plain()).await.expect("the fixture server starts"));
+    let minted = |server: &Server| Ok(Credential::new(Secret::new(server.mint(MintSpec::default()))));
+    let told = Arc::new(Mutex::new(Vec::new()));
+    let provider = |refreshes: bool| {
+        let (mint, renew, tell, tell_again) = (server.clone(), server.clone(), told.clone(), told.clone());
+        let provider = Own::new(move |context| {
+            tell.lock().expect("no panic").push(("authenticate", context.fingerprint));
+            minted(&mint)
+        });
+        let refresh = move |context: RefreshContext| {
+            tell_again.lock().expect("no panic").push(("refresh", context.fingerprint));
+            minted(&renew)
+        };
+        if refreshes { provider.with_refresh(refresh) } else { provider }
+    };
+
+    let asked: A = soon(client(&server).provider(provider(true)).connect()).await.expect("live");
+    assert_eq!(asked.status().mechanism, Mechanism::Provider, "known before anything was asked");
+    soon(asked.refresh_now()).await.expect("a newer token");
+    soon(asked.disconnect()).await;
+    let calls: Vec<_> = told.lock().expect("no panic").drain(..).collect();
+    let [("authenticate", Some(first)), ("refresh", Some(second))] = calls.as_slice() else {
+        panic!("{calls:?}");
+    };
+    assert_eq!((first.len(), first), (43, second));
+
+    // Nor is it overlooked in one that comes later.
+    let replaced: A = soon(client(&server).provider(provider(false)).connect()).await.expect("live");
+    assert_eq!(replaced.status().mechanism, Mechanism::None);
+    assert!(soon(replaced.refresh_now()).await.is_err(), "there is nobody who could");
+    soon(replaced.set_provider(provider(true))).await.expect("not over");
+    soon(replaced.until(|status| status.mechanism == Mechanism::Provider)).await.expect("not over");
+    soon(replaced.refresh_now()).await.expect("a newer token");
+    soon(replaced.disconnect()).await;
+    assert_eq!(told.lock().expect("no panic").iter().filter(|(call, _)| *call == "refresh").count(), 1);
+}
+
 with_each_adapter! {
+    a_provider_with_a_refresh_is_asked_and_told_the_fingerprint,
     provider_refreshes_and_scope_is_there_so_it_is_client_bound,
     no_provider_refresh_but_scope_so_it_is_client_bound,
     provider_refreshes_and_no_scope_so_the_provider_renews,

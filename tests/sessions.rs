@@ -90,7 +90,7 @@ async fn the_error_of_the_first_mint_goes_to_the_caller<A: Adapter>() {
     assert!(matches!(&error, Error::Session(SessionError::Http(_))), "{error:?}");
     assert!(!format!("{error} {error:?}").contains("canary"), "{error:?}");
 
-    let mine = Own::new(|_| Err(ProviderError::Rejected("no such user".into())));
+    let mine = Own::new(|_| Err(ProviderError::rejected("no such user")));
     let error = soon(client(&server).provider(mine).connect::<A>()).await.expect_err("a refusal");
     assert!(error.to_string().contains("no such user"), "{error}");
 
@@ -118,7 +118,7 @@ async fn a_callback_refreshes_and_can_be_replaced<A: Adapter>() {
             move || Ok(Credential::new(Secret::new(server.mint(MintSpec::default()))))
         };
         let (first, asked) = (mint.clone(), Arc::clone(asked));
-        Own::new(move |_| first()).with_refresh(move || {
+        Own::new(move |_| first()).with_refresh(move |_| {
             asked.fetch_add(1, Ordering::SeqCst);
             mint()
         })

@@ -5,7 +5,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use satkeeper::store::{Lease, Store, StoreError};
-use satkeeper::{AuthenticateContext, BoxFuture, Credential, Error, GuestToken, KeyChoice, ProviderError};
+use satkeeper::{
+    AuthenticateContext, BoxFuture, Credential, Error, GuestToken, KeyChoice, ProviderError, RefreshContext,
+};
 
 use crate::adapter::Adapter;
 use crate::kms::Kms;
@@ -153,7 +155,7 @@ type Answer = Result<Credential, ProviderError>;
 #[derive(Clone)]
 pub struct Own {
     authenticate: Arc<dyn Fn(AuthenticateContext) -> Answer + Send + Sync>,
-    refresh: Option<Arc<dyn Fn() -> Answer + Send + Sync>>,
+    refresh: Option<Arc<dyn Fn(RefreshContext) -> Answer + Send + Sync>>,
 }
 
 impl Own {
@@ -164,13 +166,12 @@ impl Own {
 
     /// With this `refresh` as well.
     #[must_use]
-    pub fn with_refresh(mut self, refresh: impl Fn() -> Answer + Send + Sync + 'static) -> Self {
+    pub fn with_refresh(
+        mut self,
+        refresh: impl Fn(RefreshContext) -> Answer + Send + Sync + 'static,
+    ) -> Self {
         self.refresh = Some(Arc::new(refresh));
         self
-    }
-
-    fn refreshed(&self) -> Answer {
-        self.refresh.as_ref().map_or_else(|| Err(ProviderError::Rejected("no refresh".into())), |it| it())
     }
 }
 
@@ -179,12 +180,9 @@ impl satkeeper::CredentialProvider for Own {
         Box::pin(async { (self.authenticate)(context) })
     }
 
-    fn refresh(&self) -> BoxFuture<'_, Answer> {
-        Box::pin(async { self.refreshed() })
-    }
-
-    fn can_refresh(&self) -> bool {
-        self.refresh.is_some()
+    fn refresh(&self) -> Option<satkeeper::Refresh<'_>> {
+        let refresh = self.refresh.as_ref()?;
+        Some(satkeeper::Refresh::new(|context| async { refresh(context) }))
     }
 }
 
@@ -193,12 +191,8 @@ impl satkeeper_blocking::CredentialProvider for Own {
         (self.authenticate)(context)
     }
 
-    fn refresh(&self) -> Answer {
-        self.refreshed()
-    }
-
-    fn can_refresh(&self) -> bool {
-        self.refresh.is_some()
+    fn refresh(&self) -> Option<satkeeper_blocking::Refresh<'_>> {
+        self.refresh.as_ref().map(|refresh| satkeeper_blocking::Refresh::new(|context| refresh(context)))
     }
 }
 

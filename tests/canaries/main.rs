@@ -235,9 +235,9 @@ async fn own_provider<A: Adapter>() -> Stage {
         said.lock().expect("no panic").clone_from(&token);
         Ok(Credential::new(Secret::new(token)))
     });
-    let provider = provider.with_refresh(move || {
+    let provider = provider.with_refresh(move |_| {
         let words = format!("no: {} {}", last.lock().expect("no panic"), fail.mint());
-        Err(ProviderError::Transient { message: words, retry_after: None })
+        Err(ProviderError::transient(words))
     });
     let client: A = begin(stage.client().provider(provider)).await.expect("a client");
     heed(soon(client.ready()).await).expect("live");

@@ -242,7 +242,8 @@ impl<'a> World<'a> {
                 let fingerprint = fingerprint.as_deref().unwrap_or("none");
                 Act::bare(Kind::Authenticate).with("fingerprint", self.reader.names.of(fingerprint))
             }
-            ProviderCall::Refresh => Act::bare(Kind::Refresh),
+            // The official client tells a `refresh` nothing.
+            ProviderCall::Refresh { .. } => Act::bare(Kind::Refresh),
         };
         let (_, Some((delay, reply))) = self.act(act) else { return };
         let result = match reply {

@@ -63,11 +63,13 @@ pub use builder::Builder;
 pub use client::Client;
 pub use events::{Events, Notifications};
 pub use network::Network;
-pub use provider::{Callback, CredentialProvider};
+pub use provider::{Callback, CredentialProvider, Refresh};
 pub use signer::ExternalSigner;
 pub use watch::Watch;
 
-pub use satkeeper_host::{AuthenticateContext, End, Error, Missed, SigningRequest, keys, store};
+pub use satkeeper_host::{
+    AuthenticateContext, End, Error, Missed, RefreshContext, SigningRequest, keys, store,
+};
 
 pub use satkeeper_core as core;
 pub use satkeeper_core::dpop::ProofKey;

@@ -1,8 +1,10 @@
 //! Credential providers of the application's own (L42).
 
+use std::fmt;
+
 use satkeeper_core::lifecycle::ProviderFacts;
-use satkeeper_core::session::{Credential, ProviderError};
-use satkeeper_host::AuthenticateContext;
+use satkeeper_core::session::{Credential, ProviderCall, ProviderError};
+use satkeeper_host::{AuthenticateContext, RefreshContext};
 
 /// Brings tokens to a session. [`Callback`] makes one of closures.
 ///
@@ -11,18 +13,28 @@ use satkeeper_host::AuthenticateContext;
 /// stays until it is there. So what is called should have a time-out of its own.
 ///
 /// ```
-/// use satkeeper_blocking::{AuthenticateContext, Credential, CredentialProvider, ProviderError, Secret};
+/// use satkeeper_blocking::{AuthenticateContext, Credential, CredentialProvider, ProviderError, Refresh, Secret};
 ///
 /// struct Backend;
 ///
-/// impl CredentialProvider for Backend {
-///     fn authenticate(&self, context: AuthenticateContext) -> Result<Credential, ProviderError> {
-///         let token = format!("a token for {:?} from the backend", context.fingerprint);
+/// impl Backend {
+///     fn get(&self, path: &str, fingerprint: Option<String>) -> Result<Credential, ProviderError> {
+///         # let status = 200;
+///         if status != 200 {
+///             return Err(ProviderError::from_status(status, format!("{path} was refused")));
+///         }
+///         let token = format!("what the backend has at {path} for {fingerprint:?}");
 ///         Ok(Credential::new(Secret::new(token)))
 ///     }
+/// }
 ///
-///     fn can_mint_again(&self) -> bool {
-///         true
+/// impl CredentialProvider for Backend {
+///     fn authenticate(&self, context: AuthenticateContext) -> Result<Credential, ProviderError> {
+///         self.get("/token", context.fingerprint)
+///     }
+///
+///     fn refresh(&self) -> Option<Refresh<'_>> {
+///         Some(Refresh::new(|context| self.get("/token/newer", context.fingerprint)))
 ///     }
 /// }
 /// # let _ = satkeeper_blocking::Client::builder().provider(Backend);
@@ -34,18 +46,23 @@ pub trait CredentialProvider: Send + Sync + 'static {
     /// The first call's error goes to the caller of `connect`.
     fn authenticate(&self, context: AuthenticateContext) -> Result<Credential, ProviderError>;
 
-    /// Gets a newer token in place of the last one. Only called where [`CredentialProvider::can_refresh`].
+    /// How a newer token is got in place of the last one; default `None`, it cannot be. Having one is giving one:
+    /// nothing else says whether there is a refresh, so that none is ever overlooked.
     ///
-    /// # Errors
-    /// [`ProviderError::Rejected`]: this credential will never be renewed, the session goes on to its end.
-    /// [`ProviderError::Transient`]: it is asked again.
-    fn refresh(&self) -> Result<Credential, ProviderError> {
-        Err(ProviderError::Rejected("it has no refresh".to_owned()))
-    }
-
-    /// Whether there is a [`CredentialProvider::refresh`]. Default no.
-    fn can_refresh(&self) -> bool {
-        false
+    /// Whether there is one is looked at when the provider is named; what is to be done when a newer token is
+    /// wanted belongs into the [`Refresh`].
+    ///
+    /// ```compile_fail,E0053
+    /// # use satkeeper_blocking::{AuthenticateContext, Credential, CredentialProvider, ProviderError};
+    /// # struct Backend;
+    /// impl CredentialProvider for Backend {
+    ///     # fn authenticate(&self, _: AuthenticateContext) -> Result<Credential, ProviderError> { todo!() }
+    ///     // Not one that nobody would know of.
+    ///     fn refresh(&self) -> Result<Credential, ProviderError> { todo!() }
+    /// }
+    /// ```
+    fn refresh(&self) -> Option<Refresh<'_>> {
+        None
     }
 
     /// Whether `authenticate` may be called again without bothering a person. Default no: it is called once.
@@ -54,8 +71,58 @@ pub trait CredentialProvider: Send + Sync + 'static {
     }
 }
 
+/// One refresh, begun when it is called: what [`CredentialProvider::refresh`] returns.
+///
+/// It may end in [`ProviderError::Rejected`]: this credential will never be renewed, the session goes on to its end;
+/// or in [`ProviderError::Transient`]: it is asked again.
+///
+/// ```
+/// use satkeeper_blocking::{Credential, Refresh, RefreshContext, Secret};
+/// let refresh = Refresh::new(|context| {
+///     let _fingerprint = context.fingerprint;
+///     Ok(Credential::new(Secret::new("a newer one")))
+/// });
+/// assert!(refresh.call(RefreshContext::new(None)).is_ok());
+/// ```
+#[must_use = "nothing happens before it is called"]
+pub struct Refresh<'a>(Box<dyn FnOnce(RefreshContext) -> Answer + 'a>);
+
+impl<'a> Refresh<'a> {
+    /// This one.
+    pub fn new(refresh: impl FnOnce(RefreshContext) -> Result<Credential, ProviderError> + 'a) -> Self {
+        Self(Box::new(refresh))
+    }
+
+    /// Carries it out. For tests of providers and for providers that wrap another.
+    ///
+    /// # Errors
+    /// Those of the provider.
+    pub fn call(self, context: RefreshContext) -> Result<Credential, ProviderError> {
+        (self.0)(context)
+    }
+}
+
+impl fmt::Debug for Refresh<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Refresh").finish_non_exhaustive()
+    }
+}
+
 pub(crate) fn facts(provider: &dyn CredentialProvider) -> ProviderFacts {
-    ProviderFacts { can_refresh: provider.can_refresh(), can_mint_again: provider.can_mint_again() }
+    ProviderFacts { can_refresh: provider.refresh().is_some(), can_mint_again: provider.can_mint_again() }
+}
+
+/// Calls the function that the session wants.
+pub(crate) fn ask(provider: &dyn CredentialProvider, call: ProviderCall) -> Answer {
+    match call {
+        ProviderCall::Authenticate { fingerprint } => {
+            provider.authenticate(AuthenticateContext::new(fingerprint))
+        }
+        ProviderCall::Refresh { fingerprint } => match provider.refresh() {
+            Some(refresh) => refresh.call(RefreshContext::new(fingerprint)),
+            None => Err(ProviderError::rejected("it has no refresh any more")),
+        },
+    }
 }
 
 type Answer = Result<Credential, ProviderError>;
@@ -68,13 +135,13 @@ type Answer = Result<Credential, ProviderError>;
 ///     let _fingerprint = context.fingerprint;
 ///     Ok(Credential::new(Secret::new("from the backend")))
 /// })
-/// .with_refresh(|| Ok(Credential::new(Secret::new("a newer one"))));
+/// .with_refresh(|_| Ok(Credential::new(Secret::new("a newer one"))));
 /// # let _ = satkeeper_blocking::Client::builder().provider(provider);
 /// ```
 #[must_use]
 pub struct Callback {
     authenticate: Box<dyn Fn(AuthenticateContext) -> Answer + Send + Sync>,
-    refresh: Option<Box<dyn Fn() -> Answer + Send + Sync>>,
+    refresh: Option<Box<dyn Fn(RefreshContext) -> Answer + Send + Sync>>,
     again: bool,
 }
 
@@ -85,7 +152,10 @@ impl Callback {
     }
 
     /// With this `refresh` as well.
-    pub fn with_refresh(mut self, refresh: impl Fn() -> Answer + Send + Sync + 'static) -> Self {
+    pub fn with_refresh(
+        mut self,
+        refresh: impl Fn(RefreshContext) -> Answer + Send + Sync + 'static,
+    ) -> Self {
         self.refresh = Some(Box::new(refresh));
         self
     }
@@ -102,18 +172,20 @@ impl CredentialProvider for Callback {
         (self.authenticate)(context)
     }
 
-    fn refresh(&self) -> Answer {
-        match &self.refresh {
-            Some(refresh) => refresh(),
-            None => Err(ProviderError::Rejected("it has no refresh".to_owned())),
-        }
-    }
-
-    fn can_refresh(&self) -> bool {
-        self.refresh.is_some()
+    fn refresh(&self) -> Option<Refresh<'_>> {
+        self.refresh.as_ref().map(Refresh::new)
     }
 
     fn can_mint_again(&self) -> bool {
         self.again
+    }
+}
+
+impl fmt::Debug for Callback {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Callback")
+            .field("refresh", &self.refresh.is_some())
+            .field("repeatable", &self.again)
+            .finish_non_exhaustive()
     }
 }

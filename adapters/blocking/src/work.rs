@@ -8,11 +8,11 @@ use satkeeper_core::lifecycle::KeyAlgorithm;
 use satkeeper_core::session::{ProviderCall, Record, RequestId, SessionInput, StoreFailure};
 use satkeeper_core::wire::http::HttpRequest;
 use satkeeper_host::keeper::{Keeper, make_key};
-use satkeeper_host::{AuthenticateContext, Clock, Errand, SigningRequest};
+use satkeeper_host::{Clock, Errand, SigningRequest};
 
 use crate::http::Http;
 use crate::mailbox::{Mailbox, Message};
-use crate::provider::CredentialProvider;
+use crate::provider::{self, CredentialProvider};
 use crate::signer::ExternalSigner;
 use crate::threads::Threads;
 
@@ -53,13 +53,7 @@ impl Work {
         self.run(errand, move || {
             // Only where a built-in provider took its place meanwhile.
             let Some(provider) = provider else { return errand.fail("the provider has been replaced") };
-            let result = match call {
-                ProviderCall::Authenticate { fingerprint } => {
-                    provider.authenticate(AuthenticateContext::new(fingerprint))
-                }
-                ProviderCall::Refresh => provider.refresh(),
-            };
-            SessionInput::Credential { id, result }
+            SessionInput::Credential { id, result: provider::ask(provider.as_ref(), call) }
         });
     }
 

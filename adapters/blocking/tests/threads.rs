@@ -6,7 +6,8 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard};
 use std::time::{Duration, Instant};
 
 use satkeeper_blocking::{
-    AuthenticateContext, Client, Credential, CredentialProvider, Phase, ProviderError, Secret, SessionError,
+    AuthenticateContext, Client, Credential, CredentialProvider, Phase, ProviderError, Refresh, Secret,
+    SessionError,
 };
 use satkeeper_fixtures::{Config, MintSpec, Server};
 use serde_json::json;
@@ -54,16 +55,14 @@ impl CredentialProvider for Hanging {
         Ok(Credential::new(Secret::new(self.server.mint(MintSpec::default()))))
     }
 
-    fn refresh(&self) -> Result<Credential, ProviderError> {
-        self.inside.fetch_add(1, Ordering::SeqCst);
-        let open = self.gate.1.wait_while(self.gate(), |open| !*open).expect("no panic");
-        drop(open);
-        self.inside.fetch_sub(1, Ordering::SeqCst);
-        Err(ProviderError::Transient { message: "too late".to_owned(), retry_after: None })
-    }
-
-    fn can_refresh(&self) -> bool {
-        true
+    fn refresh(&self) -> Option<Refresh<'_>> {
+        Some(Refresh::new(|_| {
+            self.inside.fetch_add(1, Ordering::SeqCst);
+            let open = self.gate.1.wait_while(self.gate(), |open| !*open).expect("no panic");
+            drop(open);
+            self.inside.fetch_sub(1, Ordering::SeqCst);
+            Err(ProviderError::transient("too late"))
+        }))
     }
 }
 

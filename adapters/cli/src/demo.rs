@@ -129,10 +129,10 @@ fn callback(server: Arc<Server>, tell: mpsc::UnboundedSender<ProviderTold>) -> C
         let _ = tell.send(ProviderTold::Authenticated { fingerprint });
         async move { Ok(Credential::new(Secret::new(token))) }
     })
-    .with_refresh(move || {
+    .with_refresh(move |_| {
         let answer = if spent.swap(true, Ordering::Relaxed) {
             let _ = tell_again.send(ProviderTold::Rejected);
-            Err(ProviderError::Rejected("the account was closed".to_owned()))
+            Err(ProviderError::rejected("the account was closed"))
         } else {
             let token = again.mint(MintSpec::default());
             let _ = tell_again.send(ProviderTold::Refreshed);

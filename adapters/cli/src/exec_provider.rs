@@ -3,11 +3,10 @@
 use std::path::{Path, PathBuf};
 use std::pin::pin;
 use std::process::Stdio;
-use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use satkeeper::core::wire::text::Cleaner;
-use satkeeper::{AuthenticateContext, BoxFuture, Credential, CredentialProvider, ProviderError};
+use satkeeper::{AuthenticateContext, BoxFuture, Credential, CredentialProvider, ProviderError, Refresh};
 use satkeeper_host::program;
 use tokio::io::{AsyncBufReadExt as _, AsyncRead, AsyncReadExt as _, BufReader};
 use tokio::process::{Child, Command};
@@ -44,8 +43,6 @@ const DRAIN: Duration = Duration::from_millis(250);
 pub(crate) struct ExecProvider {
     program: PathBuf,
     args: Vec<String>,
-    /// Of the last `authenticate`: a refresh is for the same key.
-    fingerprint: Mutex<Option<String>>,
     can_refresh: bool,
     repeatable: bool,
     shows_errors: bool,
@@ -66,8 +63,7 @@ impl ExecProvider {
         let program = find(command).ok_or_else(|| {
             Failure::usage(format!("--command {}: there is no such program", command.display()))
         })?;
-        let fingerprint = Mutex::default();
-        Ok(Self { program, args: args.to_vec(), fingerprint, can_refresh, repeatable, shows_errors })
+        Ok(Self { program, args: args.to_vec(), can_refresh, repeatable, shows_errors })
     }
 
     async fn run(&self, fingerprint: Option<String>, refresh: bool) -> Result<Credential, ProviderError> {
@@ -82,8 +78,9 @@ impl ExecProvider {
         command.kill_on_drop(true);
         #[cfg(unix)]
         command.process_group(0);
-        let mut child =
-            command.spawn().map_err(|error| transient(format!("it cannot be started: {error}")))?;
+        let mut child = command
+            .spawn()
+            .map_err(|error| ProviderError::transient(format!("it cannot be started: {error}")))?;
         let _group = Group::of(&child);
         let (stdout, stderr) = (child.stdout.take(), child.stderr.take());
         let mut printed = Zeroizing::new(Vec::with_capacity(4096));
@@ -101,29 +98,24 @@ impl ExecProvider {
             }
             (ended, read)
         };
-        let ended = ended.map_err(|error| transient(format!("how it ended is unknown: {error}")))?;
+        let ended =
+            ended.map_err(|error| ProviderError::transient(format!("how it ended is unknown: {error}")))?;
         match ended.code() {
             Some(0) => read.unwrap_or(Ok(())).and_then(|()| program::credential(&printed)),
-            Some(REFUSED) => Err(ProviderError::Rejected(format!("the program ended with {REFUSED}"))),
-            Some(code) => Err(transient(format!("the program ended with {code}"))),
-            None => Err(transient("the program was killed".to_owned())),
+            Some(REFUSED) => Err(ProviderError::rejected(format!("the program ended with {REFUSED}"))),
+            Some(code) => Err(ProviderError::transient(format!("the program ended with {code}"))),
+            None => Err(ProviderError::transient("the program was killed")),
         }
     }
 }
 
 impl CredentialProvider for ExecProvider {
     fn authenticate(&self, context: AuthenticateContext) -> BoxFuture<'_, Result<Credential, ProviderError>> {
-        self.fingerprint.lock().unwrap_or_else(PoisonError::into_inner).clone_from(&context.fingerprint);
         Box::pin(self.run(context.fingerprint, false))
     }
 
-    fn refresh(&self) -> BoxFuture<'_, Result<Credential, ProviderError>> {
-        let fingerprint = self.fingerprint.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        Box::pin(self.run(fingerprint, true))
-    }
-
-    fn can_refresh(&self) -> bool {
-        self.can_refresh
+    fn refresh(&self) -> Option<Refresh<'_>> {
+        self.can_refresh.then(|| Refresh::new(|context| self.run(context.fingerprint, true)))
     }
 
     fn can_mint_again(&self) -> bool {
@@ -147,13 +139,9 @@ fn find(command: &Path) -> Option<PathBuf> {
     std::env::split_paths(&path).map(|folder| folder.join(command)).find(|file| file.is_file())
 }
 
-fn transient(message: String) -> ProviderError {
-    ProviderError::Transient { message, retry_after: None }
-}
-
 async fn read(stdout: Option<impl AsyncRead + Unpin>, printed: &mut Vec<u8>) -> Result<(), ProviderError> {
     if let Some(stdout) = stdout {
-        let failed = |error| transient(format!("what it prints cannot be read: {error}"));
+        let failed = |error| ProviderError::transient(format!("what it prints cannot be read: {error}"));
         stdout.take(program::MOST_OUTPUT).read_to_end(printed).await.map_err(failed)?;
     }
     Ok(())

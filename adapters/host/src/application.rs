@@ -29,6 +29,28 @@ impl AuthenticateContext {
     }
 }
 
+/// What a provider is told when it is asked for a newer credential.
+///
+/// ```
+/// # use satkeeper_host as satkeeper;
+/// use satkeeper::RefreshContext;
+/// assert_eq!(RefreshContext::new(None).fingerprint, None);
+/// ```
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct RefreshContext {
+    /// As that of [`AuthenticateContext`], for backends that mint a new token where they are asked to refresh one.
+    pub fingerprint: Option<String>,
+}
+
+impl RefreshContext {
+    /// With this fingerprint. For tests of providers; sessions make their own.
+    #[must_use]
+    pub const fn new(fingerprint: Option<String>) -> Self {
+        Self { fingerprint }
+    }
+}
+
 /// What is to be signed by an `ExternalSigner`.
 ///
 /// ```

@@ -33,8 +33,7 @@ impl Errand {
         match self {
             Self::Request(id) => SessionInput::Http { id, result: Err(SessionError::Transport { message }) },
             Self::Provider(id) => {
-                let error = ProviderError::Transient { message, retry_after: None };
-                SessionInput::Credential { id, result: Err(error) }
+                SessionInput::Credential { id, result: Err(ProviderError::transient(message)) }
             }
             Self::Key(id) => SessionInput::Key { id, result: Err(SessionError::DpopInit { message }) },
             Self::Signature(id) => {

@@ -41,7 +41,7 @@ pub mod tape;
 pub mod text;
 pub mod tls;
 
-pub use application::{AuthenticateContext, SigningRequest};
+pub use application::{AuthenticateContext, RefreshContext, SigningRequest};
 pub use clock::{Clock, LONGEST_SLEEP};
 pub use end::End;
 pub use errand::Errand;

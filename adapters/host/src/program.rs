@@ -47,8 +47,7 @@ pub fn credential(printed: &[u8]) -> Result<Credential, ProviderError> {
 }
 
 fn odd(what: &str) -> Result<Credential, ProviderError> {
-    let message = format!("what the program printed is no credential: {what}");
-    Err(ProviderError::Transient { message, retry_after: None })
+    Err(ProviderError::transient(format!("what the program printed is no credential: {what}")))
 }
 
 #[cfg(test)]

@@ -1,11 +1,12 @@
 //! Credential providers of the application's own (L42).
 
-use std::future::{Future, ready};
+use std::fmt;
+use std::future::Future;
 use std::pin::Pin;
 
 use satkeeper_core::lifecycle::ProviderFacts;
-use satkeeper_core::session::{Credential, ProviderError};
-use satkeeper_host::AuthenticateContext;
+use satkeeper_core::session::{Credential, ProviderCall, ProviderError};
+use satkeeper_host::{AuthenticateContext, RefreshContext};
 
 /// A boxed future, as [`CredentialProvider`] returns it.
 ///
@@ -22,23 +23,31 @@ pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 /// futures run on tasks of the client's runtime and must not block.
 ///
 /// ```
-/// use satkeeper::{AuthenticateContext, BoxFuture, Credential, CredentialProvider, ProviderError, Secret};
+/// use satkeeper::{AuthenticateContext, BoxFuture, Credential, CredentialProvider, ProviderError, Refresh, Secret};
 ///
 /// struct Backend;
+///
+/// impl Backend {
+///     async fn get(&self, path: &str, fingerprint: Option<String>) -> Result<Credential, ProviderError> {
+///         # let status = 200;
+///         if status != 200 {
+///             return Err(ProviderError::from_status(status, format!("{path} was refused")));
+///         }
+///         let token = format!("what the backend has at {path} for {fingerprint:?}");
+///         Ok(Credential::new(Secret::new(token)))
+///     }
+/// }
 ///
 /// impl CredentialProvider for Backend {
 ///     fn authenticate(
 ///         &self,
 ///         context: AuthenticateContext,
 ///     ) -> BoxFuture<'_, Result<Credential, ProviderError>> {
-///         Box::pin(async move {
-///             let token = format!("a token for {:?} from the backend", context.fingerprint);
-///             Ok(Credential::new(Secret::new(token)))
-///         })
+///         Box::pin(self.get("/token", context.fingerprint))
 ///     }
 ///
-///     fn can_mint_again(&self) -> bool {
-///         true
+///     fn refresh(&self) -> Option<Refresh<'_>> {
+///         Some(Refresh::new(|context| self.get("/token/newer", context.fingerprint)))
 ///     }
 /// }
 /// # let _ = satkeeper::Client::builder().provider(Backend);
@@ -50,18 +59,24 @@ pub trait CredentialProvider: Send + Sync + 'static {
     /// The first call's error goes to the caller of `connect`.
     fn authenticate(&self, context: AuthenticateContext) -> BoxFuture<'_, Result<Credential, ProviderError>>;
 
-    /// Gets a newer token in place of the last one. Only called where [`CredentialProvider::can_refresh`].
+    /// How a newer token is got in place of the last one; default `None`, it cannot be. Having one is giving one:
+    /// nothing else says whether there is a refresh, so that none is ever overlooked.
     ///
-    /// # Errors
-    /// [`ProviderError::Rejected`]: this credential will never be renewed, the session goes on to its end.
-    /// [`ProviderError::Transient`]: it is asked again.
-    fn refresh(&self) -> BoxFuture<'_, Result<Credential, ProviderError>> {
-        Box::pin(ready(Err(ProviderError::Rejected("it has no refresh".to_owned()))))
-    }
-
-    /// Whether there is a [`CredentialProvider::refresh`]. Default no.
-    fn can_refresh(&self) -> bool {
-        false
+    /// Whether there is one is looked at when the provider is named; what is to be done when a newer token is
+    /// wanted belongs into the [`Refresh`].
+    ///
+    /// ```compile_fail,E0053
+    /// # use satkeeper::{AuthenticateContext, BoxFuture, Credential, CredentialProvider, ProviderError};
+    /// # struct Backend;
+    /// # type Answer<'a> = BoxFuture<'a, Result<Credential, ProviderError>>;
+    /// impl CredentialProvider for Backend {
+    ///     # fn authenticate(&self, _: AuthenticateContext) -> Answer<'_> { todo!() }
+    ///     // Not one that nobody would know of.
+    ///     fn refresh(&self) -> BoxFuture<'_, Result<Credential, ProviderError>> { todo!() }
+    /// }
+    /// ```
+    fn refresh(&self) -> Option<Refresh<'_>> {
+        None
     }
 
     /// Whether `authenticate` may be called again without bothering a person. Default no: it is called once.
@@ -70,11 +85,62 @@ pub trait CredentialProvider: Send + Sync + 'static {
     }
 }
 
-pub(crate) fn facts(provider: &dyn CredentialProvider) -> ProviderFacts {
-    ProviderFacts { can_refresh: provider.can_refresh(), can_mint_again: provider.can_mint_again() }
+/// One refresh, begun when it is called: what [`CredentialProvider::refresh`] returns.
+///
+/// It may end in [`ProviderError::Rejected`]: this credential will never be renewed, the session goes on to its end;
+/// or in [`ProviderError::Transient`]: it is asked again.
+///
+/// ```
+/// use satkeeper::{Credential, Refresh, RefreshContext, Secret};
+/// let refresh = Refresh::new(|context| async move {
+///     let _fingerprint = context.fingerprint;
+///     Ok(Credential::new(Secret::new("a newer one")))
+/// });
+/// let _future = refresh.call(RefreshContext::new(None));
+/// ```
+#[must_use = "nothing happens before it is called"]
+pub struct Refresh<'a>(Box<dyn FnOnce(RefreshContext) -> BoxFuture<'a, Answer> + Send + 'a>);
+
+impl<'a> Refresh<'a> {
+    /// This one.
+    pub fn new<F, A>(refresh: F) -> Self
+    where
+        F: FnOnce(RefreshContext) -> A + Send + 'a,
+        A: Future<Output = Result<Credential, ProviderError>> + Send + 'a,
+    {
+        Self(Box::new(move |context| Box::pin(refresh(context))))
+    }
+
+    /// Begins. For tests of providers and for providers that wrap another.
+    pub fn call(self, context: RefreshContext) -> BoxFuture<'a, Result<Credential, ProviderError>> {
+        (self.0)(context)
+    }
 }
 
-type Answer = BoxFuture<'static, Result<Credential, ProviderError>>;
+impl fmt::Debug for Refresh<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Refresh").finish_non_exhaustive()
+    }
+}
+
+pub(crate) fn facts(provider: &dyn CredentialProvider) -> ProviderFacts {
+    ProviderFacts { can_refresh: provider.refresh().is_some(), can_mint_again: provider.can_mint_again() }
+}
+
+/// Calls the function that the session wants.
+pub(crate) async fn ask(provider: &dyn CredentialProvider, call: ProviderCall) -> Answer {
+    match call {
+        ProviderCall::Authenticate { fingerprint } => {
+            provider.authenticate(AuthenticateContext::new(fingerprint)).await
+        }
+        ProviderCall::Refresh { fingerprint } => match provider.refresh() {
+            Some(refresh) => refresh.call(RefreshContext::new(fingerprint)).await,
+            None => Err(ProviderError::rejected("it has no refresh any more")),
+        },
+    }
+}
+
+type Answer = Result<Credential, ProviderError>;
 
 /// A provider made of closures.
 ///
@@ -84,14 +150,24 @@ type Answer = BoxFuture<'static, Result<Credential, ProviderError>>;
 ///     let _fingerprint = context.fingerprint;
 ///     Ok(Credential::new(Secret::new("from the backend")))
 /// })
-/// .with_refresh(|| async { Ok(Credential::new(Secret::new("a newer one"))) });
+/// .with_refresh(|_| async { Ok(Credential::new(Secret::new("a newer one"))) });
 /// # let _ = satkeeper::Client::builder().provider(provider);
 /// ```
 #[must_use]
 pub struct Callback {
-    authenticate: Box<dyn Fn(AuthenticateContext) -> Answer + Send + Sync>,
-    refresh: Option<Box<dyn Fn() -> Answer + Send + Sync>>,
+    authenticate: Function<AuthenticateContext>,
+    refresh: Option<Function<RefreshContext>>,
     again: bool,
+}
+
+type Function<C> = Box<dyn Fn(C) -> BoxFuture<'static, Answer> + Send + Sync>;
+
+fn boxed<C, F, A>(function: F) -> Function<C>
+where
+    F: Fn(C) -> A + Send + Sync + 'static,
+    A: Future<Output = Answer> + Send + 'static,
+{
+    Box::new(move |context| Box::pin(function(context)))
 }
 
 impl Callback {
@@ -101,17 +177,16 @@ impl Callback {
         F: Fn(AuthenticateContext) -> A + Send + Sync + 'static,
         A: Future<Output = Result<Credential, ProviderError>> + Send + 'static,
     {
-        let authenticate = Box::new(move |context| -> Answer { Box::pin(authenticate(context)) });
-        Self { authenticate, refresh: None, again: false }
+        Self { authenticate: boxed(authenticate), refresh: None, again: false }
     }
 
     /// With this `refresh` as well.
     pub fn with_refresh<F, A>(mut self, refresh: F) -> Self
     where
-        F: Fn() -> A + Send + Sync + 'static,
+        F: Fn(RefreshContext) -> A + Send + Sync + 'static,
         A: Future<Output = Result<Credential, ProviderError>> + Send + 'static,
     {
-        self.refresh = Some(Box::new(move || -> Answer { Box::pin(refresh()) }));
+        self.refresh = Some(boxed(refresh));
         self
     }
 
@@ -127,18 +202,20 @@ impl CredentialProvider for Callback {
         (self.authenticate)(context)
     }
 
-    fn refresh(&self) -> BoxFuture<'_, Result<Credential, ProviderError>> {
-        match &self.refresh {
-            Some(refresh) => refresh(),
-            None => Box::pin(ready(Err(ProviderError::Rejected("it has no refresh".to_owned())))),
-        }
-    }
-
-    fn can_refresh(&self) -> bool {
-        self.refresh.is_some()
+    fn refresh(&self) -> Option<Refresh<'_>> {
+        self.refresh.as_ref().map(Refresh::new)
     }
 
     fn can_mint_again(&self) -> bool {
         self.again
+    }
+}
+
+impl fmt::Debug for Callback {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Callback")
+            .field("refresh", &self.refresh.is_some())
+            .field("repeatable", &self.again)
+            .finish_non_exhaustive()
     }
 }

@@ -10,12 +10,12 @@ use satkeeper_core::lifecycle::KeyAlgorithm;
 use satkeeper_core::session::{ProviderCall, Record, RequestId, SessionInput, StoreFailure};
 use satkeeper_core::wire::http::HttpRequest;
 use satkeeper_host::keeper::{Keeper, make_key};
-use satkeeper_host::{AuthenticateContext, Clock, Errand, SigningRequest};
+use satkeeper_host::{Clock, Errand, SigningRequest};
 use tokio::task::{AbortHandle, Id, JoinSet, spawn_blocking};
 use tokio::time::timeout;
 
 use crate::http::Http;
-use crate::provider::CredentialProvider;
+use crate::provider::{self, CredentialProvider};
 use crate::signer::ExternalSigner;
 
 /// The tasks of one session. Dropping it aborts them.
@@ -53,15 +53,7 @@ impl Work {
                 // Only where a built-in provider took its place meanwhile.
                 return errand.fail("the provider has been replaced");
             };
-            let answer = async {
-                match call {
-                    ProviderCall::Authenticate { fingerprint } => {
-                        provider.authenticate(AuthenticateContext::new(fingerprint)).await
-                    }
-                    ProviderCall::Refresh => provider.refresh().await,
-                }
-            };
-            match timeout(within, answer).await {
+            match timeout(within, provider::ask(provider.as_ref(), call)).await {
                 Ok(result) => SessionInput::Credential { id, result },
                 Err(_) => errand.fail(&no_answer(within)),
             }

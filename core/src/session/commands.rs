@@ -174,10 +174,12 @@ impl Session {
                 Ok(())
             }
             Provider::Callback(facts) => {
+                let fingerprint = self.fingerprint(key);
+                // Few backends have a place for a fingerprint in a refresh: what the server says binds its token.
                 let (call, key) = if renewal && facts.can_refresh {
-                    (ProviderCall::Refresh, None)
+                    (ProviderCall::Refresh { fingerprint }, None)
                 } else {
-                    (ProviderCall::Authenticate { fingerprint: self.fingerprint(key) }, key)
+                    (ProviderCall::Authenticate { fingerprint }, key)
                 };
                 let exchange = self.exchange_for(turn.now, command, Purpose::Callback { key });
                 turn.put(SessionOutput::AskProvider { id: exchange.id, call, deadline: exchange.deadline });

@@ -3,6 +3,7 @@
 use alloc::boxed::Box;
 use alloc::string::String;
 use alloc::vec::Vec;
+use core::time::Duration;
 
 use crate::dpop::ProofKey;
 use crate::error::Error;
@@ -175,6 +176,15 @@ impl Credential {
 }
 
 /// Why the application's provider returned no credential.
+///
+/// ```
+/// use core::time::Duration;
+/// use satkeeper_core::session::ProviderError;
+/// assert!(matches!(ProviderError::rejected("the account was closed"), ProviderError::Rejected(_)));
+/// let busy = ProviderError::transient("the backend is busy").retry_after(Duration::from_secs(5));
+/// assert!(matches!(busy, ProviderError::Transient { retry_after: Some(5_000), .. }));
+/// assert!(matches!(ProviderError::from_status(403, "forbidden"), ProviderError::Rejected(_)));
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ProviderError {
     /// This credential can not be renewed, ever: the schedule stops, the session goes on to its end
@@ -189,6 +199,39 @@ pub enum ProviderError {
         /// Milliseconds it wants to be left alone.
         retry_after: Option<u64>,
     },
+}
+
+impl ProviderError {
+    /// Refused for good: asking again cannot help. The message must not hold a secret.
+    pub fn rejected(message: impl Into<String>) -> Self {
+        Self::Rejected(message.into())
+    }
+
+    /// It failed, perhaps only now: it will be asked again. The message must not hold a secret.
+    pub fn transient(message: impl Into<String>) -> Self {
+        Self::Transient { message: message.into(), retry_after: None }
+    }
+
+    /// What a backend's answer with this HTTP status means, as the providers that are built in take it (L17): 401,
+    /// 403, 404 and 422 are refusals for good, everything else may pass.
+    pub fn from_status(status: u16, message: impl Into<String>) -> Self {
+        if is_refusal(status) { Self::rejected(message) } else { Self::transient(message) }
+    }
+
+    /// Wants to be left alone for so long, such as a `Retry-After` says. A refusal for good is not asked again
+    /// anyway.
+    #[must_use]
+    pub fn retry_after(mut self, wait: Duration) -> Self {
+        if let Self::Transient { retry_after, .. } = &mut self {
+            *retry_after = Some(u64::try_from(wait.as_millis()).unwrap_or(u64::MAX));
+        }
+        self
+    }
+}
+
+/// Whether a status says that asking again cannot help (L17).
+pub(super) const fn is_refusal(status: u16) -> bool {
+    matches!(status, 401 | 403 | 404 | 422)
 }
 
 /// Why the record was not written.

@@ -146,8 +146,12 @@ pub enum ProviderCall {
         /// with `scope: "sat:refresh"`.
         fingerprint: Option<String>,
     },
-    /// `refresh()`.
-    Refresh,
+    /// `refresh(context)`.
+    Refresh {
+        /// As for `authenticate`: a backend that mints anew where it is asked to refresh needs it, too. Whether it
+        /// was passed on, the server says.
+        fingerprint: Option<String>,
+    },
 }
 
 /// An event of the lifecycle, with what only the session knows of it.

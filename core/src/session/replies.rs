@@ -17,7 +17,7 @@ use super::Session;
 use super::commands::{assumed, unknown_token};
 use super::exchanges::{Device, Exchange, Provision, Purpose};
 use super::facts::server_time;
-use super::input::{Credential, ProviderError, RequestId};
+use super::input::{Credential, ProviderError, RequestId, is_refusal};
 use super::journal::Fault;
 use super::turn::Turn;
 
@@ -157,8 +157,7 @@ impl Session {
                 self.create(turn, &command, provision.renewal, key).map(|()| None)
             }
             Err(error) => {
-                let is_final =
-                    matches!(&error, Error::Http(it) if matches!(it.status, 401 | 403 | 404 | 422));
+                let is_final = matches!(&error, Error::Http(it) if is_refusal(it.status));
                 if is_final && provision.renewal {
                     return Err(Fault::new(Failure::Rejected, error));
                 }

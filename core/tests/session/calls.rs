@@ -73,7 +73,7 @@ fn a_call_refused_for_its_credential_is_repeated_once_after_recovery() {
     world.clear();
     world.call(1, "m");
     assert_eq!(world.returned, [(CallId(1), Ok(json!({})))], "{:?}", world.events);
-    assert_eq!(world.provider_calls, [ProviderCall::Refresh]);
+    assert_eq!(world.provider_calls, [ProviderCall::Refresh { fingerprint: None }]);
     let sent = world.sent("m");
     assert_eq!(sent.len(), 2);
     assert_ne!(sent[0]["id"], sent[1]["id"]);

@@ -79,7 +79,13 @@ fn a_token_is_of_the_key_whose_fingerprint_its_request_told_and_of_no_other() {
     world.give(SessionInput::Start);
     assert_eq!(keys(&world), [true]);
     world.give(SessionInput::RefreshNow { ask: AskId(1) });
-    assert_eq!((world.provider_calls.last(), keys(&world)), (Some(&ProviderCall::Refresh), vec![false]));
+    let fingerprint = Some(crate::world::rsa().thumbprint().to_owned());
+    assert_eq!(
+        world.provider_calls.last(),
+        Some(&ProviderCall::Refresh { fingerprint }),
+        "it may pass it on"
+    );
+    assert_eq!(keys(&world), [false], "whether it did, the server says");
 }
 
 #[test]

@@ -317,7 +317,7 @@ fn on_a_connect_this_code_is_always_about_the_credential() {
     world.give(SessionInput::Start);
     world.pass(10_000);
     assert!(world.is_live(), "{:?}", world.events);
-    assert_eq!(world.provider_calls.last(), Some(&ProviderCall::Refresh));
+    assert_eq!(world.provider_calls.last(), Some(&ProviderCall::Refresh { fingerprint: None }));
     assert!(world.session.credential().unwrap().token == Secret::new(sat("two", "relay.sw.test")));
 }
 

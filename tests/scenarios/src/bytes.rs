@@ -102,7 +102,7 @@ impl Bytes {
             SessionOutput::MakeKey { id, algorithm, .. } => {
                 request(id, What::MakeKey(algorithm), show::key(algorithm).to_owned())
             }
-            SessionOutput::AskProvider { id, call: ProviderCall::Refresh, .. } => {
+            SessionOutput::AskProvider { id, call: ProviderCall::Refresh { .. }, .. } => {
                 request(id, What::Refresh(None), String::new())
             }
             SessionOutput::AskProvider { id, call: ProviderCall::Authenticate { fingerprint }, .. } => {
