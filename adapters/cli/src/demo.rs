@@ -55,7 +55,7 @@ pub(crate) async fn demo(args: DemoArgs) -> Result<(), Failure> {
     }
     let server = Arc::new(Server::start(config(pace)).await.map_err(no_server)?);
     let seen = server.watch_seen();
-    terminal.line(&opening(&server, pace));
+    terminal.show(&[opening(&server, pace), Line::new()], &[]);
     let (tell, provider) = mpsc::unbounded_channel();
     let client = Client::builder()
         .provider(callback(Arc::clone(&server), tell))
@@ -102,12 +102,15 @@ fn no_server(error: FixtureError) -> Failure {
 }
 
 fn opening(server: &Server, pace: Pace) -> Line {
-    Line::new().with(Tone::Strong, "satkeeper demo").plain(format!(
-        ": one session against {}, tokens of {} s, client-bound ones of {} s\n",
-        server.ws_url(),
-        pace.sat,
-        pace.device
-    ))
+    Line::new()
+        .with(Tone::Strong, "satkeeper demo")
+        .plain(format!(
+            ": one session against {}, tokens of {} s, client-bound ones of {} s",
+            server.ws_url(),
+            pace.sat,
+            pace.device
+        ))
+        .hanging(2)
 }
 
 /// The provider's side of the story.
@@ -287,7 +290,7 @@ impl Stage {
                 let line = timeline::event(at, &sentence(&event, self.client.now()));
                 self.tell(&[line]);
             }
-            Err(missed) => self.tell(&[Line::new().with(Tone::Warn, missed.to_string())]),
+            Err(missed) => self.tell(&[Line::new().with(Tone::Warn, missed.to_string()).hanging(2)]),
         }
     }
 
@@ -334,6 +337,7 @@ impl Stage {
             kept: self.script.kept(),
             promises: self.script.steps.len(),
             waiting_for: self.script.waiting_for().map(|step| step.name),
+            width: self.terminal.width(),
         };
         self.terminal.show(lines, &timeline::block(&standing));
     }
@@ -344,7 +348,7 @@ impl Stage {
         let throughout = self.throughout(&counts);
         self.terminal.show(&[], &[]);
         let end = self.script.facts.expired_at.unwrap_or_else(|| self.at());
-        for line in summary(&self.script, &throughout, &self.lifetimes, &counts, end) {
+        for line in summary(&self.script, &throughout, &self.lifetimes, &counts, end, self.terminal.width()) {
             self.terminal.line(&line);
         }
         let all = self.script.steps.len() + throughout.len();

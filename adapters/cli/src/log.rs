@@ -53,7 +53,7 @@ impl Subscriber for Listener {
         // Events of the session are told in sentences.
         if !fields.message.is_empty() {
             let text = format!("  {}{}", fields.message, fields.others);
-            Terminal::stderr().line(&Line::new().with(Tone::Faint, text));
+            Terminal::stderr().line(&Line::new().with(Tone::Faint, text).hanging(4));
         }
     }
 

@@ -19,6 +19,7 @@ mod exec_provider;
 mod exit;
 mod files;
 mod lifetimes;
+mod line;
 mod log;
 mod orders;
 mod providers;

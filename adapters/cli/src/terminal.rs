@@ -1,130 +1,26 @@
-//! The one way to the terminal: lines of coloured pieces, and a block at the bottom that is drawn anew.
+//! The one way to the terminal: lines, and a block at the bottom that is drawn anew.
 
 use std::io::IsTerminal as _;
 
 use crate::writer::Writer;
 
-/// How a piece of text is meant.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Tone {
-    Plain,
-    Faint,
-    Strong,
-    Good,
-    Warn,
-    Bad,
-    Accent,
-}
+pub(crate) use crate::line::{Line, Tone};
 
-impl Tone {
-    const fn code(self) -> &'static str {
-        match self {
-            Self::Plain => "",
-            Self::Faint => "\u{1b}[2m",
-            Self::Strong => "\u{1b}[1m",
-            Self::Good => "\u{1b}[32m",
-            Self::Warn => "\u{1b}[33m",
-            Self::Bad => "\u{1b}[31m",
-            Self::Accent => "\u{1b}[36m",
-        }
-    }
-}
-
-/// A line of text in pieces.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Line {
-    pieces: Vec<(Tone, String)>,
-    /// Where it goes on if it does not fit; 0: it is left to the terminal.
-    indent: usize,
-}
-
-impl Line {
-    pub(crate) fn new() -> Self {
-        Self::default()
-    }
-
-    /// The line with one more piece.
-    #[must_use]
-    pub(crate) fn with(mut self, tone: Tone, text: impl Into<String>) -> Self {
-        self.pieces.push((tone, text.into()));
-        self
-    }
-
-    #[must_use]
-    pub(crate) fn plain(self, text: impl Into<String>) -> Self {
-        self.with(Tone::Plain, text)
-    }
-
-    /// On a terminal it is broken between words and goes on at this column.
-    #[must_use]
-    pub(crate) fn hanging(mut self, indent: usize) -> Self {
-        self.indent = indent;
-        self
-    }
-
-    /// The lines that fit.
-    fn wrapped(&self, width: usize) -> Vec<Self> {
-        if self.indent == 0 || self.indent >= width {
-            return vec![self.clone()];
-        }
-        let (mut lines, mut line, mut column) = (Vec::new(), Self::new(), 0);
-        for (tone, piece) in &self.pieces {
-            for word in piece.split_inclusive(' ') {
-                let (long, bare) = (word.chars().count(), word.trim_end().chars().count());
-                if column + bare > width && column > self.indent {
-                    lines.push(std::mem::take(&mut line).trimmed());
-                    line = Self::new().plain(" ".repeat(self.indent));
-                    column = self.indent;
-                }
-                line = line.with(*tone, word);
-                column += long;
-            }
-        }
-        lines.push(line);
-        lines
-    }
-
-    /// Without the blanks at its end: they could be what does not fit.
-    fn trimmed(mut self) -> Self {
-        if let Some((_, last)) = self.pieces.last_mut() {
-            last.truncate(last.trim_end().len());
-        }
-        self
-    }
-
-    /// What is printed: cut after `width` characters, with colours or without.
-    pub(crate) fn render(&self, colour: bool, width: usize) -> String {
-        let mut left = width;
-        let mut text = String::new();
-        for (tone, piece) in &self.pieces {
-            let piece: String = piece.chars().take(left).collect();
-            left = left.saturating_sub(piece.chars().count());
-            if colour && !tone.code().is_empty() && !piece.is_empty() {
-                text.push_str(tone.code());
-                text.push_str(&piece);
-                text.push_str("\u{1b}[0m");
-            } else {
-                text.push_str(&piece);
-            }
-        }
-        text
-    }
-}
-
-impl From<&str> for Line {
-    fn from(text: &str) -> Self {
-        Self::new().plain(text)
-    }
-}
+/// How wide what is not a terminal counts: tables are made for so many columns.
+const SHEET: usize = 100;
 
 /// Standard output or standard error. What is printed is written in the background: nobody waits for a reader.
 pub(crate) struct Terminal {
     out: Writer,
     colour: bool,
+    /// Somebody reads it there: lines are made to fit.
+    tty: bool,
     /// Redrawing makes sense.
     live: bool,
-    /// How many lines the block at the bottom has now.
-    block: usize,
+    /// The widths of the lines of the block at the bottom.
+    block: Vec<usize>,
+    /// Columns and rows.
+    size: fn() -> Option<(usize, usize)>,
 }
 
 impl Terminal {
@@ -139,7 +35,8 @@ impl Terminal {
     fn new(out: Writer, tty: bool) -> Self {
         let set = |name: &str| std::env::var_os(name).is_some_and(|value| !value.is_empty());
         let dumb = std::env::var_os("TERM").is_some_and(|term| term == "dumb");
-        Self { out, colour: tty && !dumb && !set("NO_COLOR"), live: tty && !dumb, block: 0 }
+        let (colour, live) = (tty && !dumb && !set("NO_COLOR"), tty && !dumb);
+        Self { out, colour, tty, live, block: Vec::new(), size }
     }
 
     /// Nothing is redrawn from now on.
@@ -152,6 +49,17 @@ impl Terminal {
         self.live
     }
 
+    /// For how many columns what is shown should be made.
+    pub(crate) fn width(&self) -> usize {
+        self.screen().0.min(SHEET)
+    }
+
+    fn screen(&self) -> (usize, usize) {
+        let (columns, rows) = (self.size)().filter(|_| self.tty).unwrap_or((SHEET, usize::MAX));
+        // A terminal that does not know says 0.
+        (if columns == 0 { SHEET } else { columns }, if rows == 0 { usize::MAX } else { rows })
+    }
+
     /// Prints a line, above the block if there is one.
     pub(crate) fn line(&mut self, line: &Line) {
         self.show(std::slice::from_ref(line), &[]);
@@ -159,46 +67,55 @@ impl Terminal {
 
     /// Prints lines for good, and below them a block that the next call takes away again.
     pub(crate) fn show(&mut self, lines: &[Line], block: &[Line]) {
+        let (columns, rows) = self.screen();
         let mut text = String::new();
-        if self.block > 0 {
+        // It may have been made narrower meanwhile, and have broken what stood there.
+        let height: usize = self.block.iter().map(|width| width.div_ceil(columns).max(1)).sum();
+        if height > 0 {
             // To the first line of the block, and everything from there away.
-            text.push_str(&format!("\u{1b}[{}A\r\u{1b}[J", self.block));
+            text.push_str(&format!("\u{1b}[{}A\r\u{1b}[J", height.min(rows)));
         }
-        let width = width();
         for line in lines {
-            let wrapped = if self.live { line.wrapped(width) } else { vec![line.clone()] };
-            for line in wrapped {
-                text.push_str(&line.render(self.colour, usize::MAX));
+            for line in if self.tty { line.wrapped(columns) } else { vec![line.clone()] } {
+                text.push_str(&line.render(self.colour));
                 text.push('\n');
             }
         }
-        let height = if self.live { block.len() } else { 0 };
-        // A line that wraps would make the block higher than it counts.
-        for line in block.iter().take(height) {
-            text.push_str(&line.render(self.colour, width));
+        let mut drawn = Vec::new();
+        let block = if self.live { block } else { &[] };
+        let mut room = rows.saturating_sub(1);
+        for line in block.iter().flat_map(|line| line.wrapped(columns)) {
+            // What has scrolled out could not be taken away again.
+            let Some(left) = room.checked_sub(line.width().div_ceil(columns).max(1)) else { break };
+            room = left;
+            drawn.push(line.width());
+            text.push_str(&line.render(self.colour));
             text.push('\n');
         }
         // Where there was no room for it, the block that is there stays.
         if self.out.write(text) {
-            self.block = height;
+            self.block = drawn;
         }
     }
 
     /// Why the program ends with an error.
     pub(crate) fn error(&mut self, text: &str) {
-        let line = Line::new().with(Tone::Bad, "error: ").plain(text);
-        self.out.insist(format!("{}\n", line.render(self.colour, usize::MAX)));
+        let line = Line::new().with(Tone::Bad, "error: ").plain(text).hanging(7);
+        let (columns, _) = self.screen();
+        let lines = if self.tty { line.wrapped(columns) } else { vec![line] };
+        let lines: String = lines.iter().map(|line| line.render(self.colour) + "\n").collect();
+        self.out.insist(lines);
     }
 }
 
-/// The width of the terminal, in characters.
-fn width() -> usize {
-    terminal_size::terminal_size().map_or(100, |(width, _)| usize::from(width.0)).max(20)
+/// Columns and rows of the terminal.
+fn size() -> Option<(usize, usize)> {
+    terminal_size::terminal_size().map(|(columns, rows)| (usize::from(columns.0), usize::from(rows.0)))
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{Line, Terminal, Tone};
+    use super::{Line, Terminal};
     use crate::writer::Writer;
     use std::io::Write;
     use std::sync::{Arc, Mutex};
@@ -217,11 +134,11 @@ mod tests {
         }
     }
 
-    fn terminal(live: bool) -> (Terminal, Paper) {
-        let paper = Paper::default();
+    fn terminal(tty: bool, live: bool) -> (Terminal, Paper) {
+        let (paper, block) = (Paper::default(), Vec::new());
         let sheet = paper.clone();
         let out = Writer::start(|| Ok(Box::new(sheet)), |_| String::new(), drop);
-        (Terminal { out, colour: false, live, block: 0 }, paper)
+        (Terminal { out, colour: false, tty, live, block, size: || Some((12, 5)) }, paper)
     }
 
     fn read(terminal: &Terminal, paper: &Paper) -> String {
@@ -230,35 +147,47 @@ mod tests {
     }
 
     #[test]
-    fn colours_do_not_count_as_width() {
-        let line = Line::new().with(Tone::Good, "ab").plain("cd");
-        assert_eq!(line.render(true, 3), "\u{1b}[32mab\u{1b}[0mc");
-        assert_eq!(line.render(false, 9), "abcd");
-        assert_eq!(line.render(true, 0), "");
-    }
-
-    #[test]
-    fn a_long_line_hangs() {
-        let line = Line::new().plain("12 ").with(Tone::Good, "one two three").hanging(3);
-        let wrapped: Vec<String> = line.wrapped(11).iter().map(|line| line.render(false, 99)).collect();
-        assert_eq!(wrapped, ["12 one two", "   three"]);
-        assert_eq!(line.wrapped(3).len(), 1);
-        assert_eq!(Line::from("one two three").wrapped(4).len(), 1);
-    }
-
-    #[test]
     fn a_block_is_taken_away_before_the_next_line() {
-        let (mut terminal, paper) = terminal(true);
+        let (mut terminal, paper) = terminal(true, true);
         terminal.show(&["one".into()], &["block".into(), "block".into()]);
         terminal.line(&"two".into());
         assert_eq!(read(&terminal, &paper), "one\nblock\nblock\n\u{1b}[2A\r\u{1b}[Jtwo\n");
     }
 
     #[test]
-    fn without_a_terminal_there_is_no_block() {
-        let (mut terminal, paper) = terminal(false);
+    fn a_block_is_as_high_as_the_terminal_makes_it() {
+        // survives W20
+        let (mut terminal, paper) = terminal(true, true);
+        let long = Line::from("one two three").hanging(2);
+        terminal.show(&[], &[long, "a word of more than twelve columns".into()]);
+        terminal.show(&[], &[]);
+        let shown = "one two\n  three\n\u{1b}[2A\r\u{1b}[J";
+        assert_eq!(read(&terminal, &paper), shown, "what does not fit into 4 rows whole is left out");
+        terminal.show(&[], &["one two three".into()]);
+        terminal.size = || Some((5, 5));
+        terminal.show(&[], &[]);
+        assert_eq!(
+            read(&terminal, &paper),
+            format!("{shown}one two three\n\u{1b}[3A\r\u{1b}[J"),
+            "it was made narrower"
+        );
+    }
+
+    #[test]
+    fn without_a_terminal_there_is_no_block_and_lines_stay_whole() {
+        // survives W20
+        let (mut terminal, paper) = terminal(false, false);
+        let long = Line::from("one two three four").hanging(2);
         terminal.show(&["one".into()], &["block".into()]);
-        terminal.show(&["two".into()], &["block".into()]);
-        assert_eq!(read(&terminal, &paper), "one\ntwo\n");
+        terminal.show(&[long], &["block".into()]);
+        assert_eq!(read(&terminal, &paper), "one\none two three four\n");
+        assert_eq!(terminal.width(), 100);
+    }
+
+    #[test]
+    fn plain_lines_on_a_terminal_fit_too() {
+        let (mut terminal, paper) = terminal(true, false);
+        terminal.show(&[Line::from("one two three four").hanging(2)], &["block".into()]);
+        assert_eq!(read(&terminal, &paper), "one two\n  three four\n");
     }
 }

@@ -13,6 +13,9 @@ use std::time::Duration;
 /// Where the texts of all lines begin.
 const INDENT: usize = 29;
 
+/// Where what stands in the block behind a name begins.
+const NAME: usize = 11;
+
 /// How the session stands, as the block shows it.
 pub(crate) struct Standing<'a> {
     pub(crate) at: u64,
@@ -23,6 +26,8 @@ pub(crate) struct Standing<'a> {
     pub(crate) kept: usize,
     pub(crate) promises: usize,
     pub(crate) waiting_for: Option<&'static str>,
+    /// For how many columns it is made.
+    pub(crate) width: usize,
 }
 
 /// The block.
@@ -38,14 +43,15 @@ pub(crate) fn block(standing: &Standing<'_>) -> Vec<Line> {
         status.hold.map_or_else(String::new, |hold| format!(" (held back: {})", hold.name())),
         status.generation.0
     ));
-    let mut lines = vec![Line::new().with(Tone::Faint, "─".repeat(100)), head];
-    lines.extend(standing.lifetimes.left(standing.at));
+    let rule = Line::new().with(Tone::Faint, "─".repeat(standing.width));
+    let mut lines = vec![rule, head.hanging(4)];
+    lines.extend(standing.lifetimes.left(standing.at, standing.width));
     if let Some(next) = &standing.next {
-        lines.push(Line::new().plain("  next     ").with(Tone::Accent, next));
+        lines.push(Line::new().plain("  next     ").with(Tone::Accent, next).hanging(NAME));
     }
     let kept = Line::new().plain("  kept     ").with(Tone::Good, "✓".repeat(standing.kept));
     let open = standing.promises.saturating_sub(standing.kept);
-    let kept = kept.with(Tone::Faint, "·".repeat(open));
+    let kept = kept.with(Tone::Faint, "·".repeat(open)).hanging(NAME);
     lines.push(match standing.waiting_for {
         Some(name) => kept.plain(format!(" {} of {}, then: {name}", standing.kept, standing.promises)),
         None => kept.plain(format!(" all {}", standing.promises)),
@@ -140,8 +146,20 @@ mod tests {
             kept: 3,
             promises: 5,
             waiting_for: Some("renewal 1"),
+            width: 100,
         };
-        let lines: Vec<String> = block(&standing).iter().map(|line| line.render(false, 200)).collect();
+        for width in [100, 80, 60, 40] {
+            // survives W20
+            let lines = block(&Standing { width, next: standing.next.clone(), ..standing });
+            let lines: Vec<_> = lines.iter().flat_map(|line| line.wrapped(width)).collect();
+            let text: Vec<String> = lines.iter().map(|line| line.render(false)).collect();
+            assert!(lines.iter().all(|line| line.width() <= width), "{width}:\n{}", text.join("\n"));
+            let words = text.join(" ");
+            let words: Vec<&str> = words.split_whitespace().collect();
+            assert!(words.join(" ").contains("session ends in 31.0 s"), "{width}: {words:?}");
+            assert!(words.join(" ").ends_with("3 of 5, then: renewal 1"), "{width}: {words:?}");
+        }
+        let lines: Vec<String> = block(&standing).iter().map(|line| line.render(false)).collect();
         assert_eq!(
             lines[1..],
             [
@@ -157,11 +175,11 @@ mod tests {
     #[test]
     fn what_happened_and_why() {
         let said = Sentence { level: Level::Info, name: "live", text: "authenticated".to_owned() };
-        assert_eq!(event(4_600, &said).render(false, 200), "   4.6 s  ● live             authenticated");
+        assert_eq!(event(4_600, &said).render(false), "   4.6 s  ● live             authenticated");
         let one =
             Exchange { what: "connect", answer: "accepted".to_owned(), succeeded: true, failures_before: 0 };
         assert_eq!(
-            exchange(100, &one, "no session yet").render(false, 200),
+            exchange(100, &one, "no session yet").render(false),
             "   0.1 s  → connect          accepted  (no session yet)"
         );
     }
