@@ -39,8 +39,9 @@ pub enum Error {
         /// The failure underneath, if there is one.
         source: Option<Box<Error>>,
     },
-    /// The proof-of-possession key is missing or unusable; the session goes on unbound (L48).
-    #[error("the proof key cannot be used: {message}; the session goes on without proof of possession")]
+    /// The proof-of-possession key is missing or unusable (L48). A session that is without one goes on unbound as
+    /// long as its token lasts or its provider renews; one whose store holds such a key does not begin.
+    #[error("the proof key cannot be used: {message}")]
     DpopInit {
         /// What happened.
         message: String,

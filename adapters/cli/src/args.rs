@@ -1,5 +1,6 @@
 //! The command line.
 
+use std::collections::BTreeSet;
 use std::ffi::OsString;
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -7,14 +8,17 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use clap::error::{ContextKind, ContextValue, ErrorKind};
-use clap::{Args, Parser, Subcommand};
+use clap::parser::ValueSource;
+use clap::{ArgMatches, Args, CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 
 use crate::demo::DemoArgs;
 use crate::duration;
 use crate::exec_provider::CONTRACT;
 use crate::exit::CODES;
+use crate::help::{fit, width};
 use crate::run_args::{self, RunArgs};
 use crate::terminal::Terminal;
+use crate::wishes::SIGNALS;
 
 const ABOUT: &str = "\
 Keeps a SignalWire subscriber session authenticated: renews its token by itself for as long as anybody can, says \
@@ -28,8 +32,8 @@ Begin with `satkeeper demo`: it needs no account and no network, and takes about
     version,
     about = "Keeps a SignalWire subscriber session authenticated",
     long_about = ABOUT,
-    after_long_help = CODES,
-    max_term_width = 110,
+    after_long_help = fit(CODES),
+    term_width = width(),
     arg_required_else_help = true,
     subcommand_required = true
 )]
@@ -42,13 +46,13 @@ struct Whole {
 #[derive(Subcommand)]
 pub(crate) enum Command {
     /// A whole life of a session in about a minute, against a server of its own
-    #[command(long_about = DEMO_ABOUT)]
+    #[command(long_about = fit(DEMO_ABOUT))]
     Demo(DemoArgs),
     /// Keep one session alive until told to stop
     #[command(long_about = run_args::ABOUT, after_long_help = run_help())]
     Run(Box<RunArgs>),
     /// A server that speaks the protocol, for tests and development
-    #[command(long_about = SERVE_ABOUT, after_long_help = SERVE_EXAMPLES)]
+    #[command(long_about = SERVE_ABOUT, after_long_help = fit(SERVE_EXAMPLES))]
     Serve(ServeArgs),
 }
 
@@ -60,12 +64,16 @@ endpoints fail, the provider takes over, then refuses, and the session ends when
 On a terminal a block at the bottom shows how the session stands; else there is one plain line for each thing \
 that happens. Ends with a summary, with code 0 if every promise was kept and 1 if not.
 
-  ●  an event of the session          →  what it asked for, the answer, and why it was asked
-  ▲  a warning, with its code         ✂  what the demo does to the session
-  ■  the end                          ✓  a promise that session and server agree was kept";
+  ●  an event of the session
+  →  what it asked for, the answer, and why it was asked
+  ◇  it stands differently now
+  ▲  a warning, with its code
+  ✂  what the demo does to the session
+  ■  the end
+  ✓  a promise that session and server agree was kept";
 
 fn run_help() -> String {
-    format!("{}\n\n{CONTRACT}\n\n{CODES}", run_args::EXAMPLES)
+    fit(&format!("{}\n\n{CONTRACT}\n\n{SIGNALS}\n\n{CODES}", run_args::EXAMPLES))
 }
 
 const SERVE_ABOUT: &str = "\
@@ -82,9 +90,8 @@ Examples:
   A server with short-lived tokens, and a session kept alive against it:
     satkeeper serve --tls --listen 127.0.0.1:8443 --ca-out ca.pem --sat-ttl 60s --device-ttl 20s
     export SATKEEPER_API_TOKEN=any SATKEEPER_CA_FILE=ca.pem
-    satkeeper run --provider subscriber --project any --reference alice \\
-        --space-url https://127.0.0.1:8443 --fabric-url https://127.0.0.1:8443 \\
-        --relay-url wss://127.0.0.1:8443
+    satkeeper run --provider subscriber --project any --reference alice --space-url https://127.0.0.1:8443 \
+--fabric-url https://127.0.0.1:8443 --relay-url wss://127.0.0.1:8443
 
   A token from it:
     curl -s --cacert ca.pem -u any:any -d '{\"reference\": \"alice\"}' \\
@@ -143,6 +150,11 @@ pub(crate) struct ServeArgs {
     pub(crate) requests: Option<PathBuf>,
 }
 
+/// What to choose from.
+const PROVIDERS: &str = "--provider is missing. Who brings the tokens? static: you have one; subscriber or guest: they are \
+minted with a project's credentials; embed: for a click-to-call token; exec: a program of yours brings them. `satkeeper run \
+--help` has examples";
+
 /// Why there is nothing to carry out: help was asked for, or the command line is no good.
 pub(crate) struct Refusal(clap::Error);
 
@@ -150,6 +162,11 @@ impl Refusal {
     /// Says so; the exit code.
     pub(crate) fn tell(self) -> ExitCode {
         let Self(error) = self;
+        if lacks_provider(&error) {
+            // Clap's own words would name options that the environment has.
+            Terminal::stderr().error(PROVIDERS);
+            return ExitCode::from(2);
+        }
         match stray(&error) {
             // It may be a token that lost its option. Clap would repeat it.
             Some(what) => Terminal::stderr().error(&format!(
@@ -161,6 +178,15 @@ impl Refusal {
         }
         ExitCode::from(if error.use_stderr() { 2 } else { 0 })
     }
+}
+
+fn lacks_provider(error: &clap::Error) -> bool {
+    let ContextValue::Strings(missing) = error.get(ContextKind::InvalidArg).unwrap_or(&ContextValue::None)
+    else {
+        return false;
+    };
+    error.kind() == ErrorKind::MissingRequiredArgument
+        && missing.iter().any(|argument| argument.starts_with("--provider"))
 }
 
 /// What was found where nothing of the kind belongs, unless it can be shown.
@@ -181,7 +207,23 @@ fn is_harmless(found: &str) -> bool {
 
 /// Reads the command line.
 pub(crate) fn parse(args: impl IntoIterator<Item = OsString>) -> Result<Command, Refusal> {
-    Whole::try_parse_from(args).map(|whole| whole.command).map_err(Refusal)
+    let mut whole = Whole::command();
+    let matches = whole.try_get_matches_from_mut(args).map_err(Refusal)?;
+    let read = Whole::from_arg_matches(&matches).map_err(|error| Refusal(error.format(&mut whole)))?;
+    let mut command = read.command;
+    if let (Command::Run(run), Some(("run", read))) = (&mut command, matches.subcommand()) {
+        run.settle(given(&whole, read));
+    }
+    Ok(command)
+}
+
+/// The options of `run` that stand on the command line, and not in the environment.
+fn given(whole: &clap::Command, run: &ArgMatches) -> BTreeSet<String> {
+    let options = whole.find_subcommand("run").into_iter().flat_map(clap::Command::get_arguments);
+    options
+        .filter(|option| run.value_source(option.get_id().as_str()) == Some(ValueSource::CommandLine))
+        .filter_map(|option| option.get_long().map(str::to_owned))
+        .collect()
 }
 
 #[cfg(test)]

@@ -19,16 +19,15 @@ use crate::terminal::{Line, Terminal, Tone};
 /// The contract, for `--help`.
 pub(crate) const CONTRACT: &str = "\
 The program of --provider exec:
-  It is run as `PROGRAM [ARG..]` for a token and as `PROGRAM [ARG..] refresh` for a newer one,
-  without a shell, in a process group of its own, and killed with that after 60 s for the first
-  token, 30 s at most for others. What it leaves behind when it ends is killed, too.
-    environment      SATKEEPER_FINGERPRINT, the thumbprint of the session's key: pass it on as
-                     `fingerprint`, with `scope: \"sat:refresh\"`, where the token is minted, and the
-                     session renews by itself
-    standard output  {\"token\": \"...\", \"expiry_at\": <unix milliseconds, optional>}; never shown.
-                     Seconds, a text or an ISO 8601 date are read, too, and nonsense is as absent
-    standard error   dropped; with -v shown, less everything that looks like a token, up to 16 KiB
-    exit code        0 here is a token, 3 refused: never ask again, others failed: ask again later";
+  It is run as `PROGRAM [ARG..]` for a token and as `PROGRAM [ARG..] refresh` for a newer one, without a shell, in a \
+process group of its own, and killed with that after 60 s for the first token, 30 s at most for others. What it \
+leaves behind when it ends is killed, too.
+  environment      SATKEEPER_FINGERPRINT, the thumbprint of the session's key: pass it on as `fingerprint`, with \
+`scope: \"sat:refresh\"`, where the token is minted, and the session renews by itself
+  standard output  {\"token\": \"...\", \"expiry_at\": <unix milliseconds, optional>}; never shown. Seconds, a text or \
+an ISO 8601 date are read, too, and nonsense is as absent
+  standard error   dropped; with -v shown, less everything that looks like a token, up to 16 KiB
+  exit code        0 here is a token, 3 refused: never ask again, others failed: ask again later";
 
 /// The exit code with which a program says that asking again cannot help.
 const REFUSED: i32 = 3;
@@ -60,9 +59,8 @@ impl ExecProvider {
         repeatable: bool,
         shows_errors: bool,
     ) -> Result<Self, Failure> {
-        let program = find(command).ok_or_else(|| {
-            Failure::usage(format!("--command {}: there is no such program", command.display()))
-        })?;
+        let program =
+            find(command).map_err(|why| Failure::usage(format!("--command {}: {why}", command.display())))?;
         Ok(Self { program, args: args.to_vec(), can_refresh, repeatable, shows_errors })
     }
 
@@ -123,20 +121,37 @@ impl CredentialProvider for ExecProvider {
     }
 }
 
-/// A path as it is, a bare name where the system would find it.
-fn find(command: &Path) -> Option<PathBuf> {
-    if command.as_os_str().is_empty() {
-        return None;
-    }
-    // There, what a name stands for is the system's own business.
-    if cfg!(windows) {
-        return Some(command.to_owned());
+/// A path as it is, a bare name where the system would find it; or why that cannot be run.
+fn find(command: &Path) -> Result<PathBuf, &'static str> {
+    const NOWHERE: &str = "there is no such program";
+    // On Windows what a name stands for is the system's own business.
+    if cfg!(windows) && !command.as_os_str().is_empty() {
+        return Ok(command.to_owned());
     }
     if command.components().count() > 1 || command.is_absolute() {
-        return command.is_file().then(|| command.to_owned());
+        return can_run(command).map(|()| command.to_owned());
     }
-    let path = std::env::var_os("PATH")?;
-    std::env::split_paths(&path).map(|folder| folder.join(command)).find(|file| file.is_file())
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let mut found = std::env::split_paths(&path).map(|folder| folder.join(command));
+    found.find(|file| can_run(file).is_ok() && !command.as_os_str().is_empty()).ok_or(
+        if command.as_os_str().is_empty() || !command.exists() {
+            NOWHERE
+        } else {
+            "it is not in PATH; write ./ before it if the file in this folder is meant"
+        },
+    )
+}
+
+fn can_run(file: &Path) -> Result<(), &'static str> {
+    let Ok(found) = std::fs::metadata(file) else { return Err("there is no such program") };
+    if !found.is_file() {
+        return Err("it is no file that can be run");
+    }
+    #[cfg(unix)]
+    if std::os::unix::fs::PermissionsExt::mode(&found.permissions()) & 0o111 == 0 {
+        return Err("it may not be run; chmod +x allows it, or name its interpreter and give it with --arg");
+    }
+    Ok(())
 }
 
 async fn read(stdout: Option<impl AsyncRead + Unpin>, printed: &mut Vec<u8>) -> Result<(), ProviderError> {
@@ -152,7 +167,7 @@ async fn read(stdout: Option<impl AsyncRead + Unpin>, printed: &mut Vec<u8>) -> 
 async fn pass_on(stderr: Option<impl AsyncRead + Unpin>) {
     let Some(stderr) = stderr else { return };
     let show = |text: &str| {
-        Terminal::stderr().line(&Line::new().with(Tone::Faint, format!("  {text}")));
+        Terminal::stderr().line(&Line::new().with(Tone::Faint, format!("  {text}")).hanging(4));
     };
     let mut stderr = BufReader::new(stderr);
     let mut left = MOST_SHOWN;
@@ -207,12 +222,21 @@ mod tests {
     #[cfg(unix)]
     #[test]
     fn programs_are_found_where_the_system_finds_them() {
+        // survives W19
         use super::find;
         use std::path::Path;
-        assert!(find(Path::new("sh")).is_some_and(|found| found.is_absolute()));
-        assert!(find(Path::new("/bin/sh")).is_some());
-        for nothing in ["", "no-such-program-anywhere", "./no-such-program", "/"] {
-            assert!(find(Path::new(nothing)).is_none(), "{nothing}");
+        assert!(find(Path::new("sh")).is_ok_and(|found| found.is_absolute()));
+        assert!(find(Path::new("/bin/sh")).is_ok());
+        for (nothing, said) in [
+            ("", "no such program"),
+            ("no-such-program-anywhere", "no such program"),
+            ("./no-such-program", "no such program"),
+            ("/", "no file"),
+            // Tests run in the crate's folder.
+            ("Cargo.toml", "./"),
+            ("./Cargo.toml", "chmod +x"),
+        ] {
+            assert!(find(Path::new(nothing)).is_err_and(|why| why.contains(said)), "{nothing}");
         }
     }
 }

@@ -5,15 +5,15 @@ use std::process::ExitCode;
 /// The exit codes, for `--help`.
 pub(crate) const CODES: &str = "\
 Exit codes:
-  0  ended as asked: --for has passed, SIGINT, SIGTERM, or the demo kept every promise. A second
-     signal ends the program at once
+  0  ended as asked: --for has passed, SIGINT, SIGTERM, or the demo kept every promise. A second signal ends the \
+program at once
   1  something else, such as a promise of the demo that was not kept
   2  usage: an option, a URL, a file or a field that is no good; nothing was sent
-  3  the credentials were refused by the server (an expired token at the start, too), or for good
-     by who should bring them
+  3  the credentials were refused by the server (an expired token at the start, too), or for good by who should \
+bring them
   4  the credential expired during the session and nobody could renew it
-  5  no connection: no session within --connect-timeout, or nobody answered who should have
-     brought the first token (that is asked for once)";
+  5  no connection: no session within --connect-timeout, or nobody answered who should have brought the first token \
+(that is asked for once)";
 
 /// Why the program does not end as it was asked to. No text holds a credential.
 #[derive(Debug, thiserror::Error)]

@@ -3,7 +3,7 @@
 //! | command | what it does | where |
 //! |---|---|---|
 //! | `satkeeper demo` | a whole life of a session in a minute, against a server of its own | `demo`, `demo_script`, `timeline`, `lifetimes`, `summary` |
-//! | `satkeeper run` | keeps one session alive until told to stop | `run`, `run_args`, `providers`, `exec_provider`, `secrets`, `log` |
+//! | `satkeeper run` | keeps one session alive until told to stop | `run`, `run_args`, `providers`, `exec_provider`, `secrets`, `wishes`, `log` |
 //! | `satkeeper serve` | a server that speaks the protocol, for tests and development | `serve`, `orders` |
 //!
 //! What both sides tell is put into words by `sentences` (the session's events) and `server_view` (what the
@@ -11,6 +11,7 @@
 //! background (`writer`): a pipe that nobody reads holds up neither the session nor the end of the program.
 
 mod args;
+mod causes;
 mod demo;
 mod demo_script;
 mod duration;
@@ -18,6 +19,7 @@ mod events;
 mod exec_provider;
 mod exit;
 mod files;
+mod help;
 mod lifetimes;
 mod line;
 mod log;
@@ -35,6 +37,7 @@ mod stamp;
 mod summary;
 mod terminal;
 mod timeline;
+mod wishes;
 mod writer;
 
 use std::process::ExitCode;

@@ -5,7 +5,6 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use satkeeper::core::wire::url::{Plain, SecureUrl};
 use satkeeper::store::FileStore;
 use satkeeper::{
     Builder, Client, End, Error, Event, Events, ProviderFault, SessionError, SessionEvent, SessionNews,
@@ -14,20 +13,25 @@ use satkeeper::{
 use tokio::task::spawn_blocking;
 use tokio::time::{Instant, sleep_until, timeout};
 
+use crate::causes::{cause, when_expired, when_none_came, when_refused};
 use crate::duration::show;
 use crate::events::EventLog;
 use crate::exit::Failure;
 use crate::files;
 use crate::log;
-use crate::providers;
+use crate::providers::{self, Chosen, Scheme, url};
 use crate::run_args::RunArgs;
-use crate::sentences::{Level, Sentence, root, sentence};
-use crate::signals::Signals;
+use crate::sentences::{Level, Sentence, sentence};
+use crate::signals::{Signals, Wishes};
 use crate::stamp::utc;
 use crate::terminal::{Line, Terminal, Tone};
+use crate::wishes::Wishing;
 
 /// How long the end of a session may take: closing its socket takes 2 s at most.
 const END_WITHIN: Duration = Duration::from_secs(5);
+
+/// Where what is told begins, behind time and level.
+const INDENT: usize = 33;
 
 /// Keeps a session alive.
 pub(crate) async fn run(args: RunArgs) -> Result<(), Failure> {
@@ -37,19 +41,24 @@ pub(crate) async fn run(args: RunArgs) -> Result<(), Failure> {
         time_is_up: args.span.map(|span| begun + span),
         connect_by: begun + args.connect_timeout,
     };
+    let wishes = Wishes::watch()?;
     if args.verbose > 1 {
         log::show();
     }
     let args = Arc::new(args);
     // Files may be pipes that nobody writes to, or lie on a disk that does not answer.
     let reading = Arc::clone(&args);
-    let reading = spawn_blocking(move || Ok((builder(&reading)?, event_log(&reading)?)));
-    let (builder, log) = match reasons.unless(reading).await {
+    let reading = spawn_blocking(move || {
+        let chosen = providers::choose(&reading)?;
+        let wishing = Wishing::new(Arc::clone(&reading), &chosen, wishes);
+        Ok((builder(&reading, chosen)?, event_log(&reading)?, wishing))
+    });
+    let (builder, log, mut wishing) = match reasons.unless(reading).await {
         Ok(read) => read.map_err(|_| Failure::Broken("the options cannot be read".to_owned()))??,
         Err(stop) => return stop.before_it_began(&args, "a file that was given cannot be read"),
     };
     let client = match reasons.unless(builder.start()).await {
-        Ok(started) => started.map_err(not_set_up)?,
+        Ok(started) => started.map_err(|error| not_set_up(error, &args))?,
         Err(stop) => return stop.before_it_began(&args, "it is not set up: the store does not answer"),
     };
     let mut story = Story {
@@ -61,7 +70,7 @@ pub(crate) async fn run(args: RunArgs) -> Result<(), Failure> {
         failed: None,
     };
     let mut events = client.events();
-    let stop = story.follow(&client, &mut events, &mut reasons).await;
+    let stop = story.follow(&client, &mut events, &mut reasons, &mut wishing).await;
     let end = story.wind_up(&client, &mut events, &mut reasons.signals, stop.is_some()).await;
     let verdict = story.verdict(&args, stop, end);
     if verdict.is_ok() {
@@ -72,14 +81,14 @@ pub(crate) async fn run(args: RunArgs) -> Result<(), Failure> {
 }
 
 /// Everything but the start; nothing is sent.
-fn builder(args: &RunArgs) -> Result<Builder, Failure> {
-    urls(args)?;
-    let mut builder = providers::choose(Client::builder(), args)?.allow_plain_on_loopback(args.allow_plain);
-    if let Some(url) = &args.relay_url {
-        builder = builder.relay_url(url);
+fn builder(args: &RunArgs, chosen: Chosen) -> Result<Builder, Failure> {
+    let mut builder = chosen.add_to(Client::builder());
+    builder = builder.allow_plain_on_loopback(args.allow_plain).full_htu(args.full_htu);
+    if let Some(text) = &args.relay_url {
+        builder = builder.relay_url(url("relay-url", text, Scheme::WebSocket, args)?.as_str());
     }
-    if let Some(url) = &args.fabric_url {
-        builder = builder.fabric_url(url);
+    if let Some(text) = &args.fabric_url {
+        builder = builder.fabric_url(url("fabric-url", text, Scheme::Http, args)?.as_str());
     }
     if let Some(file) = &args.ca_file {
         let pem = files::read(file)
@@ -109,35 +118,10 @@ fn event_log(args: &RunArgs) -> Result<Option<EventLog>, Failure> {
     let failed = move |error| {
         if tells {
             let text = format!("--events: {error}; nothing more is written, the session goes on");
-            Terminal::stderr().line(&Line::new().with(Tone::Bad, text));
+            Terminal::stderr().line(&Line::new().with(Tone::Bad, text).hanging(2));
         }
     };
     args.events.as_deref().map(|path| EventLog::open(path, failed)).transpose()
-}
-
-/// The session judges URLs again; here it can be said which one is meant.
-fn urls(args: &RunArgs) -> Result<(), Failure> {
-    let plain = if args.allow_plain { Plain::Loopback } else { Plain::Never };
-    for (option, url, schemes) in [
-        ("relay-url", &args.relay_url, ["wss", "ws"]),
-        ("fabric-url", &args.fabric_url, ["https", "http"]),
-        ("space-url", &args.space_url, ["https", "http"]),
-        ("embed-url", &args.embed_url, ["https", "http"]),
-    ] {
-        let Some(url) = url else { continue };
-        // Spaces and embed hosts may be bare names.
-        let is_bare = !url.contains("://") && matches!(option, "space-url" | "embed-url");
-        let whole = if is_bare { format!("https://{url}") } else { url.clone() };
-        let refused = |why: String| Failure::usage(format!("--{option}: {why}"));
-        let judged = SecureUrl::parse(&whole, plain).map_err(|error| refused(error.to_string()))?;
-        if !schemes.contains(&judged.scheme()) {
-            return Err(refused(format!(
-                "the URL is refused: its scheme is not {} or {}",
-                schemes[0], schemes[1]
-            )));
-        }
-    }
-    Ok(())
 }
 
 /// From which level on events are told.
@@ -192,7 +176,7 @@ impl Stop {
             Self::Signal(name) => {
                 if least_told(args).is_some_and(|least| least <= Level::Info) {
                     let text = format!("ended as asked ({name}) before anything was sent");
-                    Terminal::stderr().line(&Line::new().plain(text));
+                    Terminal::stderr().line(&Line::new().plain(text).hanging(2));
                 }
                 Ok(())
             }
@@ -233,7 +217,13 @@ struct Story {
 
 impl Story {
     /// Tells events until the session ends (`None`) or there is a reason to end it.
-    async fn follow(&mut self, client: &Client, events: &mut Events, reasons: &mut Reasons) -> Option<Stop> {
+    async fn follow(
+        &mut self,
+        client: &Client,
+        events: &mut Events,
+        reasons: &mut Reasons,
+        wishing: &mut Wishing,
+    ) -> Option<Stop> {
         loop {
             tokio::select! {
                 event = events.recv() => match event {
@@ -242,6 +232,10 @@ impl Story {
                     None => return None,
                 },
                 stop = reasons.next(self.been_live) => return Some(stop),
+                said = wishing.next(client) => match said {
+                    Some(said) => self.show(&utc(client.now().unix), &said),
+                    None => return Some(Stop::Signal("SIGHUP: its terminal has gone")),
+                },
             }
         }
     }
@@ -293,27 +287,30 @@ impl Story {
         if self.least.is_some_and(|least| said.level >= least) {
             let line = Line::new().with(Tone::Faint, format!("{time} "));
             let line = line.with(said.level.tone(), format!("{:<7} ", said.level.name())).plain(&said.text);
-            self.terminal.line(&line.with(Tone::Faint, format!(" [{}]", said.name)));
+            self.terminal.line(&line.with(Tone::Faint, format!(" [{}]", said.name)).hanging(INDENT));
         }
     }
 
     fn note(&mut self, tone: Tone, text: &str) {
         if self.least.is_some() {
-            self.terminal.line(&Line::new().with(tone, text));
+            self.terminal.line(&Line::new().with(tone, text).hanging(2));
         }
     }
 
     /// What becomes of the exit code.
     fn verdict(&self, args: &RunArgs, stop: Option<Stop>, end: Option<End>) -> Result<(), Failure> {
         let no_session = |stop: Stop| {
-            let why = self.failed.as_ref().map_or_else(String::new, |error| format!(": {}", root(error)));
+            let why = self.failed.as_ref().map_or_else(String::new, |error| format!(": {}", cause(error)));
             Failure::Unreachable(format!("no session within {}{why}", show(stop.within(args))))
         };
         match stop {
             Some(Stop::Signal(_)) => Ok(()),
             Some(Stop::TimeIsUp) if self.been_live => Ok(()),
             Some(stop @ (Stop::TimeIsUp | Stop::NoConnection)) => Err(no_session(stop)),
-            None => Err(end.map_or_else(|| Failure::Broken("the session did not end".to_owned()), ended)),
+            None => Err(end.map_or_else(
+                || Failure::Broken("the session did not end".to_owned()),
+                |end| ended(end, args),
+            )),
         }
     }
 
@@ -340,33 +337,39 @@ async fn at(moment: Option<Instant>) {
 }
 
 /// Nothing was sent yet.
-fn not_set_up(error: Error) -> Failure {
+fn not_set_up(error: Error, args: &RunArgs) -> Failure {
     match error {
+        Error::Certificate { reason } => {
+            let file = args.ca_file.as_deref().unwrap_or(Path::new(""));
+            Failure::usage(format!("--ca-file {}: {reason}", file.display()))
+        }
         Error::Setup { .. } | Error::NoRuntime | Error::DriverStopped => Failure::Broken(error.to_string()),
         Error::Session(SessionError::InvalidCredentials { .. }) => Failure::Refused(error.to_string()),
-        Error::Session(SessionError::Store { .. }) => Failure::Broken(format!("--store: {error}")),
+        Error::Session(SessionError::Store { .. } | SessionError::DpopInit { .. }) => {
+            Failure::Broken(format!("--store: {error}"))
+        }
         _ => Failure::usage(error.to_string()),
     }
 }
 
-/// Why a session ended by itself.
-fn ended(end: End) -> Failure {
+/// Why a session ended by itself, and what to do about it.
+fn ended(end: End, args: &RunArgs) -> Failure {
     let because = match &end.error {
-        Some(Error::Session(error)) => format!(": {}", root(error)),
+        Some(Error::Session(error)) => format!(": {}", cause(error)),
         Some(error) => format!(": {error}"),
         None => String::new(),
     };
+    let refused = |what: &str| Failure::Refused(format!("{what}{because}; {}", when_refused(args)));
     match end.reason {
-        TeardownReason::Expired => {
-            Failure::Expired(format!("the credential expired and nobody could renew it{because}"))
+        TeardownReason::Expired => Failure::Expired(format!(
+            "the credential expired and nobody could renew it{because}; {}",
+            when_expired(args)
+        )),
+        TeardownReason::InvalidCredentials => refused("the credentials are refused"),
+        TeardownReason::MintFailed if end.error.as_ref().is_some_and(is_refusal) => refused("no first token"),
+        TeardownReason::MintFailed => {
+            Failure::Unreachable(format!("no first token{because}{}", when_none_came(args)))
         }
-        TeardownReason::InvalidCredentials => {
-            Failure::Refused(format!("the credentials are refused{because}"))
-        }
-        TeardownReason::MintFailed if end.error.as_ref().is_some_and(is_refusal) => {
-            Failure::Refused(format!("no first token{because}"))
-        }
-        TeardownReason::MintFailed => Failure::Unreachable(format!("no first token{because}")),
         TeardownReason::Disconnected | TeardownReason::Destroyed => {
             Failure::Broken(format!("the session ended{because}"))
         }

@@ -1,8 +1,10 @@
 //! Options of `satkeeper run`.
 
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use clap::builder::{OsStringValueParser, TypedValueParser};
 use clap::{ArgAction, Args, ValueEnum};
 
 use crate::duration;
@@ -19,11 +21,15 @@ pub(crate) const EXAMPLES: &str = "\
 Examples:
   A backend with project credentials; the session renews by itself as long as it lives:
     export SATKEEPER_API_TOKEN=PT...
-    satkeeper run --provider subscriber --space-url example.signalwire.com \\
-        --project 8f0a119a-... --reference alice@example.com
+    satkeeper run --provider subscriber --space-url example.signalwire.com --project 8f0a119a-... --reference \
+alice@example.com
 
   A token that somebody else minted; it is renewed if it carries `sat:refresh`:
     satkeeper run --provider static --token-file token.txt
+
+  A guest who may call one address, and nobody else:
+    satkeeper run --provider guest --space-url example.signalwire.com --project 8f0a119a-... --address \
+2f0b3c52-6f0b-4b0e-8b6a-3d2f9a3d1c11
 
   A program that brings tokens:
     satkeeper run --provider exec --command ./get-token --arg=--user --arg=alice
@@ -38,10 +44,25 @@ pub(crate) enum ProviderKind {
     Static,
     /// Minted and renewed with a project's credentials
     Subscriber,
+    /// Minted with a project's credentials for somebody who may only call --address
+    Guest,
     /// Exchanged for a click-to-call token
     Embed,
     /// Printed by a program
     Exec,
+}
+
+impl ProviderKind {
+    /// As it is written.
+    pub(crate) const fn name(self) -> &'static str {
+        match self {
+            Self::Static => "static",
+            Self::Subscriber => "subscriber",
+            Self::Guest => "guest",
+            Self::Embed => "embed",
+            Self::Exec => "exec",
+        }
+    }
 }
 
 /// Options of `satkeeper run`.
@@ -62,7 +83,7 @@ pub(crate) struct RunArgs {
     /// static: a file with the token
     #[arg(long, value_name = "FILE", conflicts_with = "token", help_heading = "Where tokens come from")]
     pub(crate) token_file: Option<PathBuf>,
-    /// subscriber: the space, such as example.signalwire.com
+    /// subscriber, guest: the space, such as example.signalwire.com
     #[arg(
         long,
         value_name = "URL",
@@ -71,7 +92,7 @@ pub(crate) struct RunArgs {
         help_heading = "Where tokens come from"
     )]
     pub(crate) space_url: Option<String>,
-    /// subscriber: the project's id
+    /// subscriber, guest: the project's id
     #[arg(
         long,
         value_name = "ID",
@@ -80,10 +101,10 @@ pub(crate) struct RunArgs {
         help_heading = "Where tokens come from"
     )]
     pub(crate) project: Option<String>,
-    /// subscriber: the project's API token (better: --api-token-file or SATKEEPER_API_TOKEN)
+    /// subscriber, guest: the project's API token (better: --api-token-file or SATKEEPER_API_TOKEN)
     #[arg(long, value_name = "TOKEN", help_heading = "Where tokens come from", allow_hyphen_values = true)]
     pub(crate) api_token: Option<String>,
-    /// subscriber: a file with the project's API token
+    /// subscriber, guest: a file with the project's API token
     #[arg(long, value_name = "FILE", conflicts_with = "api_token", help_heading = "Where tokens come from")]
     pub(crate) api_token_file: Option<PathBuf>,
     /// subscriber: the stable id of the subscriber, often an email address; it is created if need be
@@ -95,6 +116,9 @@ pub(crate) struct RunArgs {
         help_heading = "Where tokens come from"
     )]
     pub(crate) reference: Option<String>,
+    /// guest: an address (its id) that may be called; at least one, at most 10: repeat the option
+    #[arg(long = "address", value_name = "ID", help_heading = "Where tokens come from")]
+    pub(crate) addresses: Vec<String>,
     /// embed: the click-to-call token, c2c_... (better: --embed-token-file or SATKEEPER_EMBED_TOKEN)
     #[arg(long, value_name = "TOKEN", help_heading = "Where tokens come from", allow_hyphen_values = true)]
     pub(crate) embed_token: Option<String>,
@@ -157,15 +181,20 @@ pub(crate) struct RunArgs {
         value_name = "FILE",
         env = "SATKEEPER_CA_FILE",
         hide_env_values = true,
-        help_heading = "Where the server is"
+        help_heading = "Where the server is",
+        value_parser = path()
     )]
     pub(crate) ca_file: Option<PathBuf>,
     /// Accept http and ws, on loopback addresses such as 127.0.0.1
     #[arg(long, help_heading = "Where the server is")]
     pub(crate) allow_plain: bool,
 
+    /// Proofs name the whole URI (`htu` of RFC 9449), where SignalWire's own client names its path only
+    #[arg(long, help_heading = "Where the server is")]
+    pub(crate) full_htu: bool,
+
     /// Keep the session in this file (and its key beside it), and go on with what is there
-    #[arg(long, value_name = "FILE", env = "SATKEEPER_STORE", hide_env_values = true)]
+    #[arg(long, value_name = "FILE", env = "SATKEEPER_STORE", hide_env_values = true, value_parser = path())]
     pub(crate) store: Option<PathBuf>,
     /// End after this time, such as 90, 30s or 10m
     #[arg(long = "for", value_name = "TIME", value_parser = duration::positive)]
@@ -183,4 +212,34 @@ pub(crate) struct RunArgs {
     /// Tell more: -v details and what an exec program says, -vv each request and socket
     #[arg(short, long, action = ArgAction::Count)]
     pub(crate) verbose: u8,
+    /// The options that stand on the command line, whatever the environment has.
+    #[arg(skip)]
+    pub(crate) given: BTreeSet<String>,
+}
+
+/// A path, be it empty: where it comes from decides what that means.
+fn path() -> impl TypedValueParser<Value = PathBuf> {
+    OsStringValueParser::new().map(PathBuf::from)
+}
+
+impl RunArgs {
+    /// Takes over which options stand on the command line. An empty variable of the environment is as good as none:
+    /// a template may have left it so.
+    pub(crate) fn settle(&mut self, given: BTreeSet<String>) {
+        let texts = [
+            ("space-url", &mut self.space_url),
+            ("project", &mut self.project),
+            ("reference", &mut self.reference),
+            ("embed-url", &mut self.embed_url),
+            ("relay-url", &mut self.relay_url),
+            ("fabric-url", &mut self.fabric_url),
+        ];
+        for (option, value) in texts {
+            value.take_if(|value| value.is_empty() && !given.contains(option));
+        }
+        for (option, file) in [("ca-file", &mut self.ca_file), ("store", &mut self.store)] {
+            file.take_if(|file| file.as_os_str().is_empty() && !given.contains(option));
+        }
+        self.given = given;
+    }
 }

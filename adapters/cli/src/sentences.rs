@@ -5,10 +5,11 @@ use std::time::Duration;
 use satkeeper::core::lifecycle::{AskError, Ignored};
 use satkeeper::core::wire::time::Oddity;
 use satkeeper::{
-    Event, FallbackReason, KeyAlgorithm, Mechanism, Now, SessionError, SessionEvent, SessionNews,
-    TeardownReason, Tick, Warning,
+    Event, FallbackReason, KeyAlgorithm, Mechanism, Now, SessionEvent, SessionNews, TeardownReason, Tick,
+    Warning,
 };
 
+use crate::causes::cause;
 use crate::duration::show;
 use crate::terminal::Tone;
 
@@ -56,7 +57,7 @@ pub(crate) struct Sentence {
 
 /// Puts an event into words. `now` is what spans are counted from.
 pub(crate) fn sentence(told: &SessionEvent, now: Now) -> Sentence {
-    let cause = told.cause.as_ref().map(root);
+    let cause = told.cause.as_ref().map(cause);
     let (level, name, text) = match &told.event {
         SessionNews::Lifecycle(event) => lifecycle(event, cause.as_deref(), now),
         SessionNews::SocketLost => {
@@ -67,31 +68,16 @@ pub(crate) fn sentence(told: &SessionEvent, now: Now) -> Sentence {
             told.event.code(),
             with("a frame of the server was no JSON-RPC and was dropped", cause),
         ),
-        SessionNews::OddTime { field, oddity: Oddity::Unusable } => (
-            Level::Warning,
-            told.event.code(),
-            format!("the time in `{field}` cannot be read: it counts as absent"),
-        ),
-        SessionNews::OddTime { field, oddity } => (
-            Level::Detail,
-            told.event.code(),
-            format!("the time in `{field}` is odd ({oddity:?}) and was read as well as can be"),
-        ),
+        SessionNews::OddTime { field, oddity } => {
+            let level = if *oddity == Oddity::Unusable { Level::Warning } else { Level::Detail };
+            (level, told.event.code(), format!("the time in `{field}` {}", odd(*oddity)))
+        }
         SessionNews::ScopeWithoutFingerprint => {
             let text = "`sat:refresh` was asked for without a fingerprint: the token will live 60 s at most";
             (Level::Warning, told.event.code(), text.to_owned())
         }
     };
     Sentence { level, name, text }
-}
-
-/// What is at the bottom of an error: the layers above only say what the sentence says already.
-pub(crate) fn root(error: &SessionError) -> String {
-    let mut root: &dyn std::error::Error = error;
-    while let Some(source) = root.source() {
-        root = source;
-    }
-    root.to_string()
 }
 
 fn lifecycle(event: &Event, cause: Option<&str>, now: Now) -> (Level, &'static str, String) {
@@ -243,6 +229,18 @@ const fn ask_error(error: AskError) -> &'static str {
     }
 }
 
+const fn odd(oddity: Oddity) -> &'static str {
+    match oddity {
+        Oddity::OtherUnit => {
+            "is in another unit than it should be, by its size; it was read as what it must be"
+        }
+        Oddity::Text => "is a text and no number; it was read all the same",
+        Oddity::Clamped => "is beyond all reason; the most that can be was taken in its place",
+        Oddity::Unusable => "cannot be read as a time; it counts as absent",
+        _ => "is odd; it was read as well as can be",
+    }
+}
+
 const fn ignored_what(ignored: Ignored) -> &'static str {
     match ignored {
         Ignored::StaleAnswer(_) => "an answer came too late and changed nothing",
@@ -264,7 +262,10 @@ fn ms(span: u64) -> String {
 fn in_span(tick: Option<Tick>, now: Now) -> String {
     tick.map_or_else(
         || " at a time that nobody stated".to_owned(),
-        |tick| format!(" in {}", ms(now.tick.until(tick))),
+        |tick| match now.tick.until(tick) {
+            0 => " at once".to_owned(),
+            left => format!(" in {}", ms(left)),
+        },
     )
 }
 
@@ -311,7 +312,7 @@ mod tests {
         let error = SessionError::Rpc { code: -32003, message: "no".to_owned(), data: None };
         let (level, _, text) = told(over, Some(error));
         assert_eq!(level, Level::Error);
-        assert!(text.ends_with("-32003: no"), "{text}");
+        assert!(text.ends_with("(-32003: no)"), "{text}");
     }
 
     #[test]

@@ -171,7 +171,18 @@ pub(crate) fn next(why: &Why, tick: u64) -> String {
         Wake::Open => "open a socket",
         Wake::Stable => "the connection counts as stable",
         Wake::Deadline(_) => "an answer is due",
-        other => other.name(),
+        Wake::Lapse => "a token ends",
+        Wake::GraceOver => "the grace after the end is over",
+        Wake::Vain => "say that nobody can renew to who waits for it",
+        Wake::Refused => "every token was refused: get another",
+        Wake::SecondRound => "offer the tokens once more",
+        Wake::Promotion => "try the client-bound exchange again",
+        Wake::Fallback => "say who renews instead",
+        Wake::NoMechanism => "say that nobody can renew",
+        Wake::MakeKey => "make a key",
+        Wake::Persist => "write the record",
+        Wake::Verdict => "put a token that was refused to the test",
+        Wake::Farewell => "tell the last event",
     };
     let numbers = match why {
         Why {

@@ -1,4 +1,5 @@
-//! SIGINT and SIGTERM. The first asks the program to end cleanly, the second ends it at once.
+//! Signals. The first that asks the program to end ends it cleanly, the second at once; others ask something of a
+//! session that goes on.
 
 use crate::exit::Failure;
 
@@ -20,19 +21,16 @@ impl Signals {
 
         use signal_hook::consts::{SIGINT, SIGTERM};
         use signal_hook::flag;
-        use tokio::signal::unix::{SignalKind, signal};
+        use tokio::signal::unix::SignalKind;
 
-        let failed = |error| Failure::Broken(format!("signals cannot be watched: {error}"));
         let asked = Arc::new(AtomicBool::new(false));
         for number in [SIGINT, SIGTERM] {
             // In this order: the first one finds that nobody has asked yet.
-            flag::register_conditional_default(number, Arc::clone(&asked)).map_err(failed)?;
-            flag::register(number, Arc::clone(&asked)).map_err(failed)?;
+            flag::register_conditional_default(number, Arc::clone(&asked))
+                .map_err(|error| unwatched(&error))?;
+            flag::register(number, Arc::clone(&asked)).map_err(|error| unwatched(&error))?;
         }
-        Ok(Self {
-            interrupt: signal(SignalKind::interrupt()).map_err(failed)?,
-            terminate: signal(SignalKind::terminate()).map_err(failed)?,
-        })
+        Ok(Self { interrupt: listen(SignalKind::interrupt())?, terminate: listen(SignalKind::terminate())? })
     }
 
     /// From now on the first signal does not kill the program but is reported by [`Signals::next`].
@@ -54,4 +52,82 @@ impl Signals {
             Err(_) => std::future::pending().await,
         }
     }
+}
+
+/// What is asked of a session that goes on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(not(unix), expect(dead_code, reason = "there are no such signals"))]
+pub(crate) enum Wish {
+    /// SIGUSR1: renew now.
+    Renew,
+    /// SIGUSR2: the network has changed.
+    NetworkChanged,
+    /// SIGHUP: files may have changed.
+    ReadAgain,
+    /// SIGHUP because the terminal has gone: nobody is there any more.
+    TerminalGone,
+}
+
+/// The signals that carry wishes. There are none but on Unix.
+pub(crate) struct Wishes {
+    #[cfg(unix)]
+    signals: [tokio::signal::unix::Signal; 3],
+    /// There was a terminal to lose.
+    #[cfg(unix)]
+    had_terminal: bool,
+}
+
+impl Wishes {
+    /// From now on the signals do not kill the program but are reported by [`Wishes::next`].
+    #[cfg(unix)]
+    pub(crate) fn watch() -> Result<Self, Failure> {
+        use tokio::signal::unix::SignalKind;
+        let kinds = [SignalKind::user_defined1(), SignalKind::user_defined2(), SignalKind::hangup()];
+        let [renew, network, hangup] = kinds.map(listen);
+        Ok(Self { signals: [renew?, network?, hangup?], had_terminal: has_terminal() })
+    }
+
+    /// Nothing is watched.
+    #[cfg(not(unix))]
+    pub(crate) fn watch() -> Result<Self, Failure> {
+        Ok(Self {})
+    }
+
+    /// The next wish. Cancel safe.
+    #[cfg(unix)]
+    pub(crate) async fn next(&mut self) -> Wish {
+        let [renew, network, hangup] = &mut self.signals;
+        tokio::select! {
+            _ = renew.recv() => Wish::Renew,
+            _ = network.recv() => Wish::NetworkChanged,
+            // Closing a window sends it, too: whoever did so does not want a session that nobody sees.
+            _ = hangup.recv() => match self.had_terminal && !has_terminal() {
+                true => Wish::TerminalGone,
+                false => Wish::ReadAgain,
+            },
+        }
+    }
+
+    /// Nothing, for ever.
+    #[cfg(not(unix))]
+    pub(crate) async fn next(&mut self) -> Wish {
+        std::future::pending().await
+    }
+}
+
+#[cfg(unix)]
+fn listen(kind: tokio::signal::unix::SignalKind) -> Result<tokio::signal::unix::Signal, Failure> {
+    tokio::signal::unix::signal(kind).map_err(|error| unwatched(&error))
+}
+
+#[cfg(unix)]
+fn unwatched(error: &std::io::Error) -> Failure {
+    Failure::Broken(format!("signals cannot be watched: {error}"))
+}
+
+/// Whether any of the three standard streams is a terminal. One that was hung up is none any more.
+#[cfg(unix)]
+fn has_terminal() -> bool {
+    use std::io::IsTerminal as _;
+    std::io::stdin().is_terminal() || std::io::stdout().is_terminal() || std::io::stderr().is_terminal()
 }

@@ -4,7 +4,10 @@ mod canaries;
 mod demo;
 mod exec;
 mod program;
+mod proofs;
 mod run;
 mod serve;
 mod stopping;
 mod usage;
+#[cfg(unix)]
+mod wishes;

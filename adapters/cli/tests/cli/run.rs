@@ -78,7 +78,7 @@ fn the_second_run_goes_on_where_the_first_has_stopped() {
     // What is no record is left as it is.
     std::fs::write(&store, "something else").unwrap();
     let path = store.to_string_lossy();
-    let outcome = world.ran(&["--provider", "static", "--token", "t", "--store", &path, "--for", "1s"]);
+    let outcome = world.ran(&["--provider", "static", "--token", "e30.a.b", "--store", &path, "--for", "1s"]);
     assert_eq!(outcome.code, Some(1), "{}", outcome.err);
     assert!(outcome.err.contains("--store") && outcome.err.contains("no usable record"), "{}", outcome.err);
     assert_eq!(std::fs::read_to_string(&store).unwrap(), "something else");
@@ -117,6 +117,31 @@ fn an_embed_token() {
     ]);
     assert_eq!(outcome.code, Some(0), "{}", outcome.err);
     assert!(is_live(&outcome), "{}", outcome.err);
+}
+
+#[test]
+fn a_guest() {
+    // survives W21
+    let world = World::new("guest", Config::default());
+    let outcome = world.ran(&[
+        "--provider",
+        "guest",
+        "--space-url",
+        &world.https,
+        "--project",
+        "p",
+        "--api-token",
+        &format!("PT{CANARY}"),
+        "--address",
+        "2f0b3c52-6f0b-4b0e-8b6a-3d2f9a3d1c11",
+        "--address",
+        "2f0b3c52-6f0b-4b0e-8b6a-3d2f9a3d1c12",
+        "--for",
+        "2s",
+    ]);
+    assert_eq!(outcome.code, Some(0), "{}", outcome.err);
+    assert!(is_live(&outcome), "{}", outcome.err);
+    assert_eq!(world.server().counts().of(Target::GuestsTokens).ok, 1);
 }
 
 #[cfg(unix)]
@@ -197,9 +222,13 @@ fn credentials_that_are_refused() {
     let world = World::new("refused", config);
     let expired = world.server().mint(MintSpec { ttl: Some(Duration::ZERO), ..MintSpec::default() });
     let foreign = format!("eyJhbGciOiJkaXIifQ.{CANARY}.b.c.d");
-    for token in [expired.as_str(), &foreign, &format!("nonsense{CANARY}")] {
+    for token in [expired.as_str(), &foreign] {
         let outcome = world.ran(&["--provider", "static", "--token", token]);
         assert_eq!(outcome.code, Some(3), "{}", outcome.err);
+        // survives W19
+        assert!(outcome.err.contains("error: the credentials are refused: "), "{}", outcome.err);
+        assert!(outcome.err.contains("get a new token and start again"), "{}", outcome.err);
+        assert!(!outcome.err.contains("{}"), "{}", outcome.err);
     }
     let outcome = world.ran(&[
         "--provider",
@@ -214,7 +243,7 @@ fn credentials_that_are_refused() {
         "alice",
     ]);
     assert_eq!(outcome.code, Some(3), "{}", outcome.err);
-    assert!(outcome.err.contains("401"), "{}", outcome.err);
+    assert!(outcome.err.contains("401") && outcome.err.contains("and the API token"), "{}", outcome.err);
 }
 
 #[test]

@@ -147,7 +147,7 @@ fn a_file_that_nobody_writes_holds_it_up_no_longer_than_it_may() {
     // survives W2
     let pipe = fifo("nobody-writes");
     let pipe = pipe.to_string_lossy();
-    for options in [&["--token-file", &pipe][..], &["--token", "a.b.c", "--ca-file", &pipe]] {
+    for options in [&["--token-file", &pipe][..], &["--token", "e30.b.c", "--ca-file", &pipe]] {
         let limits = [&["--connect-timeout", "1"][..], &["--connect-timeout", "20", "--for", "1"]];
         for limit in limits {
             let mut waiting = run(&[options, limit].concat());
@@ -180,7 +180,7 @@ fn a_store_that_is_no_file_is_refused() {
     // survives W2
     let pipe = fifo("no-store");
     for store in [pipe.as_path(), Path::new("/dev/null"), Path::new("/")] {
-        let mut refused = run(&["--token", "a.b.c", "--store", &store.to_string_lossy()]);
+        let mut refused = run(&["--token", "e30.b.c", "--store", &store.to_string_lossy()]);
         let outcome = Outcome::from(refused.output().unwrap());
         assert_eq!(outcome.code, Some(2), "{}", outcome.err);
         assert!(outcome.err.contains("--store") && outcome.err.contains("not a file"), "{}", outcome.err);

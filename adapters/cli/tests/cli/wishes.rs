@@ -1,0 +1,137 @@
+//! What signals ask of a session that goes on: it does it, says so, and is not ended by it.
+
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command};
+use std::time::{Duration, Instant};
+
+use satkeeper_fixtures::{Config, Counts, MintSpec, Target};
+
+use crate::program::{CANARY, Outcome, World, file};
+
+/// A session that runs, and the file with its secret.
+struct Running {
+    world: World,
+    child: Child,
+    secret: PathBuf,
+}
+
+impl Running {
+    /// Starts it with a secret in a file, and waits until it is live.
+    fn start(world: World, name: &str, option: &str, secret: &str, options: &[&str]) -> Self {
+        let path = file(&format!("{name}.secret"));
+        std::fs::write(&path, secret).unwrap();
+        let mut run = world.run(options);
+        run.args([option, &path.to_string_lossy(), "--for", "30s"]);
+        let child = run.spawn().unwrap();
+        let running = Self { world, child, secret: path };
+        running.until(|counts| counts.sessions_live == 1);
+        // The client learns of it a moment after the server.
+        std::thread::sleep(Duration::from_millis(300));
+        running
+    }
+
+    fn until(&self, holds: impl Fn(&Counts) -> bool) {
+        let by = Instant::now() + Duration::from_secs(20);
+        while !holds(&self.world.server().counts()) {
+            assert!(Instant::now() < by, "{:?}", self.world.server().counts());
+            std::thread::sleep(Duration::from_millis(20));
+        }
+    }
+
+    fn signal(&self, name: &str) {
+        Command::new("kill").args([name, &self.child.id().to_string()]).status().unwrap();
+        // It has to be told before the next one: two of a kind are one.
+        std::thread::sleep(Duration::from_millis(500));
+    }
+
+    /// Ends it as asked.
+    fn end(self) -> (Outcome, Counts) {
+        self.signal("-TERM");
+        let outcome = Outcome::from(self.child.wait_with_output().unwrap());
+        assert_eq!(outcome.code, Some(0), "{}", outcome.err);
+        (outcome, self.world.server().counts())
+    }
+}
+
+fn has(outcome: &Outcome, said: &str) {
+    assert!(outcome.err.contains(said), "{said}: {}", outcome.err);
+}
+
+fn renewals(counts: &Counts) -> u64 {
+    counts.of(Target::Reauthenticate).ok
+}
+
+#[test]
+fn a_new_token_in_the_file_takes_effect() {
+    // survives W21
+    let world = World::new("hup-static", Config::default());
+    let mint = |reference: &str| {
+        let spec = MintSpec { reference: reference.to_owned(), ..MintSpec::default() };
+        world.server().mint(spec)
+    };
+    let (first, second) = (mint("alice"), mint("alice"));
+    let running = Running::start(world, "hup-static", "--token-file", &first, &["--provider", "static"]);
+    running.signal("-HUP");
+    write(&running.secret, "");
+    running.signal("-HUP");
+    write(&running.secret, &second);
+    running.signal("-HUP");
+    running.until(|counts| renewals(counts) == 1);
+    let (outcome, _) = running.end();
+    has(&outcome, "SIGHUP: there is nothing new in ");
+    has(&outcome, "is empty; what was read before stays");
+    has(&outcome, "SIGHUP: another token in ");
+    has(&outcome, " is in force, generation ");
+}
+
+#[test]
+fn another_api_token_serves_from_the_next_renewal_on() {
+    // survives W21
+    let config =
+        Config { grant_scope: false, api_token: Some(format!("PTold{CANARY}")), ..Config::default() };
+    let world = World::new("hup-project", config);
+    let https = world.https.clone();
+    let mut options = vec!["--provider", "subscriber", "--space-url", &https, "--project", "p"];
+    options.extend(["--reference", "alice"]);
+    let secret = format!("PTold{CANARY}");
+    let running = Running::start(world, "hup-project", "--api-token-file", &secret, &options);
+    running.signal("-USR1");
+    running.until(|counts| renewals(counts) == 1);
+    // One that the server refuses shows that it is used.
+    write(&running.secret, &format!("PTnew{CANARY}"));
+    running.signal("-HUP");
+    running.signal("-USR1");
+    let refused = |counts: &Counts| {
+        counts.of(Target::SubscribersTokensRefresh).refused + counts.of(Target::SubscribersTokens).refused
+    };
+    running.until(|counts| refused(counts) >= 1);
+    write(&running.secret, &secret);
+    running.signal("-HUP");
+    running.signal("-USR1");
+    running.until(|counts| renewals(counts) >= 2);
+    let (outcome, counts) = running.end();
+    has(&outcome, "SIGUSR1: renewed, generation ");
+    has(&outcome, "it serves from the next renewal on");
+    assert_eq!(counts.of(Target::FreshConnect).ok, 1, "one session all the while: {}", outcome.err);
+}
+
+#[test]
+fn nobody_can_renew_and_no_file_can_be_read_and_it_goes_on() {
+    // survives W21
+    let world = World::new("usr-static", Config::default());
+    let token = world.server().mint(MintSpec::default());
+    let running = Running::start(world, "usr-static", "--token-file", &token, &["--provider", "static"]);
+    std::fs::remove_file(&running.secret).unwrap();
+    for signal in ["-USR1", "-USR2", "-HUP"] {
+        running.signal(signal);
+    }
+    let (outcome, counts) = running.end();
+    has(&outcome, "SIGUSR1: not renewed: ");
+    has(&outcome, "SIGUSR2: the network has changed");
+    has(&outcome, "what was read before stays");
+    assert_eq!((counts.sockets_opened, counts.of(Target::FreshConnect).ok), (1, 1), "{}", outcome.err);
+}
+
+fn write(path: &Path, text: &str) {
+    std::fs::write(path, text).unwrap();
+}
