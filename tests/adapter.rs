@@ -102,6 +102,9 @@ macro_rules! told {
         if let Some(pem) = setup.ca_pem {
             builder = builder.ca_pem(pem);
         }
+        if let Some(url) = setup.proxy {
+            builder = builder.proxy(url);
+        }
         if let Some(limit) = setup.call_timeout {
             builder = builder.call_timeout(limit);
         }

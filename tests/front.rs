@@ -5,10 +5,12 @@ use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use satkeeper_fixtures::canned::Identity;
 use serde_json::{Value, json};
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::broadcast;
+use tokio_rustls::TlsAcceptor;
 
 /// What becomes of a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -174,7 +176,7 @@ async fn connection(shared: Arc<Shared>, mut client: TcpStream) -> Option<()> {
 }
 
 /// The head of a request, with its empty line, and the body.
-async fn request(client: &mut TcpStream) -> Option<(String, Vec<u8>)> {
+async fn request(client: &mut (impl AsyncRead + Unpin)) -> Option<(String, Vec<u8>)> {
     let (mut bytes, mut part) = (Vec::new(), [0; 4096]);
     let end = loop {
         let count = client.read(&mut part).await.ok().filter(|count| *count > 0)?;
@@ -297,4 +299,80 @@ impl Trap {
         tokio::time::sleep(Duration::from_millis(150)).await;
         lock(&self.visits).clone()
     }
+}
+
+/// A proxy that finds every name on this machine, and writes down what it is asked.
+pub struct Proxy {
+    /// Where it is.
+    pub address: SocketAddr,
+    heads: Arc<Mutex<Vec<String>>>,
+}
+
+impl Proxy {
+    /// One that wants these credentials, if any: the value of `Proxy-Authorization`.
+    ///
+    /// # Panics
+    /// If it cannot listen.
+    pub async fn start(credentials: Option<&'static str>) -> Self {
+        Self::accept(credentials, |stream| async move { Some(stream) }).await
+    }
+
+    /// One that is spoken to in TLS by the name `localhost`, and its authority.
+    ///
+    /// # Panics
+    /// If it cannot listen.
+    pub async fn start_sealed() -> (Self, String) {
+        let identity = Identity::new("localhost", false);
+        let acceptor = TlsAcceptor::from(identity.config());
+        let accept = move |stream| {
+            let accepting = acceptor.accept(stream);
+            async move { accepting.await.ok() }
+        };
+        (Self::accept(None, accept).await, identity.ca_pem)
+    }
+
+    async fn accept<S, F>(
+        credentials: Option<&'static str>,
+        begin: impl Fn(TcpStream) -> F + Send + 'static,
+    ) -> Self
+    where
+        S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
+        F: Future<Output = Option<S>> + Send + 'static,
+    {
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+        let address = listener.local_addr().expect("its address");
+        let heads: Arc<Mutex<Vec<String>>> = Arc::default();
+        let book = Arc::clone(&heads);
+        tokio::spawn(async move {
+            while let Ok((stream, _)) = listener.accept().await {
+                let (book, begun) = (Arc::clone(&book), begin(stream));
+                tokio::spawn(async move { tunnel(begun.await?, credentials, &book).await });
+            }
+        });
+        Self { address, heads }
+    }
+
+    /// What it was asked, one head each.
+    #[must_use]
+    pub fn heads(&self) -> Vec<String> {
+        lock(&self.heads).clone()
+    }
+}
+
+async fn tunnel(
+    mut client: impl AsyncRead + AsyncWrite + Unpin,
+    credentials: Option<&str>,
+    heads: &Mutex<Vec<String>>,
+) -> Option<()> {
+    let (head, _) = request(&mut client).await?;
+    lock(heads).push(head.clone());
+    let port = head.strip_prefix("CONNECT ")?.split(' ').next()?.rsplit_once(':')?.1.parse().ok()?;
+    if header(&head, "proxy-authorization") != credentials {
+        let refusal =
+            b"HTTP/1.1 407 Who?\r\nProxy-Authenticate: Basic realm=\"x\"\r\nContent-Length: 0\r\n\r\n";
+        return client.write_all(refusal).await.ok();
+    }
+    let mut server = TcpStream::connect(SocketAddr::from(([127, 0, 0, 1], port))).await.ok()?;
+    client.write_all(b"HTTP/1.1 200 Connection established\r\n\r\n").await.ok()?;
+    tokio::io::copy_bidirectional(&mut client, &mut server).await.ok().map(|_| ())
 }

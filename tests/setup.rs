@@ -19,6 +19,7 @@ pub struct Setup {
     pub(crate) relay_url: Option<String>,
     pub(crate) fabric_url: Option<String>,
     pub(crate) ca_pem: Option<String>,
+    pub(crate) proxy: Option<String>,
     pub(crate) plain: bool,
     pub(crate) call_timeout: Option<Duration>,
     pub(crate) source: Option<Source>,
@@ -58,6 +59,12 @@ impl Setup {
     /// Whom to trust.
     pub fn ca_pem(mut self, pem: &str) -> Self {
         self.ca_pem = Some(pem.to_owned());
+        self
+    }
+
+    /// Which way to go.
+    pub fn proxy(mut self, url: &str) -> Self {
+        self.proxy = Some(url.to_owned());
         self
     }
 

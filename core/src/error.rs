@@ -1,6 +1,6 @@
 //! The one error type of this crate (L52).
 
-use alloc::borrow::ToOwned;
+use alloc::borrow::{Cow, ToOwned};
 use alloc::boxed::Box;
 use alloc::string::String;
 
@@ -59,16 +59,32 @@ pub enum Error {
     /// No answer within the deadline.
     #[error("no answer to {what} within {after_ms} ms")]
     Timeout {
-        /// What was waited for.
-        what: &'static str,
+        /// What was waited for, and from whom.
+        what: Cow<'static, str>,
         /// The deadline, milliseconds.
         after_ms: u64,
     },
-    /// The network failed: name resolution, TLS, socket, HTTP below the status line.
-    #[error("the connection failed: {message}; check network, proxy and certificates")]
+    /// No connection came to be, so that nothing of a request was sent: name resolution, TCP, a proxy, TLS.
+    #[error("could not connect: {message}")]
+    Unreachable {
+        /// Host, port, what happened and what to do about it.
+        message: String,
+    },
+    /// A connection broke, or what came over it was no HTTP and no WebSocket.
+    #[error("the connection failed: {message}")]
     Transport {
         /// What happened, without URL queries or headers.
         message: String,
+    },
+    /// The server answered the upgrade to a WebSocket with another status than 101.
+    #[error("{peer} refused the WebSocket with HTTP status {status}; {}", upgrade_advice(*.status))]
+    UpgradeRefused {
+        /// Host and port.
+        peer: String,
+        /// Status code.
+        status: u16,
+        /// How long the server wants to be left alone, milliseconds.
+        retry_after_ms: Option<u64>,
     },
     /// The record could not be read or written.
     #[error("the store failed: {message}")]
@@ -147,7 +163,9 @@ impl Error {
             Self::DpopInit { .. } => "dpop_init",
             Self::Rpc { .. } => "rpc",
             Self::Timeout { .. } => "timeout",
+            Self::Unreachable { .. } => "unreachable",
             Self::Transport { .. } => "transport",
+            Self::UpgradeRefused { .. } => "upgrade_refused",
             Self::Store { .. } => "store",
             Self::Provider { .. } => "provider",
             Self::Http(_) => "http",
@@ -168,7 +186,8 @@ impl Error {
             Self::DpopInit { .. } => Some("DPoPInitError"),
             Self::Rpc { .. } => Some("JSONRPCError"),
             Self::Timeout { .. } => Some("RPCTimeoutError"),
-            Self::Transport { .. } => Some("TransportConnectionError"),
+            Self::Unreachable { .. } | Self::Transport { .. } => Some("TransportConnectionError"),
+            Self::UpgradeRefused { .. } => Some("WebSocketConnectionError"),
             Self::Http(_) => Some("RequestError"),
             Self::UnexpectedReply { .. } => Some("MessageParseError"),
             Self::Store { .. }
@@ -186,6 +205,16 @@ impl Error {
 
     pub(crate) fn reply(what: &'static str, reason: impl Into<String>) -> Self {
         Self::UnexpectedReply { what, reason: reason.into() }
+    }
+}
+
+/// What to do about an upgrade that was refused.
+const fn upgrade_advice(status: u16) -> &'static str {
+    match status {
+        300..=399 => "redirects are not followed; use the final host",
+        408 | 425 | 429 | 500.. => "it is tried again later",
+        401 | 403 => "something before the server does not let this machine in",
+        _ => "check that this host is the one for WebSockets",
     }
 }
 

@@ -310,17 +310,9 @@ async fn no_secret_in_anything_that_is_shown_told_or_logged() {
     secrets.add("private key", String::from_utf8_lossy(&KEY));
 
     let heard = ears::all();
-    for told in [
-        "satkeeper",
-        "Live",
-        "Renewed",
-        "Teardown",
-        "[redacted]",
-        "tungstenite",
-        "reqwest",
-        "ureq",
-        "shown (Client",
-    ] {
+    for told in
+        ["satkeeper", "Live", "Renewed", "Teardown", "[redacted]", "tungstenite", "ureq", "shown (Client"]
+    {
         assert!(heard.contains(told), "{told} was to be heard");
     }
     let found = secrets.found_in(&heard);

@@ -17,7 +17,7 @@ async fn server(certificate: Certificate) -> Server {
 }
 
 fn is_about_the_certificate(error: &SessionError) -> bool {
-    matches!(root(error), SessionError::Transport { message } if message.contains("certificate"))
+    matches!(root(error), SessionError::Unreachable { message } if message.contains("certificate"))
 }
 
 /// Until something failed for a certificate.

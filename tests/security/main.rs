@@ -3,7 +3,7 @@
 //! | module | what it proves |
 //! |---|---|
 //! | `redirects` | nobody goes where a redirect points |
-//! | `proxies` | the environment's proxies are not used |
+//! | `proxies` | a proxy sees where a session goes and nothing of it; loopback goes through none |
 //! | `answers` | answers that are too large, too deep, too slow or never come: an error in time, the session lives |
 //! | `certificates` | a server that cannot prove its name learns nothing |
 //! | `roots` | a machine that trusts nobody by itself |

@@ -56,8 +56,8 @@ impl Builder {
         self
     }
 
-    /// Shares roots with other sessions; it knows whom to trust, so that [`Builder::ca_pem`] is
-    /// of no effect.
+    /// Shares roots with other sessions; it knows whom to trust and which way to go, so that [`Builder::ca_pem`],
+    /// [`Builder::proxy`] and [`Builder::no_proxy`] are of no effect.
     pub fn network(mut self, network: &Network) -> Self {
         self.network = Some(network.clone());
         self
@@ -83,7 +83,8 @@ impl Builder {
     /// [`SessionError::InvalidUrl`](crate::SessionError::InvalidUrl) and [`SessionError::InvalidField`](crate::SessionError::InvalidField).
     pub fn start(self) -> Result<Client, Error> {
         let judged = self.settings.judge()?;
-        let network = self.network.map_or_else(|| Network::new(judged.ca_pem()), Ok)?;
+        let network =
+            self.network.map_or_else(|| Network::by_way_of(judged.proxies(), judged.ca_pem()), Ok)?;
         let clock = Clock::start();
         let opened = judged.open(clock.now())?;
         let shown = Shown {
@@ -94,7 +95,7 @@ impl Builder {
             notifications: Feed::new(History::of_notifications()),
         };
         let none = |error: io::Error| Error::Setup { message: error.to_string() };
-        let driven = Driver::new(opened, self.own, network.tls, clock, shown.clone());
+        let driven = Driver::new(opened, self.own, network, clock, shown.clone());
         let (driver, mailbox) = driven.map_err(none)?;
         let showing = shown.clone();
         let driving = move || {

@@ -5,20 +5,21 @@ use std::net::TcpStream;
 use std::time::{Duration, Instant};
 
 use rustls::{ClientConnection, StreamOwned};
+use satkeeper_host::socket::CloseWatch;
 
 /// What a WebSocket runs over.
 pub(crate) enum Connection {
     /// Unencrypted; loopback only.
     Plain(Wire),
     /// TLS.
-    Sealed(Box<StreamOwned<ClientConnection, Wire>>),
+    Sealed(Box<StreamOwned<ClientConnection, Connection>>),
 }
 
 impl Connection {
     pub(crate) fn wire(&mut self) -> &mut Wire {
         match self {
             Self::Plain(wire) => wire,
-            Self::Sealed(stream) => &mut stream.sock,
+            Self::Sealed(stream) => stream.sock.wire(),
         }
     }
 }
@@ -67,6 +68,21 @@ impl Wire {
         Self { stream: Stream::Opening(stream, until), taken: 0 }
     }
 
+    /// It waits, but never beyond this time.
+    pub(crate) fn wait_until(&mut self, end: Instant) {
+        if let Stream::Opening(_, until) = &mut self.stream {
+            *until = end;
+        }
+    }
+
+    /// Whether it is there and nothing has come on it. Only of a stream that waits.
+    pub(crate) fn is_quiet(&self) -> bool {
+        let Stream::Opening(stream, _) = &self.stream else { return false };
+        let peeked = stream.set_nonblocking(true).and_then(|()| stream.peek(&mut [0]));
+        let is_quiet = peeked.is_err_and(|error| error.kind() == ErrorKind::WouldBlock);
+        stream.set_nonblocking(false).is_ok() && is_quiet
+    }
+
     /// From now on it does not wait; what is returned is to be registered with a poll.
     pub(crate) fn open(&mut self) -> io::Result<&mut mio::net::TcpStream> {
         if let Stream::Opening(stream, _) = &self.stream {
@@ -108,6 +124,47 @@ impl Write for Wire {
 
     fn flush(&mut self) -> io::Result<()> {
         Ok(())
+    }
+}
+
+/// The connection below a WebSocket, with an ear on what the server says when it closes it.
+pub(crate) struct Watched {
+    connection: Connection,
+    watch: CloseWatch,
+}
+
+impl Watched {
+    /// `read`: what has come already.
+    pub(crate) fn new(connection: Connection, read: &[u8]) -> Self {
+        let mut watch = CloseWatch::default();
+        watch.read(read);
+        Self { connection, watch }
+    }
+
+    pub(crate) fn wire(&mut self) -> &mut Wire {
+        self.connection.wire()
+    }
+
+    pub(crate) const fn watch(&self) -> &CloseWatch {
+        &self.watch
+    }
+}
+
+impl Read for Watched {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let count = self.connection.read(buffer)?;
+        self.watch.read(buffer.get(..count).unwrap_or_default());
+        Ok(count)
+    }
+}
+
+impl Write for Watched {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.connection.write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.connection.flush()
     }
 }
 

@@ -1,6 +1,7 @@
-//! Opens WebSockets, in a thread that may wait.
+//! Opens connections, for HTTP and WebSockets alike, in a thread that may wait: straight or through a proxy, to
+//! whichever address of a name answers first.
 
-use std::io::{self, ErrorKind};
+use std::io::{self, ErrorKind, Read as _, Write as _};
 use std::net::{SocketAddr, TcpStream, ToSocketAddrs as _};
 use std::sync::Arc;
 use std::sync::mpsc::{RecvTimeoutError, channel};
@@ -8,66 +9,132 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use rustls::pki_types::ServerName;
-use rustls::{ClientConnection, StreamOwned};
+use rustls::{ClientConfig, ClientConnection, StreamOwned};
 use satkeeper_core::error::Error as SessionError;
 use satkeeper_core::wire::url::SecureUrl;
-use satkeeper_host::socket::{MAX_QUEUED_BYTES, STAGGER, config, failed, in_turns, late};
-use satkeeper_host::text::chain;
-use satkeeper_host::tls::Tls;
-use tungstenite::handshake::HandshakeError;
-use tungstenite::{Error as WsError, WebSocket, client};
+use satkeeper_host::handshake::{Handshake, Tunnel, Upgrade};
+use satkeeper_host::peer::Peer;
+use satkeeper_host::socket::{MAX_QUEUED_BYTES, STAGGER, config, in_turns, late};
+use tungstenite::WebSocket;
+use tungstenite::protocol::Role;
 
-use crate::connection::{Connection, Wire, left};
+use crate::connection::{Connection, Watched, Wire, left};
+use crate::network::Network;
 
 /// A WebSocket that is open.
 pub(crate) struct Dialed {
-    pub(crate) websocket: WebSocket<Connection>,
-    /// The `Date` of the upgrade response.
+    pub(crate) websocket: WebSocket<Watched>,
+    /// The `Date` of the answer to the upgrade.
     pub(crate) date: Option<String>,
 }
 
-/// Opens a WebSocket within this time. Only looking its name up may take longer.
-pub(crate) fn dial(url: &SecureUrl, tls: &Tls, within: Duration) -> Result<Dialed, SessionError> {
-    let until = Instant::now() + within;
-    let told = |error: io::Error| match error.kind() {
-        ErrorKind::TimedOut => late(within),
-        _ => SessionError::Transport { message: chain(&error) },
-    };
+/// Opens a WebSocket within this time.
+pub(crate) fn dial(url: &SecureUrl, network: &Network, within: Duration) -> Result<Dialed, SessionError> {
+    let (until, peer) = (Instant::now() + within, Peer::of(url));
+    let opened = connect(url, network, until, |_| {}).and_then(|mut connection| {
+        let upgraded = perform(&mut connection, Upgrade::to(url), &peer)?;
+        // Nothing else holds what waits to be sent.
+        let config = config().max_write_buffer_size(MAX_QUEUED_BYTES);
+        let stream = Watched::new(connection, &upgraded.rest);
+        let websocket = WebSocket::from_partially_read(stream, upgraded.rest, Role::Client, Some(config));
+        Ok(Dialed { websocket, date: upgraded.date })
+    });
+    // Whatever it was that took so long.
+    opened.map_err(|error| if left(until).is_err() { late(&peer, within) } else { error })
+}
+
+/// Connects to where the URL points, until then at the latest; `begun` is shown the TCP stream before anything is sent
+/// on it.
+pub(crate) fn connect(
+    url: &SecureUrl,
+    network: &Network,
+    until: Instant,
+    begun: impl FnOnce(&TcpStream),
+) -> Result<Connection, SessionError> {
+    let peer = Peer::of(url);
     // The TLS configuration comes first: without one, nothing must be sent.
-    let config_of_tls = match (url.is_encrypted(), tls.config()) {
+    let config_of_tls = match (url.is_encrypted(), network.tls.config()) {
         (false, _) => None,
-        (true, Ok(config)) => Some(Arc::clone(config)),
-        (true, Err(why)) => return Err(SessionError::Transport { message: why.to_owned() }),
+        (true, Ok(config)) => Some(config),
+        (true, Err(why)) => return Err(peer.untrusted(why)),
     };
     let host = url.host().trim_start_matches('[').trim_end_matches(']');
-    let found = (host, url.port()).to_socket_addrs().map_err(told)?;
-    let stream = race(&in_turns(found), until).map_err(told)?;
-    // Frames are small and answered one by one: waiting for more to send only delays them.
-    stream.set_nodelay(true).map_err(told)?;
-    let mut wire = Wire::opening(stream, until);
-    let connection = match config_of_tls {
-        None => Connection::Plain(wire),
-        Some(config) => {
-            let name = ServerName::try_from(host.to_owned()).map_err(|_| SessionError::InvalidUrl {
-                reason: "its host is no name that a certificate can be for",
-            })?;
-            let mut conn = ClientConnection::new(config, name)
-                .map_err(|error| SessionError::Transport { message: chain(&error) })?;
-            conn.complete_io(&mut wire).map_err(told)?;
-            Connection::Sealed(Box::new(StreamOwned::new(conn, wire)))
+    let connection = match network.proxies.of(url)? {
+        None => {
+            let stream = reach(&peer, host, url.port(), until)?;
+            begun(&stream);
+            Connection::Plain(Wire::opening(stream, until))
+        }
+        Some(proxy) => {
+            let between = Peer::of_proxy(&proxy);
+            let stream = reach(&between, proxy.host(), proxy.port(), until)?;
+            begun(&stream);
+            let mut connection = Connection::Plain(Wire::opening(stream, until));
+            if proxy.is_encrypted() {
+                let config = network.tls.config().map_err(|why| between.untrusted(why))?;
+                connection = encrypt(&between, config, proxy.host(), connection)?;
+            }
+            perform(&mut connection, Tunnel::through(&proxy, url), &between)?;
+            connection
         }
     };
-    // Nothing else holds what waits to be sent.
-    let config = config().max_write_buffer_size(MAX_QUEUED_BYTES);
-    match client::client_with_config(url.as_str(), connection, Some(config)) {
-        Ok((websocket, response)) => {
-            let date = response.headers().get("date").and_then(|date| date.to_str().ok());
-            Ok(Dialed { websocket, date: date.map(str::to_owned) })
-        }
-        Err(HandshakeError::Failure(WsError::Io(error))) => Err(told(error)),
-        Err(HandshakeError::Failure(error)) => Err(failed(error)),
-        Err(HandshakeError::Interrupted(_)) => Err(late(within)),
+    match config_of_tls {
+        None => Ok(connection),
+        Some(config) => encrypt(&peer, config, host, connection),
     }
+}
+
+/// Sends a request that decides what the connection is used for, and waits for the answer.
+fn perform<H: Handshake>(
+    connection: &mut Connection,
+    mut handshake: H,
+    peer: &Peer,
+) -> Result<H::Done, SessionError> {
+    let broken = |error: io::Error| peer.broken(&error);
+    connection.write_all(handshake.request()).map_err(broken)?;
+    connection.flush().map_err(broken)?;
+    let mut bytes = [0; 4096];
+    loop {
+        let count = connection.read(&mut bytes).map_err(broken)?;
+        if count == 0 {
+            return Err(handshake.cut_short());
+        }
+        if let Some(done) = handshake.take(bytes.get(..count).unwrap_or_default())? {
+            return Ok(done);
+        }
+    }
+}
+
+fn reach(peer: &Peer, host: &str, port: u16, until: Instant) -> Result<TcpStream, SessionError> {
+    let found = look_up(host, port, until).map_err(|error| peer.unresolved(&error))?;
+    let stream = race(&in_turns(found.into_iter()), until).map_err(|error| peer.unconnected(&error))?;
+    // What is sent is small and answered one by one: waiting for more to send only delays it.
+    stream.set_nodelay(true).map_err(|error| peer.unconnected(&error))?;
+    Ok(stream)
+}
+
+fn encrypt(
+    peer: &Peer,
+    config: &Arc<ClientConfig>,
+    host: &str,
+    mut connection: Connection,
+) -> Result<Connection, SessionError> {
+    let name = ServerName::try_from(host.to_owned()).map_err(|_| SessionError::InvalidUrl {
+        reason: "its host is no name that a certificate can be for",
+    })?;
+    let failed = |error: io::Error| peer.unencrypted(&error);
+    let mut conn =
+        ClientConnection::new(Arc::clone(config), name).map_err(|error| failed(io::Error::other(error)))?;
+    conn.complete_io(&mut connection).map_err(failed)?;
+    Ok(Connection::Sealed(Box::new(StreamOwned::new(conn, connection))))
+}
+
+/// The system's resolver knows no time limit: where it takes too long, its thread is left to it.
+fn look_up(host: &str, port: u16, until: Instant) -> io::Result<Vec<SocketAddr>> {
+    let ((sender, found), host) = (channel(), host.to_owned());
+    let look = move || sender.send((host.as_str(), port).to_socket_addrs().map(Iterator::collect));
+    thread::Builder::new().name("satkeeper-names".to_owned()).spawn(look)?;
+    found.recv_timeout(left(until)?).unwrap_or_else(|_| Err(ErrorKind::TimedOut.into()))
 }
 
 /// Tries one address after the other, each with a head start over the next, and keeps the first that answers. The
@@ -104,7 +171,8 @@ fn race(addresses: &[SocketAddr], until: Instant) -> io::Result<TcpStream> {
 #[cfg(test)]
 mod tests {
     use super::race;
-    use std::net::TcpListener;
+    use satkeeper_fixtures::canned::Swallowing;
+    use std::net::{Ipv4Addr, SocketAddr, TcpListener};
     use std::time::{Duration, Instant};
 
     #[test]
@@ -119,5 +187,16 @@ mod tests {
         assert!(race(&[dead], until).is_err());
         assert!(race(&[], until).is_err());
         assert!(race(&[here], begun).is_err(), "its time is over");
+    }
+
+    // survives W6
+    #[test]
+    fn an_address_that_swallows_does_not_stop_the_next_of_its_family() {
+        let swallowing = Swallowing::start(SocketAddr::from((Ipv4Addr::new(127, 0, 0, 2), 0)));
+        let Some(swallowing) = swallowing else { return };
+        let live = TcpListener::bind("127.0.0.1:0").unwrap();
+        let here = live.local_addr().unwrap();
+        let stream = race(&[swallowing.address, here], Instant::now() + Duration::from_secs(8)).unwrap();
+        assert_eq!(stream.peer_addr().unwrap(), here);
     }
 }

@@ -15,13 +15,13 @@ use satkeeper_core::session::{
     SessionStep,
 };
 use satkeeper_host::tape::Tape;
-use satkeeper_host::tls::Tls;
 use satkeeper_host::{Clock, End, Opened, Progress, SigningRequest, report};
 
 use crate::ask::{Ask, Reply, Returned, Settled};
 use crate::events::Feed;
 use crate::http::Http;
 use crate::mailbox::{Mailbox, Message};
+use crate::network::Network;
 use crate::provider::CredentialProvider;
 use crate::signer::ExternalSigner;
 use crate::sockets::Sockets;
@@ -88,16 +88,16 @@ impl Driver {
     pub(crate) fn new(
         opened: Opened,
         own: Own,
-        tls: Tls,
+        network: Network,
         clock: Clock,
         shown: Shown,
     ) -> io::Result<(Self, Mailbox)> {
         let Opened { session, keeper, tape } = opened;
         let poll = Poll::new()?;
         let (mailbox, inbox) = Mailbox::new(poll.registry(), MAIL)?;
-        let (threads, http) = (Threads::default(), Http::new(tls.clone()));
+        let (threads, http) = (Threads::default(), Http::new(network.clone()));
         let sockets =
-            Sockets::new(poll.registry().try_clone()?, MAIL.0 + 1, mailbox.clone(), threads.clone(), tls);
+            Sockets::new(poll.registry().try_clone()?, MAIL.0 + 1, mailbox.clone(), threads.clone(), network);
         let work = Work::new(mailbox.clone(), threads, http, clock, keeper);
         let driver = Self {
             session,
@@ -247,6 +247,9 @@ impl Driver {
                 let _ = done.send(());
             }
             Ask::Tell { input, done } => {
+                if matches!(input, SessionInput::NetworkChanged) {
+                    self.work.network_changed();
+                }
                 self.step(input);
                 let _ = done.send(());
             }

@@ -1,18 +1,22 @@
 //! HTTP requests of a session: sent once, as they are, to where they say.
 
-use std::io::Read as _;
+mod link;
+
+use std::io::{self, Read as _};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use satkeeper_core::error::Error as SessionError;
 use satkeeper_core::wire::http::{self as wire, HttpRequest, HttpResponse, MAX_BODY};
+use satkeeper_host::body::is_whole;
+use satkeeper_host::peer::Peer;
 use satkeeper_host::text::chain;
-use satkeeper_host::tls::Tls;
 use ureq::http::{HeaderName, HeaderValue, Method, Request, Response};
-use ureq::unversioned::resolver::DefaultResolver;
-use ureq::unversioned::transport::{Connector as _, TcpConnector};
 use ureq::{Agent, AsSendBody, Body, Error};
 
-use crate::sealed::Sealing;
+use crate::network::Network;
+use link::{Dialing, Elsewhere};
 
 /// A connection is of no use for long: renewals are minutes apart, and one that was idle while the machine
 /// slept is dead without anybody knowing. Ureq lets go of it with the next request.
@@ -25,19 +29,20 @@ const BUFFER: usize = 16 * 1024;
 #[derive(Clone)]
 pub(crate) struct Http {
     agent: Agent,
-    tls: Tls,
+    /// How often the network has changed: connections of an earlier one are dead.
+    networks: Arc<AtomicU64>,
 }
 
 impl Http {
-    pub(crate) fn new(tls: Tls) -> Self {
+    pub(crate) fn new(network: Network) -> Self {
         let config = Agent::config_builder()
             // Every status is an answer, a redirect like any other: followed, it would carry body and proof to
             // whoever it names (L50).
             .http_status_as_error(false)
             .max_redirects(0)
             .max_redirects_will_error(false)
+            // The connector knows of proxies.
             .proxy(None)
-            .no_delay(true)
             .user_agent(concat!("satkeeper/", env!("CARGO_PKG_VERSION")))
             .accept_encoding("")
             .max_response_header_size(64 * 1024)
@@ -47,28 +52,29 @@ impl Http {
             .max_idle_connections(4)
             .max_idle_connections_per_host(2)
             .build();
-        let connector = ().chain(TcpConnector::default()).chain(Sealing(tls.clone()));
-        Self { agent: Agent::with_parts(config, connector, DefaultResolver::default()), tls }
+        let networks = Arc::default();
+        let dialing = Dialing { network, networks: Arc::clone(&networks) };
+        Self { agent: Agent::with_parts(config, dialing, Elsewhere), networks }
     }
 
     /// Sends it and reads what comes, whatever the status, within this time.
     pub(crate) fn send(&self, request: &HttpRequest, within: Duration) -> Result<HttpResponse, SessionError> {
-        if request.url.is_encrypted()
-            && let Err(why) = self.tls.config()
-        {
-            return Err(SessionError::Transport { message: why.to_owned() });
-        }
         let translated = translate(request)?;
         let answer = match &request.body {
             Some(body) => self.exchange(translated.map(|()| body.expose().as_bytes()), within),
             None => self.exchange(translated, within),
         };
-        answer.map_err(|error| failed(&error, within))
+        answer.map_err(|error| failed(&Peer::of(&request.url), error, within))
     }
 
     fn exchange(&self, request: Request<impl AsSendBody>, within: Duration) -> Result<HttpResponse, Error> {
         let request = self.agent.configure_request(request).timeout_global(Some(within)).build();
         receive(self.agent.run(request)?)
+    }
+
+    /// The machine is on another network: what is idle is dead.
+    pub(crate) fn network_changed(&self) {
+        self.networks.fetch_add(1, Ordering::SeqCst);
     }
 
     /// Ends whatever is under way.
@@ -104,11 +110,16 @@ fn translate(request: &HttpRequest) -> Result<Request<()>, SessionError> {
     Ok(translated)
 }
 
-/// Status, the headers that matter, and at most [`MAX_BODY`] bytes of the body: what is beyond is not read.
+/// Status, the headers that matter, and at most [`MAX_BODY`] bytes of the body: what is beyond is not read. A body that
+/// breaks off when all of its JSON has come is as good as whole.
 fn receive(response: Response<Body>) -> Result<HttpResponse, Error> {
     let (head, body) = response.into_parts();
     let mut bytes = Vec::with_capacity(4096);
-    body.into_reader().take(MAX_BODY as u64).read_to_end(&mut bytes)?;
+    if let Err(error) = body.into_reader().take(MAX_BODY as u64).read_to_end(&mut bytes)
+        && !is_whole(&bytes)
+    {
+        return Err(error.into());
+    }
     let mut answer = HttpResponse::new(head.status.as_u16(), bytes);
     for (name, value) in &head.headers {
         if let Ok(value) = value.to_str() {
@@ -118,18 +129,21 @@ fn receive(response: Response<Body>) -> Result<HttpResponse, Error> {
     Ok(answer)
 }
 
-/// What went wrong, without the URL: its query may be a credential.
-fn failed(error: &Error, within: Duration) -> SessionError {
-    let message = match error {
-        Error::Timeout(_) => {
-            let after_ms = u64::try_from(within.as_millis()).unwrap_or(u64::MAX);
-            return SessionError::Timeout { what: "an HTTP request", after_ms };
-        }
-        Error::BadUri(_) => "the URL is refused".to_owned(),
-        Error::Io(error) => chain(error),
-        error => chain(error),
-    };
-    SessionError::Transport { message }
+/// What went wrong: the connector's own word, or what broke.
+fn failed(peer: &Peer, error: Error, within: Duration) -> SessionError {
+    match error {
+        Error::Timeout(_) => peer.late("an HTTP request to", within),
+        Error::BadUri(_) => SessionError::InvalidUrl { reason: "no request can be made of it" },
+        Error::Io(error) => match error.downcast::<SessionError>() {
+            Ok(said) => said,
+            Err(error) => peer.odd(&told(&error)),
+        },
+        error => peer.odd(&chain(&error)),
+    }
+}
+
+fn told(error: &io::Error) -> String {
+    chain(error)
 }
 
 #[cfg(test)]

@@ -39,7 +39,9 @@
 //!
 //! # Network
 //! TLS 1.2 and 1.3 with the platform's roots and those of [`Builder::ca_pem`]. No redirect is followed, no
-//! request repeated, no proxy taken from the environment. Answers are read up to 64 KiB, frames up to 1 MiB.
+//! request repeated. Through a proxy (`CONNECT`) where [`Builder::proxy`] or the environment names one
+//! ([`Proxies::from_env`]), never to loopback. Of a name with several addresses the first one that answers is taken,
+//! tried 250 ms apart. Answers are read up to 64 KiB, frames up to 1 MiB.
 
 mod ask;
 mod builder;
@@ -52,7 +54,6 @@ mod http;
 mod mailbox;
 mod network;
 mod provider;
-mod sealed;
 mod signer;
 mod sockets;
 mod threads;
@@ -68,7 +69,7 @@ pub use signer::ExternalSigner;
 pub use watch::Watch;
 
 pub use satkeeper_host::{
-    AuthenticateContext, End, Error, Missed, RefreshContext, SigningRequest, keys, store,
+    AuthenticateContext, End, Error, Missed, Proxies, RefreshContext, SigningRequest, keys, store,
 };
 
 pub use satkeeper_core as core;

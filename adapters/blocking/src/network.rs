@@ -2,10 +2,10 @@
 
 use std::fmt;
 
-use satkeeper_host::Error;
 use satkeeper_host::tls::Tls;
+use satkeeper_host::{Error, Proxies};
 
-/// Trusted roots and TLS sessions. Cheap to clone.
+/// Trusted roots, the way through a proxy, and TLS sessions. Cheap to clone.
 ///
 /// A session makes one of its own unless it is given one with [`Builder::network`](crate::Builder::network);
 /// that reads the platform's certificates, so a process with many sessions shares one.
@@ -24,15 +24,25 @@ use satkeeper_host::tls::Tls;
 #[derive(Clone)]
 pub struct Network {
     pub(crate) tls: Tls,
+    pub(crate) proxies: Proxies,
 }
 
 impl Network {
-    /// Trusts the platform's roots and these certificate authorities (PEM, one or more).
+    /// Trusts the platform's roots and these certificate authorities (PEM, one or more), and goes through the proxy
+    /// that the environment names, if it does ([`Proxies::from_env`]).
     ///
     /// # Errors
     /// [`Error::Certificate`] where `ca_pem` is no such thing, [`Error::Setup`].
     pub fn new(ca_pem: Option<&[u8]>) -> Result<Self, Error> {
-        Ok(Self { tls: Tls::new(ca_pem)? })
+        Self::by_way_of(Proxies::from_env(), ca_pem)
+    }
+
+    /// The same, whatever the environment names as a proxy.
+    ///
+    /// # Errors
+    /// As [`Network::new`].
+    pub fn by_way_of(proxies: Proxies, ca_pem: Option<&[u8]>) -> Result<Self, Error> {
+        Ok(Self { tls: Tls::new(ca_pem)?, proxies })
     }
 }
 

@@ -11,14 +11,14 @@ use satkeeper_core::lifecycle::SocketId;
 use satkeeper_core::secret::Secret;
 use satkeeper_core::session::SessionInput;
 use satkeeper_core::wire::url::SecureUrl;
+use satkeeper_host::peer::Peer;
 use satkeeper_host::socket::{GOODBYE, STALL, closed_by_server, failed, is_odd_frame, stalled};
-use satkeeper_host::text::chain;
-use satkeeper_host::tls::Tls;
 use tungstenite::{Error as WsError, Message, WebSocket};
 
-use crate::connection::Connection;
+use crate::connection::Watched;
 use crate::dial::{Dialed, dial};
 use crate::mailbox::{self, Mailbox};
+use crate::network::Network;
 use crate::threads::Threads;
 
 /// Most frames that are read from a socket before it is the turn of something else.
@@ -29,19 +29,25 @@ const LOOK: Duration = Duration::from_secs(1);
 
 /// The sockets of one session.
 pub(crate) struct Sockets {
-    /// `None`: on its way.
-    open: BTreeMap<SocketId, Option<Socket>>,
+    open: BTreeMap<SocketId, Stage>,
     /// Those that say goodbye, until then at the latest.
     leaving: Vec<(Socket, Instant)>,
     next_token: usize,
     registry: Registry,
     mailbox: Mailbox,
     threads: Threads,
-    tls: Tls,
+    network: Network,
+}
+
+enum Stage {
+    /// On its way.
+    Dialing(Peer),
+    Open(Box<Socket>),
 }
 
 struct Socket {
-    websocket: WebSocket<Connection>,
+    peer: Peer,
+    websocket: WebSocket<Watched>,
     /// Something waits to be sent, and the peer took something at that moment for the last time.
     unsent: Option<(Instant, u64)>,
     /// What it reads cannot be told apart any more; tungstenite must not be asked to.
@@ -64,9 +70,9 @@ impl Sockets {
         next_token: usize,
         mailbox: Mailbox,
         threads: Threads,
-        tls: Tls,
+        network: Network,
     ) -> Self {
-        Self { open: BTreeMap::new(), leaving: Vec::new(), next_token, registry, mailbox, threads, tls }
+        Self { open: BTreeMap::new(), leaving: Vec::new(), next_token, registry, mailbox, threads, network }
     }
 
     /// Begins to open a socket; what comes of it is told by a [`mailbox::Message::Dialed`].
@@ -76,14 +82,14 @@ impl Sockets {
         url: SecureUrl,
         within: Duration,
     ) -> Result<(), SessionError> {
-        let (mailbox, tls) = (self.mailbox.clone(), self.tls.clone());
+        let (mailbox, network, peer) = (self.mailbox.clone(), self.network.clone(), Peer::of(&url));
         let failed = |message: String| SessionError::Transport { message };
         let tell = move |dialed: Option<_>| {
             let dialed = dialed.unwrap_or_else(|| Err(failed("connecting panicked".to_owned())));
             mailbox.send(mailbox::Message::Dialed(socket, dialed));
         };
-        self.threads.run(move || dial(&url, &tls, within), tell).map_err(failed)?;
-        self.open.insert(socket, None);
+        self.threads.run(move || dial(&url, &network, within), tell).map_err(failed)?;
+        self.open.insert(socket, Stage::Dialing(peer));
         Ok(())
     }
 
@@ -94,14 +100,18 @@ impl Sockets {
         dialed: Result<Dialed, SessionError>,
     ) -> Option<SessionInput> {
         let slot = self.open.get_mut(&socket)?;
+        let peer = match &*slot {
+            Stage::Dialing(peer) => peer.clone(),
+            Stage::Open(_) => return None,
+        };
         let opened = dialed.and_then(|Dialed { mut websocket, date }| {
             let stream = websocket.get_mut().wire().open().and_then(|stream| {
                 let token = Token(self.next_token);
                 self.next_token = self.next_token.wrapping_add(1);
                 self.registry.register(stream, token, Interest::READABLE | Interest::WRITABLE)
             });
-            stream.map_err(|error| SessionError::Transport { message: chain(&error) })?;
-            *slot = Some(Socket { websocket, unsent: None, is_deaf: false });
+            stream.map_err(|error| peer.broken(&error))?;
+            *slot = Stage::Open(Box::new(Socket { peer, websocket, unsent: None, is_deaf: false }));
             Ok(date)
         });
         Some(match opened {
@@ -116,7 +126,7 @@ impl Sockets {
     /// Queues a frame. To a socket that has gone: nothing. `Err`: the queue is full, the peer has stopped
     /// reading, or the socket has failed; it is given up.
     pub(crate) fn send(&mut self, socket: SocketId, text: &Secret) -> Result<(), SessionError> {
-        let Some(Some(open)) = self.open.get_mut(&socket) else { return Ok(()) };
+        let Some(Stage::Open(open)) = self.open.get_mut(&socket) else { return Ok(()) };
         let sent = open.send(Message::text(text.expose()));
         if sent.is_err() {
             self.open.remove(&socket);
@@ -126,14 +136,16 @@ impl Sockets {
 
     /// Sends what is queued, says goodbye, and forgets the socket.
     pub(crate) fn close(&mut self, socket: SocketId) {
-        if let Some(Some(open)) = self.open.remove(&socket) {
-            self.leave(open);
+        if let Some(Stage::Open(open)) = self.open.remove(&socket) {
+            self.leave(*open);
         }
     }
 
     pub(crate) fn close_all(&mut self) {
-        for open in std::mem::take(&mut self.open).into_values().flatten() {
-            self.leave(open);
+        for stage in std::mem::take(&mut self.open).into_values() {
+            if let Stage::Open(open) = stage {
+                self.leave(*open);
+            }
         }
     }
 
@@ -154,7 +166,7 @@ impl Sockets {
         let mut patience = Duration::MAX;
         let mut ended = Vec::new();
         for (id, socket) in &mut self.open {
-            let Some(socket) = socket else { continue };
+            let Stage::Open(socket) = socket else { continue };
             let turn = socket.turn(|message| {
                 let input = match message {
                     Some(text) => SessionInput::Frame { socket: *id, text },
@@ -194,8 +206,8 @@ impl Socket {
         match self.websocket.write(message) {
             Ok(()) => {}
             Err(error) if would_block(&error) => {}
-            Err(WsError::WriteBufferFull(_)) => return Err(stalled()),
-            Err(error) => return Err(failed(error)),
+            Err(WsError::WriteBufferFull(_)) => return Err(stalled(&self.peer)),
+            Err(error) => return Err(failed(&self.peer, &error)),
         }
         self.note_unsent();
         Ok(())
@@ -217,14 +229,18 @@ impl Socket {
                     if taken != before {
                         self.unsent = Some((Instant::now(), taken));
                     } else if since.elapsed() > STALL {
-                        return Turn::Ended(stalled());
+                        return Turn::Ended(stalled(&self.peer));
                     }
                 }
-                Err(error) => return Turn::Ended(failed(error)),
+                Err(error) => return Turn::Ended(failed(&self.peer, &error)),
             }
         }
         if self.is_deaf {
-            return if self.unsent.is_some() { Turn::Idle } else { Turn::Ended(gone()) };
+            return if self.unsent.is_some() {
+                Turn::Idle
+            } else {
+                Turn::Ended(self.peer.odd("the socket ended"))
+            };
         }
         for _ in 0..AT_ONCE {
             match self.websocket.read() {
@@ -232,23 +248,22 @@ impl Socket {
                 Ok(Message::Binary(_)) => read(None),
                 // Pings are answered by tungstenite with the next read.
                 Ok(Message::Ping(_) | Message::Pong(_) | Message::Frame(_)) => {}
-                Ok(Message::Close(frame)) => return Turn::Ended(closed_by_server(frame)),
+                Ok(Message::Close(frame)) => {
+                    let watch = self.websocket.get_ref().watch();
+                    return Turn::Ended(closed_by_server(&self.peer, frame, watch));
+                }
                 Err(error) if would_block(&error) => return Turn::Idle,
                 Err(error) => {
                     self.is_deaf = true;
                     if is_odd_frame(&error) {
                         read(None);
                     }
-                    return Turn::Ended(failed(error));
+                    return Turn::Ended(failed(&self.peer, &error));
                 }
             }
         }
         Turn::Busy
     }
-}
-
-fn gone() -> SessionError {
-    SessionError::Transport { message: "the socket ended".to_owned() }
 }
 
 fn would_block(error: &WsError) -> bool {

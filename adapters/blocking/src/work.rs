@@ -43,6 +43,10 @@ impl Work {
         self.run(Errand::Request(id), move || SessionInput::Http { id, result: http.send(&request, within) });
     }
 
+    pub(crate) fn network_changed(&self) {
+        self.http.network_changed();
+    }
+
     pub(crate) fn ask_provider(
         &self,
         id: RequestId,
@@ -126,13 +130,13 @@ mod tests {
     use super::Work;
     use crate::http::Http;
     use crate::mailbox::{Mailbox, Message};
+    use crate::network::Network;
     use crate::threads::Threads;
     use mio::{Poll, Token};
     use satkeeper_core::session::{RequestId, SessionInput};
     use satkeeper_core::wire::http::{HttpRequest, Method};
     use satkeeper_core::wire::url::{Plain, SecureUrl};
-    use satkeeper_host::Clock;
-    use satkeeper_host::tls::Tls;
+    use satkeeper_host::{Clock, Proxies};
     use std::net::TcpListener;
     use std::time::Duration;
 
@@ -144,7 +148,7 @@ mod tests {
         let url = SecureUrl::parse(&url, Plain::Loopback).unwrap();
         let poll = Poll::new().unwrap();
         let (mailbox, inbox) = Mailbox::new(poll.registry(), Token(0)).unwrap();
-        let http = Http::new(Tls::new(None).unwrap());
+        let http = Http::new(Network::by_way_of(Proxies::none(), None).unwrap());
         let work = Work::new(mailbox, Threads::default(), http, Clock::start(), None);
         let request = HttpRequest { method: Method::Get, url, headers: Vec::new(), body: None };
         work.request(RequestId(1), request, work.clock.now().tick.after(600_000));

@@ -228,7 +228,7 @@ mod tests {
         let now = Now::new(10_000, 1_767_225_600_000);
         let lines = every_event().into_iter().zip(1..).map(|(mut told, n)| {
             if matches!(told.event, SessionNews::Lifecycle(Event::Warn(_) | Event::Teardown { .. })) {
-                told.cause = Some(SessionError::Timeout { what: "refresh", after_ms: 10_000 });
+                told.cause = Some(SessionError::Timeout { what: "refresh".into(), after_ms: 10_000 });
             }
             line(n, &told, &sentence(&told, now), now).to_string()
         });

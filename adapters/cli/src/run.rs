@@ -90,6 +90,11 @@ fn builder(args: &RunArgs, chosen: Chosen) -> Result<Builder, Failure> {
     if let Some(text) = &args.fabric_url {
         builder = builder.fabric_url(url("fabric-url", text, Scheme::Http, args)?.as_str());
     }
+    if args.no_proxy {
+        builder = builder.no_proxy();
+    } else if let Some(url) = &args.proxy {
+        builder = builder.proxy(url);
+    }
     if let Some(file) = &args.ca_file {
         let pem = files::read(file)
             .map_err(|error| Failure::usage(format!("--ca-file {}: {error}", file.display())))?;

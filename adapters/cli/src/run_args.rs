@@ -185,6 +185,19 @@ pub(crate) struct RunArgs {
         value_parser = path()
     )]
     pub(crate) ca_file: Option<PathBuf>,
+    /// Go through this proxy: http://[USER:PASSWORD@]HOST:PORT or https://... (with a password better in
+    /// SATKEEPER_PROXY). Else through that of HTTPS_PROXY or ALL_PROXY, but for what NO_PROXY lists; never to loopback
+    #[arg(
+        long,
+        value_name = "URL",
+        env = "SATKEEPER_PROXY",
+        hide_env_values = true,
+        help_heading = "Where the server is"
+    )]
+    pub(crate) proxy: Option<String>,
+    /// Go through no proxy, whatever the environment says
+    #[arg(long, help_heading = "Where the server is")]
+    pub(crate) no_proxy: bool,
     /// Accept http and ws, on loopback addresses such as 127.0.0.1
     #[arg(long, help_heading = "Where the server is")]
     pub(crate) allow_plain: bool,

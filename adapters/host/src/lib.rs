@@ -14,6 +14,8 @@
 //! | [`store`], [`keeper`] | a session outlives its process |
 //! | [`tape`] | a session's run in a file |
 //! | [`tls`] | whom a session trusts |
+//! | [`proxy`] | which way a session goes |
+//! | [`handshake`], [`peer`], [`body`] | how connections begin, what is said where they fail, how answers end |
 //! | [`socket`] | limits and errors of WebSockets |
 //! | [`Errand`] | what a session waits for, and how it fails |
 //! | [`history`], [`report`], [`Progress`] | what those are told who come late or watch; log lines |
@@ -21,16 +23,20 @@
 //! There is no I/O runtime below this crate and none above it is presumed: what blocks says so.
 
 mod application;
+pub mod body;
 mod clock;
 mod end;
 mod errand;
 mod error;
+pub mod handshake;
 pub mod history;
 pub mod keeper;
 pub mod keys;
+pub mod peer;
 mod private;
 pub mod program;
 mod progress;
+pub mod proxy;
 pub mod random;
 pub mod report;
 mod setters;
@@ -48,4 +54,5 @@ pub use errand::Errand;
 pub use error::Error;
 pub use history::Missed;
 pub use progress::Progress;
-pub use settings::{Judged, Opened, Project, Settings, Wanted};
+pub use proxy::Proxies;
+pub use settings::{Judged, Opened, Project, ProxyChoice, Settings, Wanted};

@@ -128,6 +128,20 @@ macro_rules! setters {
             self
         }
 
+        /// Goes through this proxy (`CONNECT`): `http://` or `https://`, a host, a port, credentials if it wants some
+        /// (`http://user:password@proxy.example.com:3128`). Default: what the environment names in `HTTPS_PROXY` or
+        /// `ALL_PROXY`, in lower case, too, except for what `NO_PROXY` lists. Loopback goes through none.
+        pub fn proxy(mut self, url: impl Into<String>) -> Self {
+            self.settings.proxy = $crate::ProxyChoice::Through(::satkeeper_core::secret::Secret::new(url));
+            self
+        }
+
+        /// Goes through no proxy, whatever the environment names.
+        pub fn no_proxy(mut self) -> Self {
+            self.settings.proxy = $crate::ProxyChoice::None;
+            self
+        }
+
         /// Whether `http` and `ws` are accepted for literal loopback addresses (`127.0.0.0/8`, `[::1]`). Default
         /// no. Elsewhere they never are.
         pub fn allow_plain_on_loopback(mut self, allow: bool) -> Self {

@@ -14,6 +14,7 @@ use satkeeper_core::wire::url::{Plain, SecureUrl};
 
 use crate::error::Error;
 use crate::keeper::{Keeper, Kept};
+use crate::proxy::Proxies;
 use crate::random;
 use crate::store::Store;
 use crate::tape::Tape;
@@ -41,6 +42,8 @@ pub struct Settings {
     pub agent: Option<String>,
     /// Certificate authorities to trust beside the platform's, PEM.
     pub ca_pem: Option<Vec<u8>>,
+    /// Which way to go.
+    pub proxy: ProxyChoice,
     /// Whether plain text is accepted, and where.
     pub plain: Plain,
     /// What jitter and proof ids are drawn from.
@@ -64,11 +67,43 @@ impl Default for Settings {
             full_htu: false,
             agent: None,
             ca_pem: None,
+            proxy: ProxyChoice::default(),
             plain: Plain::Never,
             seed: None,
             call_timeout: Duration::from_millis(CALL_TIMEOUT),
             store: None,
             record_to: None,
+        }
+    }
+}
+
+/// Whether to go through a proxy, and through which.
+///
+/// ```
+/// use satkeeper_core::secret::Secret;
+/// use satkeeper_host::{ProxyChoice, Settings, Wanted};
+/// let proxy = ProxyChoice::Through(Secret::new("socks5://proxy.example.com"));
+/// let provider = Some(Wanted::static_token("eyJ…"));
+/// let refused = Settings { proxy, provider, ..Settings::default() }.judge().err();
+/// assert!(refused.is_some_and(|error| error.code() == "invalid_field"));
+/// ```
+#[derive(Clone, Default)]
+pub enum ProxyChoice {
+    /// As the environment says ([`Proxies::from_env`]).
+    #[default]
+    Environment,
+    /// Through none, whatever the environment says.
+    None,
+    /// Through this one: its URL may hold credentials.
+    Through(Secret),
+}
+
+impl ProxyChoice {
+    fn judge(&self) -> Result<Proxies, Error> {
+        match self {
+            Self::Environment => Ok(Proxies::from_env()),
+            Self::None => Ok(Proxies::none()),
+            Self::Through(url) => Proxies::through(url.expose()),
         }
     }
 }
@@ -179,6 +214,7 @@ pub struct Judged {
     seed: Seed,
     store: Option<Box<dyn Store>>,
     ca_pem: Option<Vec<u8>>,
+    proxies: Proxies,
     record_to: Option<PathBuf>,
 }
 
@@ -200,7 +236,7 @@ impl Settings {
     /// [`Error::MissingProvider`], [`Error::Setup`], and of the session's [`SessionError::InvalidUrl`] and
     /// [`SessionError::InvalidField`].
     pub fn judge(self) -> Result<Judged, Error> {
-        let plain = self.plain;
+        let (plain, proxies) = (self.plain, self.proxy.judge()?);
         let config = Config {
             provider: self.provider.ok_or(Error::MissingProvider)?.judge(plain)?,
             policy: self.policy.into(),
@@ -213,7 +249,14 @@ impl Settings {
             durable: self.store.is_some(),
         };
         let seed = self.seed.map_or_else(random::seed, Ok)?;
-        Ok(Judged { config, seed, store: self.store, ca_pem: self.ca_pem, record_to: self.record_to })
+        Ok(Judged {
+            config,
+            seed,
+            store: self.store,
+            ca_pem: self.ca_pem,
+            proxies,
+            record_to: self.record_to,
+        })
     }
 }
 
@@ -224,12 +267,18 @@ impl Judged {
         self.ca_pem.as_deref()
     }
 
+    /// Which way to go.
+    #[must_use]
+    pub fn proxies(&self) -> Proxies {
+        self.proxies.clone()
+    }
+
     /// The session that was kept, or a new one. Reads and writes files.
     ///
     /// # Errors
     /// As [`Keeper::open`] and [`Tape::begin`].
     pub fn open(self, now: Now) -> Result<Opened, Error> {
-        let Self { config, seed, store, record_to, ca_pem: _ } = self;
+        let Self { config, seed, store, record_to, ca_pem: _, proxies: _ } = self;
         let (mut session, keeper) = match store {
             None => (Session::new(config, seed), None),
             Some(store) => {

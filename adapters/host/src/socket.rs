@@ -1,5 +1,7 @@
 //! What every adapter's WebSockets have in common: limits, and what is said of their ends.
 
+mod close;
+
 use std::net::SocketAddr;
 use std::time::Duration;
 
@@ -8,7 +10,10 @@ use satkeeper_core::wire::text::{Cleaner, REDACTED};
 use tungstenite::Error as WsError;
 use tungstenite::protocol::{CloseFrame, WebSocketConfig};
 
+use crate::peer::Peer;
 use crate::text::chain;
+
+pub use close::CloseWatch;
 
 /// Largest message that is received, bytes (L50).
 pub const MAX_MESSAGE: usize = 1024 * 1024;
@@ -66,16 +71,11 @@ pub fn in_turns(found: impl Iterator<Item = SocketAddr>) -> Vec<SocketAddr> {
 
 /// What came of a socket that failed, without what its server may have repeated.
 #[must_use]
-pub fn failed(error: WsError) -> SessionError {
-    let message = match error {
-        // The response itself stays out of it: nobody knows what is in its body.
-        WsError::Http(response) => {
-            format!("the WebSocket was refused with HTTP status {}", response.status().as_u16())
-        }
-        WsError::WriteBufferFull(_) => "a frame was larger than the write buffer".to_owned(),
-        error => chain(&error),
-    };
-    SessionError::Transport { message }
+pub fn failed(peer: &Peer, error: &WsError) -> SessionError {
+    match error {
+        WsError::WriteBufferFull(_) => peer.odd("a frame was larger than the write buffer"),
+        error => peer.odd(&chain(error)),
+    }
 }
 
 /// Whether what arrived was a frame, but none that can be used: too large, or no text. What is left of it cannot
@@ -85,25 +85,25 @@ pub const fn is_odd_frame(error: &WsError) -> bool {
     matches!(error, WsError::Capacity(_) | WsError::Utf8(_))
 }
 
-/// What a server said when it closed the socket.
+/// What a server said when it closed the socket: by the frame that tungstenite hands over, or by what came.
 #[must_use]
-pub fn closed_by_server(frame: Option<CloseFrame>) -> SessionError {
-    let why = frame.map(|frame| format!("{} {}", u16::from(frame.code), reason(&frame.reason)));
+pub fn closed_by_server(peer: &Peer, frame: Option<CloseFrame>, watch: &CloseWatch) -> SessionError {
+    let said = watch.said().or_else(|| frame.map(|it| (u16::from(it.code), it.reason.as_str().to_owned())));
+    let why = said.map(|(code, why)| format!("{code} {}", reason(&why)));
     let why = why.unwrap_or_else(|| "no code".to_owned());
-    SessionError::Transport { message: format!("the server closed the socket: {why}") }
+    peer.odd(&format!("the server closed the socket: {}", why.trim_end()))
 }
 
 /// A peer has stopped reading.
 #[must_use]
-pub fn stalled() -> SessionError {
-    SessionError::Transport { message: "the server has stopped reading from the socket".to_owned() }
+pub fn stalled(peer: &Peer) -> SessionError {
+    peer.odd("the server has stopped reading from the socket")
 }
 
 /// It did not open in time.
 #[must_use]
-pub fn late(within: Duration) -> SessionError {
-    let after_ms = u64::try_from(within.as_millis()).unwrap_or(u64::MAX);
-    SessionError::Timeout { what: "a WebSocket to open", after_ms }
+pub fn late(peer: &Peer, within: Duration) -> SessionError {
+    peer.late("the opening of a WebSocket to", within)
 }
 
 /// A server's reason for a Close, fit to be shown. What it may repeat is known to the session only, and may be

@@ -46,6 +46,17 @@ impl Tls {
         Ok(Self { config })
     }
 
+    /// The same trust, where these protocols are offered (ALPN). WebSockets are HTTP/1.1 only and have none.
+    #[must_use]
+    pub fn speaking(&self, protocols: &[&[u8]]) -> Self {
+        let speaking = |config: &Arc<ClientConfig>| {
+            let mut config = config.as_ref().clone();
+            config.alpn_protocols = protocols.iter().map(|protocol| protocol.to_vec()).collect();
+            Arc::new(config)
+        };
+        Self { config: self.config.as_ref().map(speaking).map_err(Arc::clone) }
+    }
+
     /// The configuration, or why there is none.
     ///
     /// # Errors
@@ -84,15 +95,6 @@ fn verifier(extra: Vec<CertificateDer<'static>>, provider: &Arc<CryptoProvider>)
     }
 }
 
-/// A configuration that trusts nobody, for an HTTP client that will only be used in plain.
-///
-/// # Errors
-/// [`Error::Setup`].
-pub fn trusting_nobody() -> Result<ClientConfig, Error> {
-    let provider = Arc::new(aws_lc_rs::default_provider());
-    Ok(versions(provider)?.with_root_certificates(RootCertStore::empty()).with_no_client_auth())
-}
-
 /// The crypto provider is named: rustls would otherwise look for a process-wide one, and panic where a
 /// dependency of the application has brought a second.
 fn versions(provider: Arc<CryptoProvider>) -> Result<ConfigBuilder<ClientConfig, WantsVerifier>, Error> {
@@ -113,7 +115,7 @@ fn certificates(pem: &[u8]) -> Result<Vec<CertificateDer<'static>>, Error> {
 
 #[cfg(test)]
 mod tests {
-    use super::{Tls, trusting_nobody};
+    use super::Tls;
     use crate::error::Error;
 
     #[test]
@@ -131,10 +133,5 @@ mod tests {
         let ca = rcgen::CertificateParams::new(Vec::new()).unwrap().self_signed(&key).unwrap();
         let tls = Tls::new(Some(ca.pem().as_bytes())).unwrap();
         assert!(tls.config().is_ok());
-    }
-
-    #[test]
-    fn trusting_nobody_needs_no_roots() {
-        assert!(trusting_nobody().is_ok());
     }
 }

@@ -56,8 +56,8 @@ impl Builder {
         self
     }
 
-    /// Shares roots and connections with other sessions; it knows whom to trust, so that [`Builder::ca_pem`] is
-    /// of no effect.
+    /// Shares roots and connections with other sessions; it knows whom to trust and which way to go, so that
+    /// [`Builder::ca_pem`], [`Builder::proxy`] and [`Builder::no_proxy`] are of no effect.
     pub fn network(mut self, network: &Network) -> Self {
         self.network = Some(network.clone());
         self
@@ -88,7 +88,8 @@ impl Builder {
         let (network, clock) = (self.network, Clock::start());
         // Reads files.
         let opening = runtime.spawn_blocking(move || {
-            let network = network.map_or_else(|| Network::new(judged.ca_pem()), Ok)?;
+            let network =
+                network.map_or_else(|| Network::by_way_of(judged.proxies(), judged.ca_pem()), Ok)?;
             Ok::<_, Error>((network, judged.open(clock.now())?))
         });
         let (network, opened) = opening.await.map_err(|_| Error::DriverStopped)??;
@@ -114,7 +115,7 @@ fn launch(runtime: &Handle, opened: Opened, own: Own, network: Network, clock: C
         asked,
         own,
         Work::new(network.http, clock, keeper),
-        Sockets::new(network.tls),
+        Sockets::new(network.dialer),
         Shown { status, credential, progress },
     );
     runtime.spawn(driver.run());

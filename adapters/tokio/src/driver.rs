@@ -213,6 +213,9 @@ impl Driver {
                 let _ = done.send(());
             }
             Ask::Tell { input, done } => {
+                if matches!(input, SessionInput::NetworkChanged) {
+                    self.work.network_changed();
+                }
                 self.step(input);
                 let _ = done.send(());
             }

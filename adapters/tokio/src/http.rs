@@ -1,51 +1,55 @@
 //! HTTP requests of a session: sent once, as they are, to where they say.
 
+mod connector;
+
+use std::error::Error as StdError;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
-use reqwest::{Client, Method, Response, redirect, retry};
+use bytes::Bytes;
+use http::header::{CONTENT_LENGTH, HeaderName, HeaderValue, USER_AGENT};
+use http::{Method, Request, Response};
+use http_body_util::{BodyExt as _, Full};
+use hyper::body::Incoming;
+use hyper_util::client::legacy::Client;
+use hyper_util::rt::{TokioExecutor, TokioTimer};
 use satkeeper_core::Tick;
 use satkeeper_core::error::Error as SessionError;
 use satkeeper_core::wire::http::{self as wire, HttpRequest, HttpResponse, MAX_BODY};
-use satkeeper_host::text::chain;
-use satkeeper_host::tls::{Tls, trusting_nobody};
-use satkeeper_host::{Clock, Error};
+use satkeeper_host::Clock;
+use satkeeper_host::body::is_whole;
+use satkeeper_host::peer::Peer;
+use tokio::time::timeout;
+
+use crate::dial::Dialer;
+use connector::Connector;
 
 /// A connection is of no use for long: renewals are minutes apart, and one that was idle while the machine
 /// slept is dead without anybody knowing.
 const IDLE: Duration = Duration::from_secs(15);
 
+/// An HTTP/2 connection from which nothing has come for so long is asked for a sign of life while somebody waits, and
+/// is given up without one: TCP acknowledges for many that have died behind it. 5 s together.
+const PING_AFTER: Duration = Duration::from_secs(2);
+const PONG_WITHIN: Duration = Duration::from_secs(3);
+
+/// Largest head of an answer.
+const MAX_HEAD: usize = 64 * 1024;
+
+type Pool = Arc<Client<Connector, Full<Bytes>>>;
+
 /// Sends requests. Cheap to clone.
 #[derive(Clone)]
 pub(crate) struct Http {
-    client: Client,
-    tls: Tls,
+    dialer: Dialer,
+    pool: Arc<Mutex<Pool>>,
 }
 
 impl Http {
-    pub(crate) fn new(tls: Tls) -> Result<Self, Error> {
-        let mut config = match tls.config() {
-            Ok(config) => config.as_ref().clone(),
-            Err(_) => trusting_nobody()?,
-        };
-        // Reqwest leaves a configuration that it is given as it is. WebSockets are HTTP/1.1 only and have none.
-        config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
-        let client = Client::builder()
-            .tls_backend_preconfigured(config)
-            // A redirect would carry body, proof and Referer to whoever the answer names (L50).
-            .redirect(redirect::Policy::none())
-            .referer(false)
-            // A repeated request would repeat its proof, which is spent (L45).
-            .retry(retry::never())
-            .no_proxy()
-            .pool_idle_timeout(IDLE)
-            .pool_max_idle_per_host(2)
-            .tcp_nodelay(true)
-            .http2_max_header_list_size(64 * 1024)
-            .user_agent(concat!("satkeeper/", env!("CARGO_PKG_VERSION")))
-            .build()
-            .map_err(|error| Error::Setup { message: told(error) })?;
-        Ok(Self { client, tls })
+    pub(crate) fn new(dialer: &Dialer) -> Self {
+        let dialer = dialer.speaking(&[b"h2", b"http/1.1"]);
+        let pool = Arc::new(Mutex::new(pool(&dialer)));
+        Self { dialer, pool }
     }
 
     /// Sends it and reads what comes, whatever the status, until the deadline.
@@ -55,76 +59,122 @@ impl Http {
         deadline: Tick,
         clock: Clock,
     ) -> Result<HttpResponse, SessionError> {
-        let left = clock.until(deadline);
-        let answer = tokio::time::timeout(left, self.exchange(request)).await;
-        answer.unwrap_or_else(|_| {
-            let after_ms = u64::try_from(left.as_millis()).unwrap_or(u64::MAX);
-            Err(SessionError::Timeout { what: "an HTTP request", after_ms })
-        })
-    }
-
-    async fn exchange(&self, request: HttpRequest) -> Result<HttpResponse, SessionError> {
-        if request.url.is_encrypted()
-            && let Err(why) = self.tls.config()
-        {
-            return Err(SessionError::Transport { message: why.to_owned() });
-        }
-        let request = self.translate(&request)?;
-        let response = self.client.execute(request).await.map_err(failed)?;
-        receive(response).await
-    }
-
-    fn translate(&self, request: &HttpRequest) -> Result<reqwest::Request, SessionError> {
-        let method = match request.method {
-            wire::Method::Get => Method::GET,
-            wire::Method::Post => Method::POST,
+        let (left, peer) = (clock.until(deadline), Peer::of(&request.url));
+        let request = translate(&request)?;
+        let pool = Arc::clone(&self.pool.lock().unwrap_or_else(PoisonError::into_inner));
+        // What has come of the answer outlives the time that there was for it.
+        let mut answer = None;
+        let exchange = async {
+            let response = pool.request(request).await.map_err(|error| failed(&peer, error))?;
+            receive(response, &mut answer).await.map_err(|error| peer.broken(&error))
         };
-        let mut headers = HeaderMap::with_capacity(request.headers.len());
-        for (name, value) in &request.headers {
-            // A token with a line end in it: refused here, never quoted.
-            let mut translated =
-                HeaderValue::from_str(value.expose()).map_err(|_| SessionError::InvalidField {
-                    field: name,
-                    reason: "it has characters that no header may have",
-                })?;
-            translated.set_sensitive(matches!(value, wire::HeaderValue::Secret(_)));
-            if let Ok(name) = HeaderName::from_bytes(name.as_bytes()) {
-                headers.append(name, translated);
-            }
+        let done = timeout(left, exchange).await.unwrap_or_else(|_| {
+            // Whatever took so long may be the connection: nobody waits on it again.
+            self.retire(&pool);
+            Err(peer.late("an HTTP request to", left))
+        });
+        match (done, answer) {
+            (Ok(()), Some(answer)) => Ok(answer),
+            (Err(_), Some(answer)) if is_whole(&answer.body) => Ok(answer),
+            (Err(error), _) => Err(error),
+            (Ok(()), None) => Err(peer.odd("no answer")),
         }
-        let mut builder = self.client.request(method, request.url.as_str()).headers(headers);
-        if let Some(body) = &request.body {
-            builder = builder.body(body.expose().to_owned());
+    }
+
+    /// The machine is on another network: what is idle is dead.
+    pub(crate) fn network_changed(&self) {
+        let current = Arc::clone(&self.pool.lock().unwrap_or_else(PoisonError::into_inner));
+        self.retire(&current);
+    }
+
+    /// No request uses connections of this pool any more. Those under way go on.
+    fn retire(&self, used: &Pool) {
+        let mut current = self.pool.lock().unwrap_or_else(PoisonError::into_inner);
+        if Arc::ptr_eq(&current, used) {
+            *current = pool(&self.dialer);
         }
-        builder.build().map_err(failed)
     }
 }
 
-/// Status, the headers that matter, and at most [`MAX_BODY`] bytes of the body: what is beyond is not read.
-async fn receive(mut response: Response) -> Result<HttpResponse, SessionError> {
-    let expected = response.content_length().and_then(|length| usize::try_from(length).ok());
-    let mut body = Vec::with_capacity(expected.unwrap_or(4096).min(MAX_BODY));
-    while body.len() < MAX_BODY {
-        let Some(chunk) = response.chunk().await.map_err(failed)? else { break };
-        let room = MAX_BODY.saturating_sub(body.len());
-        body.extend_from_slice(chunk.get(..room).unwrap_or(&chunk));
+fn pool(dialer: &Dialer) -> Pool {
+    let client = Client::builder(TokioExecutor::new())
+        .timer(TokioTimer::new())
+        .pool_timer(TokioTimer::new())
+        .pool_idle_timeout(IDLE)
+        .pool_max_idle_per_host(2)
+        // Only what no byte has been sent of, its connection having gone meanwhile: no proof is sent twice (L45).
+        .retry_canceled_requests(true)
+        .http1_max_buf_size(MAX_HEAD)
+        .http2_max_header_list_size(64 * 1024)
+        .http2_keep_alive_interval(PING_AFTER)
+        .http2_keep_alive_timeout(PONG_WITHIN)
+        .build(Connector(dialer.clone()));
+    Arc::new(client)
+}
+
+fn translate(request: &HttpRequest) -> Result<Request<Full<Bytes>>, SessionError> {
+    let method = match request.method {
+        wire::Method::Get => Method::GET,
+        wire::Method::Post => Method::POST,
+    };
+    let body = request.body.as_ref().map_or_else(Bytes::new, |body| Bytes::from(body.expose().to_owned()));
+    let mut translated = Request::new(Full::new(body));
+    *translated.method_mut() = method;
+    // Never quoted: its query may be a credential.
+    *translated.uri_mut() = request
+        .url
+        .as_str()
+        .parse()
+        .map_err(|_| SessionError::InvalidUrl { reason: "it has characters that no request may have" })?;
+    let headers = translated.headers_mut();
+    headers.insert(USER_AGENT, HeaderValue::from_static(concat!("satkeeper/", env!("CARGO_PKG_VERSION"))));
+    for (name, value) in &request.headers {
+        // A token with a line end in it: refused here, never quoted.
+        let mut translated = HeaderValue::from_str(value.expose()).map_err(|_| {
+            SessionError::InvalidField { field: name, reason: "it has characters that no header may have" }
+        })?;
+        translated.set_sensitive(matches!(value, wire::HeaderValue::Secret(_)));
+        if let Ok(name) = HeaderName::from_bytes(name.as_bytes()) {
+            headers.append(name, translated);
+        }
     }
-    let mut answer = HttpResponse::new(response.status().as_u16(), body);
-    for (name, value) in response.headers() {
+    Ok(translated)
+}
+
+/// Status, the headers that matter, and at most [`MAX_BODY`] bytes of the body: what is beyond is not read.
+async fn receive(
+    response: Response<Incoming>,
+    answer: &mut Option<HttpResponse>,
+) -> Result<(), hyper::Error> {
+    let (head, mut body) = response.into_parts();
+    let expected = head.headers.get(CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse().ok());
+    let bytes = Vec::with_capacity(expected.unwrap_or(4096).min(MAX_BODY));
+    let answer = answer.insert(HttpResponse::new(head.status.as_u16(), bytes));
+    for (name, value) in &head.headers {
         if let Ok(value) = value.to_str() {
             answer.set_header(name.as_str(), value);
         }
     }
-    Ok(answer)
+    while answer.body.len() < MAX_BODY {
+        let Some(frame) = body.frame().await.transpose()? else { break };
+        // What is no data are trailers.
+        let Ok(chunk) = frame.into_data() else { continue };
+        let room = MAX_BODY.saturating_sub(answer.body.len());
+        answer.body.extend_from_slice(chunk.get(..room).unwrap_or(&chunk));
+    }
+    Ok(())
 }
 
-fn failed(error: reqwest::Error) -> SessionError {
-    SessionError::Transport { message: told(error) }
-}
-
-/// What went wrong, without the URL: its query may be a credential.
-fn told(error: reqwest::Error) -> String {
-    chain(&error.without_url())
+/// What went wrong: the connector's own word, or what broke.
+fn failed(peer: &Peer, error: hyper_util::client::legacy::Error) -> SessionError {
+    let mut cause: Option<&(dyn StdError + 'static)> = Some(&error);
+    while let Some(known) = cause {
+        if let Some(said) = known.downcast_ref::<SessionError>() {
+            return said.clone();
+        }
+        cause = known.source();
+    }
+    peer.broken(&error)
 }
 
 #[cfg(test)]

@@ -2,12 +2,13 @@
 
 use std::fmt;
 
-use satkeeper_host::Error;
 use satkeeper_host::tls::Tls;
+use satkeeper_host::{Error, Proxies};
 
+use crate::dial::Dialer;
 use crate::http::Http;
 
-/// Trusted roots, TLS sessions and idle HTTP connections. Cheap to clone.
+/// Trusted roots, the way through a proxy, TLS sessions and idle HTTP connections. Cheap to clone.
 ///
 /// A session makes one of its own unless it is given one with [`Builder::network`](crate::Builder::network);
 /// that costs some 4 ms and 150 KiB each, so a process with many sessions shares one. All of them must run on
@@ -27,18 +28,27 @@ use crate::http::Http;
 #[derive(Clone)]
 pub struct Network {
     pub(crate) http: Http,
-    pub(crate) tls: Tls,
+    pub(crate) dialer: Dialer,
 }
 
 impl Network {
-    /// Trusts the platform's roots and these certificate authorities (PEM, one or more). Reads the platform's
-    /// from files: it blocks for milliseconds.
+    /// Trusts the platform's roots and these certificate authorities (PEM, one or more), and goes through the proxy
+    /// that the environment names, if it does ([`Proxies::from_env`]). Reads the platform's roots from files: it
+    /// blocks for milliseconds.
     ///
     /// # Errors
     /// [`Error::Certificate`] where `ca_pem` is no such thing, [`Error::Setup`].
     pub fn new(ca_pem: Option<&[u8]>) -> Result<Self, Error> {
-        let tls = Tls::new(ca_pem)?;
-        Ok(Self { http: Http::new(tls.clone())?, tls })
+        Self::by_way_of(Proxies::from_env(), ca_pem)
+    }
+
+    /// The same, whatever the environment names as a proxy.
+    ///
+    /// # Errors
+    /// As [`Network::new`].
+    pub fn by_way_of(proxies: Proxies, ca_pem: Option<&[u8]>) -> Result<Self, Error> {
+        let dialer = Dialer::new(Tls::new(ca_pem)?, proxies);
+        Ok(Self { http: Http::new(&dialer), dialer })
     }
 }
 

@@ -1,6 +1,8 @@
 //! WebSockets of a session. Each has a task of its own, so that neither a slow peer nor a large frame ever
 //! holds the driver up.
 
+mod watched;
+
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -13,23 +15,26 @@ use satkeeper_core::lifecycle::SocketId;
 use satkeeper_core::secret::Secret;
 use satkeeper_core::session::SessionInput;
 use satkeeper_core::wire::url::SecureUrl;
+use satkeeper_host::handshake::Upgrade;
+use satkeeper_host::peer::Peer;
 use satkeeper_host::socket::{
     GOODBYE, MAX_QUEUED_BYTES, MAX_QUEUED_FRAMES, STALL, closed_by_server, config, failed, is_odd_frame,
     late, stalled,
 };
-use satkeeper_host::tls::Tls;
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinSet;
 use tokio::time::timeout;
+use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::Message;
-use tokio_tungstenite::{WebSocketStream, client_async_with_config};
+use tokio_tungstenite::tungstenite::protocol::Role;
 
-use crate::dial::{Connection, dial};
+use crate::dial::{Dialed, Dialer, perform};
+use watched::{Watch, Watched};
 
 /// Frames that wait for the driver. Small: each may be 1 MiB, and TCP holds the rest back.
 const INBOX: usize = 16;
 
-type WebSocket = WebSocketStream<Box<dyn Connection>>;
+type WebSocket = WebSocketStream<Watched>;
 
 /// What a socket has to say; an input of the session.
 pub(crate) type News = (SocketId, SessionInput);
@@ -39,11 +44,12 @@ pub(crate) struct Sockets {
     open: BTreeMap<SocketId, Handle>,
     tasks: JoinSet<()>,
     news: mpsc::Sender<News>,
-    tls: Tls,
+    dialer: Dialer,
 }
 
 /// A socket, as the driver sees it. Dropping it makes the socket say goodbye and go.
 struct Handle {
+    peer: Peer,
     outbox: mpsc::Sender<Secret>,
     queued: Arc<AtomicUsize>,
     _stop: oneshot::Sender<()>,
@@ -51,9 +57,9 @@ struct Handle {
 
 impl Sockets {
     /// None yet, and where their news will come out.
-    pub(crate) fn new(tls: Tls) -> (Self, mpsc::Receiver<News>) {
+    pub(crate) fn new(dialer: Dialer) -> (Self, mpsc::Receiver<News>) {
         let (news, inbox) = mpsc::channel(INBOX);
-        (Self { open: BTreeMap::new(), tasks: JoinSet::new(), news, tls }, inbox)
+        (Self { open: BTreeMap::new(), tasks: JoinSet::new(), news, dialer }, inbox)
     }
 
     /// Opens a socket within this time; [`SessionInput::Opened`] or [`SessionInput::Closed`] says what came of it.
@@ -63,9 +69,11 @@ impl Sockets {
         let (outbox, frames) = mpsc::channel(MAX_QUEUED_FRAMES);
         let (stop, stopped) = oneshot::channel();
         let queued = Arc::new(AtomicUsize::new(0));
-        let task = Task { socket, frames, queued: Arc::clone(&queued), news: self.news.clone() };
-        self.tasks.spawn(task.run(url, self.tls.clone(), within, stopped));
-        self.open.insert(socket, Handle { outbox, queued, _stop: stop });
+        let peer = Peer::of(&url);
+        let shared = (Arc::clone(&queued), self.news.clone());
+        let task = Task { socket, peer: peer.clone(), frames, queued: shared.0, news: shared.1 };
+        self.tasks.spawn(task.run(url, self.dialer.clone(), within, stopped));
+        self.open.insert(socket, Handle { peer, outbox, queued, _stop: stop });
     }
 
     /// Queues a frame. To a socket that has gone: nothing. `Err`: the queue is full, the peer has stopped
@@ -76,8 +84,9 @@ impl Sockets {
         let full = queued > MAX_QUEUED_BYTES
             || matches!(handle.outbox.try_send(text), Err(mpsc::error::TrySendError::Full(_)));
         if full {
+            let stalled = stalled(&handle.peer);
             self.open.remove(&socket);
-            return Err(stalled());
+            return Err(stalled);
         }
         Ok(())
     }
@@ -102,18 +111,26 @@ impl Sockets {
 
 struct Task {
     socket: SocketId,
+    peer: Peer,
     frames: mpsc::Receiver<Secret>,
     queued: Arc<AtomicUsize>,
     news: mpsc::Sender<News>,
 }
 
 impl Task {
-    async fn run(mut self, url: SecureUrl, tls: Tls, within: Duration, mut stopped: oneshot::Receiver<()>) {
+    async fn run(
+        mut self,
+        url: SecureUrl,
+        dialer: Dialer,
+        within: Duration,
+        mut stopped: oneshot::Receiver<()>,
+    ) {
         let opened = tokio::select! {
             _ = &mut stopped => return,
-            opened = timeout(within, open(&url, &tls)) => opened,
+            opened = timeout(within, open(&url, &self.peer, &dialer)) => opened,
         };
-        let (websocket, date) = match opened.unwrap_or_else(|_| Err(late(within))) {
+        let Opened { websocket, watch, date } = match opened.unwrap_or_else(|_| Err(late(&self.peer, within)))
+        {
             Ok(opened) => opened,
             Err(error) => return self.closed(error).await,
         };
@@ -121,8 +138,8 @@ impl Task {
         let (mut sink, mut stream) = websocket.split();
         let error = tokio::select! {
             _ = stopped => None,
-            error = read(self.socket, &mut stream, &self.news) => Some(error),
-            error = write(&mut sink, &mut self.frames, &self.queued) => Some(error),
+            error = read(self.socket, &self.peer, &mut stream, &watch, &self.news) => Some(error),
+            error = write(&self.peer, &mut sink, &mut self.frames, &self.queued) => Some(error),
         };
         if let Some(error) = error {
             self.closed(error).await;
@@ -157,18 +174,29 @@ impl Task {
     }
 }
 
-async fn open(url: &SecureUrl, tls: &Tls) -> Result<(WebSocket, Option<String>), SessionError> {
-    let connection = dial(url, tls).await?;
-    let (websocket, response) =
-        client_async_with_config(url.as_str(), connection, Some(config())).await.map_err(failed)?;
-    let date = response.headers().get(http::header::DATE).and_then(|date| date.to_str().ok());
-    Ok((websocket, date.map(str::to_owned)))
+/// A WebSocket that is open.
+struct Opened {
+    websocket: WebSocket,
+    watch: Watch,
+    /// The `Date` of the answer to the upgrade.
+    date: Option<String>,
+}
+
+async fn open(url: &SecureUrl, peer: &Peer, dialer: &Dialer) -> Result<Opened, SessionError> {
+    let Dialed { mut connection, .. } = dialer.dial(url).await?;
+    let upgraded = perform(&mut connection, Upgrade::to(url), peer).await?;
+    let (stream, watch) = Watched::new(connection, &upgraded.rest);
+    let websocket =
+        WebSocketStream::from_partially_read(stream, upgraded.rest, Role::Client, Some(config())).await;
+    Ok(Opened { websocket, watch, date: upgraded.date })
 }
 
 /// Hands frames on until the socket ends, and says how it did.
 async fn read(
     socket: SocketId,
+    peer: &Peer,
     stream: &mut SplitStream<WebSocket>,
+    watch: &Watch,
     news: &mpsc::Sender<News>,
 ) -> SessionError {
     while let Some(message) = stream.next().await {
@@ -177,23 +205,24 @@ async fn read(
             Ok(Message::Binary(_)) => SessionInput::OddFrame { socket },
             // Pings are answered by tungstenite with the next read.
             Ok(Message::Ping(_) | Message::Pong(_) | Message::Frame(_)) => continue,
-            Ok(Message::Close(frame)) => return closed_by_server(frame),
+            Ok(Message::Close(frame)) => return closed_by_server(peer, frame, &watch.lock()),
             Err(error) => {
                 if is_odd_frame(&error) {
                     let _ = news.send((socket, SessionInput::OddFrame { socket })).await;
                 }
-                return failed(error);
+                return failed(peer, &error);
             }
         };
         if news.send((socket, input)).await.is_err() {
             break;
         }
     }
-    SessionError::Transport { message: "the socket ended".to_owned() }
+    peer.odd("the socket ended")
 }
 
 /// Sends what is queued, and says why it cannot.
 async fn write(
+    peer: &Peer,
     sink: &mut SplitSink<WebSocket, Message>,
     frames: &mut mpsc::Receiver<Secret>,
     queued: &AtomicUsize,
@@ -201,8 +230,8 @@ async fn write(
     while let Some(text) = frames.recv().await {
         match timeout(STALL, sink.send(Message::text(text.expose()))).await {
             Ok(Ok(())) => {}
-            Ok(Err(error)) => return failed(error),
-            Err(_) => return stalled(),
+            Ok(Err(error)) => return failed(peer, &error),
+            Err(_) => return stalled(peer),
         }
         queued.fetch_sub(text.len(), Ordering::Relaxed);
     }

@@ -40,6 +40,10 @@ impl Work {
         self.remember(&task, Errand::Request(id));
     }
 
+    pub(crate) fn network_changed(&self) {
+        self.http.network_changed();
+    }
+
     pub(crate) fn ask_provider(
         &mut self,
         id: RequestId,

@@ -207,8 +207,10 @@ impl Session {
     fn give_up(&self, turn: &mut Turn, call: Call) {
         let error = match call.stage {
             Stage::Refused { error, .. } => error,
-            Stage::Sent { .. } => Error::Timeout { what: "a call", after_ms: self.config.call_timeout },
-            Stage::Waiting { .. } => Error::Timeout { what: "a live session", after_ms: PATIENCE },
+            Stage::Sent { .. } => {
+                Error::Timeout { what: "a call".into(), after_ms: self.config.call_timeout }
+            }
+            Stage::Waiting { .. } => Error::Timeout { what: "a live session".into(), after_ms: PATIENCE },
         };
         turn.put(SessionOutput::Returned { call: call.id, result: Err(error) });
     }

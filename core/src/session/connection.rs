@@ -252,7 +252,12 @@ impl Session {
                     self.socket = None;
                 }
                 let error = error.unwrap_or_else(|| lost("the socket did not open"));
-                self.fail(turn, command, Fault::new(Failure::Transport, error), None, None);
+                let fault = match error {
+                    // What its server says of it, and how long it wants to be left alone.
+                    Error::UpgradeRefused { .. } => Fault::from(error),
+                    _ => Fault::new(Failure::Transport, error),
+                };
+                self.fail(turn, command, fault, None, None);
             }
             Stage::Open | Stage::Authenticated => {
                 if stage == Stage::Authenticated && !on_trial {

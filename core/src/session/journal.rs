@@ -38,6 +38,9 @@ impl From<Error> for Fault {
     fn from(error: Error) -> Self {
         let failure = match &error {
             Error::Http(http) => Failure::Http { status: http.status, retry_after: http.retry_after_ms },
+            Error::UpgradeRefused { status, retry_after_ms, .. } => {
+                Failure::Http { status: *status, retry_after: *retry_after_ms }
+            }
             Error::Rpc { code, .. } => Failure::Rpc { code: *code, credential: false },
             Error::Timeout { .. } => Failure::Timeout,
             Error::DpopInit { .. } => Failure::NoKey,
@@ -106,7 +109,7 @@ impl Journal {
             Failure::Timeout => {
                 // The provider may have taken over before its time was up (L15, L17).
                 let after_ms = entry.map_or(0, |entry| entry.begun.until(now.tick).min(entry.span));
-                Error::Timeout { what, after_ms }
+                Error::Timeout { what: what.into(), after_ms }
             }
             // The lifecycle's own verdict on what was inspected (L46).
             Failure::NoKey if what == "inspect" => {
@@ -167,7 +170,7 @@ mod tests {
                 Error::Rpc { code: -7, message: text(), data: None },
                 Failure::Rpc { code: -7, credential: false },
             ),
-            (Error::Timeout { what: "it", after_ms: 1 }, Failure::Timeout),
+            (Error::Timeout { what: "it".into(), after_ms: 1 }, Failure::Timeout),
             (Error::DpopInit { message: text() }, Failure::NoKey),
             (provider(ProviderFault::Rejected), Failure::Rejected),
             (provider(ProviderFault::Transient), Failure::Provider { retry_after: None }),
@@ -214,7 +217,7 @@ mod tests {
         let cause = |id, failure| Cause { command: CommandId(id), failure };
         assert_eq!(journal.error(cause(99, Failure::Transport), Now::new(0, 0)), error);
         for (tick, after_ms) in [(4_000, 4_000), (10_000, 10_000), (11_000, 10_000)] {
-            let late = Error::Timeout { what: "refresh", after_ms };
+            let late = Error::Timeout { what: "refresh".into(), after_ms };
             assert_eq!(journal.error(cause(98, Failure::Timeout), Now::new(tick, 0)), late);
         }
         assert_eq!(journal.error(cause(1, Failure::Timeout), Now::new(0, 0)).code(), "timeout");

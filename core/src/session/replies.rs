@@ -8,6 +8,7 @@ use alloc::vec::Vec;
 use crate::dpop::ProofKey;
 use crate::error::{Error, ProviderFault, Result};
 use crate::lifecycle::{Action, Command, Failure, Outcome, Reply, TokenFacts};
+use crate::secret::Secret;
 use crate::time::UnixMillis;
 use crate::wire::http::HttpResponse;
 use crate::wire::rest::{Endpoint, SubscriberInfo, TokenReply};
@@ -33,7 +34,9 @@ impl Session {
         }
         match exchange.purpose {
             Purpose::Space { endpoint, provision, life, epoch } => {
+                let orphan = result.as_ref().ok().and_then(TokenReply::orphaned_secret);
                 let reply = result.and_then(|response| self.token_reply(endpoint, &exchange, &response));
+                let reply = reply.map_err(|error| (error, orphan));
                 let is_current = epoch == self.source.epoch;
                 match self.provided(turn, &exchange, endpoint, provision, life, is_current, reply) {
                     Ok(Some(facts)) => self.succeed(turn, &exchange, Reply::Token(facts), date),
@@ -131,7 +134,7 @@ impl Session {
         provision: Provision,
         life: u64,
         is_current: bool,
-        reply: Result<TokenReply>,
+        reply: core::result::Result<TokenReply, (Error, Option<Secret>)>,
     ) -> core::result::Result<Option<TokenFacts>, Fault> {
         let renews = endpoint == Endpoint::RefreshSubscriberToken;
         let rotates = is_current && (renews || endpoint == Endpoint::CreateSubscriberToken);
@@ -147,7 +150,11 @@ impl Session {
                 self.tokens.bind(token, provision.key);
                 Ok(Some(assumed(token, life, new_secret)))
             }
-            Err(error) if rotates && renews && self.source.failed(exchange.id, &error) => {
+            Err((error, Some(secret))) if rotates => {
+                self.source.keep(secret, exchange.id, exchange.sent);
+                Err(error.into())
+            }
+            Err((error, _)) if rotates && renews && self.source.failed(exchange.id, &error) => {
                 if exchange.is_late(turn.now) {
                     return Err(error.into());
                 }
@@ -156,7 +163,7 @@ impl Session {
                     Command { id: exchange.command, deadline: exchange.deadline, action: Action::Refresh };
                 self.create(turn, &command, provision.renewal, key).map(|()| None)
             }
-            Err(error) => {
+            Err((error, _)) => {
                 let is_final = matches!(&error, Error::Http(it) if is_refusal(it.status));
                 if is_final && provision.renewal {
                     return Err(Fault::new(Failure::Rejected, error));

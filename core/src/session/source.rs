@@ -113,9 +113,16 @@ impl Source {
     }
 
     /// The answer to presenting it was an error. Returns whether it was refused for good. A refusal spends
-    /// it; "later" gives it back; anything else leaves it in doubt.
+    /// it; "later" gives it back, and so does a connection that never came to be; anything else leaves it in doubt.
     pub(super) fn failed(&mut self, request: RequestId, error: &Error) -> bool {
-        let Error::Http(http) = error else { return false };
+        let http = match error {
+            Error::Http(http) => http,
+            Error::Unreachable { .. } => {
+                self.withdraw(request);
+                return false;
+            }
+            _ => return false,
+        };
         match http.status {
             408 | 425 | 429 => {
                 self.withdraw(request);
@@ -139,6 +146,7 @@ mod tests {
     use super::*;
     use crate::wire::http::HttpResponse;
     use crate::wire::rest::{Endpoint, HttpError};
+    use alloc::borrow::ToOwned;
 
     const SENT: Now = Now::new(0, 1_700_000_000_000);
 
@@ -180,6 +188,22 @@ mod tests {
             assert_eq!(source.failed(RequestId(2), &error(status)), is_refusal, "{status}");
             assert_eq!(source.usable(at(1)).is_some(), is_usable, "{status}");
             assert_eq!(source.secret().is_none(), is_spent, "{status}");
+        }
+    }
+
+    #[test]
+    fn what_was_never_sent_is_not_spent() {
+        // survives W16
+        let broken = || "reset".to_owned();
+        for (error, is_usable) in [
+            (Error::Unreachable { message: broken() }, true),
+            (Error::Transport { message: broken() }, false),
+            (Error::Timeout { what: "a request".into(), after_ms: 1 }, false),
+        ] {
+            let mut source = source();
+            source.present(RequestId(2));
+            assert!(!source.failed(RequestId(2), &error));
+            assert_eq!(source.usable(at(1)).is_some(), is_usable, "{error}");
         }
     }
 

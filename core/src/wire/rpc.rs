@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use serde_json::value::RawValue;
 
-use super::text::{Cleaner, encode, json_error};
+use super::text::{Cleaner, encode, json_error, without_mark};
 use crate::error::Error;
 use crate::secret::Secret;
 
@@ -159,6 +159,7 @@ impl Frame {
         if text.len() > MAX_FRAME {
             return Err(FrameError::TooLarge { length: text.len() });
         }
+        let text = without_mark(text);
         // Derived structs also read arrays, member by member.
         if !text.trim_start().starts_with('{') {
             return Err(FrameError::NotJson { place: "no JSON object".to_owned() });

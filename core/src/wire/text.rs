@@ -1,10 +1,11 @@
 //! Text from servers, made fit for errors and logs; JSON out and JSON errors without their values.
 
-use alloc::borrow::ToOwned;
+use alloc::borrow::{Cow, ToOwned};
 use alloc::format;
 use alloc::string::String;
 
 use serde::Serialize;
+use serde_json::Value;
 
 use crate::secret::Secret;
 
@@ -80,6 +81,24 @@ fn bounded(text: &str) -> String {
             cut
         }
     }
+}
+
+/// Without the byte order mark that some servers, editors and shells put before a text: it is not part of it
+/// (RFC 8259, section 8.1).
+pub(crate) fn without_mark(text: &str) -> &str {
+    text.strip_prefix('\u{feff}').unwrap_or(text)
+}
+
+/// The value that a body begins with. What follows it is not read (things between us and the server add to
+/// pages), bytes that are no UTF-8 are replaced: neither is a reason to lose a token.
+pub(crate) fn json(body: &[u8]) -> serde_json::Result<Value> {
+    let text = String::from_utf8_lossy(body);
+    let value = serde_json::Deserializer::from_str(without_mark(&text)).into_iter().next();
+    if let Cow::Owned(text) = text {
+        drop(zeroize::Zeroizing::new(text));
+    }
+    // A body of blanks has none.
+    value.unwrap_or_else(|| serde_json::from_str(""))
 }
 
 /// JSON text of a value made of plain structs.

@@ -322,3 +322,11 @@ fn an_rpc_error_repeats_no_token() {
     assert!(message.starts_with("bad [redacted] [31mxxx") && message.chars().count() == 257, "{message}");
     assert_eq!(data, r#"{"jwt_token":"[redacted]","other":"[redacted]"}"#);
 }
+
+// survives W16
+#[test]
+fn a_byte_order_mark_before_a_frame_is_skipped() {
+    let frame = Frame::parse("\u{feff}{\"jsonrpc\": \"2.0\", \"id\": \"1\", \"result\": {}}").ok().unwrap();
+    assert!(matches!(frame, Frame::Success { .. }));
+    assert!(Frame::parse("\u{feff}").is_err());
+}

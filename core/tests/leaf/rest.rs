@@ -40,7 +40,7 @@ fn refused(result: Result<HttpRequest, Error>) -> &'static str {
 // proves L43
 #[test]
 fn the_requests_are_the_documented_ones() {
-    let json = "accept: application/json|content-type: application/json";
+    let json = "accept: application/json|accept-encoding: identity|content-type: application/json";
     let basic = "authorization: Basic cHJvamVjdC1pZDphcGktdG9rZW4=";
     let create = CreateSubscriberToken {
         reference: "subscriber@example.com".to_owned(),
@@ -95,7 +95,7 @@ fn the_requests_are_the_documented_ones() {
     );
     assert_eq!(
         flat(&subscriber_info(&host, &sat).unwrap()),
-        "GET https://fabric.signalwire.com/api/fabric/subscriber/info|accept: application/json|authorization: Bearer T|"
+        "GET https://fabric.signalwire.com/api/fabric/subscriber/info|accept: application/json|accept-encoding: identity|authorization: Bearer T|"
     );
     let prefixed = url("https://proxy.test/sw/?q=1");
     assert_eq!(
@@ -374,4 +374,32 @@ fn an_echoed_token_is_cut_out_of_the_error() {
     let bare =
         HttpError::of(Endpoint::GuestToken, &HttpResponse::new(400, "token CANARY-api-token"), &[&token]);
     assert_eq!(bare.message.as_deref(), Some("token [redacted]"));
+}
+
+// survives W16
+#[test]
+fn a_token_is_found_whatever_is_around_it() {
+    let json = br#"{"token": "T", "refresh_token": "R"}"#;
+    for (before, behind) in [
+        (&b"\xef\xbb\xbf"[..], &b""[..]),
+        (b"\xef\xbb\xbf \r\n", b"\n"),
+        (b"", b"\n<script>a page would have had this</script>"),
+        (b"{\"note\": \"\xff\xfe\", \"token\": \"T\", \"refresh_token\": \"R\"}", b""),
+    ] {
+        let response = HttpResponse::new(200, [before, json, behind].concat());
+        let reply = TokenReply::parse(Endpoint::RefreshSubscriberToken, &response, &[]).unwrap();
+        assert_eq!(reply.token.expose(), "T");
+        assert!(reply.refresh_token.is_some_and(|secret| secret.expose() == "R"));
+    }
+    for body in
+        [&b""[..], b" ", b"\xef\xbb\xbf", b"[{\"token\": \"T\"}]", b"{\"token\": \"T\"", b"\x1f\x8b\x08"]
+    {
+        let response = HttpResponse::new(200, body);
+        assert!(TokenReply::parse(Endpoint::RefreshSubscriberToken, &response, &[]).is_err(), "{body:?}");
+    }
+    let marked = HttpResponse::new(401, "\u{feff}{\"error\": \"Unauthorized\"}");
+    let error = HttpError::of(Endpoint::DeviceToken, &marked, &[]);
+    assert_eq!(error.message.as_deref(), Some("Unauthorized"));
+    let numbered = HttpError::of(Endpoint::DeviceToken, &HttpResponse::new(404, "404 page not found"), &[]);
+    assert_eq!(numbered.message.as_deref(), Some("404 page not found"));
 }

@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 
 use crate::world::*;
 use satkeeper_core::error::Error;
-use satkeeper_core::lifecycle::{AskId, Event};
+use satkeeper_core::lifecycle::{AskId, Event, Failure, Warning};
 use satkeeper_core::secret::Secret;
 use satkeeper_core::session::{
     CallId, Config, Credential, KeyChoice, ProviderCall, SessionInput, SessionNews,
@@ -330,4 +330,24 @@ fn after_a_sleep_the_socket_is_asked_before_it_is_judged() {
     world.give(SessionInput::Tick);
     assert!(!world.sent("signalwire.ping").is_empty());
     assert!(world.is_live() && world.opened.len() == 1);
+}
+
+#[test]
+fn how_long_a_refused_upgrade_wants_to_be_left_alone_reaches_the_lifecycle() {
+    // survives W15
+    let mut world = unbound();
+    let peer = "relay.sw.test:443".to_owned();
+    let refused = Error::UpgradeRefused { peer, status: 503, retry_after_ms: Some(7_000) };
+    (world.server.opens, world.server.refusal) = (false, Some(refused.clone()));
+    world.clear();
+    world.drop_socket();
+    world.pass(5_000);
+    let told = world.events.iter().find_map(|it| match &it.event {
+        SessionNews::Lifecycle(Event::Warn(Warning::ConnectFailed { cause, .. })) => {
+            Some((cause.failure, it.cause.clone()))
+        }
+        _ => None,
+    });
+    let failure = Failure::Http { status: 503, retry_after: Some(7_000) };
+    assert_eq!(told, Some((failure, Some(refused))));
 }

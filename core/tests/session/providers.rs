@@ -180,3 +180,17 @@ fn scope_without_a_fingerprint_is_warned_of() {
     let warned = world.events.iter().filter(|it| it.event == SessionNews::ScopeWithoutFingerprint).count();
     assert_eq!(warned, 1);
 }
+
+#[test]
+fn a_refresh_token_that_came_without_a_token_takes_the_place_of_the_spent_one() {
+    // survives W16
+    let mut world = rotating();
+    world.clear();
+    let odd = json!({"token": null, "refresh_token": "rotated"}).to_string();
+    world.server.refresh_token = Some("rotated".to_owned());
+    world.server.http_faults.insert(REFRESH, [Fault::Http(HttpResponse::new(200, odd))].into());
+    world.pass(1_150_000);
+    assert!(world.is_live());
+    assert!(world.asked(REFRESH).iter().any(|it| it.1["refresh_token"] == "rotated"));
+    assert!(world.asked(CREATE).is_empty(), "nothing is in doubt");
+}

@@ -1,6 +1,6 @@
 //! Against servers that do what they should not.
 
-use std::net::TcpListener;
+use std::net::{Ipv6Addr, SocketAddr, TcpListener};
 use std::sync::atomic::Ordering;
 use std::thread;
 use std::time::{Duration, Instant};
@@ -9,10 +9,11 @@ use satkeeper_core::error::Error as SessionError;
 use satkeeper_core::secret::Secret;
 use satkeeper_core::wire::http::{HeaderValue, HttpRequest, HttpResponse, MAX_BODY, Method};
 use satkeeper_core::wire::url::{Plain, SecureUrl};
-use satkeeper_fixtures::canned::{Canned, Identity, Sealed};
-use satkeeper_host::tls::Tls;
+use satkeeper_fixtures::canned::{Canned, Identity, Sealed, Swallowing};
+use satkeeper_host::Proxies;
 
 use super::Http;
+use crate::network::Network;
 
 const CANARY: &str = "canary-5b1f";
 
@@ -29,7 +30,7 @@ fn post(url: &str) -> HttpRequest {
 }
 
 fn http(ca: Option<&Identity>) -> Http {
-    Http::new(Tls::new(ca.map(|ca| ca.ca_pem.as_bytes())).unwrap())
+    Http::new(Network::by_way_of(Proxies::none(), ca.map(|ca| ca.ca_pem.as_bytes())).unwrap())
 }
 
 fn send(request: &HttpRequest, within: u64) -> Result<HttpResponse, SessionError> {
@@ -159,7 +160,7 @@ fn a_server_that_is_not_trusted_gets_no_byte() {
         let request = post(&format!("https://localhost:{}/", server.port));
         let error = http(ca).send(&request, Duration::from_secs(5)).unwrap_err();
         assert!(
-            matches!(&error, SessionError::Transport { message } if message.contains("certificate")),
+            matches!(&error, SessionError::Unreachable { message } if message.contains("certificate")),
             "{error}"
         );
         assert_eq!(server.received.load(Ordering::SeqCst), 0);
@@ -169,4 +170,80 @@ fn a_server_that_is_not_trusted_gets_no_byte() {
     let http = http(Some(&good));
     assert_eq!(http.send(&request, Duration::from_secs(5)).unwrap().status, 204);
     assert!(server.received.load(Ordering::SeqCst) > 0);
+}
+
+// survives W16
+#[test]
+fn a_token_that_has_come_is_not_lost_for_what_does_not_follow() {
+    let json = "{\"token\": \"eyJ\"}";
+    for head in [
+        // Cut short, and held open after all that there is.
+        format!("HTTP/1.1 200 OK\r\nContent-Length: 500\r\n\r\n{json}"),
+        format!("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n{:x}\r\n{json}\r\n", json.len()),
+    ] {
+        let cut = Canned::start(&head, b"", false);
+        let answer = send(&post(&cut.url()), 5_000).unwrap();
+        assert_eq!((answer.status, answer.body.as_slice()), (200, json.as_bytes()));
+    }
+    let head = "HTTP/1.1 200 OK\r\nContent-Length: 500\r\n\r\n{\"token\": \"ey";
+    let torn = Canned::start(head, b"", false);
+    assert!(matches!(send(&post(&torn.url()), 5_000), Err(SessionError::Transport { .. })));
+    // Blanks that drip for ever change nothing.
+    let held = format!("HTTP/1.1 200 OK\r\nContent-Length: 500\r\n\r\n{json}");
+    let dripping = Canned::start(&held, b" ", true);
+    let answer = send(&post(&dripping.url()), 300).unwrap();
+    assert!(answer.body.starts_with(json.as_bytes()));
+}
+
+// survives W19
+#[test]
+fn errors_name_host_and_port() {
+    let dead = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let error = send(&post(&format!("http://{dead}/")), 5_000).unwrap_err();
+    let told = error.to_string();
+    assert!(matches!(error, SessionError::Unreachable { .. }), "{told}");
+    assert!(
+        told.contains(&dead.to_string()) && !told.contains("certificate") && !told.contains("proxy"),
+        "{told}"
+    );
+    // A label that no name may have: nobody is asked.
+    let no_name =
+        send(&post(&format!("https://{}.invalid/", "x".repeat(64))), 9_000).unwrap_err().to_string();
+    assert!(no_name.contains(".invalid:443") && no_name.contains("resolve"), "{no_name}");
+    let silent = TcpListener::bind("127.0.0.1:0").unwrap();
+    let here = silent.local_addr().unwrap();
+    let late = send(&post(&format!("http://{here}/")), 200).unwrap_err().to_string();
+    assert!(late.starts_with(&format!("no answer to an HTTP request to {here} within")), "{late}");
+}
+
+// survives W6
+#[test]
+fn an_address_that_swallows_does_not_hold_a_request_up() {
+    let identity = Identity::new("localhost", false);
+    let server = Sealed::start(&identity);
+    // `localhost` has both; machines without IPv6 have nothing to show here.
+    let Some(_swallowing) = Swallowing::start(SocketAddr::from((Ipv6Addr::LOCALHOST, server.port))) else {
+        return;
+    };
+    let begun = Instant::now();
+    let request = post(&format!("https://localhost:{}/", server.port));
+    let answer = http(Some(&identity)).send(&request, Duration::from_secs(20));
+    assert_eq!(answer.unwrap().status, 204);
+    assert!(begun.elapsed() < Duration::from_secs(8));
+}
+
+// survives W6
+#[test]
+fn after_a_change_of_networks_no_connection_is_used_again() {
+    let identity = Identity::new("localhost", false);
+    let server = Sealed::start(&identity);
+    let http = http(Some(&identity));
+    let url = SecureUrl::parse(&format!("https://localhost:{}/", server.port), Plain::Never).unwrap();
+    let request = HttpRequest { method: Method::Get, url, headers: Vec::new(), body: None };
+    let send = || http.send(&request, Duration::from_secs(5)).unwrap().status;
+    assert_eq!([send(), send(), send()], [204; 3]);
+    assert_eq!(server.connections.load(Ordering::SeqCst), 1);
+    http.network_changed();
+    assert_eq!(send(), 204);
+    assert_eq!(server.connections.load(Ordering::SeqCst), 2);
 }

@@ -13,15 +13,16 @@ use satkeeper_core::lifecycle::SocketId;
 use satkeeper_core::secret::Secret;
 use satkeeper_core::session::SessionInput;
 use satkeeper_core::wire::url::{Plain, SecureUrl};
-use satkeeper_fixtures::canned::{Canned, Identity, Sealed};
+use satkeeper_fixtures::canned::{Canned, Identity, Sealed, Upgrading};
+use satkeeper_host::Proxies;
 use satkeeper_host::socket::{GOODBYE, MAX_MESSAGE, MAX_QUEUED_BYTES};
-use satkeeper_host::tls::Tls;
 use tungstenite::handshake::server::{Request, Response};
 use tungstenite::protocol::CloseFrame;
 use tungstenite::{Message, WebSocket, accept_hdr};
 
 use super::Sockets;
 use crate::mailbox::{self, Mailbox};
+use crate::network::Network;
 use crate::threads::Threads;
 
 const ONE: SocketId = SocketId(1);
@@ -39,8 +40,9 @@ impl Loop {
     fn new(ca_pem: Option<&str>) -> Self {
         let poll = Poll::new().unwrap();
         let (mailbox, inbox) = Mailbox::new(poll.registry(), Token(0)).unwrap();
-        let tls = Tls::new(ca_pem.map(str::as_bytes)).unwrap();
-        let sockets = Sockets::new(poll.registry().try_clone().unwrap(), 1, mailbox, Threads::default(), tls);
+        let network = Network::by_way_of(Proxies::none(), ca_pem.map(str::as_bytes)).unwrap();
+        let registry = poll.registry().try_clone().unwrap();
+        let sockets = Sockets::new(registry, 1, mailbox, Threads::default(), network);
         Self { poll, inbox, sockets, inputs: VecDeque::new() }
     }
 
@@ -239,7 +241,7 @@ fn whoever_does_not_speak_websocket_is_told_apart() {
     }
 
     client.open("ws://127.0.0.1:1/", 5_000);
-    assert!(matches!(client.closed(), SessionError::Transport { .. }));
+    assert!(matches!(client.closed(), SessionError::Unreachable { .. }));
 }
 
 // proves L50
@@ -276,4 +278,43 @@ fn a_socket_that_is_closed_before_it_is_open_goes_unheard() {
         assert!(client.inputs.is_empty() && begun.elapsed() < Duration::from_secs(5));
     }
     assert!(gone.join().unwrap().is_err());
+}
+
+/// What proxies and content networks make of the head of a good upgrade.
+const HEADS: [&str; 3] = [
+    "HTTP/1.1 101 Switching Protocols\r\nConnection: keep-alive, Upgrade\r\nUpgrade: websocket\r\n\
+     Sec-WebSocket-Accept: ACCEPT\r\n\r\n",
+    "HTTP/1.1 101 Switching Protocols\r\nConnection: keep-alive\r\nConnection: upgrade\r\nUpgrade: WebSocket\r\n\
+     Sec-WebSocket-Accept: ACCEPT\r\n\r\n",
+    "HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\nHTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\n\
+     Upgrade: websocket\r\nSec-WebSocket-Accept: ACCEPT\r\n\r\n",
+];
+
+/// A text, and a Close as a gateway sends it.
+const FRAMES: &[u8] = b"\x81\x02{}\x88\x0d\x03\xf6bad gateway";
+
+// survives W15
+#[test]
+fn an_upgrade_through_gateways_is_one_and_their_close_is_told() {
+    for head in HEADS {
+        let server = Upgrading::start(head, FRAMES);
+        let mut client = Loop::new(None);
+        client.open(&format!("ws://{}/", server.address), 5_000);
+        assert!(matches!(client.next(), SessionInput::Opened { .. }), "{head}");
+        // What came along with the answer is not lost.
+        assert_eq!(client.frame(), "{}");
+        let told = client.closed().to_string();
+        assert!(told.contains("1014 bad gateway") && told.contains(&server.address.to_string()), "{told}");
+    }
+}
+
+// survives W15
+#[test]
+fn a_refused_upgrade_says_how_long_to_wait() {
+    let server = Upgrading::start("HTTP/1.1 503 Busy\r\nRetry-After: 7\r\nContent-Length: 0\r\n\r\n", b"");
+    let mut client = Loop::new(None);
+    client.open(&format!("ws://{}/", server.address), 5_000);
+    let peer = server.address.to_string();
+    let refused = SessionError::UpgradeRefused { peer, status: 503, retry_after_ms: Some(7_000) };
+    assert_eq!(client.closed(), refused);
 }

@@ -281,6 +281,41 @@ fn a_server_that_is_not_trusted() {
     assert_eq!(world.server().counts().of(Target::AnyHttp).total(), 0);
 }
 
+// survives W14, W19
+#[test]
+fn an_error_of_the_network_says_where_and_what_to_do() {
+    let world = World::new("where", Config::default());
+    let other = World::new("where-other", Config::default());
+    let token = world.server().mint(MintSpec::default());
+    let closed = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let here = world.wss.trim_start_matches("wss://");
+    let (shut, proxy) = (format!("wss://{closed}"), format!("http://user:{CANARY}@{closed}"));
+    for (options, words, not) in [
+        (["--relay-url", &shut], [closed.to_string().as_str(), "nothing listens there"], "proxy"),
+        (["--ca-file", &other.ca], [here, "(--ca-file)"], "proxy"),
+        (["--proxy", &proxy], ["the proxy http://127.0.0.1:", "--no-proxy"], "certificate"),
+    ] {
+        let mut run =
+            satkeeper(&["run", "--provider", "static", "--token", &token, "--connect-timeout", "2s"]);
+        for given in [["--relay-url", &world.wss], ["--ca-file", &world.ca]] {
+            // Through a proxy go names, not loopback.
+            let is_named = options[0] == "--proxy" && given[0] == "--relay-url";
+            if given[0] != options[0] && !is_named {
+                run.args(given);
+            }
+        }
+        run.args(["--fabric-url", &world.https]).args(options);
+        let outcome = Outcome::from(run.output().unwrap());
+        assert_eq!(outcome.code, Some(5), "{}", outcome.err);
+        assert!(words.iter().all(|word| outcome.err.contains(word)), "{words:?}: {}", outcome.err);
+        assert!(!outcome.err.contains(not), "{not}: {}", outcome.err);
+    }
+    let run = ["run", "--provider", "static", "--token", &token, "--proxy", "socks5://127.0.0.1:1"];
+    let outcome = Outcome::from(satkeeper(&run).output().unwrap());
+    assert_eq!(outcome.code, Some(2), "{}", outcome.err);
+    assert!(outcome.err.contains("SOCKS"), "{}", outcome.err);
+}
+
 #[test]
 fn an_outage_of_the_token_endpoint_is_no_refusal() {
     let world = World::new("outage", Config::default());

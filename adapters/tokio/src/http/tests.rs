@@ -1,18 +1,31 @@
 //! Against servers that do what they should not.
 
-use std::sync::atomic::Ordering;
+use std::convert::Infallible;
+use std::net::{Ipv6Addr, SocketAddr};
+use std::pin::pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
+use bytes::Bytes;
+use http::Response;
+use http_body_util::Full;
+use hyper::server::conn::http2;
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioExecutor, TokioIo};
 use satkeeper_core::error::Error as SessionError;
 use satkeeper_core::secret::Secret;
 use satkeeper_core::wire::http::{HeaderValue, HttpRequest, HttpResponse, MAX_BODY, Method};
 use satkeeper_core::wire::url::{Plain, SecureUrl};
-use satkeeper_fixtures::canned::{Canned, Identity, Sealed};
-use satkeeper_host::Clock;
+use satkeeper_fixtures::canned::{Canned, Identity, Sealed, Swallowing};
 use satkeeper_host::tls::Tls;
+use satkeeper_host::{Clock, Proxies};
 use tokio::net::TcpListener;
+use tokio::sync::watch;
+use tokio_rustls::TlsAcceptor;
 
 use super::Http;
+use crate::dial::Dialer;
 
 fn url(text: &str) -> SecureUrl {
     SecureUrl::parse(text, Plain::Loopback).unwrap()
@@ -37,10 +50,18 @@ async fn send(
     ca: Option<&Identity>,
     within: u64,
 ) -> Result<HttpResponse, SessionError> {
+    send_by(&http(ca), request, within).await
+}
+
+fn http(ca: Option<&Identity>) -> Http {
     let tls = Tls::new(ca.map(|ca| ca.ca_pem.as_bytes())).unwrap();
+    Http::new(&Dialer::new(tls, Proxies::none()))
+}
+
+async fn send_by(http: &Http, request: HttpRequest, within: u64) -> Result<HttpResponse, SessionError> {
     let clock = Clock::start();
     let deadline = clock.now().tick.after(within);
-    Http::new(tls).unwrap().send(request, deadline, clock).await
+    http.clone().send(request, deadline, clock).await
 }
 
 // proves L50
@@ -143,7 +164,7 @@ async fn a_server_that_is_not_trusted_gets_no_byte() {
         let request = post(url(&format!("https://localhost:{}/", server.port)));
         let error = send(request, ca, 5_000).await.unwrap_err();
         assert!(
-            matches!(&error, SessionError::Transport { message } if message.contains("certificate")),
+            matches!(&error, SessionError::Unreachable { message } if message.contains("certificate")),
             "{error}"
         );
         assert_eq!(server.received.load(Ordering::SeqCst), 0);
@@ -163,4 +184,144 @@ async fn http_2_is_spoken_where_the_server_does() {
         let _ = send(post(url(&format!("https://localhost:{}/", server.port))), Some(&identity), 5_000).await;
         assert_eq!(*server.protocol.lock().unwrap(), agreed);
     }
+}
+
+// survives W16
+#[tokio::test]
+async fn a_token_that_has_come_is_not_lost_for_what_does_not_follow() {
+    let json = "{\"token\": \"eyJ\"}";
+    for head in [
+        // Cut short, and held open after all that there is.
+        format!("HTTP/1.1 200 OK\r\nContent-Length: 500\r\n\r\n{json}"),
+        format!("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n{:x}\r\n{json}\r\n", json.len()),
+    ] {
+        let cut = Canned::start(&head, b"", false);
+        let answer = send(post(url(&cut.url())), None, 5_000).await.unwrap();
+        assert_eq!((answer.status, answer.body.as_slice()), (200, json.as_bytes()));
+    }
+    let head = "HTTP/1.1 200 OK\r\nContent-Length: 500\r\n\r\n{\"token\": \"ey";
+    let torn = Canned::start(head, b"", false);
+    assert!(matches!(send(post(url(&torn.url())), None, 5_000).await, Err(SessionError::Transport { .. })));
+    // Blanks that drip for ever change nothing.
+    let held = format!("HTTP/1.1 200 OK\r\nContent-Length: 500\r\n\r\n{json}");
+    let dripping = Canned::start(&held, b" ", true);
+    let answer = send(post(url(&dripping.url())), None, 300).await.unwrap();
+    assert!(answer.body.starts_with(json.as_bytes()));
+}
+
+// survives W19
+#[tokio::test]
+async fn errors_name_host_and_port() {
+    let dead = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
+    let error = send(post(url(&format!("http://{dead}/"))), None, 5_000).await.unwrap_err();
+    let told = error.to_string();
+    assert!(matches!(error, SessionError::Unreachable { .. }), "{told}");
+    assert!(
+        told.contains(&dead.to_string()) && !told.contains("certificate") && !told.contains("proxy"),
+        "{told}"
+    );
+    // A label that no name may have: nobody is asked.
+    let no_name = send(post(url(&format!("https://{}.invalid/", "x".repeat(64)))), None, 9_000)
+        .await
+        .unwrap_err()
+        .to_string();
+    assert!(no_name.contains(".invalid:443") && no_name.contains("resolve"), "{no_name}");
+    let silent = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let here = silent.local_addr().unwrap();
+    let late = send(post(url(&format!("http://{here}/"))), None, 200).await.unwrap_err().to_string();
+    assert!(late.starts_with(&format!("no answer to an HTTP request to {here} within")), "{late}");
+}
+
+// survives W6
+#[tokio::test]
+async fn an_address_that_swallows_does_not_hold_a_request_up() {
+    let identity = Identity::new("localhost", false);
+    let server = Sealed::start(&identity);
+    // `localhost` has both; machines without IPv6 have nothing to show here.
+    let Some(_swallowing) = Swallowing::start(SocketAddr::from((Ipv6Addr::LOCALHOST, server.port))) else {
+        return;
+    };
+    let begun = Instant::now();
+    let request = post(url(&format!("https://localhost:{}/", server.port)));
+    let answer = send(request, Some(&identity), 20_000).await;
+    assert_eq!(answer.unwrap().status, 204);
+    assert!(begun.elapsed() < Duration::from_secs(8));
+}
+
+/// An HTTP/2 server that stops saying anything when told so, while TCP goes on to acknowledge.
+struct Mute {
+    port: u16,
+    connections: Arc<AtomicUsize>,
+    is_mute: watch::Sender<bool>,
+}
+
+impl Mute {
+    async fn start(identity: &Identity) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let (is_mute, muted) = watch::channel(false);
+        let connections = Arc::new(AtomicUsize::new(0));
+        let counted = Arc::clone(&connections);
+        let acceptor = TlsAcceptor::from(identity.config());
+        tokio::spawn(async move {
+            while let Ok((stream, _)) = listener.accept().await {
+                counted.fetch_add(1, Ordering::SeqCst);
+                let (acceptor, mut muted) = (acceptor.clone(), muted.clone());
+                muted.mark_unchanged();
+                tokio::spawn(async move {
+                    let stream = acceptor.accept(stream).await.unwrap();
+                    let answer = service_fn(async |_| {
+                        Ok::<_, Infallible>(Response::new(Full::new(Bytes::from("{}"))))
+                    });
+                    let serving = http2::Builder::new(TokioExecutor::new())
+                        .serve_connection(TokioIo::new(stream), answer);
+                    let mut serving = pin!(serving);
+                    tokio::select! {
+                        _ = &mut serving => {}
+                        _ = muted.changed() => std::future::pending().await,
+                    }
+                });
+            }
+        });
+        Self { port, connections, is_mute }
+    }
+
+    fn request(&self) -> HttpRequest {
+        post(url(&format!("https://localhost:{}/", self.port)))
+    }
+}
+
+// survives W6
+#[tokio::test(flavor = "multi_thread")]
+async fn a_dead_http_2_connection_is_found_out_within_seconds() {
+    let identity = Identity::new("localhost", false).speaking(&[b"h2"]);
+    let server = Mute::start(&identity).await;
+    let http = http(Some(&identity));
+    for _ in 0..2 {
+        assert_eq!(send_by(&http, server.request(), 10_000).await.unwrap().status, 200);
+    }
+    assert_eq!(server.connections.load(Ordering::SeqCst), 1);
+    server.is_mute.send_replace(true);
+    // Long before its deadline.
+    let error = send_by(&http, server.request(), 60_000).await.unwrap_err();
+    assert!(matches!(error, SessionError::Transport { .. }), "{error}");
+    assert_eq!(send_by(&http, server.request(), 10_000).await.unwrap().status, 200);
+    assert_eq!(server.connections.load(Ordering::SeqCst), 2);
+}
+
+// survives W6
+#[tokio::test(flavor = "multi_thread")]
+async fn a_request_that_timed_out_retires_its_connection() {
+    let identity = Identity::new("localhost", false).speaking(&[b"h2"]);
+    let server = Mute::start(&identity).await;
+    let http = http(Some(&identity));
+    assert_eq!(send_by(&http, server.request(), 10_000).await.unwrap().status, 200);
+    server.is_mute.send_replace(true);
+    let error = send_by(&http, server.request(), 300).await.unwrap_err();
+    assert!(matches!(error, SessionError::Timeout { .. }), "{error}");
+    assert_eq!(send_by(&http, server.request(), 10_000).await.unwrap().status, 200);
+    // Nor is one used again that belongs to a network which the machine has left.
+    http.network_changed();
+    assert_eq!(send_by(&http, server.request(), 10_000).await.unwrap().status, 200);
+    assert_eq!(server.connections.load(Ordering::SeqCst), 3);
 }

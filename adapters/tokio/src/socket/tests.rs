@@ -10,7 +10,8 @@ use satkeeper_core::lifecycle::SocketId;
 use satkeeper_core::secret::Secret;
 use satkeeper_core::session::SessionInput;
 use satkeeper_core::wire::url::{Plain, SecureUrl};
-use satkeeper_fixtures::canned::{Canned, Identity, Sealed};
+use satkeeper_fixtures::canned::{Canned, Identity, Sealed, Upgrading};
+use satkeeper_host::Proxies;
 use satkeeper_host::socket::{MAX_MESSAGE, MAX_QUEUED_BYTES};
 use satkeeper_host::tls::Tls;
 use tokio::net::{TcpListener, TcpStream};
@@ -20,6 +21,7 @@ use tokio_tungstenite::tungstenite::handshake::server::{Request, Response};
 use tokio_tungstenite::{WebSocketStream, accept_hdr_async};
 
 use super::{News, Sockets};
+use crate::dial::Dialer;
 
 const ONE: SocketId = SocketId(1);
 const DATE: &str = "Sun, 06 Nov 1994 08:49:37 GMT";
@@ -28,10 +30,14 @@ fn url(text: &str) -> SecureUrl {
     SecureUrl::parse(text, Plain::Loopback).unwrap()
 }
 
+fn begin(ca_pem: Option<&str>) -> (Sockets, mpsc::Receiver<News>) {
+    Sockets::new(Dialer::new(Tls::new(ca_pem.map(str::as_bytes)).unwrap(), Proxies::none()))
+}
+
 /// A socket that is open, and the server's end of it.
 async fn pair() -> (Sockets, mpsc::Receiver<News>, WebSocketStream<TcpStream>) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let (mut sockets, mut news) = Sockets::new(Tls::new(None).unwrap());
+    let (mut sockets, mut news) = begin(None);
     sockets.open(ONE, url(&format!("ws://{}/", listener.local_addr().unwrap())), Duration::from_secs(5));
     let (stream, _) = listener.accept().await.unwrap();
     #[allow(clippy::result_large_err)]
@@ -142,7 +148,7 @@ async fn a_peer_that_does_not_read_is_given_up_and_never_waited_for() {
 #[tokio::test]
 async fn whoever_does_not_speak_websocket_is_told_apart() {
     let refusing = Canned::start("HTTP/1.1 403 Forbidden\r\nContent-Length: 6\r\n\r\n", b"canary", false);
-    let (mut sockets, mut news) = Sockets::new(Tls::new(None).unwrap());
+    let (mut sockets, mut news) = begin(None);
     sockets.open(ONE, url(&format!("ws://{}/", refusing.address)), Duration::from_secs(5));
     let told = closed(&mut news).await.to_string();
     assert!(told.contains("403") && !told.contains("canary"), "{told}");
@@ -153,7 +159,7 @@ async fn whoever_does_not_speak_websocket_is_told_apart() {
     assert!(matches!(closed(&mut news).await, SessionError::Timeout { after_ms: 200, .. }));
 
     sockets.open(ONE, url("ws://127.0.0.1:1/"), Duration::from_secs(5));
-    assert!(matches!(closed(&mut news).await, SessionError::Transport { .. }));
+    assert!(matches!(closed(&mut news).await, SessionError::Unreachable { .. }));
 }
 
 // proves L50
@@ -162,15 +168,54 @@ async fn a_server_that_is_not_trusted_gets_no_byte() {
     let identity = Identity::new("localhost", false).speaking(&[b"h2", b"http/1.1"]);
     let server = Sealed::start(&identity);
     let address = url(&format!("wss://localhost:{}/", server.port));
-    let (mut sockets, mut news) = Sockets::new(Tls::new(None).unwrap());
+    let (mut sockets, mut news) = begin(None);
     sockets.open(ONE, address.clone(), Duration::from_secs(5));
     assert!(closed(&mut news).await.to_string().contains("certificate"));
     assert_eq!(server.received.load(Ordering::SeqCst), 0);
 
-    let (mut sockets, mut news) = Sockets::new(Tls::new(Some(identity.ca_pem.as_bytes())).unwrap());
+    let (mut sockets, mut news) = begin(Some(&identity.ca_pem));
     sockets.open(ONE, address, Duration::from_secs(5));
     assert!(closed(&mut news).await.to_string().contains("204"));
     assert!(server.received.load(Ordering::SeqCst) > 0);
     // A WebSocket must not be agreed upon as HTTP/2.
     assert!(server.protocol.lock().unwrap().is_empty());
+}
+
+/// What proxies and content networks make of the head of a good upgrade.
+const HEADS: [&str; 3] = [
+    "HTTP/1.1 101 Switching Protocols\r\nConnection: keep-alive, Upgrade\r\nUpgrade: websocket\r\n\
+     Sec-WebSocket-Accept: ACCEPT\r\n\r\n",
+    "HTTP/1.1 101 Switching Protocols\r\nConnection: keep-alive\r\nConnection: upgrade\r\nUpgrade: WebSocket\r\n\
+     Sec-WebSocket-Accept: ACCEPT\r\n\r\n",
+    "HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\nHTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\n\
+     Upgrade: websocket\r\nSec-WebSocket-Accept: ACCEPT\r\n\r\n",
+];
+
+/// A text, and a Close as a gateway sends it.
+const FRAMES: &[u8] = b"\x81\x02{}\x88\x0d\x03\xf6bad gateway";
+
+// survives W15
+#[tokio::test]
+async fn an_upgrade_through_gateways_is_one_and_their_close_is_told() {
+    for head in HEADS {
+        let server = Upgrading::start(head, FRAMES);
+        let (mut sockets, mut news) = begin(None);
+        sockets.open(ONE, url(&format!("ws://{}/", server.address)), Duration::from_secs(5));
+        assert!(matches!(news.recv().await, Some((ONE, SessionInput::Opened { .. }))), "{head}");
+        // What came along with the answer is not lost.
+        assert!(matches!(news.recv().await, Some((ONE, SessionInput::Frame { text, .. })) if text == "{}"));
+        let told = closed(&mut news).await.to_string();
+        assert!(told.contains("1014 bad gateway") && told.contains(&server.address.to_string()), "{told}");
+    }
+}
+
+// survives W15
+#[tokio::test]
+async fn a_refused_upgrade_says_how_long_to_wait() {
+    let server = Upgrading::start("HTTP/1.1 503 Busy\r\nRetry-After: 7\r\nContent-Length: 0\r\n\r\n", b"");
+    let (mut sockets, mut news) = begin(None);
+    sockets.open(ONE, url(&format!("ws://{}/", server.address)), Duration::from_secs(5));
+    let peer = server.address.to_string();
+    let refused = SessionError::UpgradeRefused { peer, status: 503, retry_after_ms: Some(7_000) };
+    assert_eq!(closed(&mut news).await, refused);
 }

@@ -10,7 +10,7 @@ use serde_json::Value;
 use super::Endpoint;
 use crate::secret::Secret;
 use crate::wire::http::{HttpResponse, MAX_BODY};
-use crate::wire::text::Cleaner;
+use crate::wire::text::{Cleaner, json, without_mark};
 
 /// Most entries of a 422 that are kept.
 const MAX_ENTRIES: usize = 64;
@@ -55,7 +55,7 @@ impl HttpError {
         let mut message = None;
         let mut entries = Vec::new();
         let body = if response.body.len() > MAX_BODY { &[] } else { response.body.as_slice() };
-        match serde_json::from_slice::<Value>(body) {
+        match json(body) {
             Ok(Value::Object(body)) => {
                 message = body.get("error").and_then(Value::as_str).map(|text| cleaner.clean(text));
                 if let Some(Value::Array(errors)) = body.get("errors") {
@@ -63,10 +63,11 @@ impl HttpError {
                 }
             }
             Ok(Value::String(text)) => message = Some(cleaner.clean(&text)),
-            Ok(_) => {}
-            Err(_) => {
+            // A line of text may begin with a number.
+            Ok(_) | Err(_) => {
                 // Proxies answer with pages; only what looks like a sentence is worth keeping.
-                let text = core::str::from_utf8(body).unwrap_or_default().trim();
+                let text = core::str::from_utf8(body).unwrap_or_default();
+                let text = without_mark(text).trim();
                 if !text.is_empty() && !text.starts_with(['<', '{', '[']) {
                     message = Some(cleaner.clean(text));
                 }

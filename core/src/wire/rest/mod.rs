@@ -85,7 +85,11 @@ impl Endpoint {
     }
 
     fn request(self, host: &SecureUrl, authorization: Option<Secret>, body: Option<Secret>) -> HttpRequest {
-        let mut headers = vec![("accept", HeaderValue::Plain("application/json"))];
+        // An encoded body could not be read; who is not asked may choose one (RFC 9110, 12.5.3).
+        let mut headers = vec![
+            ("accept", HeaderValue::Plain("application/json")),
+            ("accept-encoding", HeaderValue::Plain("identity")),
+        ];
         if body.is_some() {
             headers.push(("content-type", HeaderValue::Plain("application/json")));
         }

@@ -11,7 +11,7 @@ use crate::secret::Secret;
 use crate::wire::connect::{Confirmation, has_refresh_scope, text};
 use crate::wire::http::{HttpResponse, MAX_BODY};
 use crate::wire::sat::MAX_TOKEN;
-use crate::wire::text::json_error;
+use crate::wire::text::{json, json_error};
 use crate::wire::time::{Parsed, Unit, absolute, lifetime};
 
 /// A token and what came with it; of any of the seven endpoints that give one. No Debug.
@@ -45,6 +45,13 @@ impl TokenReply {
             expires_at: absolute(body.get("expires_at"), Unit::Seconds),
             expires_in: lifetime(body.get("expires_in")),
         })
+    }
+
+    /// The one-time secret of a 2xx whose token is of no use: the one that it replaces is spent all the same.
+    pub(crate) fn orphaned_secret(response: &HttpResponse) -> Option<Secret> {
+        let is_readable = response.is_success() && response.body.len() <= MAX_BODY;
+        let body = is_readable.then(|| json(&response.body).ok())??;
+        secret(&body, "refresh_token")
     }
 }
 
@@ -99,7 +106,7 @@ fn success_body(endpoint: Endpoint, response: &HttpResponse, secrets: &[&Secret]
     if response.body.len() > MAX_BODY {
         return Err(Error::reply(endpoint.name(), "its body exceeds 64 KiB"));
     }
-    match serde_json::from_slice::<Value>(&response.body) {
+    match json(&response.body) {
         Ok(body) if body.is_object() => Ok(body),
         Ok(_) => Err(Error::reply(endpoint.name(), "its body is no JSON object")),
         Err(error) => Err(Error::reply(endpoint.name(), format!("its body is {}", json_error(&error)))),

@@ -219,7 +219,7 @@ impl World {
                         .then(|| http_date(unix.saturating_add_signed(self.server.ahead) / 1_000));
                     self.inbox.push_back(SessionInput::Opened { socket, date });
                 } else {
-                    self.inbox.push_back(SessionInput::Closed { socket, error: None });
+                    self.inbox.push_back(SessionInput::Closed { socket, error: self.server.refusal.clone() });
                 }
             }
             SessionOutput::Send { socket, text } => {

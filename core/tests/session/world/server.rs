@@ -49,6 +49,8 @@ pub struct Server {
     /// Answers of the application's methods.
     pub methods: BTreeMap<&'static str, VecDeque<RpcFault>>,
     pub opens: bool,
+    /// What is said of sockets that do not open.
+    pub refusal: Option<Error>,
     pub requests: Vec<(String, Value, String)>,
     pub frames: Vec<(SocketId, Value)>,
     pub proofs: Vec<Value>,
@@ -70,6 +72,7 @@ impl Server {
             rpc_faults: BTreeMap::new(),
             methods: BTreeMap::new(),
             opens: true,
+            refusal: None,
             requests: Vec::new(),
             frames: Vec::new(),
             proofs: Vec::new(),
