@@ -47,6 +47,8 @@ pub trait Adapter: Clone + Debug + Send + Sync + 'static {
     fn resume(&self) -> impl Future<Output = Result<(), Error>> + Send;
     /// Another network.
     fn network_changed(&self) -> impl Future<Output = Result<(), Error>> + Send;
+    /// Leaves it to the next process.
+    fn leave(&self) -> impl Future<Output = End> + Send;
     /// Ends.
     fn disconnect(&self) -> impl Future<Output = End> + Send;
     /// Ends and forgets.
@@ -178,6 +180,10 @@ impl Adapter for satkeeper::Client {
         self.network_changed().await
     }
 
+    async fn leave(&self) -> End {
+        self.leave().await
+    }
+
     async fn disconnect(&self) -> End {
         self.disconnect().await
     }
@@ -280,6 +286,10 @@ impl Adapter for satkeeper_blocking::Client {
 
     async fn network_changed(&self) -> Result<(), Error> {
         on_a_thread(self, |client| client.network_changed()).await
+    }
+
+    async fn leave(&self) -> End {
+        on_a_thread(self, |client| client.leave()).await
     }
 
     async fn disconnect(&self) -> End {

@@ -156,6 +156,54 @@ async fn killed_and_started_again_it_resumes_without_a_mint<A: Adapter>() {
     }
 }
 
+/// How the last client of a session goes.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Going {
+    Leaves,
+    IsDropped,
+    Disconnects,
+}
+
+async fn who_leaves_is_resumed_by_the_next_client<A: Adapter>() {
+    // proves L34, L41
+    // survives W10
+    for going in [Going::Leaves, Going::IsDropped, Going::Disconnects] {
+        let server = Server::start(Config::plain()).await.expect("the fixture server starts");
+        let folder = Folder::new::<A>("left");
+        let store = || FileStore::new(folder.file());
+        let client: A = soon(subscriber(&server, store()).connect()).await.expect("a live session");
+        bound(&client).await;
+        // What it needs to be resumed comes after the answer to the push, and before the one to this.
+        soon(client.call("subscriber.online", serde_json::json!({}))).await.expect("an answer");
+        let before = server.counts();
+        match going {
+            Going::Leaves => assert_eq!(soon(client.leave()).await.reason, TeardownReason::Left),
+            Going::IsDropped => drop(client),
+            Going::Disconnects => drop(soon(client.disconnect()).await),
+        }
+        assert!(server.until(SOON, |counts| counts.sockets_closed == 1).await, "{going:?}");
+        // The store is free a moment after the socket has gone.
+        let again = soon(async {
+            loop {
+                match subscriber(&server, store()).connect::<A>().await {
+                    Err(error) if error.to_string().contains("is using it") => {
+                        tokio::time::sleep(Duration::from_millis(10)).await;
+                    }
+                    connected => return connected.expect("a live session"),
+                }
+            }
+        });
+        let client = again.await;
+        let resumes = u64::from(going != Going::Disconnects);
+        assert_eq!(resumed(&client).await, resumes == 1, "{going:?}");
+        let after = server.counts();
+        assert_eq!(minted(&after), minted(&before), "{going:?}");
+        assert_eq!(after.resumes, before.resumes + resumes, "{going:?}");
+        assert_eq!(after.fresh_connects, before.fresh_connects + 1 - resumes, "{going:?}");
+        soon(client.destroy()).await;
+    }
+}
+
 async fn a_store_is_one_sessions_at_a_time<A: Adapter>() {
     // proves L30
     let server = Server::start(Config::plain()).await.expect("the fixture server starts");
@@ -317,6 +365,7 @@ async fn a_key_that_could_not_be_kept_is_told_and_kept_later<A: Adapter>() {
 
 with_each_adapter! {
     killed_and_started_again_it_resumes_without_a_mint,
+    who_leaves_is_resumed_by_the_next_client,
     a_store_is_one_sessions_at_a_time,
     what_cannot_be_read_is_left_as_it_is,
     sessions_that_share_a_key_bind_to_the_same_and_the_last_takes_it_along,

@@ -137,6 +137,7 @@ fn inputs() -> Vec<Input> {
         Input::Resume,
         Input::NetworkChanged,
         Input::Disconnect,
+        Input::Leave,
         Input::Destroy,
     ]
 }
@@ -189,7 +190,7 @@ fn wakes() -> Vec<Wake> {
 
 /// The alphabets of the lifecycle, each variant of each.
 fn alphabets() -> String {
-    use TeardownReason::{Destroyed, Disconnected, Expired, InvalidCredentials, MintFailed};
+    use TeardownReason::{Destroyed, Disconnected, Expired, InvalidCredentials, Left, MintFailed};
     let held = KeyFacts::Held { algorithm: KeyAlgorithm::Es256, proved: true };
     let fixed = KeyFacts::Fixed(KeyAlgorithm::Rs256);
     let command = Command { id: CommandId(1), deadline: Tick(2), action: Action::Refresh };
@@ -267,7 +268,7 @@ fn alphabets() -> String {
         lines("FallbackReason", &reasons),
         lines("AskError", &asks),
         lines("Ignored", &ignored),
-        lines("TeardownReason", &[Expired, InvalidCredentials, MintFailed, Disconnected, Destroyed]),
+        lines("TeardownReason", &[Expired, InvalidCredentials, MintFailed, Disconnected, Left, Destroyed]),
         lines("Wake", &wakes()),
         lines("Phase", &phases),
         lines("Hold", &holds),

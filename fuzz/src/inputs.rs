@@ -91,7 +91,13 @@ impl World {
             10 if bytes.bit() => Input::Suspend,
             11 => Input::Resume,
             12 => Input::NetworkChanged,
-            13 if bytes.byte() == 0 => Input::Disconnect,
+            13 if bytes.byte() == 0 => {
+                if bytes.bit() {
+                    Input::Leave
+                } else {
+                    Input::Disconnect
+                }
+            }
             14 if bytes.byte() == 0 => Input::Destroy,
             15 => Input::Done(CommandId(u64::from(bytes.byte())), Outcome::failed(Failure::Transport)),
             _ => self.answer(bytes),

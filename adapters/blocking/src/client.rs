@@ -22,8 +22,8 @@ use crate::watch::Watch;
 /// A session that is kept authenticated. Cheap to clone; all clones speak of the same session, from any thread.
 ///
 /// The session lives on a thread of its own. It ends when its credential can be renewed no more, with
-/// [`Client::disconnect`] or [`Client::destroy`], or when the last clone is dropped, which disconnects and does not
-/// wait.
+/// [`Client::leave`], [`Client::disconnect`] or [`Client::destroy`], or when the last clone is dropped: that leaves it
+/// where it has a store, disconnects where it has none, and does not wait.
 ///
 /// ```no_run
 /// # fn main() -> Result<(), satkeeper_blocking::Error> {
@@ -180,8 +180,25 @@ impl Client {
         self.tell(SessionInput::NetworkChanged)
     }
 
-    /// Ends the session and forgets how to resume it. Returns when it is over and its socket closed (2 s at
-    /// most); of a session that was over already, says how it ended.
+    /// Puts the session to rest in its store, whole: the next client that opens the store resumes it, calls and all,
+    /// as long as the server keeps it. What a process does that will be followed by another. The record is written
+    /// last; returns when that is done (2 s at most) and the socket closed. Without a store nothing is kept.
+    ///
+    /// ```no_run
+    /// # fn example(client: satkeeper_blocking::Client) {
+    /// let end = client.leave();
+    /// assert_eq!(end.reason, satkeeper_blocking::TeardownReason::Left);
+    /// # }
+    /// ```
+    pub fn leave(&self) -> End {
+        // An error says that it is over already.
+        let _ = self.tell(SessionInput::Leave);
+        self.closed()
+    }
+
+    /// Ends the session, for good: how to resume it is forgotten, in the store, too. What stays there are tokens and
+    /// key, with which the next client connects afresh. To go on in another process: [`Client::leave`]. Returns when it is over and its socket closed (2 s at most); of a session that
+    /// was over already, says how it ended.
     pub fn disconnect(&self) -> End {
         // An error says that it is over already.
         let _ = self.tell(SessionInput::Disconnect);

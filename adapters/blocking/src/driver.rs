@@ -216,7 +216,7 @@ impl Driver {
                 let input = self.sockets.dialed(socket, dialed);
                 self.pending.extend(input);
             }
-            Message::Orphaned => self.pending.push_back(SessionInput::Disconnect),
+            Message::Orphaned => self.pending.push_back(self.work.last_wish()),
         }
     }
 

@@ -38,6 +38,11 @@ impl Work {
         Self { mailbox, threads, http, clock, keeper }
     }
 
+    /// What becomes of a session that nobody holds any more: one that is kept waits for the next process.
+    pub(crate) const fn last_wish(&self) -> SessionInput {
+        if self.keeper.is_some() { SessionInput::Leave } else { SessionInput::Disconnect }
+    }
+
     pub(crate) fn request(&self, id: RequestId, request: HttpRequest, deadline: Tick) {
         let (http, within) = (self.http.clone(), self.clock.until(deadline));
         self.run(Errand::Request(id), move || SessionInput::Http { id, result: http.send(&request, within) });

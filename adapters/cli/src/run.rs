@@ -71,11 +71,11 @@ pub(crate) async fn run(args: RunArgs) -> Result<(), Failure> {
     };
     let mut events = client.events();
     let stop = story.follow(&client, &mut events, &mut reasons, &mut wishing).await;
-    let end = story.wind_up(&client, &mut events, &mut reasons.signals, stop.is_some()).await;
+    let end = story.wind_up(&client, &mut events, &mut reasons.signals, &args, stop.is_some()).await;
     let verdict = story.verdict(&args, stop, end);
     if verdict.is_ok() {
         let why = stop.map_or_else(String::new, |stop| stop.told(&args));
-        story.close(&client, &why, begun.elapsed());
+        story.close(&client, &why, args.leaves(), begun.elapsed());
     }
     verdict
 }
@@ -251,9 +251,16 @@ impl Story {
         client: &Client,
         events: &mut Events,
         signals: &mut Signals,
+        args: &RunArgs,
         ends: bool,
     ) -> Option<End> {
-        let ending = async { if ends { client.disconnect().await } else { client.closed().await } };
+        let ending = async {
+            match (ends, args.leaves()) {
+                (true, true) => client.leave().await,
+                (true, false) => client.disconnect().await,
+                (false, _) => client.closed().await,
+            }
+        };
         let end = tokio::select! {
             end = timeout(END_WITHIN, ending) => end.ok()?,
             _ = signals.next() => return None,
@@ -320,15 +327,16 @@ impl Story {
     }
 
     /// The last line.
-    fn close(&mut self, client: &Client, why: &str, after: Duration) {
+    fn close(&mut self, client: &Client, why: &str, leaves: bool, after: Duration) {
         let now = client.now();
         let generation = client.status().borrow().generation.0;
         let renewals = match self.renewals {
             1 => "1 renewal".to_owned(),
             n => format!("{n} renewals"),
         };
+        let left = if leaves { ", the session is left to the next start" } else { "" };
         let text =
-            format!("ended as asked ({why}) after {}: {renewals}, generation {generation}", show(after));
+            format!("ended as asked ({why}) after {}{left}: {renewals}, generation {generation}", show(after));
         self.show(&utc(now.unix), &Sentence { level: Level::Info, name: "end", text });
     }
 }
@@ -375,7 +383,7 @@ fn ended(end: End, args: &RunArgs) -> Failure {
         TeardownReason::MintFailed => {
             Failure::Unreachable(format!("no first token{because}{}", when_none_came(args)))
         }
-        TeardownReason::Disconnected | TeardownReason::Destroyed => {
+        TeardownReason::Disconnected | TeardownReason::Left | TeardownReason::Destroyed => {
             Failure::Broken(format!("the session ended{because}"))
         }
     }

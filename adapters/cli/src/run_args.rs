@@ -206,9 +206,13 @@ pub(crate) struct RunArgs {
     #[arg(long, help_heading = "Where the server is")]
     pub(crate) full_htu: bool,
 
-    /// Keep the session in this file (and its key beside it), and go on with what is there
+    /// Keep the session in this file (and its key beside it), and go on with what is there: SIGTERM, SIGINT and the
+    /// end of --for leave the session to the next start, which resumes it
     #[arg(long, value_name = "FILE", env = "SATKEEPER_STORE", hide_env_values = true, value_parser = path())]
     pub(crate) store: Option<PathBuf>,
+    /// End the session when told to stop, rather than leave it in its --store to be resumed
+    #[arg(long, requires = "store")]
+    pub(crate) disconnect: bool,
     /// End after this time, such as 90, 30s or 10m
     #[arg(long = "for", value_name = "TIME", value_parser = duration::positive)]
     pub(crate) span: Option<Duration>,
@@ -254,5 +258,12 @@ impl RunArgs {
             file.take_if(|file| file.as_os_str().is_empty() && !given.contains(option));
         }
         self.given = given;
+    }
+}
+
+impl RunArgs {
+    /// Whether a session that is told to stop is left to the next start.
+    pub(crate) const fn leaves(&self) -> bool {
+        self.store.is_some() && !self.disconnect
     }
 }

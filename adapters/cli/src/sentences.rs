@@ -194,6 +194,7 @@ fn teardown(reason: TeardownReason, cause: Option<String>) -> (Level, &'static s
         }
         TeardownReason::MintFailed => (Level::Error, "over: no first token could be had"),
         TeardownReason::Disconnected => (Level::Info, "over: disconnected as asked"),
+        TeardownReason::Left => (Level::Info, "at rest in its store, to be resumed by the next process"),
         TeardownReason::Destroyed => (Level::Info, "over: destroyed as asked"),
     };
     (level, "teardown", with(text, cause))

@@ -75,7 +75,7 @@ impl End {
                 message: "the first token could not be had".to_owned(),
             }
             .into(),
-            TeardownReason::Disconnected | TeardownReason::Destroyed => Error::OVER,
+            TeardownReason::Disconnected | TeardownReason::Left | TeardownReason::Destroyed => Error::OVER,
         })
     }
 }

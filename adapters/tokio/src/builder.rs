@@ -64,7 +64,7 @@ impl Builder {
     }
 
     /// Starts the session and waits until it is live, be it client-bound by then or not. Dropping the future
-    /// disconnects.
+    /// drops the client.
     ///
     /// # Errors
     /// Those of [`Builder::start`] and of [`Client::ready`]: what is wrong with the settings, or the error that

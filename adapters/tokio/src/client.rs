@@ -20,8 +20,8 @@ use crate::provider::{self, CredentialProvider};
 /// A session that is kept authenticated. Cheap to clone; all clones speak of the same session.
 ///
 /// The session lives on a task of the runtime on which it was started. It ends when its credential can be
-/// renewed no more, with [`Client::disconnect`] or [`Client::destroy`], or when the last clone is dropped,
-/// which disconnects.
+/// renewed no more, with [`Client::leave`], [`Client::disconnect`] or [`Client::destroy`], or when the last clone is
+/// dropped: that leaves it where it has a store, and disconnects where it has none.
 ///
 /// ```no_run
 /// # async fn example() -> Result<(), satkeeper::Error> {
@@ -188,8 +188,25 @@ impl Client {
         self.tell(SessionInput::NetworkChanged).await
     }
 
-    /// Ends the session and forgets how to resume it. Resolves when it is over and its socket closed (2 s at
-    /// most); of a session that was over already, says how it ended.
+    /// Puts the session to rest in its store, whole: the next client that opens the store resumes it, calls and all,
+    /// as long as the server keeps it. What a process does that will be followed by another. The record is written
+    /// last; resolves when that is done (2 s at most) and the socket closed. Without a store nothing is kept.
+    ///
+    /// ```no_run
+    /// # async fn example(client: satkeeper::Client) {
+    /// let end = client.leave().await;
+    /// assert_eq!(end.reason, satkeeper::TeardownReason::Left);
+    /// # }
+    /// ```
+    pub async fn leave(&self) -> End {
+        // An error says that it is over already.
+        let _ = self.tell(SessionInput::Leave).await;
+        self.closed().await
+    }
+
+    /// Ends the session, for good: how to resume it is forgotten, in the store, too. What stays there are tokens and
+    /// key, with which the next client connects afresh. To go on in another process: [`Client::leave`]. Resolves when it is over and its socket closed (2 s at most); of a session that
+    /// was over already, says how it ended.
     pub async fn disconnect(&self) -> End {
         // An error says that it is over already.
         let _ = self.tell(SessionInput::Disconnect).await;

@@ -183,7 +183,7 @@ impl Driver {
     fn take(&mut self, ask: Option<Ask>) {
         let Some(ask) = ask else {
             self.orphaned = true;
-            return self.pending.push_back(SessionInput::Disconnect);
+            return self.pending.push_back(self.work.last_wish());
         };
         match ask {
             Ask::Call { call, method, params, reply } => {

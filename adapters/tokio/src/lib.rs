@@ -19,7 +19,7 @@
 //! | make HTTP requests with its token | [`Client::credential`] |
 //! | know what goes on | [`Client::events`], [`Client::status`], [`Client::why`], `tracing` with target `satkeeper` |
 //! | bring a token, renew now | [`Client::update_token`], [`Client::refresh_now`] |
-//! | rest, go on, end | [`Client::suspend`], [`Client::resume`], [`Client::disconnect`], [`Client::destroy`] |
+//! | rest, go on, hand over to the next process, end | [`Client::suspend`], [`Client::resume`], [`Client::leave`], [`Client::disconnect`], [`Client::destroy`] |
 //!
 //! Every decision is made by `satkeeper-core`, a machine without I/O; this crate gives it sockets, TLS, clocks
 //! and randomness on tokio. One task owns the machine, handles send it messages, there are no locks.

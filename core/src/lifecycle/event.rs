@@ -276,6 +276,8 @@ pub enum TeardownReason {
     MintFailed,
     /// The application disconnected.
     Disconnected,
+    /// The application left it to be resumed from its record.
+    Left,
     /// The application destroyed the session.
     Destroyed,
 }
@@ -289,6 +291,7 @@ impl TeardownReason {
             Self::InvalidCredentials => "invalid_credentials",
             Self::MintFailed => "mint_failed",
             Self::Disconnected => "disconnected",
+            Self::Left => "left",
             Self::Destroyed => "destroyed",
         }
     }

@@ -87,6 +87,8 @@ pub enum Input {
     NetworkChanged,
     /// End the session, forget resume state (L41).
     Disconnect,
+    /// End this process's part in the session and keep all of it: the next one resumes it from the record (L41).
+    Leave,
     /// End the session, erase record and key (L41).
     Destroy,
 }

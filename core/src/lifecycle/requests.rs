@@ -58,8 +58,9 @@ impl Lifecycle {
             Input::Suspend => self.suspend(),
             Input::Resume => self.resume(),
             Input::NetworkChanged => self.network_changed(),
-            Input::Disconnect => self.leave(TeardownReason::Disconnected),
-            Input::Destroy => self.leave(TeardownReason::Destroyed),
+            Input::Disconnect => self.finish(TeardownReason::Disconnected),
+            Input::Leave => self.finish(TeardownReason::Left),
+            Input::Destroy => self.finish(TeardownReason::Destroyed),
         }
     }
 
@@ -277,11 +278,14 @@ impl Lifecycle {
         self.spread_work();
     }
 
-    fn leave(&mut self, reason: TeardownReason) {
+    /// The application is done with it, as it says. Who leaves keeps what the next process resumes with.
+    fn finish(&mut self, reason: TeardownReason) {
         match self.mode {
             Mode::Ending(..) | Mode::Over(_) => self.out_of_place(),
             Mode::Idle | Mode::Running | Mode::Suspended => {
-                self.resumable = None;
+                if reason != TeardownReason::Left {
+                    self.resumable = None;
+                }
                 self.remint = Remint::No;
                 self.end(reason, None);
             }

@@ -140,6 +140,9 @@ pub enum SessionInput {
     NetworkChanged,
     /// End the session (L41).
     Disconnect,
+    /// Put the session to rest, with all that is kept of it: the next process resumes it from its record, which is
+    /// written last (L41). Without a store nothing is kept, and it ends as any other.
+    Leave,
     /// End the session and erase what was kept (L41).
     Destroy,
 }

@@ -269,6 +269,7 @@ impl Session {
                 self.resume.forget();
                 turn.feed(Input::Disconnect);
             }
+            SessionInput::Leave => turn.feed(Input::Leave),
             SessionInput::Destroy => {
                 self.resume.forget();
                 // What an exchange in flight brings is of no use to anybody (L31).

@@ -83,6 +83,7 @@ fn leaving_puts_everything_away_and_is_final() {
     // survives S10, P32
     for (input, reason, write) in [
         (Input::Disconnect, TeardownReason::Disconnected, "persist"),
+        (Input::Leave, TeardownReason::Left, "persist"),
         (Input::Destroy, TeardownReason::Destroyed, "erase"),
     ] {
         let mut story = unscoped().refreshes().keyless().durable().begin();

@@ -70,6 +70,38 @@ fn a_restart_mints_nothing_resumes_and_goes_on_renewing() {
 }
 
 #[test]
+fn who_leaves_is_resumed_as_after_being_killed_and_who_disconnects_is_not() {
+    // proves L5, L34, L41
+    // survives W10: whatever state the session is in when it is left
+    let rests: [fn(&mut Story); 3] = [
+        |_| {},
+        |story| story.input(Input::Suspend),
+        |story| {
+            story.always("open", Treatment::Fail(Failure::Transport));
+            story.drop_socket();
+        },
+    ];
+    for rest in rests {
+        for (input, resumed) in [(Input::Leave, true), (Input::Disconnect, false)] {
+            let mut story = ten_minutes(scoped().refreshes().mints());
+            rest(&mut story);
+            story.input(input);
+            story.until(602_000);
+            assert!(story.teardown().is_some(), "{}", story.script);
+            story.mend("open");
+            story.restart(exact(), 3_000, start(true, true));
+            story.until(610_000);
+            let live = story.events.iter().rev().find_map(|(_, event)| match event {
+                Event::Live { resumed, .. } => Some(*resumed),
+                _ => None,
+            });
+            assert_eq!(live, Some(resumed), "{}", story.script);
+            assert_eq!(story.times("mint").len(), 1, "{}", story.script);
+        }
+    }
+}
+
+#[test]
 fn what_comes_in_the_very_moment_of_a_restart_is_not_of_the_record() {
     // proves L5, L9, L22
     let seed = Seed::from_bytes([7; 32]);

@@ -168,6 +168,7 @@ impl World {
         }
         if slice.ends {
             happen("disconnect", Input::Disconnect);
+            happen("leave", Input::Leave);
             happen("destroy", Input::Destroy);
         }
         if slice.rest && status.phase == Phase::Suspended {

@@ -5,7 +5,7 @@ use proptest::prelude::*;
 use satkeeper_core::dpop::ProofKey;
 use satkeeper_core::error::Error;
 use satkeeper_core::lifecycle::AskId;
-use satkeeper_core::lifecycle::{Event, KeyAlgorithm, Warning};
+use satkeeper_core::lifecycle::{Event, KeyAlgorithm, Phase, TeardownReason, Warning};
 use satkeeper_core::session::{Config, KeyChoice, Provider, Record, SessionInput, StoreFailure};
 
 fn durable(provider: Provider) -> Config {
@@ -230,6 +230,23 @@ fn what_another_holder_has_got_for_its_own_key_is_of_no_use() {
         assert_eq!(world.settled[0].1.is_ok(), is_ours, "{:?}", world.settled);
         assert_eq!(world.session.credential().unwrap().token == token, is_ours);
     }
+}
+
+#[test]
+fn who_leaves_writes_all_of_it_last_and_says_nothing_to_the_server() {
+    // proves L41
+    // survives W10
+    let mut world = begun();
+    let (records, sent) = (world.records.len(), world.server.frames.len());
+    world.give(SessionInput::Leave);
+    world.pass(5_000);
+    assert_eq!(world.phase(), Phase::Over(TeardownReason::Left));
+    assert_eq!((world.records.len(), world.server.frames.len()), (records + 1, sent));
+    let record = world.records.last().unwrap().clone();
+    assert!(record.contains("CANARYstate"));
+    world.restart(with_key(subscriber()), 1_000, &record);
+    assert!(world.is_live() && world.server.requests.is_empty());
+    assert!(world.sent("signalwire.connect")[0]["params"].get("authorization_state").is_some());
 }
 
 #[test]

@@ -49,6 +49,7 @@ pub(crate) enum News {
     Resume,
     NetworkChanged,
     Disconnect,
+    Leave,
     Destroy,
     RefreshNow(u64),
     Rejected(u64),

@@ -347,6 +347,7 @@ impl Actor for Bytes {
             News::Resume => Given::Resume,
             News::NetworkChanged => Given::NetworkChanged,
             News::Disconnect => Given::Disconnect,
+            News::Leave => Given::Leave,
             News::Destroy => Given::Destroy,
             News::RefreshNow(ask) => Given::RefreshNow { ask: *ask },
             News::Rejected(ask) => {

@@ -237,6 +237,7 @@ impl Actor for Facts {
             News::Resume => Input::Resume,
             News::NetworkChanged => Input::NetworkChanged,
             News::Disconnect => Input::Disconnect,
+            News::Leave => Input::Leave,
             News::Destroy => Input::Destroy,
             News::RefreshNow(ask) => Input::RefreshNow { ask: AskId(*ask) },
             News::Rejected(ask) => {

@@ -60,6 +60,7 @@ fn what_a_session_is_given() {
         Given::Resume,
         Given::NetworkChanged,
         Given::Disconnect,
+        Given::Leave,
         Given::Destroy,
     ];
     insta::assert_snapshot!(lines("Given", &given));

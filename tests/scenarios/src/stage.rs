@@ -265,6 +265,7 @@ impl Stage {
             Statement::Suspend => return self.give(&News::Suspend),
             Statement::Resume => return self.give(&News::Resume),
             Statement::Disconnect => return self.give(&News::Disconnect),
+            Statement::Leave => return self.give(&News::Leave),
             Statement::Destroy => return self.give(&News::Destroy),
             Statement::RefreshNow => {
                 self.asks += 1;

@@ -45,6 +45,7 @@ pub(crate) enum Statement {
     Suspend,
     Resume,
     Disconnect,
+    Leave,
     Destroy,
     RefreshNow,
     /// The application's own request was refused for its credential.

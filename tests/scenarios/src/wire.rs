@@ -117,6 +117,7 @@ pub(crate) enum Given {
     Resume,
     NetworkChanged,
     Disconnect,
+    Leave,
     Destroy,
 }
 
@@ -180,6 +181,7 @@ impl Given {
             Self::Resume => SessionInput::Resume,
             Self::NetworkChanged => SessionInput::NetworkChanged,
             Self::Disconnect => SessionInput::Disconnect,
+            Self::Leave => SessionInput::Leave,
             Self::Destroy => SessionInput::Destroy,
         }
     }

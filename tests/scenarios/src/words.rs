@@ -51,6 +51,7 @@ fn happening(words: &[&str]) -> Result<Option<Statement>, String> {
         ["suspend"] => Statement::Suspend,
         ["resume"] => Statement::Resume,
         ["disconnect"] => Statement::Disconnect,
+        ["leave"] => Statement::Leave,
         ["destroy"] => Statement::Destroy,
         ["refresh", "now"] => Statement::RefreshNow,
         ["rejected"] => Statement::Rejected,

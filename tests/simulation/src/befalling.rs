@@ -60,7 +60,11 @@ impl Life<'_> {
             Fault::Reboot => self.reboot(),
             Fault::Leave => {
                 self.watch.retire_exchange();
-                let way = if self.draws.bit() { Input::Disconnect } else { Input::Destroy };
+                let way = match self.draws.below(3) {
+                    0 => Input::Disconnect,
+                    1 => Input::Leave,
+                    _ => Input::Destroy,
+                };
                 self.input(way)
             }
             _ => Ok(()),

@@ -127,6 +127,7 @@ impl Life<'_> {
                 TeardownReason::InvalidCredentials => Sometimes::Invalid,
                 TeardownReason::MintFailed => Sometimes::MintFailed,
                 TeardownReason::Disconnected => Sometimes::Disconnected,
+                TeardownReason::Left => Sometimes::Left,
                 TeardownReason::Destroyed => Sometimes::Destroyed,
             }),
             _ => {}

@@ -69,6 +69,7 @@ sometimes! {
     MintFailed = "a first mint failed",
     Invalid = "every credential was refused",
     Disconnected = "the application disconnected",
+    Left = "the application left the session to be resumed",
     Destroyed = "the application destroyed the session",
     OutageSurvived = "an outage of half an hour was survived",
     Rebooted = "a process went on from its record",

@@ -248,6 +248,7 @@ impl Run {
             20 => Input::Suspend,
             21..=23 => Input::Resume,
             24 | 25 => Input::NetworkChanged,
+            26 if shape.old_token > 192 => Input::Leave,
             26 if shape.old_token > 128 => Input::Disconnect,
             27 if shape.old_token > 128 => Input::Destroy,
             28 => Input::Done(CommandId(u64::from(shape.old_token)), Outcome::failed(Failure::Transport)),

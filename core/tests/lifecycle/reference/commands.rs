@@ -89,7 +89,7 @@ impl<'a> View<'a> {
             }
             What::Heard(Input::SocketLost { socket: gone }) => socket == Some(*gone),
             What::Heard(Input::NewBase { .. } | Input::NewProvider(_)) => exchange,
-            What::Heard(Input::Disconnect | Input::Destroy) => true,
+            What::Heard(Input::Disconnect | Input::Leave | Input::Destroy) => true,
             _ => false,
         };
         let ending = || self.steps.iter().enumerate().skip(asked.step);

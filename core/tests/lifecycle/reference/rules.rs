@@ -336,6 +336,7 @@ fn why_it_ends(view: &View<'_>) -> Result<(), String> {
         TeardownReason::Expired => view.told().any(|(_, event)| matches!(event, Event::Expired { .. })),
         TeardownReason::MintFailed => view.in_force().0.is_none(),
         TeardownReason::Disconnected => heard(Input::Disconnect),
+        TeardownReason::Left => heard(Input::Leave),
         TeardownReason::Destroyed => heard(Input::Destroy),
         TeardownReason::InvalidCredentials => {
             let refusals = || {

@@ -302,6 +302,7 @@ impl Stage {
             17 => Input::Suspend,
             18 | 19 => Input::Resume,
             20 | 21 => Input::NetworkChanged,
+            22 if part.is_multiple_of(16) => Input::Leave,
             22 if part.is_multiple_of(8) => Input::Disconnect,
             23 if part.is_multiple_of(8) => Input::Destroy,
             _ => Input::Tick,
