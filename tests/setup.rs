@@ -208,6 +208,10 @@ impl satkeeper_blocking::CredentialProvider for Own {
 pub(crate) struct SharedStore(Arc<dyn Store>);
 
 impl Store for SharedStore {
+    fn name(&self) -> String {
+        self.0.name()
+    }
+
     fn lease(&self) -> Result<Box<dyn Lease>, StoreError> {
         self.0.lease()
     }

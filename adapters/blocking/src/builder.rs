@@ -78,7 +78,8 @@ impl Builder {
     /// [`Client::ready`] waits for it to be live.
     ///
     /// # Errors
-    /// [`SessionError::Store`](crate::SessionError::Store) where the store is in use or cannot be read; [`Error::MissingProvider`],
+    /// [`SessionError::Store`](crate::SessionError::Store) where the store is in use, is refused or does not open within
+    /// 5 s, [`Error::StoreOfAnother`]; [`Error::MissingProvider`],
     /// [`Error::Certificate`], [`Error::Setup`], and of the session's
     /// [`SessionError::InvalidUrl`](crate::SessionError::InvalidUrl) and [`SessionError::InvalidField`](crate::SessionError::InvalidField).
     pub fn start(self) -> Result<Client, Error> {

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, VecDeque};
 use std::io;
 use std::sync::Arc;
 use std::sync::mpsc::Receiver;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use mio::{Events as PollEvents, Poll, Token};
 use satkeeper_core::Tick;
@@ -67,6 +67,8 @@ pub(crate) struct Own {
 pub(crate) struct Driver {
     session: Session,
     tape: Option<Tape>,
+    /// What is told before anything else.
+    first: Vec<SessionEvent>,
     clock: Clock,
     poll: Poll,
     inbox: Receiver<Message>,
@@ -92,7 +94,7 @@ impl Driver {
         clock: Clock,
         shown: Shown,
     ) -> io::Result<(Self, Mailbox)> {
-        let Opened { session, keeper, tape } = opened;
+        let Opened { session, keeper, tape, news } = opened;
         let poll = Poll::new()?;
         let (mailbox, inbox) = Mailbox::new(poll.registry(), MAIL)?;
         let (threads, http) = (Threads::default(), Http::new(network.clone()));
@@ -102,6 +104,7 @@ impl Driver {
         let driver = Self {
             session,
             tape,
+            first: news,
             clock,
             poll,
             inbox,
@@ -122,6 +125,9 @@ impl Driver {
 
     pub(crate) fn run(mut self) -> End {
         let mut ready = PollEvents::with_capacity(16);
+        for event in std::mem::take(&mut self.first) {
+            self.carry_out(SessionOutput::Tell(event));
+        }
         loop {
             while let Some(input) = self.pending.pop_front() {
                 self.step(input);
@@ -131,9 +137,14 @@ impl Driver {
                 return end;
             }
             let patience = self.sockets.turn(&mut self.pending);
+            self.pending.extend(self.work.overdue(self.clock.now().tick));
             if self.pending.is_empty() {
                 // Woken without a reason that is seen below, it is a tick: an early one does nothing.
-                wait(&mut self.poll, &mut ready, patience.min(self.clock.nap(self.wake_at)));
+                wait(
+                    &mut self.poll,
+                    &mut ready,
+                    patience.min(self.clock.nap(earliest(self.wake_at, self.work.writes_until()))),
+                );
                 self.pending.push_back(SessionInput::Tick);
             }
             while let Ok(message) = self.inbox.try_recv() {
@@ -146,6 +157,9 @@ impl Driver {
         report::input(&input);
         if let SessionInput::Closed { socket, .. } = &input {
             self.sockets.close(*socket);
+        }
+        if let SessionInput::Stored { id, .. } = &input {
+            self.work.answered(*id);
         }
         let SessionStep { outputs, wake_at } = self.session.step(self.clock.now(), input);
         self.wake_at = wake_at.map(|(at, _)| at);
@@ -182,8 +196,8 @@ impl Driver {
                 let request = SigningRequest::new(algorithm, thumbprint, input);
                 self.work.sign(id, self.own.signer.clone(), request);
             }
-            SessionOutput::Persist { id, record, deadline: _ } => self.work.persist(id, record),
-            SessionOutput::Erase { id, deadline: _ } => self.work.erase(id),
+            SessionOutput::Persist { id, record, deadline } => self.work.persist(id, record, deadline),
+            SessionOutput::Erase { id, deadline } => self.work.erase(id, deadline),
             SessionOutput::Tell(event) => self.tell(event),
             SessionOutput::Settled { ask, result } => {
                 if let Some(reply) = self.waiting.remove(&ask) {
@@ -275,7 +289,7 @@ impl Driver {
     /// (L41); whoever still waits is told when the reply is dropped.
     fn finish(self, ready: &mut PollEvents) {
         let Self { mut poll, mut sockets, inbox, mut work, calls, waiting, .. } = self;
-        work.release();
+        let (begun, store) = (Instant::now(), work.release());
         drop((inbox, work, calls, waiting));
         sockets.close_all();
         while sockets.are_leaving() {
@@ -284,7 +298,15 @@ impl Driver {
                 wait(&mut poll, ready, patience);
             }
         }
+        if let Some((patience, freed)) = store {
+            // Whether it is or not: nobody waits for longer.
+            let _ = freed.recv_timeout(patience.saturating_sub(begun.elapsed()));
+        }
     }
+}
+
+fn earliest(one: Option<Tick>, other: Option<Tick>) -> Option<Tick> {
+    one.into_iter().chain(other).min()
 }
 
 /// Waits for the operating system, a message, or the end of this time.

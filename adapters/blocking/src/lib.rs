@@ -27,9 +27,10 @@
 //!
 //! # Threads
 //! Each session has one thread that owns the machine and reads and writes its socket. What takes time (HTTP
-//! requests, connecting, the application's provider and signer, the store, making a key) has a thread of its own
-//! for as long as it takes, 32 of a session at most. A request ends with its session; a provider or a signer that
-//! hangs keeps its thread until it returns, and nobody waits for it.
+//! requests, connecting, the application's provider and signer, making a key) has a thread of its own for as long as
+//! it takes, 32 of a session at most; its store has one while there is something to write. A request ends with its
+//! session; a provider, a signer or a store that hangs keeps its thread until it returns, and nobody waits for it, but
+//! for the last write of a session, which is waited for 2 s.
 //!
 //! # Secrets
 //! No error, event, log line of target `satkeeper` or `Debug` text holds a token, key or proof. Tungstenite

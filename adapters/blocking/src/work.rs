@@ -2,6 +2,8 @@
 //! thread of its own and ends in exactly one input of the session.
 
 use std::sync::Arc;
+use std::sync::mpsc::{Receiver, sync_channel};
+use std::time::Duration;
 
 use satkeeper_core::Tick;
 use satkeeper_core::lifecycle::KeyAlgorithm;
@@ -25,6 +27,8 @@ pub(crate) struct Work {
     clock: Clock,
     /// The session's store, its own for as long as this is.
     keeper: Option<Keeper>,
+    /// Writes without an answer yet, and until when they are waited for.
+    writes: Vec<(Tick, RequestId)>,
 }
 
 impl Work {
@@ -35,7 +39,7 @@ impl Work {
         clock: Clock,
         keeper: Option<Keeper>,
     ) -> Self {
-        Self { mailbox, threads, http, clock, keeper }
+        Self { mailbox, threads, http, clock, keeper, writes: Vec::new() }
     }
 
     /// What becomes of a session that nobody holds any more: one that is kept waits for the next process.
@@ -90,26 +94,46 @@ impl Work {
         });
     }
 
-    pub(crate) fn persist(&self, id: RequestId, record: Box<Record>) {
-        let Some(keeper) = self.keeper.clone() else { return };
-        let turn = keeper.turn();
-        self.store(id, move || keeper.save(&turn, &record));
-    }
-
-    pub(crate) fn erase(&self, id: RequestId) {
-        let Some(keeper) = self.keeper.clone() else { return };
-        self.store(id, move || keeper.erase());
-    }
-
-    fn store(&self, id: RequestId, act: impl FnOnce() -> Result<(), StoreFailure> + Send + 'static) {
-        self.run(Errand::Store(id), move || SessionInput::Stored { id, result: act() });
-    }
-
-    /// The session is over: its store is free from now on.
-    pub(crate) fn release(&mut self) {
-        if let Some(keeper) = self.keeper.take() {
-            keeper.release();
+    pub(crate) fn persist(&mut self, id: RequestId, record: Box<Record>, deadline: Tick) {
+        let mailbox = self.mailbox.clone();
+        if let Some(keeper) = &self.keeper {
+            keeper.save(record, move |result| drop(mailbox.send(stored(id, result))));
+            self.writes.push((deadline, id));
         }
+    }
+
+    pub(crate) fn erase(&mut self, id: RequestId, deadline: Tick) {
+        let mailbox = self.mailbox.clone();
+        if let Some(keeper) = &self.keeper {
+            keeper.erase(move |result| drop(mailbox.send(stored(id, result))));
+            self.writes.push((deadline, id));
+        }
+    }
+
+    /// The store has answered.
+    pub(crate) fn answered(&mut self, id: RequestId) {
+        self.writes.retain(|(_, waiting)| *waiting != id);
+    }
+
+    /// When a write has been waited for long enough, at the earliest.
+    pub(crate) fn writes_until(&self) -> Option<Tick> {
+        self.writes.iter().map(|(until, _)| *until).min()
+    }
+
+    /// What is said for the writes that have been waited for long enough: what waits for one goes on without it.
+    pub(crate) fn overdue(&mut self, now: Tick) -> Vec<SessionInput> {
+        let name = self.keeper.as_ref().map_or_else(String::new, |keeper| keeper.name().to_owned());
+        let late = self.writes.extract_if(.., |(until, _)| *until <= now);
+        late.map(|(_, id)| Errand::Store(id).fail(&format!("{name}: no answer in time"))).collect()
+    }
+
+    /// The session is over: its store is free from now on, or as soon as it has done what it is at. Who wants to wait
+    /// for that waits so long at most, for this to be dropped.
+    pub(crate) fn release(&mut self) -> Option<(Duration, Receiver<()>)> {
+        let keeper = self.keeper.take()?;
+        let (patience, (tell, told)) = (keeper.patience(), sync_channel(1));
+        keeper.release(move |()| drop(tell));
+        Some((patience, told))
     }
 
     /// What takes longer than its deadline is failed by the session itself, and what comes of it later is stale.
@@ -122,6 +146,10 @@ impl Work {
             self.mailbox.send(Message::Done(errand.fail(&why)));
         }
     }
+}
+
+fn stored(id: RequestId, result: Result<(), StoreFailure>) -> Message {
+    Message::Done(SessionInput::Stored { id, result })
 }
 
 impl Drop for Work {

@@ -91,10 +91,14 @@ fn fields(news: &SessionNews, now: Now) -> Vec<(&'static str, Value)> {
     let at = |tick: &Tick| json!(unix(*tick, now).0);
     let event = match news {
         SessionNews::Lifecycle(event) => event,
-        SessionNews::OddTime { field, .. } => return vec![("field", json!(field))],
-        SessionNews::SocketLost | SessionNews::FrameDropped | SessionNews::ScopeWithoutFingerprint => {
-            return Vec::new();
+        SessionNews::OddTime { field, .. } | SessionNews::NotKept { field } => {
+            return vec![("field", json!(field))];
         }
+        SessionNews::SocketLost
+        | SessionNews::FrameDropped
+        | SessionNews::ScopeWithoutFingerprint
+        | SessionNews::SetAside
+        | SessionNews::StoreLacks => return Vec::new(),
     };
     match event {
         Event::Live { resumed, generation } => {
@@ -218,6 +222,9 @@ mod tests {
             SessionNews::SocketLost,
             SessionNews::FrameDropped,
             SessionNews::ScopeWithoutFingerprint,
+            SessionNews::NotKept { field: "protocol" },
+            SessionNews::SetAside,
+            SessionNews::StoreLacks,
         ])
         .map(|event| SessionEvent { event, cause: None })
         .collect()

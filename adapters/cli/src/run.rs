@@ -335,8 +335,10 @@ impl Story {
             n => format!("{n} renewals"),
         };
         let left = if leaves { ", the session is left to the next start" } else { "" };
-        let text =
-            format!("ended as asked ({why}) after {}{left}: {renewals}, generation {generation}", show(after));
+        let text = format!(
+            "ended as asked ({why}) after {}{left}: {renewals}, generation {generation}",
+            show(after)
+        );
         self.show(&utc(now.unix), &Sentence { level: Level::Info, name: "end", text });
     }
 }

@@ -72,6 +72,19 @@ pub(crate) fn sentence(told: &SessionEvent, now: Now) -> Sentence {
             let level = if *oddity == Oddity::Unusable { Level::Warning } else { Level::Detail };
             (level, told.event.code(), format!("the time in `{field}` {}", odd(*oddity)))
         }
+        SessionNews::NotKept { field } => (
+            Level::Warning,
+            told.event.code(),
+            format!(
+                "the server's `{field}` is larger than 16 KiB and is not kept: the session may not be resumable"
+            ),
+        ),
+        SessionNews::SetAside => (
+            Level::Warning,
+            told.event.code(),
+            with("the session begins anew: what its store had cannot be read", cause),
+        ),
+        SessionNews::StoreLacks => (Level::Warning, told.event.code(), with("a limit of the store", cause)),
         SessionNews::ScopeWithoutFingerprint => {
             let text = "`sat:refresh` was asked for without a fingerprint: the token will live 60 s at most";
             (Level::Warning, told.event.code(), text.to_owned())

@@ -35,6 +35,16 @@ pub enum Error {
         /// What happened.
         message: String,
     },
+    /// The store keeps the session of somebody else, which is not overwritten.
+    #[error(
+        "{store}: it keeps the session of {theirs}; name another store, or remove this one if it is not needed"
+    )]
+    StoreOfAnother {
+        /// Which store.
+        store: String,
+        /// Whose session it keeps.
+        theirs: String,
+    },
     /// What drives the session went away without ending it: a task whose tokio runtime was shut down, or a
     /// thread that panicked.
     #[error("what drives the session has stopped; was its runtime shut down?")]
@@ -52,6 +62,7 @@ impl Error {
             Self::Certificate { .. } => "certificate",
             Self::NoRuntime => "no_runtime",
             Self::Setup { .. } => "setup",
+            Self::StoreOfAnother { .. } => "store_of_another",
             Self::DriverStopped => "driver_stopped",
         }
     }

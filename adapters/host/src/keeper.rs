@@ -1,6 +1,9 @@
-//! The lease of one session, used from threads that may block: the newest write wins, whatever order they end in.
+//! The hold of one session on its store. All that is done to the store is done by one thread, which is there only
+//! while there is something to do: a store that hangs keeps that thread and nothing else.
 
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::mpsc::sync_channel;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -9,26 +12,39 @@ use satkeeper_core::dpop::ProofKey;
 use satkeeper_core::error::Error as SessionError;
 use satkeeper_core::lifecycle::KeyAlgorithm;
 use satkeeper_core::secret::Secret;
-use satkeeper_core::session::{Record, StoreFailure};
+use satkeeper_core::session::{Record, SessionEvent, StoreFailure};
 
 use crate::error::Error;
 use crate::keys;
-use crate::store::{Lease, Store, StoreError, Written};
+use crate::store::{Lease, Store};
 
-/// How long a write may take that a session's end waits for.
-const PATIENCE: Duration = Duration::from_secs(2);
+mod desk;
+mod opening;
 
-/// Between two looks at it.
-const PAUSE: Duration = Duration::from_millis(2);
+use desk::{Desk, Job};
+
+/// How long a store may take for what somebody waits for: the last write of a session, a key.
+pub const PATIENCE: Duration = Duration::from_secs(2);
+
+/// How long a store may take to open.
+pub const OPENING: Duration = Duration::from_secs(5);
+
+/// Most stores that may be stuck in their opening at once, in this process: each keeps a thread until it returns.
+const MOST_OPENING: usize = 1_024;
+
+static OPENING_NOW: AtomicUsize = AtomicUsize::new(0);
+
+/// Told once, by the store's thread.
+type Tell<T> = Box<dyn FnOnce(T) + Send>;
 
 /// A session's own hold on its store. Cheap to clone; the lease ends with the last clone.
 ///
 /// ```
 /// use satkeeper_host::{keeper::Keeper, store::MemoryStore};
 /// let store = MemoryStore::new();
-/// let (keeper, kept) = Keeper::open(&store)?;
+/// let (keeper, kept) = Keeper::open(Box::new(store.clone()))?;
 /// assert!(kept.record.is_none() && kept.key.is_none());
-/// assert!(Keeper::open(&store).is_err(), "one at a time");
+/// assert!(Keeper::open(Box::new(store)).is_err(), "one at a time");
 /// # drop(keeper);
 /// # Ok::<(), satkeeper_host::Error>(())
 /// ```
@@ -36,27 +52,9 @@ const PAUSE: Duration = Duration::from_millis(2);
 pub struct Keeper(Arc<Shared>);
 
 struct Shared {
-    held: Mutex<Held>,
-    /// Writes that were asked for.
-    asked: AtomicU64,
-}
-
-struct Held {
-    /// `None`: given back.
-    lease: Option<Box<dyn Lease>>,
-    /// The newest write that was done.
-    done: u64,
-    /// A key that could not be written so far.
-    unsaved: Option<Secret>,
-}
-
-impl Held {
-    fn save_key(&mut self) -> Result<(), StoreError> {
-        let (Some(pem), Some(lease)) = (&self.unsaved, &mut self.lease) else { return Ok(()) };
-        lease.save_key(pem)?;
-        self.unsaved = None;
-        Ok(())
-    }
+    /// What errors call the store.
+    name: String,
+    desk: Mutex<Desk>,
 }
 
 /// What a store had of a session.
@@ -65,106 +63,141 @@ pub struct Kept {
     pub record: Option<Record>,
     /// Its key.
     pub key: Option<ProofKey>,
+    /// What the application is to be told of the store before anything else.
+    pub news: Vec<SessionEvent>,
 }
-
-/// A write, in the order in which it was asked for.
-pub struct Turn(u64);
 
 impl Keeper {
-    /// Takes the store and reads what is in it. A record or key that cannot be read is left as it is: it is for
-    /// a person to decide what becomes of it.
+    /// Takes the store and reads what is in it; waits for that, [`OPENING`] at most. A record or key that cannot be
+    /// read is set aside and told of in [`Kept::news`]: the session begins anew.
     ///
     /// # Errors
-    /// [`SessionError::Store`] where the store is in use or cannot be read, [`SessionError::DpopInit`] where its key
-    /// is none.
-    pub fn open(store: &dyn Store) -> Result<(Self, Kept), Error> {
-        let mut lease = store.lease().map_err(|error| refused(&error))?;
-        let record = lease.load().map_err(|error| refused(&error))?;
-        let record = record.map(|text| Record::decode(text.expose().as_bytes())).transpose()?;
-        let key = lease.load_key().map_err(|error| refused(&error))?;
-        let key = key.map(|pem| keys::from_pkcs8_pem(pem.expose())).transpose()?;
-        let shared = Shared {
-            held: Mutex::new(Held { lease: Some(lease), done: 0, unsaved: None }),
-            asked: AtomicU64::new(0),
-        };
-        Ok((Self(Arc::new(shared)), Kept { record, key }))
+    /// [`SessionError::Store`] where the store is in use, is refused, cannot be read, or does not answer;
+    /// [`SessionError::DpopInit`] where a key that is shared with other sessions is none.
+    pub fn open(store: Box<dyn Store>) -> Result<(Self, Kept), Error> {
+        Self::open_within(store, OPENING)
     }
 
-    /// To be called where the write is asked for, not where it is done.
-    #[must_use]
-    pub fn turn(&self) -> Turn {
-        Turn(self.0.asked.fetch_add(1, Ordering::SeqCst).saturating_add(1))
-    }
-
-    /// Writes the record, unless a newer one has been written or all has been erased; and before it the key if
-    /// that could not be written yet: a record of tokens whose key is lost is half a record. That half is written
-    /// all the same, since a one-time secret may be in it; but the session hears that the write has failed, says
-    /// so and repeats it (L25).
-    ///
-    /// # Errors
-    /// [`StoreFailure::Conflict`] with what another holder has written, [`StoreFailure::Failed`].
-    pub fn save(&self, turn: &Turn, record: &Record) -> Result<(), StoreFailure> {
-        let mut held = self.held();
-        if held.done > turn.0 {
-            // What is there holds all that this does, or has been erased for good.
-            return Ok(());
+    fn open_within(store: Box<dyn Store>, limit: Duration) -> Result<(Self, Kept), Error> {
+        let (name, (teller, told)) = (store.name(), sync_channel(1));
+        // Who has stopped waiting drops what has been opened, and so lets go of it.
+        Self::open_and(store, move |opened| drop(teller.send(opened)));
+        match told.recv_timeout(limit) {
+            Ok(opened) => opened,
+            Err(_) => Err(does_not_open(&name)),
         }
-        let key = held.save_key();
-        if let Some(lease) = &mut held.lease {
-            lease.save(&record.encode()).map_err(failure)?;
+    }
+
+    /// The same on a thread of its own, without waiting: `tell` hears what came of it. For whoever waits by other
+    /// means; [`does_not_open`] is the error once [`OPENING`] has passed.
+    pub fn open_and(store: Box<dyn Store>, tell: impl FnOnce(Result<(Self, Kept), Error>) + Send + 'static) {
+        let name = store.name();
+        let others = OPENING_NOW.fetch_add(1, Ordering::SeqCst);
+        let counted = Counted;
+        if others >= MOST_OPENING {
+            return tell(Err(refused(&name, "too many stores do not answer")));
         }
-        held.done = turn.0;
-        key.map_err(|error| StoreFailure::Failed(store(&format!("the key could not be kept: {error}"))))
-    }
-
-    /// Erases record and key, for good.
-    ///
-    /// # Errors
-    /// [`StoreFailure::Failed`].
-    pub fn erase(&self) -> Result<(), StoreFailure> {
-        let mut held = self.held();
-        // Nothing that is still under way may bring it back (L41).
-        held.done = u64::MAX;
-        held.unsaved = None;
-        held.lease.as_mut().map_or(Ok(()), |lease| lease.erase()).map_err(failure)
-    }
-
-    /// The session is over: another one may have the store, although a write that came too late still waits to find
-    /// that out. Blocks while the newest write is being done, 2 s at most; then the store is free when that is.
-    pub fn release(self) {
-        let until = Instant::now() + PATIENCE;
-        while Arc::strong_count(&self.0) > 1 && Instant::now() < until {
-            if let Ok(mut held) = self.0.held.try_lock()
-                && held.done >= self.0.asked.load(Ordering::SeqCst)
-            {
-                held.lease = None;
-                return;
+        // Told of here where there is no thread for it.
+        let tell = Arc::new(Mutex::new(Some(tell)));
+        let told = Arc::clone(&tell);
+        let open = move || {
+            let opened = catch_unwind(AssertUnwindSafe(|| opening::open(store.as_ref())));
+            let opened = opened.unwrap_or_else(|_| Err(refused(&store.name(), "it panicked")));
+            drop(counted);
+            if let Some(tell) = lock(&told).take() {
+                tell(opened);
             }
-            thread::sleep(PAUSE);
+        };
+        if let Err(error) = spawn(open)
+            && let Some(tell) = lock(&tell).take()
+        {
+            tell(Err(refused(&name, &error)));
         }
     }
 
-    /// Keeps a new key, before its first use. Returns the one to be used in its place where another session that
-    /// shares it was faster. A failure is told with the next record.
-    fn keep_key(&self, pem: Secret) -> Option<ProofKey> {
-        let mut held = self.held();
-        if held.done == u64::MAX {
-            return None;
-        }
-        held.unsaved = Some(pem);
-        held.save_key().ok()?;
-        let kept = held.lease.as_mut()?.load_key().ok().flatten()?;
-        keys::from_pkcs8_pem(kept.expose()).ok()
+    fn new(name: String, lease: Box<dyn Lease>) -> Self {
+        Self(Arc::new(Shared { name, desk: Mutex::new(Desk::new(lease)) }))
     }
 
-    fn held(&self) -> MutexGuard<'_, Held> {
-        // A store that has panicked may still work.
-        self.0.held.lock().unwrap_or_else(PoisonError::into_inner)
+    /// Writes the record, and before it the key if that could not be written yet: a record of tokens whose key is
+    /// lost is half a record. That half is written all the same, since a one-time secret may be in it; but the
+    /// session hears that the write has failed, says so and repeats it (L25).
+    ///
+    /// While another write is under way it waits, and gives way to a newer one, which holds all that this does: then
+    /// both hear what came of that. Once all has been erased there is nothing to write.
+    pub fn save(&self, record: Box<Record>, tell: impl FnOnce(Result<(), StoreFailure>) + Send + 'static) {
+        self.ask(|desk| desk.save(record, Box::new(tell)));
+    }
+
+    /// Erases record and key, for good: nothing that is still under way may bring them back (L41).
+    pub fn erase(&self, tell: impl FnOnce(Result<(), StoreFailure>) + Send + 'static) {
+        self.ask(|desk| desk.erase(Box::new(tell)));
+    }
+
+    /// Keeps a new key, before its first use. Tells the one to be used in its place where another session that shares
+    /// it was faster; `None`: it is the one, or could not be kept, which is told with the next record.
+    pub fn keep_key(&self, pem: Secret, tell: impl FnOnce(Option<ProofKey>) + Send + 'static) {
+        self.ask(|desk| desk.keep_key(pem, Box::new(tell)));
+    }
+
+    /// The session is over: another one may have the store, once what is being done to it is done. `tell` hears
+    /// when that is so; how long to wait for it, [`Keeper::patience`] says.
+    pub fn release(self, tell: impl FnOnce(()) + Send + 'static) {
+        self.ask(|desk| desk.release(Box::new(tell)));
+    }
+
+    /// What is left of [`PATIENCE`] for what is being done to the store.
+    #[must_use]
+    pub fn patience(&self) -> Duration {
+        let since = self.desk().busy_since();
+        since.map_or(PATIENCE, |since| PATIENCE.saturating_sub(since.elapsed()))
+    }
+
+    /// What errors call the store.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.0.name
+    }
+
+    /// Notes something to be done, and sees to it that a thread does it.
+    fn ask(&self, note: impl FnOnce(&mut Desk)) {
+        let mut desk = self.desk();
+        note(&mut desk);
+        if !desk.begins() {
+            return;
+        }
+        drop(desk);
+        let shared = Arc::clone(&self.0);
+        if let Err(why) = spawn(move || shared.work()) {
+            let jobs = self.desk().give_up();
+            jobs.into_iter().for_each(|job| job.fail(&self.0.name, &why));
+        }
+    }
+
+    fn desk(&self) -> MutexGuard<'_, Desk> {
+        lock(&self.0.desk)
     }
 }
 
-/// What `MakeKey` asks for: a key, kept before its first use. Where it cannot be kept it serves as long as this
-/// process. Blocks while it is made, 60 to 200 ms for RSA.
+impl Shared {
+    /// What the thread does: one thing after the other until there is nothing to do.
+    fn work(&self) {
+        loop {
+            let Some((mut held, job)) = lock(&self.desk).next(Instant::now()) else { return };
+            if let Job::Release(tell) = job {
+                drop(held);
+                tell(());
+                continue;
+            }
+            let tell = job.carry_out(&self.name, &mut held);
+            lock(&self.desk).give_back(held);
+            tell();
+        }
+    }
+}
+
+/// What `MakeKey` asks for: a key, kept before its first use. Where it cannot be kept within [`PATIENCE`] it serves as
+/// long as this process. Blocks while it is made, 60 to 200 ms for RSA.
 ///
 /// ```
 /// use satkeeper_host::keeper::make_key;
@@ -177,41 +210,50 @@ impl Keeper {
 /// As [`keys::generate`].
 pub fn make_key(keeper: Option<&Keeper>, algorithm: KeyAlgorithm) -> Result<ProofKey, SessionError> {
     let (key, pem) = keys::generate_to_keep(algorithm)?;
-    Ok(keeper.and_then(|keeper| keeper.keep_key(pem)).unwrap_or(key))
+    let Some(keeper) = keeper else { return Ok(key) };
+    let (teller, told) = sync_channel(1);
+    keeper.keep_key(pem, move |kept| drop(teller.send(kept)));
+    Ok(told.recv_timeout(PATIENCE).ok().flatten().unwrap_or(key))
 }
 
-fn store(message: &str) -> SessionError {
-    SessionError::Store { message: message.to_owned() }
+/// A store that has not opened within [`OPENING`].
+///
+/// ```
+/// let error = satkeeper_host::keeper::does_not_open("/mnt/alice.session");
+/// assert!(error.to_string().contains("/mnt/alice.session: it did not open within 5 s"));
+/// ```
+#[must_use]
+pub fn does_not_open(name: &str) -> Error {
+    refused(name, &format!("it did not open within {} s", OPENING.as_secs()))
 }
 
-fn refused(error: &StoreError) -> Error {
-    Error::Session(store(&error.to_string()))
+fn refused(name: &str, why: &str) -> Error {
+    Error::Session(store(name, why))
 }
 
-fn failure(error: StoreError) -> StoreFailure {
-    match error {
-        StoreError::Conflict(Written(text)) => match Record::decode(text.expose().as_bytes()) {
-            Ok(winner) => StoreFailure::Conflict(Box::new(winner)),
-            Err(error) => StoreFailure::Failed(error),
-        },
-        error => StoreFailure::Failed(store(&error.to_string())),
+fn store(name: &str, why: &str) -> SessionError {
+    SessionError::Store { message: format!("{name}: {why}") }
+}
+
+/// A thread of our own: those of a runtime are for what ends by itself.
+fn spawn(act: impl FnOnce() + Send + 'static) -> Result<(), String> {
+    let spawned = thread::Builder::new().name("satkeeper-store".to_owned()).spawn(act);
+    spawned.map(drop).map_err(|error| format!("there is no thread for it: {error}"))
+}
+
+/// A store that has panicked may still work.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// One opening that is under way, until it is dropped.
+struct Counted;
+
+impl Drop for Counted {
+    fn drop(&mut self) {
+        OPENING_NOW.fetch_sub(1, Ordering::SeqCst);
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::Keeper;
-    use crate::store::MemoryStore;
-
-    // survives S22
-    #[test]
-    fn a_write_that_came_too_late_does_not_hold_the_store() {
-        let store = MemoryStore::new();
-        let (keeper, _) = Keeper::open(&store).unwrap();
-        // A thread has it still, and nothing to write that is not written.
-        let late = keeper.clone();
-        keeper.release();
-        assert!(Keeper::open(&store).is_ok());
-        drop(late);
-    }
-}
+mod tests;

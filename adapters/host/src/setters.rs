@@ -158,9 +158,11 @@ macro_rules! setters {
         }
 
         /// Keeps the session's tokens, key and resume state there ([`FileStore`](crate::store::FileStore)), and
-        /// goes on with what is there: nothing is minted while it is fresh. What belongs to another provider is not
-        /// used and is overwritten. The store is this session's alone until the session is over. Default: nothing
-        /// outlives the process.
+        /// goes on with what is there: nothing is minted while it is fresh, and what was left or killed is resumed.
+        /// What cannot be read is set aside and told of in an event. What is another subscriber's is refused
+        /// ([`Error::StoreOfAnother`](crate::Error::StoreOfAnother)); what else belongs to another provider is not used
+        /// and is overwritten. The store is this session's alone until the session is over. Default: nothing outlives
+        /// the process.
         pub fn store(mut self, store: impl $crate::store::Store) -> Self {
             self.settings.store = Some(Box::new(store));
             self

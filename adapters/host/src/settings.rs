@@ -8,7 +8,7 @@ use satkeeper_core::dpop::ProofKey;
 use satkeeper_core::error::Error as SessionError;
 use satkeeper_core::lifecycle::{Policy, ProviderFacts};
 use satkeeper_core::secret::{Secret, Seed};
-use satkeeper_core::session::{CALL_TIMEOUT, Config, Credential, KeyChoice, Provider, Session};
+use satkeeper_core::session::{CALL_TIMEOUT, Config, Credential, KeyChoice, Provider, Session, SessionEvent};
 use satkeeper_core::wire::rest::{CreateSubscriberToken, GuestToken, Space};
 use satkeeper_core::wire::url::{Plain, SecureUrl};
 
@@ -227,6 +227,8 @@ pub struct Opened {
     pub keeper: Option<Keeper>,
     /// Its run, if that is recorded.
     pub tape: Option<Tape>,
+    /// What the application is to be told first.
+    pub news: Vec<SessionEvent>,
 }
 
 impl Settings {
@@ -273,27 +275,46 @@ impl Judged {
         self.proxies.clone()
     }
 
-    /// The session that was kept, or a new one. Reads and writes files.
+    /// The session that was kept, or a new one. Reads and writes files; waits for the store.
     ///
     /// # Errors
-    /// As [`Keeper::open`] and [`Tape::begin`].
-    pub fn open(self, now: Now) -> Result<Opened, Error> {
-        let Self { config, seed, store, record_to, ca_pem: _, proxies: _ } = self;
-        let (mut session, keeper) = match store {
-            None => (Session::new(config, seed), None),
-            Some(store) => {
-                let (keeper, kept) = Keeper::open(store.as_ref())?;
-                (go_on(config, seed, kept, now), Some(keeper))
+    /// As [`Keeper::open`] and [`Judged::open_with`].
+    pub fn open(mut self, now: Now) -> Result<Opened, Error> {
+        let kept = self.take_store().map(Keeper::open).transpose()?;
+        self.open_with(kept, now)
+    }
+
+    /// Its store, for those who open that by other means than waiting, with [`Keeper::open_and`].
+    pub fn take_store(&mut self) -> Option<Box<dyn Store>> {
+        self.store.take()
+    }
+
+    /// The session that was kept, or a new one. Reads and writes the file that its run is recorded to, if it is.
+    ///
+    /// # Errors
+    /// [`Error::StoreOfAnother`] where another subscriber's session is kept there; as [`Tape::begin`].
+    pub fn open_with(self, kept: Option<(Keeper, Kept)>, now: Now) -> Result<Opened, Error> {
+        let Self { config, seed, record_to, store: _, ca_pem: _, proxies: _ } = self;
+        let (mut session, keeper, news) = match kept {
+            None => (Session::new(config, seed), None, Vec::new()),
+            Some((keeper, mut kept)) => {
+                let news = std::mem::take(&mut kept.news);
+                (go_on(config, seed, kept, &keeper, now)?, Some(keeper), news)
             }
         };
         let tape = record_to.map(|path| Tape::begin(&path, &mut session, now)).transpose()?;
-        Ok(Opened { session, keeper, tape })
+        Ok(Opened { session, keeper, tape, news })
     }
 }
 
 /// The session that was kept, or a new one where nothing of it is of use.
-fn go_on(config: Config, seed: Seed, kept: Kept, now: Now) -> Session {
-    let Some(record) = kept.record else { return Session::new(config, seed) };
+fn go_on(config: Config, seed: Seed, kept: Kept, keeper: &Keeper, now: Now) -> Result<Session, Error> {
+    let Some(record) = kept.record else { return Ok(Session::new(config, seed)) };
+    let ours = config.provider.whose();
+    if let Some(theirs) = record.whose().filter(|theirs| ours.as_deref() != Some(theirs)) {
+        // One mistyped name must not cost another's session.
+        return Err(Error::StoreOfAnother { store: keeper.name().to_owned(), theirs: theirs.to_owned() });
+    }
     let fits = |key: &ProofKey| match config.key {
         KeyChoice::Auto => true,
         KeyChoice::Fixed(algorithm) => algorithm == key.algorithm().into(),
@@ -305,7 +326,7 @@ fn go_on(config: Config, seed: Seed, kept: Kept, now: Now) -> Session {
         None => config.clone(),
     };
     let session = Session::restore(restored, seed.clone(), &record, now);
-    if session.is_restored() { session } else { Session::new(config, seed) }
+    Ok(if session.is_restored() { session } else { Session::new(config, seed) })
 }
 
 /// A bare host name is short for `https://` and the name.

@@ -2,9 +2,12 @@
 
 use std::sync::Arc;
 
+use satkeeper_host::keeper::{Keeper, Kept, OPENING, does_not_open};
+use satkeeper_host::store::Store;
 use satkeeper_host::{Clock, Error, Opened, Settings, Wanted};
 use tokio::runtime::Handle;
-use tokio::sync::{mpsc, watch};
+use tokio::sync::{mpsc, oneshot, watch};
+use tokio::time::timeout;
 
 use crate::client::Client;
 use crate::driver::{Driver, Own, Shown};
@@ -79,18 +82,23 @@ impl Builder {
     /// [`Client::ready`] waits for it to be live.
     ///
     /// # Errors
-    /// [`SessionError::Store`](crate::SessionError::Store) where the store is in use or cannot be read; [`Error::MissingProvider`],
+    /// [`SessionError::Store`](crate::SessionError::Store) where the store is in use, is refused or does not open within
+    /// 5 s, [`Error::StoreOfAnother`]; [`Error::MissingProvider`],
     /// [`Error::Certificate`], [`Error::NoRuntime`], [`Error::Setup`], and of the
     /// session's [`SessionError::InvalidUrl`](crate::SessionError::InvalidUrl) and [`SessionError::InvalidField`](crate::SessionError::InvalidField).
     pub async fn start(self) -> Result<Client, Error> {
         let runtime = Handle::try_current().map_err(|_| Error::NoRuntime)?;
-        let judged = self.settings.judge()?;
+        let mut judged = self.settings.judge()?;
+        let kept = match judged.take_store() {
+            Some(store) => Some(taken(store).await?),
+            None => None,
+        };
         let (network, clock) = (self.network, Clock::start());
         // Reads files.
         let opening = runtime.spawn_blocking(move || {
             let network =
                 network.map_or_else(|| Network::by_way_of(judged.proxies(), judged.ca_pem()), Ok)?;
-            Ok::<_, Error>((network, judged.open(clock.now())?))
+            Ok::<_, Error>((network, judged.open_with(kept, clock.now())?))
         });
         let (network, opened) = opening.await.map_err(|_| Error::DriverStopped)??;
         Ok(launch(&runtime, opened, self.own, network, clock))
@@ -103,14 +111,25 @@ impl Builder {
     }
 }
 
+/// A store that hangs keeps its own thread, and this waits no longer than it must.
+async fn taken(store: Box<dyn Store>) -> Result<(Keeper, Kept), Error> {
+    let (name, (tell, told)) = (store.name(), oneshot::channel());
+    // Who has stopped waiting drops what has been opened, and so lets go of it.
+    Keeper::open_and(store, move |opened| drop(tell.send(opened)));
+    match timeout(OPENING, told).await {
+        Ok(Ok(opened)) => opened,
+        _ => Err(does_not_open(&name)),
+    }
+}
+
 fn launch(runtime: &Handle, opened: Opened, own: Own, network: Network, clock: Clock) -> Client {
-    let Opened { session, keeper, tape } = opened;
+    let Opened { session, keeper, tape, news } = opened;
     let (asks, asked) = mpsc::unbounded_channel();
     let (status, status_shown) = watch::channel(session.status());
     let (credential, credential_shown) = watch::channel(None);
     let (progress, progress_shown) = watch::channel(Progress::Starting);
     let driver = Driver::new(
-        (session, tape),
+        (session, tape, news),
         clock,
         asked,
         own,

@@ -41,6 +41,8 @@ pub(crate) struct Own {
 pub(crate) struct Driver {
     session: Session,
     tape: Option<Tape>,
+    /// What is told before anything else.
+    first: Vec<SessionEvent>,
     clock: Clock,
     asks: mpsc::UnboundedReceiver<Ask>,
     /// The last handle has been dropped.
@@ -63,7 +65,7 @@ pub(crate) struct Driver {
 
 impl Driver {
     pub(crate) fn new(
-        (session, tape): (Session, Option<Tape>),
+        (session, tape, first): (Session, Option<Tape>, Vec<SessionEvent>),
         clock: Clock,
         asks: mpsc::UnboundedReceiver<Ask>,
         own: Own,
@@ -74,6 +76,7 @@ impl Driver {
         Self {
             session,
             tape,
+            first,
             clock,
             asks,
             orphaned: false,
@@ -94,6 +97,9 @@ impl Driver {
     }
 
     pub(crate) async fn run(mut self) {
+        for event in std::mem::take(&mut self.first) {
+            self.carry_out(SessionOutput::Tell(event));
+        }
         loop {
             while let Some(input) = self.pending.pop_front() {
                 self.step(input);
@@ -247,8 +253,7 @@ impl Driver {
         drop((news, calls, waiting));
         asks.close();
         while asks.try_recv().is_ok() {}
-        work.finish().await;
-        sockets.finish().await;
+        tokio::join!(work.finish(), sockets.finish());
         let ended = Ended { end, events: events.close(), notifications: notifications.close() };
         shown.progress.send_replace(Progress::Over(Arc::new(ended)));
     }

@@ -9,8 +9,9 @@ use satkeeper_core::Tick;
 use satkeeper_core::lifecycle::KeyAlgorithm;
 use satkeeper_core::session::{ProviderCall, Record, RequestId, SessionInput, StoreFailure};
 use satkeeper_core::wire::http::HttpRequest;
-use satkeeper_host::keeper::{Keeper, make_key};
-use satkeeper_host::{Clock, Errand, SigningRequest};
+use satkeeper_host::keeper::{Keeper, PATIENCE};
+use satkeeper_host::{Clock, Errand, SigningRequest, keys};
+use tokio::sync::oneshot;
 use tokio::task::{AbortHandle, Id, JoinSet, spawn_blocking};
 use tokio::time::timeout;
 
@@ -89,50 +90,69 @@ impl Work {
         self.remember(&task, errand);
     }
 
+    /// Made on a thread of the runtime, since it ends by itself; kept on the store's, which is waited for as long as for
+    /// the last write of a session: where it cannot be kept, the key serves as long as this process.
     pub(crate) fn make_key(&mut self, id: RequestId, algorithm: KeyAlgorithm) {
-        let keeper = self.keeper.clone();
-        let task = self
-            .tasks
-            .spawn_blocking(move || SessionInput::Key { id, result: make_key(keeper.as_ref(), algorithm) });
-        self.remember(&task, Errand::Key(id));
+        let (errand, keeper) = (Errand::Key(id), self.keeper.clone());
+        let task = self.tasks.spawn(async move {
+            let (key, pem) = match spawn_blocking(move || keys::generate_to_keep(algorithm)).await {
+                Ok(Ok(made)) => made,
+                Ok(Err(error)) => return SessionInput::Key { id, result: Err(error) },
+                Err(_) => return errand.fail("it panicked"),
+            };
+            let Some(keeper) = keeper else { return SessionInput::Key { id, result: Ok(key) } };
+            let (tell, told) = oneshot::channel();
+            keeper.keep_key(pem, move |kept| drop(tell.send(kept)));
+            let kept = timeout(PATIENCE, told).await.ok().and_then(Result::ok).flatten();
+            SessionInput::Key { id, result: Ok(kept.unwrap_or(key)) }
+        });
+        self.remember(&task, errand);
     }
 
     pub(crate) fn persist(&mut self, id: RequestId, record: Box<Record>, deadline: Tick) {
-        let Some(keeper) = self.keeper.clone() else { return };
-        let turn = keeper.turn();
-        self.store(id, deadline, move || keeper.save(&turn, &record));
+        let (tell, told) = oneshot::channel();
+        if let Some(keeper) = &self.keeper {
+            keeper.save(record, move |came| drop(tell.send(came)));
+            self.await_store(id, deadline, told);
+        }
     }
 
     pub(crate) fn erase(&mut self, id: RequestId, deadline: Tick) {
-        let Some(keeper) = self.keeper.clone() else { return };
-        self.store(id, deadline, move || keeper.erase());
+        let (tell, told) = oneshot::channel();
+        if let Some(keeper) = &self.keeper {
+            keeper.erase(move |came| drop(tell.send(came)));
+            self.await_store(id, deadline, told);
+        }
     }
 
-    fn store(
+    fn await_store(
         &mut self,
         id: RequestId,
         deadline: Tick,
-        act: impl FnOnce() -> Result<(), StoreFailure> + Send + 'static,
+        told: oneshot::Receiver<Result<(), StoreFailure>>,
     ) {
         let (errand, within) = (Errand::Store(id), self.clock.until(deadline));
-        let acting = spawn_blocking(act);
+        let name = self.keeper.as_ref().map_or_else(String::new, |keeper| keeper.name().to_owned());
         let task = self.tasks.spawn(async move {
-            match timeout(within, acting).await {
+            match timeout(within, told).await {
                 Ok(Ok(result)) => SessionInput::Stored { id, result },
-                Ok(Err(_)) => errand.fail("it panicked"),
-                Err(_) => errand.fail(&no_answer(within)),
+                // Dropped unheard: so many newer ones wait that nobody can wait for this one any more.
+                Ok(Err(_)) | Err(_) => errand.fail(&format!("{name}: {}", no_answer(within))),
             }
         });
         self.remember(&task, errand);
     }
 
-    /// The session is over: nothing under way is of interest, and its store is free from now on.
+    /// The session is over: nothing under way is of interest, and its store is free from now on, or as soon as it has
+    /// done what it is at.
     pub(crate) async fn finish(self) {
         let Self { tasks, keeper, .. } = self;
         drop(tasks);
         if let Some(keeper) = keeper {
-            // An error: it panicked, and has let go of it so.
-            let _ = spawn_blocking(move || keeper.release()).await;
+            let (patience, (tell, told)) = (keeper.patience(), oneshot::channel());
+            keeper.release(move |()| drop(tell.send(())));
+            // Whether it is or not: nobody waits for longer.
+            let _ = timeout(patience, told).await;
         }
     }
 

@@ -23,6 +23,10 @@ use super::turn::Turn;
 /// Most acknowledgements that wait for the connect to succeed.
 const MOST_REPLIES: usize = 64;
 
+/// Most bytes of each field that the session is resumed with, and so of what a server can make the record hold. What is
+/// larger is no state: no server needs more, and a record must never outgrow its store.
+const MOST_STATE: usize = 16 * 1024;
+
 /// `signalwire.authorization.state` is the session's, whatever is in it.
 const STATE_EVENT: &str = "signalwire.authorization.state";
 
@@ -113,6 +117,12 @@ impl Session {
     /// The newest state wins. One that comes before the connect's answer belongs to the session that the
     /// answer will be about.
     fn state_came(&mut self, turn: &mut Turn, socket: SocketId, state: Secret) {
+        if self.socket_mut(socket).is_none() {
+            return;
+        }
+        if state.len() > MOST_STATE {
+            return self.tell_not_kept(turn, "authorization_state");
+        }
         let Some(current) = self.socket_mut(socket) else { return };
         if current.stage != Stage::Authenticated {
             current.early_state = Some(state);
@@ -121,6 +131,14 @@ impl Session {
         self.resume.state = Some(state);
         if self.resume.protocol.is_some() {
             turn.feed(Input::ResumeState { socket });
+        }
+    }
+
+    /// Once: a server that does so once does so always.
+    fn tell_not_kept(&mut self, turn: &mut Turn, field: &'static str) {
+        if !self.told_not_kept.contains(&field) {
+            self.told_not_kept.push(field);
+            turn.news(SessionNews::NotKept { field }, None);
         }
     }
 
@@ -160,8 +178,12 @@ impl Session {
         if !resumed {
             self.resume.forget();
         }
-        if result.protocol.is_some() {
-            self.resume.protocol.clone_from(&result.protocol);
+        match &result.protocol {
+            Some(protocol) if protocol.len() > MOST_STATE => {
+                self.tell_not_kept(turn, "protocol");
+            }
+            Some(protocol) => self.resume.protocol = Some(protocol.clone()),
+            None => {}
         }
         let authorization = result.authorization.as_ref();
         self.learn_project(authorization);
@@ -220,7 +242,8 @@ impl Session {
     }
 
     fn learn_project(&mut self, authorization: Option<&connect::Authorization>) {
-        if let Some(project) = authorization.and_then(|it| it.project_id.as_ref()) {
+        let named = authorization.and_then(|it| it.project_id.as_ref());
+        if let Some(project) = named.filter(|project| project.len() <= MOST_STATE) {
             self.resume.project.clone_from(project);
         }
     }

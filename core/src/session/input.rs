@@ -238,9 +238,13 @@ pub(super) const fn is_refusal(status: u16) -> bool {
 }
 
 /// Why the record was not written.
+#[derive(Clone)]
 pub enum StoreFailure {
     /// Another holder has written since this one last read or wrote (L30): what it wrote.
     Conflict(Box<Record>),
+    /// Somebody else holds the store by now, and nothing of theirs is of use: no secret may be presented that can be
+    /// used only once (L30).
+    Taken(Error),
     /// It could not be written.
     Failed(Error),
 }

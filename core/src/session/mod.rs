@@ -130,6 +130,7 @@ pub struct Session {
     journal: Journal,
     odd_times: Vec<(&'static str, Oddity)>,
     told_short_lived: bool,
+    told_not_kept: Vec<&'static str>,
     restored: bool,
     /// Not on small targets: what writes all alphabets down is large.
     #[cfg(feature = "std")]
@@ -165,6 +166,7 @@ impl Session {
             journal: Journal::default(),
             odd_times: Vec::new(),
             told_short_lived: false,
+            told_not_kept: Vec::new(),
             restored: false,
             #[cfg(feature = "std")]
             run: None,

@@ -181,6 +181,17 @@ pub enum SessionNews {
         /// What was odd.
         oddity: Oddity,
     },
+    /// A part of what the session can be resumed with is larger than 16 KiB and is not kept: what was there before
+    /// stays (L37). Told once for each field.
+    NotKept {
+        /// Which field.
+        field: &'static str,
+    },
+    /// The store had something that cannot be read, and the session begins anew without it; the cause says what it
+    /// was and where it lies now. Told by the driver, before anything else.
+    SetAside,
+    /// The store cannot do all that it should, such as being locked; the cause says what. Told by the driver, once.
+    StoreLacks,
     /// A token with `sat:refresh` was asked for without a fingerprint: it will live 60 s at most (L43).
     ScopeWithoutFingerprint,
 }
@@ -194,6 +205,9 @@ impl SessionNews {
             Self::SocketLost => "socket_lost",
             Self::FrameDropped => "frame_dropped",
             Self::OddTime { .. } => "odd_time",
+            Self::NotKept { .. } => "resume_state_not_kept",
+            Self::SetAside => "store_set_aside",
+            Self::StoreLacks => "store_lacks",
             Self::ScopeWithoutFingerprint => "scope_without_fingerprint",
         }
     }

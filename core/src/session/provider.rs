@@ -1,6 +1,7 @@
 //! Credential providers (L42, L43): who brings tokens.
 
 use alloc::boxed::Box;
+use alloc::format;
 use alloc::string::String;
 
 use base64::Engine as _;
@@ -59,6 +60,28 @@ impl Provider {
             Self::Callback(facts) => *facts,
         }
     }
+
+    /// Whose tokens it brings, in words, where that is a named subscriber: what is kept of one is not to be
+    /// overwritten by another's. No secret.
+    ///
+    /// ```
+    /// # use satkeeper_core::{secret::Secret, session::Provider, wire::{rest::{CreateSubscriberToken, Space}, url::{Plain, SecureUrl}}};
+    /// let space = Space::new(SecureUrl::parse("https://example.signalwire.com", Plain::Never)?, "project", &Secret::new("PT"))?;
+    /// let request = CreateSubscriberToken { reference: "alice@example.com".into(), ..Default::default() };
+    /// let provider = Provider::Subscriber { space, request: Box::new(request) };
+    /// assert_eq!(provider.whose().as_deref(), Some("alice@example.com at https://example.signalwire.com/"));
+    /// # Ok::<(), satkeeper_core::error::Error>(())
+    /// ```
+    #[must_use]
+    pub fn whose(&self) -> Option<String> {
+        match self {
+            Self::Subscriber { space, request } => {
+                Some(format!("{} at {}", request.reference, space.url().as_str()))
+            }
+            Self::Static(_) | Self::Embed { .. } | Self::Guest { .. } | Self::Callback(_) => None,
+        }
+    }
+
     /// Whose tokens it brings, as a digest: a record of another's is of no use. The application's own provider
     /// is taken to stay the same.
     pub(super) fn identity(&self) -> String {

@@ -14,14 +14,13 @@ use crate::secret::Secret;
 use crate::time::UnixMillis;
 use crate::wire::text::{encode, json_error};
 
+use super::provider::Provider;
+
 /// What the first bytes say of a record.
 const FORMAT: &str = "satkeeper record";
 
 /// The version that is written; a newer one is refused and left as it is.
 const VERSION: u32 = 1;
-
-/// More than this is no record.
-const MOST: usize = 1 << 20;
 
 /// All of a session that outlives its process: what the lifecycle knows ([`Snapshot`]), and the secrets behind
 /// it: tokens, resume state, the rotating refresh token. Not the key: only its thumbprint.
@@ -41,10 +40,19 @@ const MOST: usize = 1 << 20;
 pub struct Record(pub(super) Contents);
 
 impl Record {
+    /// A larger one is none, and not to be written.
+    pub const MOST: usize = 1 << 20;
+
     /// Counts acknowledgements (L7).
     #[must_use]
     pub const fn generation(&self) -> Generation {
         self.0.snapshot.generation()
+    }
+
+    /// Whose session it is, as [`Provider::whose`] said when it was written.
+    #[must_use]
+    pub fn whose(&self) -> Option<&str> {
+        self.0.whose.as_deref()
     }
 
     /// The record as JSON, to be written where only its owner can read it.
@@ -64,7 +72,7 @@ impl Record {
             format: String,
             version: u32,
         }
-        if bytes.len() > MOST {
+        if bytes.len() > Self::MOST {
             return Err(unusable("it is larger than 1 MiB"));
         }
         let problem = |error: &serde_json::Error| unusable(&json_error(error));
@@ -92,6 +100,9 @@ pub(super) struct Contents {
     version: u32,
     /// Whose session it is; another's is of no use.
     pub(super) identity: String,
+    /// The same in words, where it is a named subscriber's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) whose: Option<String>,
     pub(super) snapshot: Snapshot,
     pub(super) tokens: Vec<WrittenToken>,
     /// SHA-256 of tokens that are not needed any more, to know them again (L11).
@@ -108,7 +119,7 @@ pub(super) struct Contents {
 impl Contents {
     /// What a session has, to be filled in.
     pub(super) fn new(
-        identity: String,
+        provider: &Provider,
         snapshot: Snapshot,
         newest: u32,
         project: String,
@@ -117,7 +128,8 @@ impl Contents {
         Self {
             format: FORMAT.to_owned(),
             version: VERSION,
-            identity,
+            identity: provider.identity(),
+            whose: provider.whose(),
             snapshot,
             tokens: Vec::new(),
             forgotten: Vec::new(),

@@ -29,7 +29,7 @@ impl Session {
     #[must_use]
     pub fn record(&self) -> Record {
         let mut contents = Contents::new(
-            self.config.provider.identity(),
+            &self.config.provider,
             self.lifecycle.snapshot(),
             self.tokens.newest(),
             self.resume.project.clone(),
@@ -134,6 +134,7 @@ impl Session {
         let fault = match result {
             Ok(()) => None,
             Err(StoreFailure::Failed(error)) => Some(Fault::from(error)),
+            Err(StoreFailure::Taken(error)) => Some(Fault::new(Failure::Conflict, error)),
             Err(StoreFailure::Conflict(winner)) => {
                 winners = self.lost_to(&winner, turn.now);
                 let message = "another holder of the record was faster".to_owned();

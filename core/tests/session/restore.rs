@@ -6,7 +6,7 @@ use satkeeper_core::dpop::ProofKey;
 use satkeeper_core::error::Error;
 use satkeeper_core::lifecycle::AskId;
 use satkeeper_core::lifecycle::{Event, KeyAlgorithm, Phase, TeardownReason, Warning};
-use satkeeper_core::session::{Config, KeyChoice, Provider, Record, SessionInput, StoreFailure};
+use satkeeper_core::session::{Config, KeyChoice, Provider, Record, SessionInput, SessionNews, StoreFailure};
 
 fn durable(provider: Provider) -> Config {
     Config::new(provider).durable(true).key(KeyChoice::Fixed(KeyAlgorithm::Es256))
@@ -183,6 +183,64 @@ fn who_loses_to_another_holder_does_not_present_the_secret() {
     assert!(world.asked(REFRESH).is_empty());
     assert!(matches!(&world.settled[0].1, Err(error) if format!("{error:?}").contains("another holder")));
     assert!(world.is_live());
+}
+
+#[test]
+fn who_has_lost_the_store_presents_nothing_and_mints_instead() {
+    // proves L30
+    // survives W4
+    let mut world = rotating();
+    let taken = || StoreFailure::Taken(Error::Store { message: "another session is using it".to_owned() });
+    world.stores.push_back(Some(taken()));
+    world.give(SessionInput::RefreshNow { ask: AskId(1) });
+    assert!(world.asked(REFRESH).is_empty() && world.asked(CREATE).is_empty());
+    assert!(world.settled[0].1.is_err() && world.is_live());
+    world.pass(60_000);
+    assert!(world.asked(REFRESH).is_empty(), "not later either");
+    world.give(SessionInput::RefreshNow { ask: AskId(2) });
+    assert!(world.asked(REFRESH).is_empty() && !world.asked(CREATE).is_empty());
+}
+
+#[test]
+fn a_server_cannot_make_the_record_outgrow_its_store() {
+    // survives W3
+    let mut world = begun();
+    let large = format!("{CANARY}{}", "x".repeat(16 * 1024));
+    let state = |state: &str| {
+        serde_json::json!({"jsonrpc": "2.0", "id": "state", "method": "signalwire.event", "params": {
+            "event_type": "signalwire.authorization.state", "params": {"authorization_state": state},
+        }})
+    };
+    let told = |world: &World, field: &'static str| {
+        world.events.iter().filter(|told| told.event == SessionNews::NotKept { field }).count()
+    };
+    for _ in 0..3 {
+        world.push(&state(&large));
+    }
+    assert_eq!(told(&world, "authorization_state"), 1);
+    // What there was before stays, and is resumed with; so do protocol and project.
+    let result = serde_json::json!({
+        "protocol": large, "authorization": {"project_id": large}, "session_restored": true,
+    });
+    world.server.rpc_faults.insert("signalwire.connect", [RpcFault::Result(result)].into());
+    world.drop_socket();
+    world.pass(30_000);
+    assert!(world.is_live());
+    assert_eq!(told(&world, "protocol"), 1);
+    world.drop_socket();
+    world.pass(30_000);
+    let connects = world.sent("signalwire.connect");
+    assert_eq!(connects.len(), 3);
+    for resumed in &connects[1..] {
+        assert_eq!(resumed["params"]["authorization_state"], format!("{CANARY}state"));
+        assert_eq!(resumed["params"]["protocol"], "signalwire_p");
+    }
+    // The largest that is kept leaves the record far from the limit of its store.
+    let kept = &large[..16 * 1024];
+    world.push(&state(kept));
+    world.pass(1_000);
+    let record = world.records.last().unwrap();
+    assert!(record.contains(kept) && !record.contains(&large) && record.len() < Record::MOST / 4);
 }
 
 #[test]

@@ -162,7 +162,10 @@ impl Bytes {
             SessionNews::OddTime { field, oddity } => format!("odd_time, {field}, {oddity:?}"),
             news @ (SessionNews::SocketLost
             | SessionNews::FrameDropped
-            | SessionNews::ScopeWithoutFingerprint) => news.code().to_owned(),
+            | SessionNews::ScopeWithoutFingerprint
+            | SessionNews::NotKept { .. }
+            | SessionNews::SetAside
+            | SessionNews::StoreLacks) => news.code().to_owned(),
         }
     }
 

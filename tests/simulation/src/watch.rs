@@ -323,11 +323,7 @@ impl Watch {
         let tick = Tick(scene.clocks.tick());
         let asked = matches!(
             scene.input,
-            Input::ServerRestart { .. }
-                | Input::Suspend
-                | Input::Disconnect
-                | Input::Leave
-                | Input::Destroy
+            Input::ServerRestart { .. } | Input::Suspend | Input::Disconnect | Input::Leave | Input::Destroy
         );
         let is_probe = |command: &Command| matches!(command.action, Action::Probe { .. });
         let dead = self.probe_missed

@@ -52,36 +52,75 @@ fn a_subscriber_becomes_client_bound_and_is_renewed() {
     assert!(counts.of(Target::DevicesRefresh).ok >= 1, "{counts:?}");
 }
 
+/// A file for a store, with nothing of an earlier run.
+fn fresh_store(name: &str) -> std::path::PathBuf {
+    let folder = file(name);
+    let _ = std::fs::remove_dir_all(&folder);
+    std::fs::create_dir_all(&folder).unwrap();
+    folder.join("session")
+}
+
+fn with_store(world: &World, store: &std::path::Path, reference: &str, more: &[&str]) -> Outcome {
+    let (path, token) = (store.to_string_lossy(), format!("PT{CANARY}"));
+    let mut args = vec!["--provider", "subscriber", "--space-url", &world.https, "--project", "p"];
+    args.extend(["--api-token", &token, "--reference", reference, "--store", &path, "--for", "2s"]);
+    args.extend(more);
+    world.ran(&args)
+}
+
 #[test]
 fn the_second_run_goes_on_where_the_first_has_stopped() {
     // proves L5
+    // survives W10
     let world = World::new("store", Config::default());
-    let store = file("store.session");
-    for file in [store.clone(), file("store.session.key.pem")] {
-        let _ = std::fs::remove_file(file);
-    }
-    let run = || {
-        let (path, token) = (store.to_string_lossy(), format!("PT{CANARY}"));
-        let mut args = vec!["--provider", "subscriber", "--space-url", &world.https, "--project", "p"];
-        args.extend(["--api-token", &token, "--reference", "alice@example.com"]);
-        args.extend(["--store", &path, "--for", "2s"]);
-        let outcome = world.ran(&args);
+    let store = fresh_store("store");
+    let run = |more: &[&str]| {
+        let outcome = with_store(&world, &store, "alice@example.com", more);
         assert_eq!(outcome.code, Some(0), "{}", outcome.err);
         assert!(is_live(&outcome), "{}", outcome.err);
+        outcome
     };
-    run();
+    let first = run(&[]);
+    assert!(first.err.contains("left to the next start"), "{}", first.err);
     let minted = world.server().counts().tokens_minted;
-    run();
+    assert!(run(&[]).err.contains("restored the session"));
+    run(&["--disconnect"]);
     let counts = world.server().counts();
-    assert_eq!((counts.tokens_minted, counts.sockets_opened), (minted, 2));
+    assert_eq!((counts.tokens_minted.clone(), counts.sockets_opened, counts.resumes), (minted.clone(), 3, 2));
+    assert!(run(&[]).err.contains("a new session"));
+    assert_eq!(world.server().counts().tokens_minted, minted);
 
-    // What is no record is left as it is.
+    // For whom it is, it remembers.
+    let kept = std::fs::read(&store).unwrap();
+    let outcome = with_store(&world, &store, "bob@example.com", &[]);
+    assert_eq!(outcome.code, Some(2), "{}", outcome.err);
+    assert!(outcome.err.contains("session of alice@example.com"), "{}", outcome.err);
+    assert_eq!(std::fs::read(&store).unwrap(), kept);
+}
+
+#[test]
+fn a_store_that_cannot_be_read_is_set_aside_and_said() {
+    // survives W3
+    let world = World::new("unusable", Config::default());
+    let store = fresh_store("unusable");
     std::fs::write(&store, "something else").unwrap();
-    let path = store.to_string_lossy();
-    let outcome = world.ran(&["--provider", "static", "--token", "e30.a.b", "--store", &path, "--for", "1s"]);
-    assert_eq!(outcome.code, Some(1), "{}", outcome.err);
-    assert!(outcome.err.contains("--store") && outcome.err.contains("no usable record"), "{}", outcome.err);
-    assert_eq!(std::fs::read_to_string(&store).unwrap(), "something else");
+    // Others can read it: that is refused, whatever it is.
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt as _;
+        std::fs::set_permissions(&store, std::fs::Permissions::from_mode(0o644)).unwrap();
+        let outcome = with_store(&world, &store, "alice@example.com", &[]);
+        assert_eq!(outcome.code, Some(1), "{}", outcome.err);
+        assert!(outcome.err.contains("--store") && outcome.err.contains("chmod 600"), "{}", outcome.err);
+        assert_eq!(std::fs::read_to_string(&store).unwrap(), "something else");
+        std::fs::set_permissions(&store, std::fs::Permissions::from_mode(0o600)).unwrap();
+    }
+    let outcome = with_store(&world, &store, "alice@example.com", &[]);
+    assert_eq!(outcome.code, Some(0), "{}", outcome.err);
+    assert!(is_live(&outcome) && outcome.err.contains("[store_set_aside]"), "{}", outcome.err);
+    let (_, place) = outcome.err.split_once("it lies in ").unwrap();
+    let place = place.split_whitespace().next().unwrap();
+    assert_eq!(std::fs::read_to_string(place).unwrap(), "something else");
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! Where a session is kept between one process and the next: its record, and its key beside it.
 //!
 //! `Builder::store` takes one, `FileStore::new("/var/lib/my-app/alice.session")` for example. Killed at any
-//! instruction, the next process goes on with the same tokens, key and session.
+//! instruction, or put to rest by `Client::leave`, the next process goes on with the same tokens, key and session.
 
 mod file;
 mod memory;
@@ -24,6 +24,9 @@ pub enum StoreError {
     /// It cannot be used as it is; nothing of it was touched.
     #[error("it is refused: {0}")]
     Refused(String),
+    /// What is there is no record, or no key: a session cannot go on from it. Nothing of it was touched.
+    #[error("it cannot be read: {0}")]
+    Unusable(String),
     /// Reading or writing failed.
     #[error("{0}")]
     Failed(String),
@@ -47,8 +50,31 @@ impl PartialEq for Written {
 
 impl Eq for Written {}
 
-/// Keeps one session. May block: it is called on a thread of its own.
+/// One of the two things that a store keeps.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Part {
+    /// The session.
+    Record,
+    /// Its proof-of-possession key.
+    Key,
+}
+
+/// Keeps one session. May block: it is called on a thread of its own, one call at a time.
+///
+/// ```
+/// # use satkeeper_host as satkeeper;
+/// use satkeeper::store::{MemoryStore, Part, Store};
+/// let store = MemoryStore::new();
+/// assert_eq!(store.name(), "the store");
+/// assert!(store.lease()?.set_aside(Part::Record).is_err(), "unless a store can do it");
+/// # Ok::<(), satkeeper::store::StoreError>(())
+/// ```
 pub trait Store: Send + Sync + 'static {
+    /// What errors call it, such as the path of its file.
+    fn name(&self) -> String {
+        "the store".to_owned()
+    }
+
     /// Takes it for one session, until what is returned is dropped.
     ///
     /// # Errors
@@ -61,14 +87,16 @@ pub trait Lease: Send + 'static {
     /// The record, if there is one.
     ///
     /// # Errors
-    /// [`StoreError::Refused`], [`StoreError::Failed`].
+    /// [`StoreError::Unusable`], [`StoreError::Refused`], [`StoreError::Failed`].
     fn load(&mut self) -> Result<Option<Secret>, StoreError>;
 
-    /// Writes the record, whole or not at all, and so that it survives the loss of power.
+    /// Writes the record, whole or not at all, and so that it survives the loss of power. Before a secret is used
+    /// that can be used only once, that is written down here first: so this is where a holder finds out that it is
+    /// none any more.
     ///
     /// # Errors
     /// [`StoreError::Conflict`] where what is there is not what this lease has last read or written; it is left
-    /// as it is, and counts as read. [`StoreError::Failed`].
+    /// as it is, and counts as read. [`StoreError::InUse`]: somebody else holds it by now. [`StoreError::Failed`].
     fn save(&mut self, record: &Secret) -> Result<(), StoreError>;
 
     /// The key, PKCS #8 in PEM, if there is one.
@@ -89,4 +117,18 @@ pub trait Lease: Send + 'static {
     /// # Errors
     /// [`StoreError::Failed`].
     fn erase(&mut self) -> Result<(), StoreError>;
+
+    /// Puts what cannot be read out of the way, whole, and says where it lies from now on.
+    ///
+    /// # Errors
+    /// [`StoreError::Refused`] where that cannot be done, which is so unless a store says otherwise.
+    fn set_aside(&mut self, part: Part) -> Result<String, StoreError> {
+        let _ = part;
+        Err(StoreError::Refused("it cannot be set aside; a person has to".to_owned()))
+    }
+
+    /// What this store cannot do although it should, in sentences. It is told once, and lived with.
+    fn lacks(&mut self) -> Vec<String> {
+        Vec::new()
+    }
 }

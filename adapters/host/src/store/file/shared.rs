@@ -1,15 +1,16 @@
 //! One key file for several sessions, with the list of who uses it.
 
-use std::fs::{File, OpenOptions, TryLockError};
-use std::io;
+use std::fs::{File, OpenOptions};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use satkeeper_core::dpop::Algorithm;
 use satkeeper_core::secret::Secret;
 
-use super::{Crash, beside, failed, private, read, remove, replace, sync_folder};
+use super::disk::{Crash, beside, failed, read, remove, replace, sync_folder};
+use super::hold::{lock, resolved};
 use crate::keys;
+use crate::private::private;
 use crate::store::StoreError;
 
 /// How long the lock is waited for: two seconds in all.
@@ -26,12 +27,11 @@ pub(super) struct SharedKey {
 impl SharedKey {
     /// The key in this file, for the session of that record.
     pub(super) fn new(key: &Path, record: &Path) -> Result<Self, StoreError> {
-        let record = std::path::absolute(record).map_err(|error| failed("find", &error))?;
         let user = record.to_str().filter(|path| !path.contains('\n'));
         let Some(user) = user else {
             return Err(StoreError::Refused("its path cannot be written into a list".to_owned()));
         };
-        Ok(Self { key: key.to_owned(), user: user.to_owned() })
+        Ok(Self { key: resolved(key)?, user: user.to_owned() })
     }
 
     /// The key, if there is one; from now on this session is one of its users.
@@ -55,7 +55,7 @@ impl SharedKey {
         // A user before its key: a key without users would go with whoever leaves next.
         self.enter()?;
         if there.is_none() {
-            replace(&self.key, pem, Crash::NEVER)?;
+            replace(&self.key, pem, Crash::NEVER, |_| {})?;
         }
         Ok(true)
     }
@@ -71,7 +71,9 @@ impl SharedKey {
         // The key first: a list that is empty while it is there would be a lie.
         remove(&self.key)?;
         remove(&self.list())?;
-        sync_folder(&self.key)
+        // Gone is gone, flushed or not.
+        let _ = sync_folder(&self.key);
+        Ok(())
     }
 
     fn enter(&self) -> Result<(), StoreError> {
@@ -91,7 +93,7 @@ impl SharedKey {
     fn write(&self, users: &[String]) -> Result<(), StoreError> {
         let mut text = users.join("\n");
         text.push('\n');
-        replace(&self.list(), &Secret::new(text), Crash::NEVER)
+        replace(&self.list(), &Secret::new(text), Crash::NEVER, |_| {}).map(drop)
     }
 
     fn list(&self) -> PathBuf {
@@ -101,17 +103,14 @@ impl SharedKey {
     /// Waits for its turn: nobody holds it for longer than it takes to write two small files. Where there are no
     /// locks two sessions that begin at the same moment may both make a key; the first one stays.
     fn lock(&self) -> Result<File, StoreError> {
-        let lock = private(OpenOptions::new().read(true).write(true).create(true).truncate(false))
-            .open(beside(&self.key, ".lock"))
-            .map_err(|error| failed("lock", &error))?;
+        let place = beside(&self.key, ".lock");
+        let file = private(OpenOptions::new().read(true).write(true).create(true).truncate(false))
+            .open(&place)
+            .map_err(|error| failed("open", &place, &error))?;
         for _ in 0..TURNS {
-            match lock.try_lock() {
-                Ok(()) => return Ok(lock),
-                Err(TryLockError::WouldBlock) => std::thread::sleep(TURN),
-                Err(TryLockError::Error(error)) if error.kind() == io::ErrorKind::Unsupported => {
-                    return Ok(lock);
-                }
-                Err(TryLockError::Error(error)) => return Err(failed("lock", &error)),
+            match lock(&file, &place) {
+                Err(StoreError::InUse) => std::thread::sleep(TURN),
+                locked => return locked.map(|_| file),
             }
         }
         Err(StoreError::InUse)

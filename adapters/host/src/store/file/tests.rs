@@ -43,13 +43,13 @@ fn whatever_step_it_dies_before_the_old_is_there_or_the_new() {
     // proves L5
     let folder = Folder::new("steps");
     let path = folder.file();
-    replace(&path, &text("old"), Crash::NEVER).unwrap();
+    replace(&path, &text("old"), Crash::NEVER, |_| {}).unwrap();
     for step in 0..=6 {
-        assert!(replace(&path, &text("new"), Crash(step)).is_err());
+        assert!(replace(&path, &text("new"), Crash(step), |_| {}).is_err());
         let there = read(&path).unwrap().unwrap();
         assert_eq!(there.expose(), if step < 6 { "old" } else { "new" }, "before step {step}");
         // And the next one is none the worse for what was left behind.
-        replace(&path, &text("old"), Crash::NEVER).unwrap();
+        replace(&path, &text("old"), Crash::NEVER, |_| {}).unwrap();
         assert!(!beside(&path, ".new").exists());
     }
 }
@@ -62,7 +62,7 @@ fn only_the_owner_can_read_what_is_written() {
     let mut lease = store.lease().unwrap();
     lease.save(&text("record")).unwrap();
     lease.save_key(&text("key")).unwrap();
-    for file in ["session", "session.key.pem", "session.lock"] {
+    for file in ["session", "session.key.pem"] {
         let mode = fs::metadata(folder.0.join(file)).unwrap().permissions().mode();
         assert_eq!(mode & 0o777, 0o600, "{file}");
     }
@@ -87,8 +87,8 @@ fn what_is_no_text_or_too_large_is_refused_and_left_alone() {
     lease.save(&text("record")).unwrap();
     for odd in [vec![0xff; 10], vec![b'a'; (1 << 20) + 1]] {
         fs::write(folder.file(), &odd).unwrap();
-        assert!(matches!(lease.load(), Err(StoreError::Refused(_))));
-        assert!(matches!(lease.save(&text("new")), Err(StoreError::Refused(_))));
+        assert!(matches!(lease.load(), Err(StoreError::Unusable(_))));
+        assert!(matches!(lease.save(&text("new")), Err(StoreError::Unusable(_))));
         assert_eq!(fs::read(folder.file()).unwrap(), odd);
     }
 }
@@ -107,13 +107,119 @@ fn one_holder_at_a_time() {
 }
 
 #[test]
+fn one_holder_whatever_the_record_is_called() {
+    // proves L30
+    // survives W4
+    let folder = Folder::new("names");
+    let (file, inner) = (folder.file(), folder.0.join("inner"));
+    fs::create_dir_all(&inner).unwrap();
+    let store = FileStore::new(&file);
+    store.lease().unwrap().save(&text("before")).unwrap();
+    let (soft, hard, around) = (folder.0.join("soft"), folder.0.join("hard"), folder.0.join("around"));
+    std::os::unix::fs::symlink("session", &soft).unwrap();
+    std::os::unix::fs::symlink(&folder.0, &around).unwrap();
+    fs::hard_link(&file, &hard).unwrap();
+    let names =
+        || [soft.clone(), hard.clone(), around.join("session"), inner.join("../session"), file.clone()];
+    let mut lease = store.lease().unwrap();
+    assert!(lease.load().unwrap().is_some());
+    for written in ["first", "second", "third"] {
+        for name in names() {
+            assert_eq!(FileStore::new(&name).lease().err(), Some(StoreError::InUse), "{}", name.display());
+        }
+        lease.save(&text(written)).unwrap();
+    }
+    drop(lease);
+    // And what is written through a link is written where it leads to.
+    let mut lease = FileStore::new(&soft).lease().unwrap();
+    assert_eq!(lease.load().unwrap().unwrap().expose(), "third");
+    lease.save(&text("through the link")).unwrap();
+    assert!(fs::symlink_metadata(&soft).unwrap().is_symlink());
+    assert_eq!(read(&file).unwrap().unwrap().expose(), "through the link");
+}
+
+#[test]
+fn who_has_lost_the_file_to_another_finds_out_before_it_writes() {
+    // proves L30
+    // survives W4
+    let folder = Folder::new("lost");
+    let store = FileStore::new(folder.file());
+    let mut first = store.lease().unwrap();
+    first.save(&text("first")).unwrap();
+    // Somebody tidies up, and starts another process.
+    fs::remove_file(folder.file()).unwrap();
+    let mut second = store.lease().unwrap();
+    assert!(second.load().unwrap().is_none());
+    assert_eq!(first.save(&text("an intent")), Err(StoreError::InUse));
+    second.save(&text("second")).unwrap();
+    assert_eq!(first.save(&text("an intent")), Err(StoreError::InUse));
+    assert_eq!(read(&folder.file()).unwrap().unwrap().expose(), "second");
+    drop(second);
+    // The other one has gone: what it has left is read first.
+    assert_eq!(first.save(&text("again")), Err(StoreError::Conflict(Written(text("second")))));
+    first.save(&text("with theirs in mind")).unwrap();
+    assert_eq!(store.lease().err(), Some(StoreError::InUse));
+}
+
+#[test]
+fn a_file_that_is_gone_is_written_anew_and_held() {
+    let folder = Folder::new("gone");
+    let store = FileStore::new(folder.file());
+    let mut lease = store.lease().unwrap();
+    lease.save(&text("one")).unwrap();
+    fs::remove_file(folder.file()).unwrap();
+    lease.save(&text("two")).unwrap();
+    assert_eq!(read(&folder.file()).unwrap().unwrap().expose(), "two");
+    assert_eq!(store.lease().err(), Some(StoreError::InUse));
+}
+
+#[test]
+fn a_pipe_in_its_place_is_refused_and_not_waited_for() {
+    // survives W5
+    let folder = Folder::new("pipe");
+    assert!(Command::new("mkfifo").arg(folder.file()).status().unwrap().success());
+    let Err(StoreError::Refused(why)) = FileStore::new(folder.file()).lease().map(drop) else {
+        panic!("it was opened")
+    };
+    assert!(why.contains("session is no file"), "{why}");
+    let Err(StoreError::Refused(why)) = FileStore::new(&folder.0).lease().map(drop) else {
+        panic!("a folder was opened")
+    };
+    assert!(why.contains("is no file"), "{why}");
+}
+
+#[test]
+fn what_could_not_be_read_again_is_not_written() {
+    // survives W3
+    let folder = Folder::new("large");
+    let mut lease = FileStore::new(folder.file()).lease().unwrap();
+    lease.save(&text("small")).unwrap();
+    let large = text(&"a".repeat((1 << 20) + 1));
+    assert!(matches!(lease.save(&large), Err(StoreError::Refused(_))));
+    assert_eq!(lease.load().unwrap().unwrap().expose(), "small");
+    lease.save(&text(&"a".repeat(1 << 20))).unwrap();
+    assert!(lease.load().unwrap().is_some());
+}
+
+#[test]
+fn a_folder_that_cannot_be_flushed_is_told_and_lived_with() {
+    // survives W4
+    // Of these the kernel says EINVAL.
+    let error = super::sync_folder(std::path::Path::new("/proc/self/session")).unwrap_err();
+    assert_eq!(error.kind(), std::io::ErrorKind::InvalidInput, "{error}");
+    let folder = Folder::new("lacks");
+    let mut lease = FileStore::new(folder.file()).lease().unwrap();
+    assert_eq!(lease.lacks(), Vec::<String>::new());
+}
+
+#[test]
 fn who_writes_all_the_same_is_noticed() {
     // proves L30
     let folder = Folder::new("conflict");
     let store = FileStore::new(folder.file());
     let mut lease = store.lease().unwrap();
     assert!(lease.load().unwrap().is_none());
-    replace(&folder.file(), &text("another's"), Crash::NEVER).unwrap();
+    replace(&folder.file(), &text("another's"), Crash::NEVER, |_| {}).unwrap();
     assert_eq!(lease.save(&text("ours")), Err(StoreError::Conflict(Written(text("another's")))));
     assert_eq!(read(&folder.file()).unwrap().unwrap().expose(), "another's");
     // What has been read can be gone on from.
@@ -165,7 +271,7 @@ fn a_shared_key_that_is_no_key_is_left_alone() {
     // survives S26
     let folder = Folder::new("shared-odd");
     let shared = folder.0.join("gateway.key.pem");
-    replace(&shared, &text("no key"), Crash::NEVER).unwrap();
+    replace(&shared, &text("no key"), Crash::NEVER, |_| {}).unwrap();
     let mut lease = FileStore::new(folder.file()).shared_key(&shared).lease().unwrap();
     let ours = key(KeyAlgorithm::Es256);
     lease.save_key(&ours).unwrap();

@@ -1,0 +1,288 @@
+//! One thread, one write at a time, and nobody who waits for longer than is good.
+
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::mpsc::channel;
+use std::sync::{Arc, Condvar, Mutex};
+use std::time::{Duration, Instant};
+
+use satkeeper_core::secret::{Secret, Seed};
+use satkeeper_core::session::{Config, Credential, Provider, Record, Session, SessionNews, StoreFailure};
+
+use super::{Keeper, PATIENCE};
+use crate::store::{FileStore, Lease, MemoryStore, Store, StoreError};
+
+const SOON: Duration = Duration::from_secs(30);
+
+/// What a session writes that has got no token yet.
+fn record(token: &str) -> Box<Record> {
+    let config = Config::new(Provider::Static(Credential::new(Secret::new(token))));
+    Box::new(Session::new(config, Seed::from_bytes([7; 32])).record())
+}
+
+/// Hangs until it is let go.
+#[derive(Clone, Default)]
+struct Hangs(Arc<Gate>);
+
+#[derive(Default)]
+struct Gate {
+    open: Mutex<bool>,
+    opened: Condvar,
+    /// Calls that have begun.
+    begun: AtomicUsize,
+    /// What was written, in order.
+    written: Mutex<Vec<Secret>>,
+}
+
+impl Hangs {
+    fn wait(&self) {
+        self.0.begun.fetch_add(1, Ordering::SeqCst);
+        let open = self.0.open.lock().unwrap();
+        drop(self.0.opened.wait_while(open, |open| !*open).unwrap());
+    }
+
+    fn let_go(&self) {
+        *self.0.open.lock().unwrap() = true;
+        self.0.opened.notify_all();
+    }
+
+    fn begun(&self) -> usize {
+        self.0.begun.load(Ordering::SeqCst)
+    }
+}
+
+impl Store for Hangs {
+    fn name(&self) -> String {
+        "/mnt/away".to_owned()
+    }
+
+    fn lease(&self) -> Result<Box<dyn Lease>, StoreError> {
+        Ok(Box::new(self.clone()))
+    }
+}
+
+impl Lease for Hangs {
+    fn load(&mut self) -> Result<Option<Secret>, StoreError> {
+        Ok(None)
+    }
+
+    fn save(&mut self, record: &Secret) -> Result<(), StoreError> {
+        self.wait();
+        self.0.written.lock().unwrap().push(record.clone());
+        Ok(())
+    }
+
+    fn load_key(&mut self) -> Result<Option<Secret>, StoreError> {
+        Ok(None)
+    }
+
+    fn save_key(&mut self, _: &Secret) -> Result<(), StoreError> {
+        self.wait();
+        Ok(())
+    }
+
+    fn erase(&mut self) -> Result<(), StoreError> {
+        self.wait();
+        Ok(())
+    }
+}
+
+#[test]
+fn a_store_that_hangs_has_one_write_under_way_and_the_newest_next() {
+    // survives W5
+    let store = Hangs::default();
+    let (keeper, _) = Keeper::open(Box::new(store.clone())).unwrap();
+    let (teller, told) = channel();
+    for at in 0..100_usize {
+        let teller = teller.clone();
+        keeper.save(record(&format!("token {at}")), move |came| teller.send((at, came.is_ok())).unwrap());
+        while store.begun() == 0 {
+            std::thread::yield_now();
+        }
+    }
+    // Whoever ends now waits no longer than is left of two seconds, and is not kept by it.
+    assert!(keeper.patience() <= PATIENCE);
+    let (freer, freed) = channel();
+    keeper.release(move |()| freer.send(()).unwrap());
+    assert!(freed.try_recv().is_err());
+    assert_eq!(store.begun(), 1, "one write, and what came after it waits");
+    store.let_go();
+    freed.recv_timeout(SOON).unwrap();
+    let written = store.0.written.lock().unwrap().clone();
+    assert_eq!(written.len(), 2);
+    assert!(written.last() == Some(&record("token 99").encode()), "the newest holds all that the others did");
+    // Those that the newest stood for are told of it; those long before have given up.
+    drop(teller);
+    let told: Vec<(usize, bool)> = told.iter().collect();
+    assert_eq!(told.first(), Some(&(0, true)));
+    assert_eq!(told.last(), Some(&(99, true)));
+    assert!(told.len() < 12 && told.iter().all(|(_, ok)| *ok), "{told:?}");
+}
+
+#[test]
+fn what_is_erased_is_not_brought_back() {
+    // proves L41
+    let store = MemoryStore::new();
+    let (keeper, _) = Keeper::open(Box::new(store.clone())).unwrap();
+    let (teller, told) = channel();
+    keeper.erase(|_| {});
+    keeper.save(record("late"), move |came| teller.send(came.is_ok()).unwrap());
+    assert_eq!(told.recv_timeout(SOON), Ok(true));
+    let (freer, freed) = channel();
+    keeper.release(move |()| freer.send(()).unwrap());
+    freed.recv_timeout(SOON).unwrap();
+    assert!(Keeper::open(Box::new(store)).unwrap().1.record.is_none());
+}
+
+/// Never opens.
+struct Stuck(Hangs);
+
+impl Store for Stuck {
+    fn name(&self) -> String {
+        self.0.name()
+    }
+
+    fn lease(&self) -> Result<Box<dyn Lease>, StoreError> {
+        self.0.wait();
+        self.0.lease()
+    }
+}
+
+#[test]
+fn a_store_that_does_not_open_is_given_up() {
+    // survives W5
+    let store = Hangs::default();
+    let begun = Instant::now();
+    let opened = Keeper::open_within(Box::new(Stuck(store.clone())), Duration::from_millis(20));
+    assert!(begun.elapsed() >= Duration::from_millis(20));
+    let error = opened.err().unwrap().to_string();
+    assert!(error.contains("/mnt/away: it did not open"), "{error}");
+    store.let_go();
+}
+
+#[test]
+fn a_write_that_panics_is_a_failed_one() {
+    struct Panics;
+    impl Lease for Panics {
+        fn load(&mut self) -> Result<Option<Secret>, StoreError> {
+            Ok(None)
+        }
+        fn save(&mut self, _: &Secret) -> Result<(), StoreError> {
+            panic!("in the application")
+        }
+        fn load_key(&mut self) -> Result<Option<Secret>, StoreError> {
+            Ok(None)
+        }
+        fn save_key(&mut self, _: &Secret) -> Result<(), StoreError> {
+            Ok(())
+        }
+        fn erase(&mut self) -> Result<(), StoreError> {
+            Err(StoreError::InUse)
+        }
+    }
+    let keeper = Keeper::new("/mnt/odd".to_owned(), Box::new(Panics));
+    let (teller, told) = channel();
+    for _ in 0..2 {
+        let teller = teller.clone();
+        keeper.save(record("token"), move |came| teller.send(came).unwrap());
+        let Ok(Err(StoreFailure::Failed(error))) = told.recv_timeout(SOON) else { panic!("it was written") };
+        assert_eq!(error.to_string(), "the store failed: /mnt/odd: it panicked");
+    }
+    // Who finds that the store is somebody else's hears just that.
+    keeper.erase(move |came| teller.send(came).unwrap());
+    assert!(matches!(told.recv_timeout(SOON), Ok(Err(StoreFailure::Taken(_)))));
+}
+
+/// A folder of its own, gone with it.
+struct Folder(PathBuf);
+
+impl Folder {
+    fn new(name: &str) -> Self {
+        let path = std::env::temp_dir().join(format!("satkeeper-keeper-{name}-{}", std::process::id()));
+        std::fs::create_dir_all(&path).unwrap();
+        Self(path)
+    }
+
+    fn write(&self, file: &str, contents: &[u8]) -> PathBuf {
+        let path = self.0.join(file);
+        std::fs::write(&path, contents).unwrap();
+        private(&path);
+        path
+    }
+
+    fn set_aside(&self) -> Vec<PathBuf> {
+        let found = std::fs::read_dir(&self.0).unwrap().map(|entry| entry.unwrap().path());
+        found.filter(|path| path.to_string_lossy().contains(".unusable-")).collect()
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_dir_all(&self.0);
+    }
+}
+
+#[cfg(unix)]
+fn private(path: &Path) {
+    use std::os::unix::fs::PermissionsExt as _;
+    std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o600)).unwrap();
+}
+
+#[cfg(not(unix))]
+fn private(_: &Path) {}
+
+#[test]
+fn what_cannot_be_read_is_set_aside_and_told() {
+    // survives W3
+    let cut = record("token").encode().expose()[..40].as_bytes().to_vec();
+    let newer = b"{\"format\":\"satkeeper record\",\"version\":99}".to_vec();
+    let zeros = vec![0; 300];
+    for odd in [cut, newer, zeros, vec![0xff; 10], vec![b'a'; (1 << 20) + 1], b"something else".to_vec()] {
+        let folder = Folder::new("odd");
+        let path = folder.write("session", &odd);
+        let (keeper, kept) = Keeper::open(Box::new(FileStore::new(&path))).unwrap();
+        assert!(kept.record.is_none());
+        let [news] = kept.news.as_slice() else { panic!("{:?}", kept.news) };
+        assert_eq!(news.event, SessionNews::SetAside);
+        let [place] = folder.set_aside().try_into().unwrap();
+        let why = news.cause.clone().unwrap().to_string();
+        assert!(why.contains(&place.display().to_string()), "{why}");
+        assert!(std::fs::read(&place).unwrap() == odd, "it lies there whole");
+        // And what the session writes from now on can be read.
+        let (teller, told) = channel();
+        keeper.save(record("token"), move |came| teller.send(came.is_ok()).unwrap());
+        assert_eq!(told.recv_timeout(SOON), Ok(true));
+        let (freer, freed) = channel();
+        keeper.release(move |()| freer.send(()).unwrap());
+        freed.recv_timeout(SOON).unwrap();
+        let again = Keeper::open(Box::new(FileStore::new(&path)));
+        assert!(again.unwrap().1.record.is_some());
+    }
+}
+
+#[test]
+fn a_key_that_is_none_is_set_aside_unless_it_is_shared() {
+    // survives W3
+    let folder = Folder::new("odd-key");
+    let path = folder.write("session", b"");
+    let key = folder.write("session.key.pem", b"no key");
+    let (_keeper, kept) = Keeper::open(Box::new(FileStore::new(&path))).unwrap();
+    assert!(kept.key.is_none() && kept.news.len() == 1 && !key.exists());
+    let shared = folder.write("shared.pem", b"no key");
+    let store = FileStore::new(folder.0.join("other")).shared_key(&shared);
+    let error = Keeper::open(Box::new(store)).err().unwrap().to_string();
+    assert!(error.contains("shared with other sessions") && shared.exists(), "{error}");
+}
+
+// survives S22
+#[test]
+fn a_clone_that_is_left_over_does_not_hold_the_store() {
+    let store = MemoryStore::new();
+    let (keeper, _) = Keeper::open(Box::new(store.clone())).unwrap();
+    let late = keeper.clone();
+    let (freer, freed) = channel();
+    keeper.release(move |()| freer.send(()).unwrap());
+    freed.recv_timeout(SOON).unwrap();
+    assert!(Keeper::open(Box::new(store)).is_ok());
+    drop(late);
+}

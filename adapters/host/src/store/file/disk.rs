@@ -1,0 +1,153 @@
+//! Files of ours: read whole, replaced whole, gone.
+
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Read as _, Write as _};
+use std::path::{Path, PathBuf};
+
+use satkeeper_core::secret::Secret;
+
+use crate::private::private;
+use crate::store::StoreError;
+
+/// A larger file is no record and no key.
+const MOST: u64 = 1 << 20;
+
+/// Removes a file of ours and what a write of it may have left behind.
+pub(super) fn remove(path: &Path) -> Result<(), StoreError> {
+    for path in [path.to_owned(), beside(path, ".new")] {
+        match fs::remove_file(&path) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                return Err(failed("erase", &path, &error));
+            }
+            _ => {}
+        }
+    }
+    Ok(())
+}
+
+/// Reads a whole file of ours; `None`: there is none, or nothing in it.
+pub(super) fn read(path: &Path) -> Result<Option<Secret>, StoreError> {
+    let there = is_file(path)?;
+    if !there {
+        return Ok(None);
+    }
+    let file = match File::open(path) {
+        Ok(file) => file,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        Err(error) => return Err(failed("read", path, &error)),
+    };
+    let facts = file.metadata().map_err(|error| failed("read", path, &error))?;
+    if is_open_to_others(&facts) {
+        let path = path.display();
+        return Err(StoreError::Refused(format!("others can read {path}: `chmod 600` it, if it is yours")));
+    }
+    if facts.len() > MOST {
+        return Err(StoreError::Unusable(format!("{} is larger than 1 MiB", path.display())));
+    }
+    let mut text = String::with_capacity(usize::try_from(facts.len()).unwrap_or(0));
+    match file.take(MOST).read_to_string(&mut text) {
+        Ok(0) => Ok(None),
+        Ok(_) => Ok(Some(Secret::new(text))),
+        Err(error) if error.kind() == io::ErrorKind::InvalidData => {
+            Err(StoreError::Unusable(format!("{} is no text", path.display())))
+        }
+        Err(error) => Err(failed("read", path, &error)),
+    }
+}
+
+/// Whether there is something, which must be a file: looked at before it is opened, since opening a pipe waits for
+/// somebody at its other end.
+pub(super) fn is_file(path: &Path) -> Result<bool, StoreError> {
+    match fs::metadata(path) {
+        Ok(facts) if facts.is_file() => Ok(true),
+        Ok(_) => Err(StoreError::Refused(format!("{} is no file", path.display()))),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
+        Err(error) => Err(failed("read", path, &error)),
+    }
+}
+
+/// Where a write stops, in tests.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Crash(pub(super) u8);
+
+impl Crash {
+    pub(super) const NEVER: Self = Self(u8::MAX);
+
+    /// Whether the process dies before this step.
+    fn at(self, step: u8) -> Result<(), StoreError> {
+        if self == Self(step) { Err(StoreError::Failed(format!("crash at {step}"))) } else { Ok(()) }
+    }
+}
+
+/// Puts this text in the place of what is there, and returns the file that is there now. At no moment is there neither
+/// the old nor the new. `prepare` sees the new one before it is there.
+pub(super) fn replace(
+    path: &Path,
+    text: &Secret,
+    crash: Crash,
+    prepare: impl FnOnce(&File),
+) -> Result<File, StoreError> {
+    if text.len() as u64 > MOST {
+        return Err(StoreError::Refused("it would be larger than 1 MiB, and never be read again".to_owned()));
+    }
+    let temporary = beside(path, ".new");
+    let failed_to = |what: &'static str| {
+        let temporary = &temporary;
+        move |error: io::Error| failed(what, temporary, &error)
+    };
+    crash.at(0)?;
+    // One that was left half written may have any mode.
+    match fs::remove_file(&temporary) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(failed_to("write")(error)),
+        _ => {}
+    }
+    crash.at(1)?;
+    let mut file = private(OpenOptions::new().write(true).create_new(true))
+        .open(&temporary)
+        .map_err(failed_to("write"))?;
+    crash.at(2)?;
+    let (first, rest) = text.expose().as_bytes().split_at(text.len() / 2);
+    file.write_all(first).map_err(failed_to("write"))?;
+    crash.at(3)?;
+    file.write_all(rest).map_err(failed_to("write"))?;
+    crash.at(4)?;
+    file.sync_all().map_err(failed_to("flush"))?;
+    prepare(&file);
+    crash.at(5)?;
+    rename(&temporary, path)?;
+    crash.at(6)?;
+    // It is there: that its folder cannot be flushed is no failed write, and is told when the store is taken.
+    let _ = sync_folder(path);
+    Ok(file)
+}
+
+pub(super) fn rename(from: &Path, to: &Path) -> Result<(), StoreError> {
+    fs::rename(from, to).map_err(|error| failed("rename", from, &error))
+}
+
+/// So that a rename itself survives the loss of power.
+pub(super) fn sync_folder(path: &Path) -> io::Result<()> {
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
+    if cfg!(unix) { File::open(folder.unwrap_or(Path::new(".")))?.sync_all() } else { Ok(()) }
+}
+
+pub(super) fn beside(path: &Path, suffix: &str) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(suffix);
+    PathBuf::from(name)
+}
+
+#[cfg(unix)]
+fn is_open_to_others(facts: &fs::Metadata) -> bool {
+    use std::os::unix::fs::PermissionsExt as _;
+    facts.permissions().mode() & 0o077 != 0
+}
+
+#[cfg(not(unix))]
+fn is_open_to_others(_: &fs::Metadata) -> bool {
+    false
+}
+
+pub(super) fn failed(what: &str, path: &Path, error: &io::Error) -> StoreError {
+    StoreError::Failed(format!("it could not {what} {}: {error}", path.display()))
+}
