@@ -119,7 +119,10 @@ fn frames() {
             &[bare.frame(), again.frame()].map(said),
         ),
         under("push::Ping", &[said(push::ping(UUID, 1_800_000_000_250))]),
-        under("push::Pong", &[push::pong(&id, None), push::pong(&id, Some(&json!(1.25)))]),
+        under(
+            "push::Pong",
+            &[push::pong(&id, None, None), push::pong(&id, Some(&json!(1.25)), Some(&json!("a payload")))],
+        ),
         under("push::Nothing", &[push::acknowledge(&id)]),
         under("rpc::Failure", &[rpc::failure(&id, -32_601, "Method not found")]),
     ];

@@ -80,11 +80,12 @@ impl Session {
         let push = Push::of(&method, &params);
         let time = server_time(push.server_unix_ms());
         match push {
-            Push::Ping { timestamp } => {
+            Push::Ping { timestamp, payload } => {
                 if let Some(current) = self.socket_mut(socket) {
                     current.liveness.hear_ping();
                 }
-                self.respond(turn, socket, id.map(|id| push::pong(id, timestamp.as_ref())));
+                let pong = id.map(|id| push::pong(id, timestamp.as_ref(), payload.as_ref()));
+                self.respond(turn, socket, pong);
                 if let Some(time) = time {
                     turn.feed(Input::ServerTime(time));
                 }

@@ -15,6 +15,8 @@ pub enum Push {
     Ping {
         /// As sent, to be echoed; normally unix seconds with a fraction.
         timestamp: Option<Value>,
+        /// As sent, whatever it is, to be echoed.
+        payload: Option<Value>,
     },
     /// `signalwire.event`, to be acknowledged by [`acknowledge`].
     Event {
@@ -36,7 +38,7 @@ impl Push {
         match method {
             "signalwire.ping" => {
                 let timestamp = params.get("timestamp").filter(|it| it.is_number() || it.is_string());
-                Self::Ping { timestamp: timestamp.cloned() }
+                Self::Ping { timestamp: timestamp.cloned(), payload: params.get("payload").cloned() }
             }
             "signalwire.event" => Self::Event { authorization_state: authorization_state(params) },
             "signalwire.disconnect" => {
@@ -49,7 +51,7 @@ impl Push {
     /// For a ping, the server's time in unix milliseconds, if its timestamp is one.
     pub fn server_unix_ms(&self) -> Option<u64> {
         match self {
-            Self::Ping { timestamp } => {
+            Self::Ping { timestamp, .. } => {
                 super::time::absolute(timestamp.as_ref(), super::time::Unit::Seconds).ms
             }
             _ => None,
@@ -66,14 +68,16 @@ pub fn authorization_state(params: &Value) -> Option<Secret> {
     (!state.is_empty()).then(|| Secret::new(state))
 }
 
-/// The answer to a server's ping: its own timestamp, or nothing where it sent none.
-pub fn pong(id: &Id, timestamp: Option<&Value>) -> String {
+/// The answer to a server's ping: its own timestamp and payload, unchanged, or nothing where it sent none.
+pub fn pong(id: &Id, timestamp: Option<&Value>, payload: Option<&Value>) -> String {
     #[derive(Serialize)]
     struct Pong<'a> {
         #[serde(skip_serializing_if = "Option::is_none")]
         timestamp: Option<&'a Value>,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        payload: Option<&'a Value>,
     }
-    rpc::success(id, &Pong { timestamp })
+    rpc::success(id, &Pong { timestamp, payload })
 }
 
 /// The answer to an event or a disconnect: an empty result.

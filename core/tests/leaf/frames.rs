@@ -229,19 +229,34 @@ fn a_reauthenticate_result_is_accepted_without_a_code_or_with_2xx() {
     assert_eq!(with.authorization.unwrap().project_id.as_deref(), Some("p"));
 }
 
+// proves L37: both members of a ping come back unchanged, whatever the payload is.
+#[test]
+fn a_pong_repeats_the_payload_of_its_ping() {
+    for payload in [json!("p-1"), json!({"a": [1, null, "\u{feff}"]}), json!([]), json!(1.5), json!(null)] {
+        let params = json!({"timestamp": 7.25, "payload": payload});
+        let Push::Ping { timestamp, payload } = Push::of("signalwire.ping", &params) else { panic!() };
+        let pong = pong(&id("\"p\""), timestamp.as_ref(), payload.as_ref());
+        let pong: Value = serde_json::from_str(&pong).unwrap();
+        assert_eq!(pong["result"], params);
+    }
+}
+
 // proves L37
 #[test]
 fn what_the_server_asks_is_sorted() {
     let ping_ = Push::of("signalwire.ping", &json!({"timestamp": 1_795_231_753.125}));
     assert_eq!(ping_.server_unix_ms(), Some(1_795_231_753_125));
-    let Push::Ping { timestamp } = ping_ else { panic!() };
+    let Push::Ping { timestamp, payload: None } = ping_ else { panic!() };
     assert_eq!(
-        pong(&id("\"p\""), timestamp.as_ref()),
+        pong(&id("\"p\""), timestamp.as_ref(), None),
         r#"{"jsonrpc":"2.0","id":"p","result":{"timestamp":1795231753.125}}"#
     );
-    let Push::Ping { timestamp: None } = Push::of("signalwire.ping", &Value::Null) else { panic!() };
-    assert_eq!(pong(&id("\"p\""), None), r#"{"jsonrpc":"2.0","id":"p","result":{}}"#);
-    assert!(matches!(Push::of("signalwire.ping", &json!({"timestamp": {}})), Push::Ping { timestamp: None }));
+    let Push::Ping { timestamp: None, payload: None } = Push::of("signalwire.ping", &Value::Null) else {
+        panic!()
+    };
+    assert_eq!(pong(&id("\"p\""), None, None), r#"{"jsonrpc":"2.0","id":"p","result":{}}"#);
+    let odd = Push::of("signalwire.ping", &json!({"timestamp": {}}));
+    assert!(matches!(odd, Push::Ping { timestamp: None, .. }));
 
     let state = |params: Value| match Push::of("signalwire.event", &params) {
         Push::Event { authorization_state } => authorization_state.map(|it| it.expose().to_owned()),
