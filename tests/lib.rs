@@ -33,7 +33,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
-use satkeeper::{Credential, Event, Secret, SessionError, SessionNews};
+use satkeeper::{Credential, Event, Secret, SessionError, SessionNews, UnixMillis};
 use satkeeper_fixtures::{Config, MintSpec, Server};
 
 use crate::adapter::{Adapter, Events, Own, Setup};
@@ -70,7 +70,7 @@ impl Stage {
     }
 
     /// A callback that mints at the server, bound to the fingerprint that it is handed if `scope`; with a
-    /// `refresh()` that mints without scope if `refresh`.
+    /// `refresh()` that mints without scope if `refresh`, and says when what it mints ends: a server need not.
     pub fn provider(&self, scope: bool, refresh: bool) -> Own {
         let server = Arc::clone(&self.server);
         let provider = Own::new(move |context| {
@@ -83,6 +83,17 @@ impl Stage {
         }
         let (server, refreshes) = (Arc::clone(&self.server), Arc::clone(&self.refreshes));
         provider.with_refresh(move |_| {
+            refreshes.fetch_add(1, Ordering::Relaxed);
+            let token = server.mint(MintSpec::default());
+            let end = server.expires_at(&token).and_then(|end| u64::try_from(end).ok()).unwrap_or_default();
+            Ok(Credential::new(Secret::new(token)).expiring_at(UnixMillis(end * 1000)))
+        })
+    }
+
+    /// The same, with nothing said of its end.
+    pub fn tacit_provider(&self, scope: bool) -> Own {
+        let (server, refreshes) = (Arc::clone(&self.server), Arc::clone(&self.refreshes));
+        self.provider(scope, false).with_refresh(move |_| {
             refreshes.fetch_add(1, Ordering::Relaxed);
             Ok(Credential::new(Secret::new(server.mint(MintSpec::default()))))
         })

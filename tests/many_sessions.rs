@@ -59,7 +59,7 @@ async fn two_hundred_sessions_survive_dropped_sockets<A: Adapter>() {
         sat_ttl: Duration::from_secs(7_200),
         device_ttl: DEVICE_TTL,
         // What was given up may still be waiting for the server.
-        iat_window: DEVICE_TTL,
+        iat_age: DEVICE_TTL,
         log_capacity: 0,
         ..Config::default()
     };

@@ -60,8 +60,21 @@ async fn provider_refreshes_and_no_scope_so_the_provider_renews<A: Adapter>() {
     // proves L12 L16 L25
     // survives S1
     let stage = Stage::new(Duration::from_secs(5), Duration::from_secs(4)).await;
-    let client: A =
-        stage.client().provider(stage.provider(false, true)).connect().await.expect("it connects");
+    let provider = stage.provider(false, true);
+    the_provider_renews::<A>(stage, provider).await;
+}
+
+async fn the_server_tells_what_the_provider_does_not<A: Adapter>() {
+    // proves L8 L12
+    let config = Config { sat_ttl: Duration::from_secs(5), reauthenticate_result: true, ..Config::default() };
+    let stage = Stage::with(config).await;
+    let provider = stage.tacit_provider(false);
+    the_provider_renews::<A>(stage, provider).await;
+}
+
+/// By the ends that the provider states, or the server in its answers to what is pushed.
+async fn the_provider_renews<A: Adapter>(stage: Stage, provider: Own) {
+    let client: A = stage.client().provider(provider).connect().await.expect("it connects");
     let mut events = client.events();
     let fallback = |event: &Event| matches!(event, Event::Warn(Warning::RefreshFallback { .. }));
     await_event(&mut events, LIMIT, fallback).await;
@@ -152,5 +165,6 @@ with_each_adapter! {
     provider_refreshes_and_scope_is_there_so_it_is_client_bound,
     no_provider_refresh_but_scope_so_it_is_client_bound,
     provider_refreshes_and_no_scope_so_the_provider_renews,
+    the_server_tells_what_the_provider_does_not,
     neither_so_the_session_ends_at_its_expiry,
 }

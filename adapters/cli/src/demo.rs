@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use satkeeper::{
     Callback, Client, Credential, Event, Events, Missed, ProviderError, Secret, Seed, SessionEvent,
-    SessionNews, Status, Why,
+    SessionNews, Status, UnixMillis, Why,
 };
 use satkeeper_fixtures::{Config, Counts, Effect, Fault, FixtureError, MintSpec, Seen, Server, Target, What};
 use tokio::sync::{broadcast, mpsc};
@@ -139,7 +139,9 @@ fn callback(server: Arc<Server>, tell: mpsc::UnboundedSender<ProviderTold>) -> C
         } else {
             let token = again.mint(MintSpec::default());
             let _ = tell_again.send(ProviderTold::Refreshed);
-            Ok(Credential::new(Secret::new(token)))
+            // The server need not tell the end of what is pushed.
+            let end = again.expires_at(&token).and_then(|end| u64::try_from(end).ok()).unwrap_or_default();
+            Ok(Credential::new(Secret::new(token)).expiring_at(UnixMillis(end * 1000)))
         };
         async move { answer }
     })
