@@ -2,21 +2,18 @@
 
 use std::collections::BTreeSet;
 use std::ffi::OsString;
-use std::net::SocketAddr;
-use std::path::PathBuf;
 use std::process::ExitCode;
-use std::time::Duration;
 
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::parser::ValueSource;
-use clap::{ArgMatches, Args, CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
+use clap::{ArgMatches, CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 
 use crate::demo::DemoArgs;
-use crate::duration;
 use crate::exec_provider::CONTRACT;
 use crate::exit::CODES;
 use crate::help::{fit, width};
 use crate::run_args::{self, RunArgs};
+use crate::serve_args::{self, ServeArgs};
 use crate::terminal::Terminal;
 use crate::wishes::SIGNALS;
 
@@ -52,7 +49,7 @@ pub(crate) enum Command {
     #[command(long_about = run_args::ABOUT, after_long_help = run_help())]
     Run(Box<RunArgs>),
     /// A server that speaks the protocol, for tests and development
-    #[command(long_about = SERVE_ABOUT, after_long_help = fit(SERVE_EXAMPLES))]
+    #[command(long_about = serve_args::ABOUT, after_long_help = serve_args::help())]
     Serve(ServeArgs),
 }
 
@@ -74,80 +71,6 @@ that happens. Ends with a summary, with code 0 if every promise was kept and 1 i
 
 fn run_help() -> String {
     fit(&format!("{}\n\n{CONTRACT}\n\n{SIGNALS}\n\n{CODES}", run_args::EXAMPLES))
-}
-
-const SERVE_ABOUT: &str = "\
-A server that speaks SignalWire's subscriber protocol: tokens, device exchanges with proofs of possession that \
-are really verified, and the WebSocket with its JSON-RPC, all on one port. It answers whatever host it is called \
-by, knows the tokens of its predecessors, and accepts any project and API token.
-
-The first line on standard output is one JSON object: `https` and `wss` (with --tls; else `http` and `ws`) are \
-where it listens, `ca` is the certificate to trust (PEM), `ca_file` the file that it was written to. SIGINT and \
-SIGTERM stop it.";
-
-const SERVE_EXAMPLES: &str = "\
-Examples:
-  A server with short-lived tokens, and a session kept alive against it:
-    satkeeper serve --tls --listen 127.0.0.1:8443 --ca-out ca.pem --sat-ttl 60s --device-ttl 20s
-    export SATKEEPER_API_TOKEN=any SATKEEPER_CA_FILE=ca.pem
-    satkeeper run --provider subscriber --project any --reference alice --space-url https://127.0.0.1:8443 \
---fabric-url https://127.0.0.1:8443 --relay-url wss://127.0.0.1:8443
-
-  A token from it:
-    curl -s --cacert ca.pem -u any:any -d '{\"reference\": \"alice\"}' \\
-        https://127.0.0.1:8443/api/fabric/subscribers/tokens | jq -r .token
-
-  Two renewals that fail, and every socket reset after five seconds (--faults FILE):
-    {\"faults\": [{\"on\": \"devices_refresh\", \"times\": {\"next\": 2},
-                 \"effect\": {\"status\": {\"code\": 503}}}],
-     \"actions\": [{\"at_ms\": 5000, \"do\": \"drop_sockets\"}]}";
-
-/// Options of `satkeeper serve`.
-#[derive(Args)]
-pub(crate) struct ServeArgs {
-    /// Where to listen; port 0 takes a free one. Without --tls on loopback only
-    #[arg(long, value_name = "ADDR:PORT", default_value = "127.0.0.1:0")]
-    pub(crate) listen: SocketAddr,
-    /// Serve https and wss, with a certificate made at the start
-    #[arg(long)]
-    pub(crate) tls: bool,
-    /// Write the authority that clients must trust (PEM) here, and its private key to FILE.key. If both are
-    /// there already, they are used again, so that a server started anew is still trusted
-    #[arg(long, value_name = "FILE", requires = "tls")]
-    pub(crate) ca_out: Option<PathBuf>,
-    /// The `ch` that its tokens carry, from which clients derive both hosts: the WebSocket is at HOST, the
-    /// REST endpoints at HOST with its first label replaced by `fabric`. May have a port; port 0 stands for
-    /// the one that is listened on
-    #[arg(long, value_name = "HOST")]
-    pub(crate) ch: Option<String>,
-    /// Life of subscriber tokens, and the most that is granted, such as 90, 40s or 2h [default: 2h]
-    #[arg(long, value_name = "TIME", value_parser = duration::parse)]
-    pub(crate) sat_ttl: Option<Duration>,
-    /// Most that device tokens are granted, such as 12s or 15m [default: 15m]
-    #[arg(long, value_name = "TIME", value_parser = duration::parse)]
-    pub(crate) device_ttl: Option<Duration>,
-    /// Grant no `sat:refresh`: sessions cannot become client-bound
-    #[arg(long)]
-    pub(crate) no_scope: bool,
-    /// Be as lenient as SignalWire's browser SDK needs it: it repeats a proof when it repeats a request, and
-    /// resumes without one after a page reload
-    #[arg(long)]
-    pub(crate) official: bool,
-    /// Time between the server's pings [default: 10s]
-    #[arg(long, value_name = "TIME", value_parser = duration::parse)]
-    pub(crate) ping_every: Option<Duration>,
-    /// Script of what goes wrong (JSON, see the examples)
-    #[arg(long, value_name = "FILE")]
-    pub(crate) faults: Option<PathBuf>,
-    /// Take orders from standard input and end with it: `"counts"`, or `{"do": ACT}` with an ACT as in the actions
-    /// of a script, one a line. Each is answered by a line of JSON on standard output: `counts`, `done` (the number
-    /// of sockets concerned) or `refused`; with `--requests`, all that was seen before an answer is written before it
-    #[arg(long)]
-    pub(crate) control: bool,
-    /// Write each request, frame and verdict on a proof as a line of JSON, secrets replaced by tags.
-    /// `-`: standard output
-    #[arg(long, value_name = "FILE")]
-    pub(crate) requests: Option<PathBuf>,
 }
 
 /// What to choose from.

@@ -4,7 +4,7 @@
 //! |---|---|---|
 //! | `satkeeper demo` | a whole life of a session in a minute, against a server of its own | `demo`, `demo_script`, `timeline`, `lifetimes`, `summary` |
 //! | `satkeeper run` | keeps one session alive until told to stop | `run`, `run_args`, `providers`, `exec_provider`, `secrets`, `wishes`, `log` |
-//! | `satkeeper serve` | a server that speaks the protocol, for tests and development | `serve`, `orders` |
+//! | `satkeeper serve` | a server that speaks the protocol, for tests and development | `serve`, `serve_args`, `orders`, `requests` |
 //!
 //! What both sides tell is put into words by `sentences` (the session's events) and `server_view` (what the
 //! server saw), into JSON by `events`, and reaches the terminal through `terminal` only. All of it is written in the
@@ -31,6 +31,7 @@ mod run_args;
 mod secrets;
 mod sentences;
 mod serve;
+mod serve_args;
 mod server_view;
 mod signals;
 mod stamp;

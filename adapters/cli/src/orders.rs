@@ -46,10 +46,8 @@ pub(crate) fn obey(server: &Server, line: &str) -> Value {
 
 /// The number of sockets that it concerned, where that means something.
 fn run(server: &Server, act: &Act) -> Result<usize, FixtureError> {
-    match act {
-        Act::Fault(fault) => server.faults().add(fault.clone()).map(|()| 0),
-        act => Ok(server.control().run(act)),
-    }
+    act.check()?;
+    Ok(server.control().run(act))
 }
 
 #[cfg(test)]
@@ -58,12 +56,14 @@ mod tests {
 
     use super::obey;
 
-    const ORDERS: [&str; 6] = [
+    const ORDERS: [&str; 8] = [
         r#""counts""#,
         r#"{"do": "drop_sockets"}"#,
         r#"{"do": {"ttls": {"sat_ms": 60000, "device_ms": 1}}}"#,
         r#"{"do": {"drop_random": {"count": 2, "seed": 18446744073709551615}}}"#,
         r#"{"do": {"event": {"event_type": "canary", "params": [{"canary": null}]}}}"#,
+        r#"{"do": {"close_sockets": {"code": 1012, "reason": "canary"}}}"#,
+        r#"{"do": {"swallow_sockets": "to_server"}}"#,
         r#"{"do": {"fault": {"on": "devices_refresh", "times": {"nth": 3},
             "effect": {"status": {"code": 503, "body": "canary", "retry_after": null}}}}}"#,
     ];

@@ -8,11 +8,11 @@ use satkeeper_fixtures::{Config, FixtureError, Server};
 use serde_json::{Map, Value, json};
 use tokio::time::timeout;
 
-use crate::args::ServeArgs;
 use crate::exit::Failure;
 use crate::files;
 use crate::orders;
 use crate::requests::{self, Recording};
+use crate::serve_args::ServeArgs;
 use crate::signals::Signals;
 use crate::terminal::{Line, Terminal};
 
@@ -25,7 +25,7 @@ pub(crate) async fn serve(args: ServeArgs) -> Result<(), Failure> {
     let script = args.faults.as_deref().map(read_script).transpose()?;
     let requests = args.requests.as_deref().map(requests::open).transpose()?;
     let mut signals = Signals::watch()?;
-    let server = Server::start(config(&args)).await.map_err(refused)?;
+    let server = Server::start(config(&args)?).await.map_err(refused)?;
     let recording = requests.map(|sink| Recording::begin(server.watch_seen(), sink));
     if let Some(script) = script {
         server.faults().load(&script).map_err(refused)?;
@@ -66,11 +66,12 @@ pub(crate) async fn serve(args: ServeArgs) -> Result<(), Failure> {
     Ok(())
 }
 
-fn config(args: &ServeArgs) -> Config {
+fn config(args: &ServeArgs) -> Result<Config, Failure> {
     let defaults = if args.official { Config::for_official_client() } else { Config::default() };
-    Config {
+    let mut config = Config {
         listen: args.listen,
         tls: args.tls,
+        http2: args.http2,
         ca_file: args.ca_out.clone(),
         ch: args.ch.clone(),
         sat_ttl: args.sat_ttl.unwrap_or(defaults.sat_ttl),
@@ -80,7 +81,14 @@ fn config(args: &ServeArgs) -> Config {
         // Nobody asks this process for what it has seen: it is written down or not kept.
         log_capacity: 0,
         ..defaults
+    };
+    for answer in &args.answers {
+        let Some((name, value)) = answer.split_once('=') else {
+            return Err(Failure::usage("--answer: it is NAME=VALUE"));
+        };
+        config.answer(name, value).map_err(|error| Failure::usage(format!("--answer: {error}")))?;
     }
+    Ok(config)
 }
 
 fn refused(error: FixtureError) -> Failure {

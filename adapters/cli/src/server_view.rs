@@ -68,11 +68,10 @@ impl ServerView {
             }
             What::FrameOut { socket, frame } => {
                 let what = self.calls.remove(&(*socket, id(frame)))?;
-                let error = frame.get("error");
-                let answer =
-                    error.map_or_else(|| "accepted".to_owned(), |error| format!("refused {}", error["code"]));
+                let refusal = refusal(frame);
                 let on = if what == "connect" { "fresh_connect" } else { what };
-                let succeeded = error.is_none();
+                let succeeded = refusal.is_none();
+                let answer = refusal.map_or_else(|| "accepted".to_owned(), |code| format!("refused {code}"));
                 let answer = self.with_proof(answer, on);
                 Some(self.exchange(what, answer, succeeded))
             }
@@ -94,6 +93,16 @@ impl ServerView {
             None => answer,
         }
     }
+}
+
+/// The code with which a reply refuses: an error's, or that of a result which says that it has failed.
+fn refusal(frame: &Value) -> Option<String> {
+    if let Some(error) = frame.get("error") {
+        return Some(error["code"].to_string());
+    }
+    let code = frame["result"].get("code")?;
+    let code = code.as_str().map_or_else(|| code.to_string(), str::to_owned);
+    (!code.starts_with('2')).then_some(code)
 }
 
 fn id(frame: &Value) -> String {
@@ -248,6 +257,23 @@ mod tests {
             (exchange.what, exchange.answer.as_str(), exchange.succeeded),
             ("resume", "accepted", true)
         );
+    }
+
+    #[test]
+    fn a_result_may_say_that_it_has_failed() {
+        let mut view = ServerView::default();
+        for (reply, answer) in [
+            (json!({"result": {"code": "401", "message": "no"}}), "refused 401"),
+            (json!({"result": {"code": 200}}), "accepted"),
+            (json!({"error": {"code": -32002}}), "refused -32002"),
+        ] {
+            let call = json!({"id": "a", "method": "signalwire.reauthenticate", "params": {}});
+            assert!(view.take(&seen(What::FrameIn { socket: 1, frame: call })).is_none());
+            let mut frame = reply;
+            frame["id"] = json!("a");
+            let exchange = view.take(&seen(What::FrameOut { socket: 1, frame })).unwrap();
+            assert_eq!((exchange.answer.as_str(), exchange.succeeded), (answer, answer == "accepted"));
+        }
     }
 
     #[test]

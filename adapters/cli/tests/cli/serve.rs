@@ -121,6 +121,7 @@ fn it_takes_orders_and_ends_with_them() {
         "{}",
         r#"{"do": "nothing"}"#,
         r#"{"do": {"fault": {"on": "ping", "effect": {"status": {"code": 418}}}}}"#,
+        r#"{"do": {"close_sockets": {"code": 1006}}}"#,
     ] {
         let refused = serving.order(wrong)["refused"].as_str().unwrap().to_owned();
         assert!(!refused.contains("eyJ"), "{wrong}: {refused}");
@@ -150,6 +151,37 @@ fn it_takes_orders_and_ends_with_them() {
     assert_eq!(serving.process.wait().unwrap().code(), Some(0));
 }
 
+// survives W22
+#[test]
+fn it_answers_as_it_is_told() {
+    let serving = Serving::new(&["--answer", "refusals=result", "--answer=resume_within=30"]);
+    let address = serving.announced["ws"].as_str().unwrap().strip_prefix("ws://").unwrap().to_owned();
+    let mut stream = TcpStream::connect(&address).unwrap();
+    let head = format!(
+        "GET / HTTP/1.1\r\nHost: {address}\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\
+         Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
+    );
+    stream.write_all(head.as_bytes()).unwrap();
+    // A text frame, masked with zeros.
+    let connect = json!({"jsonrpc": "2.0", "id": "a", "method": "signalwire.connect",
+        "params": {"version": {"major": 4}, "authentication": {"jwt_token": "x".repeat(100)}}});
+    let text = connect.to_string();
+    assert!((126..65_536).contains(&text.len()));
+    let [high, low] = u16::try_from(text.len()).unwrap().to_be_bytes();
+    stream.write_all(&[0x81, 0x80 | 126, high, low, 0, 0, 0, 0]).unwrap();
+    stream.write_all(text.as_bytes()).unwrap();
+    let (mut got, mut part) = (String::new(), [0; 1024]);
+    while !got.contains("message") {
+        let count = stream.read(&mut part).unwrap();
+        assert!(count > 0, "{got}");
+        got.push_str(&String::from_utf8_lossy(&part[..count]));
+    }
+    assert!(got.contains(r#""result":{"code":"401""#), "{got}");
+    drop(stream);
+    #[cfg(unix)]
+    assert_eq!(serving.stop().0, Some(0));
+}
+
 #[test]
 fn what_cannot_be_served() {
     let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
@@ -169,6 +201,10 @@ fn what_cannot_be_served() {
         (&["--faults", "/nowhere/at/all"], "--faults"),
         (&["--faults", &bad], "fault script"),
         (&["--requests", "/nowhere/at/all"], "--requests"),
+        (&["--http2"], "--tls"),
+        (&["--answer", "refusals"], "NAME=VALUE"),
+        (&["--answer", "refusals=maybe"], "error, result"),
+        (&["--answer", "nothing=true"], "resume_state"),
     ] {
         let outcome = outcome(&[&["serve"], options].concat());
         assert_eq!(outcome.code, Some(2), "{options:?}: {}", outcome.err);

@@ -162,7 +162,18 @@ fn help_teaches() {
             &["run", "--help"],
             &["Examples:", "SATKEEPER_FINGERPRINT", "SIGHUP", "Exit codes", "--connect-timeout"],
         ),
-        (&["serve", "--help"], &["Examples:", "first line", "--faults"]),
+        (
+            &["serve", "--help"],
+            &[
+                "Examples:",
+                "first line",
+                "--faults",
+                "relay.localhost:0",
+                "certutil",
+                "pong_must_echo",
+                "--http2",
+            ],
+        ),
         (&["demo", "--help"], &["65 seconds", "--fast"]),
         (&["--version"], &["satkeeper 0."]),
     ] {
