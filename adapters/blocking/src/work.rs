@@ -97,7 +97,9 @@ impl Work {
     pub(crate) fn persist(&mut self, id: RequestId, record: Box<Record>, deadline: Tick) {
         let mailbox = self.mailbox.clone();
         if let Some(keeper) = &self.keeper {
-            keeper.save(record, move |result| drop(mailbox.send(stored(id, result))));
+            keeper.save(record, move |result| {
+                mailbox.send(stored(id, result));
+            });
             self.writes.push((deadline, id));
         }
     }
@@ -105,7 +107,9 @@ impl Work {
     pub(crate) fn erase(&mut self, id: RequestId, deadline: Tick) {
         let mailbox = self.mailbox.clone();
         if let Some(keeper) = &self.keeper {
-            keeper.erase(move |result| drop(mailbox.send(stored(id, result))));
+            keeper.erase(move |result| {
+                mailbox.send(stored(id, result));
+            });
             self.writes.push((deadline, id));
         }
     }

@@ -150,7 +150,9 @@ impl Work {
         drop(tasks);
         if let Some(keeper) = keeper {
             let (patience, (tell, told)) = (keeper.patience(), oneshot::channel());
-            keeper.release(move |()| drop(tell.send(())));
+            keeper.release(move |()| {
+                let _ = tell.send(());
+            });
             // Whether it is or not: nobody waits for longer.
             let _ = timeout(patience, told).await;
         }
