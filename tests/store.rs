@@ -386,7 +386,7 @@ fn many_with_stores_that_hang() {
     runtime.block_on(async {
         let server = Server::start(Config::plain()).await.expect("the fixture server starts");
         let token = || server.mint(satkeeper_fixtures::MintSpec::default());
-        let setup = || satkeeper_tests::client(&server).static_token(&token()).key(KeyChoice::None);
+        let setup = || satkeeper_tests::client(&server).static_token(token()).key(KeyChoice::None);
         let mut sessions = tokio::task::JoinSet::new();
         let stores: Vec<Hangs> = (0..600).map(|_| Hangs::default()).collect();
         for store in &stores {

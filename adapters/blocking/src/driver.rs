@@ -227,7 +227,7 @@ impl Driver {
             Message::Ask(ask) => self.wish(ask),
             Message::Done(input) => self.pending.push_back(input),
             Message::Dialed(socket, dialed) => {
-                let input = self.sockets.dialed(socket, dialed);
+                let input = self.sockets.dialed(socket, *dialed);
                 self.pending.extend(input);
             }
             Message::Orphaned => self.pending.push_back(self.work.last_wish()),

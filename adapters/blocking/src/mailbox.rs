@@ -19,7 +19,7 @@ pub(crate) enum Message {
     /// What came of something that the session had asked for.
     Done(SessionInput),
     /// What came of a socket that was to be opened.
-    Dialed(SocketId, Result<Dialed, SessionError>),
+    Dialed(SocketId, Box<Result<Dialed, SessionError>>),
     /// The last handle has been dropped.
     Orphaned,
 }

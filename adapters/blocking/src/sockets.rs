@@ -86,7 +86,7 @@ impl Sockets {
         let failed = |message: String| SessionError::Transport { message };
         let tell = move |dialed: Option<_>| {
             let dialed = dialed.unwrap_or_else(|| Err(failed("connecting panicked".to_owned())));
-            mailbox.send(mailbox::Message::Dialed(socket, dialed));
+            mailbox.send(mailbox::Message::Dialed(socket, Box::new(dialed)));
         };
         self.threads.run(move || dial(&url, &network, within), tell).map_err(failed)?;
         self.open.insert(socket, Stage::Dialing(peer));

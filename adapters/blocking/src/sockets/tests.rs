@@ -59,7 +59,7 @@ impl Loop {
         }
         while let Ok(message) = self.inbox.try_recv() {
             if let mailbox::Message::Dialed(socket, dialed) = message {
-                let input = self.sockets.dialed(socket, dialed);
+                let input = self.sockets.dialed(socket, *dialed);
                 self.inputs.extend(input);
             }
         }

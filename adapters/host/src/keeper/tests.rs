@@ -234,7 +234,7 @@ fn private(_: &Path) {}
 #[test]
 fn what_cannot_be_read_is_set_aside_and_told() {
     // survives W3
-    let cut = record("token").encode().expose()[..40].as_bytes().to_vec();
+    let cut = record("token").encode().expose().as_bytes()[..40].to_vec();
     let newer = b"{\"format\":\"satkeeper record\",\"version\":99}".to_vec();
     let zeros = vec![0; 300];
     for odd in [cut, newer, zeros, vec![0xff; 10], vec![b'a'; (1 << 20) + 1], b"something else".to_vec()] {
