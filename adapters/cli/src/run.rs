@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use satkeeper::store::FileStore;
 use satkeeper::{
-    Builder, Client, End, Error, Event, Events, ProviderFault, SessionError, SessionEvent, SessionNews,
-    TeardownReason,
+    Builder, Client, End, Error, Event, Events, Phase, ProviderFault, SessionError, SessionEvent,
+    SessionNews, TeardownReason,
 };
 use tokio::task::spawn_blocking;
 use tokio::time::{Instant, sleep_until, timeout};
@@ -50,8 +50,9 @@ pub(crate) async fn run(args: RunArgs) -> Result<(), Failure> {
     let reading = Arc::clone(&args);
     let reading = spawn_blocking(move || {
         let chosen = providers::choose(&reading)?;
-        let wishing = Wishing::new(Arc::clone(&reading), &chosen, wishes);
-        Ok((builder(&reading, chosen)?, event_log(&reading)?, wishing))
+        let ca_pem = reading.ca_file.as_deref().map(certificates).transpose()?;
+        let wishing = Wishing::new(Arc::clone(&reading), &chosen, ca_pem.clone(), wishes);
+        Ok((builder(&reading, chosen, ca_pem)?, event_log(&reading)?, wishing))
     });
     let (builder, log, mut wishing) = match reasons.unless(reading).await {
         Ok(read) => read.map_err(|_| Failure::Broken("the options cannot be read".to_owned()))??,
@@ -71,8 +72,9 @@ pub(crate) async fn run(args: RunArgs) -> Result<(), Failure> {
     };
     let mut events = client.events();
     let stop = story.follow(&client, &mut events, &mut reasons, &mut wishing).await;
+    let phase = client.status().borrow().phase;
     let end = story.wind_up(&client, &mut events, &mut reasons.signals, &args, stop.is_some()).await;
-    let verdict = story.verdict(&args, stop, end);
+    let verdict = story.verdict(&args, stop, phase, end);
     if verdict.is_ok() {
         let why = stop.map_or_else(String::new, |stop| stop.told(&args));
         story.close(&client, &why, args.leaves(), begun.elapsed());
@@ -81,7 +83,7 @@ pub(crate) async fn run(args: RunArgs) -> Result<(), Failure> {
 }
 
 /// Everything but the start; nothing is sent.
-fn builder(args: &RunArgs, chosen: Chosen) -> Result<Builder, Failure> {
+fn builder(args: &RunArgs, chosen: Chosen, ca_pem: Option<Vec<u8>>) -> Result<Builder, Failure> {
     let mut builder = chosen.add_to(Client::builder());
     builder = builder.allow_plain_on_loopback(args.allow_plain).full_htu(args.full_htu);
     if let Some(text) = &args.relay_url {
@@ -95,9 +97,7 @@ fn builder(args: &RunArgs, chosen: Chosen) -> Result<Builder, Failure> {
     } else if let Some(url) = &args.proxy {
         builder = builder.proxy(url);
     }
-    if let Some(file) = &args.ca_file {
-        let pem = files::read(file)
-            .map_err(|error| Failure::usage(format!("--ca-file {}: {error}", file.display())))?;
+    if let Some(pem) = ca_pem {
         builder = builder.ca_pem(pem);
     }
     if let Some(file) = &args.store {
@@ -106,6 +106,10 @@ fn builder(args: &RunArgs, chosen: Chosen) -> Result<Builder, Failure> {
         builder = builder.store(FileStore::new(file));
     }
     Ok(builder)
+}
+
+fn certificates(file: &Path) -> Result<Vec<u8>, Failure> {
+    files::read(file).map_err(|error| Failure::usage(format!("--ca-file {}: {error}", file.display())))
 }
 
 /// To open a named pipe takes until somebody is at its other end, and a device keeps nothing.
@@ -309,11 +313,17 @@ impl Story {
         }
     }
 
-    /// What becomes of the exit code.
-    fn verdict(&self, args: &RunArgs, stop: Option<Stop>, end: Option<End>) -> Result<(), Failure> {
+    /// What becomes of the exit code. `phase`: how far it had come.
+    fn verdict(
+        &self,
+        args: &RunArgs,
+        stop: Option<Stop>,
+        phase: Phase,
+        end: Option<End>,
+    ) -> Result<(), Failure> {
         let no_session = |stop: Stop| {
-            let why = self.failed.as_ref().map_or_else(String::new, |error| format!(": {}", cause(error)));
-            Failure::Unreachable(format!("no session within {}{why}", show(stop.within(args))))
+            let why = self.failed.as_ref().map_or_else(|| awaited(phase).to_owned(), cause);
+            Failure::Unreachable(format!("no session within {}: {why}", show(stop.within(args))))
         };
         match stop {
             Some(Stop::Signal(_)) => Ok(()),
@@ -343,6 +353,14 @@ impl Story {
     }
 }
 
+/// What had not come, where nothing went wrong so far.
+const fn awaited(phase: Phase) -> &'static str {
+    match phase {
+        Phase::Idle | Phase::Minting => "the first token has not come yet",
+        _ => "the server has not answered yet",
+    }
+}
+
 /// Waits for a moment that may never come.
 async fn at(moment: Option<Instant>) {
     match moment {
@@ -357,6 +375,9 @@ fn not_set_up(error: Error, args: &RunArgs) -> Failure {
         Error::Certificate { reason } => {
             let file = args.ca_file.as_deref().unwrap_or(Path::new(""));
             Failure::usage(format!("--ca-file {}: {reason}", file.display()))
+        }
+        Error::Session(SessionError::InvalidField { field: "proxy", reason }) => {
+            Failure::usage(format!("--proxy (or SATKEEPER_PROXY): {reason}"))
         }
         Error::Setup { .. } | Error::NoRuntime | Error::DriverStopped => Failure::Broken(error.to_string()),
         Error::Session(SessionError::InvalidCredentials { .. }) => Failure::Refused(error.to_string()),

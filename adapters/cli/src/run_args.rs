@@ -250,6 +250,7 @@ impl RunArgs {
             ("embed-url", &mut self.embed_url),
             ("relay-url", &mut self.relay_url),
             ("fabric-url", &mut self.fabric_url),
+            ("proxy", &mut self.proxy),
         ];
         for (option, value) in texts {
             value.take_if(|value| value.is_empty() && !given.contains(option));
@@ -259,9 +260,7 @@ impl RunArgs {
         }
         self.given = given;
     }
-}
 
-impl RunArgs {
     /// Whether a session that is told to stop is left to the next start.
     pub(crate) const fn leaves(&self) -> bool {
         self.store.is_some() && !self.disconnect

@@ -147,7 +147,12 @@ fn what_the_environment_has_for_other_days_is_no_mistake() {
         ("SATKEEPER_API_TOKEN", CANARY),
         ("SATKEEPER_SPACE_URL", "ftp://x"),
     ]);
-    run.envs([("SATKEEPER_PROJECT", "p"), ("SATKEEPER_FABRIC_URL", ""), ("SATKEEPER_CA_FILE", "")]);
+    run.envs([
+        ("SATKEEPER_PROJECT", "p"),
+        ("SATKEEPER_FABRIC_URL", ""),
+        ("SATKEEPER_CA_FILE", ""),
+        ("SATKEEPER_PROXY", ""),
+    ]);
     let outcome = Outcome::from(run.output().unwrap());
     // The first mistake is the one on the command line.
     assert_eq!(outcome.code, Some(2), "{}", outcome.err);

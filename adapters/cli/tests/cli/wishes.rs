@@ -81,7 +81,7 @@ fn a_new_token_in_the_file_takes_effect() {
     has(&outcome, "SIGHUP: there is nothing new in ");
     has(&outcome, "is empty; what was read before stays");
     has(&outcome, "SIGHUP: another token in ");
-    has(&outcome, " is in force, generation ");
+    has(&outcome, "a new token is in force");
 }
 
 #[test]
@@ -110,7 +110,8 @@ fn another_api_token_serves_from_the_next_renewal_on() {
     running.signal("-USR1");
     running.until(|counts| renewals(counts) >= 2);
     let (outcome, counts) = running.end();
-    has(&outcome, "SIGUSR1: renewed, generation ");
+    has(&outcome, "SIGUSR1: the credential is renewed now");
+    has(&outcome, "a new token is in force");
     has(&outcome, "it serves from the next renewal on");
     assert_eq!(counts.of(Target::FreshConnect).ok, 1, "one session all the while: {}", outcome.err);
 }
@@ -122,6 +123,7 @@ fn nobody_can_renew_and_no_file_can_be_read_and_it_goes_on() {
     let token = world.server().mint(MintSpec::default());
     let running = Running::start(world, "usr-static", "--token-file", &token, &["--provider", "static"]);
     std::fs::remove_file(&running.secret).unwrap();
+    write(Path::new(&running.world.ca), "others");
     for signal in ["-USR1", "-USR2", "-HUP"] {
         running.signal(signal);
     }
@@ -129,6 +131,7 @@ fn nobody_can_renew_and_no_file_can_be_read_and_it_goes_on() {
     has(&outcome, "SIGUSR1: not renewed: ");
     has(&outcome, "SIGUSR2: the network has changed");
     has(&outcome, "what was read before stays");
+    has(&outcome, "usr-static.pem has changed, and is taken at the start only");
     assert_eq!((counts.sockets_opened, counts.of(Target::FreshConnect).ok), (1, 1), "{}", outcome.err);
 }
 
