@@ -10,6 +10,7 @@
 //! | `external_signer` | keys that live in a key service |
 //! | `left_behind` | a hundred sessions leave no descriptor and no thread |
 //! | `event_loop` | many sessions on one thread, without a runtime |
+//! | `memory` | under 64 MiB for one session, whatever its server sends at full speed |
 //! | `many_sessions` | two hundred sessions at once under dropped sockets |
 //! | `security` | the security defaults, against servers that do what they should not |
 //! | `canaries` | no secret in anything that is shown, told or logged |

@@ -200,7 +200,7 @@ async fn notifications_of_the_server_arrive_in_order<A: Adapter>() {
     for n in 0..5 {
         let notification = soon(notifications.recv()).await.expect("one more").expect("none missed");
         assert_eq!(notification.method, "signalwire.event");
-        assert_eq!(notification.params["params"]["n"], n);
+        assert_eq!(notification.params()["params"]["n"], n);
     }
     drop(client);
     assert!(soon(notifications.recv()).await.is_none());

@@ -198,7 +198,7 @@ async fn a_frame_that_is_too_large_costs_a_socket_and_never_the_session<A: Adapt
     server.control().push_event("largest", padded(1024 * 1024 - 1024));
     let largest = loop {
         let notification = soon(notifications.recv()).await.expect("no end").expect("none missed");
-        if notification.params.to_string().len() > 1_000_000 {
+        if notification.params_json().len() > 1_000_000 {
             break notification;
         }
     };

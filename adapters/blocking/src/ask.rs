@@ -7,14 +7,15 @@ use satkeeper_core::error::Error as SessionError;
 use satkeeper_core::lifecycle::{Generation, Why};
 use satkeeper_core::session::{Credential, Provider, SessionInput};
 use serde_json::Value;
+use serde_json::value::RawValue;
 
 use crate::provider::CredentialProvider;
 
 /// Takes one answer, or is dropped without.
 pub(crate) type Reply<T> = SyncSender<T>;
 
-/// The outcome of a call.
-pub(crate) type Returned = Result<Value, SessionError>;
+/// The outcome of a call, read by whoever waits for it.
+pub(crate) type Returned = Result<Box<RawValue>, SessionError>;
 
 /// The outcome of what leads to a token in force.
 pub(crate) type Settled = Result<Generation, SessionError>;

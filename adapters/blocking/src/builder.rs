@@ -5,12 +5,11 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::thread;
 
-use satkeeper_host::history::History;
+use satkeeper_host::feed::Feed;
 use satkeeper_host::{Clock, End, Error, Progress, Settings, Wanted};
 
 use crate::client::Client;
 use crate::driver::{Driver, Own, Shown};
-use crate::events::Feed;
 use crate::network::Network;
 use crate::provider::{self, CredentialProvider};
 use crate::signer::ExternalSigner;
@@ -88,15 +87,18 @@ impl Builder {
             self.network.map_or_else(|| Network::by_way_of(judged.proxies(), judged.ca_pem()), Ok)?;
         let clock = Clock::start();
         let opened = judged.open(clock.now())?;
+        let (events, events_told) = Feed::of_events();
+        let (notifications, notified) = Feed::of_notifications();
         let shown = Shown {
             status: Watch::new(opened.session.status()),
             credential: Watch::new(None),
             progress: Watch::new(Progress::Starting),
-            events: Feed::new(History::of_events()),
-            notifications: Feed::new(History::of_notifications()),
+            events: events_told,
+            notifications: notified,
         };
         let none = |error: io::Error| Error::Setup { message: error.to_string() };
-        let driven = Driver::new(opened, self.own, network, clock, shown.clone());
+        let told = (events, notifications);
+        let driven = Driver::new(opened, self.own, network, clock, shown.clone(), told);
         let (driver, mailbox) = driven.map_err(none)?;
         let showing = shown.clone();
         let driving = move || {

@@ -8,6 +8,7 @@ use std::time::Duration;
 use satkeeper_core::Now;
 use satkeeper_core::lifecycle::{Generation, Status, Why};
 use satkeeper_core::session::{Credential, InForce, Provider, SessionInput};
+use satkeeper_core::wire::json;
 use satkeeper_host::{Clock, End, Error, Progress};
 use serde_json::Value;
 
@@ -87,7 +88,7 @@ impl Client {
     /// [`SessionError::SessionOver`](crate::SessionError::SessionOver).
     pub fn call(&self, method: impl Into<String>, params: Value) -> Result<Value, Error> {
         let method = method.into();
-        Ok(self.ask(|reply| Ask::Call { method, params, reply })??)
+        Ok(json::whole(&*self.ask(|reply| Ask::Call { method, params, reply })??))
     }
 
     /// Hands in a token that the application got by itself. Returns when the server has accepted it.

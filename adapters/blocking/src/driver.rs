@@ -14,11 +14,12 @@ use satkeeper_core::session::{
     CallId, InForce, Notification, Session, SessionEvent, SessionInput, SessionNews, SessionOutput,
     SessionStep,
 };
+use satkeeper_host::feed::{Feed, Publisher};
+use satkeeper_host::report::Log;
 use satkeeper_host::tape::Tape;
 use satkeeper_host::{Clock, End, Opened, Progress, SigningRequest, report};
 
 use crate::ask::{Ask, Reply, Returned, Settled};
-use crate::events::Feed;
 use crate::http::Http;
 use crate::mailbox::{Mailbox, Message};
 use crate::network::Network;
@@ -45,8 +46,6 @@ pub(crate) struct Shown {
 impl Shown {
     /// Nothing comes any more.
     pub(crate) fn finish(&self, end: End) {
-        self.events.close();
-        self.notifications.close();
         self.status.finish();
         self.credential.finish();
         self.progress.change(|progress| {
@@ -69,12 +68,15 @@ pub(crate) struct Driver {
     tape: Option<Tape>,
     /// What is told before anything else.
     first: Vec<SessionEvent>,
+    log: Log,
     clock: Clock,
     poll: Poll,
     inbox: Receiver<Message>,
     work: Work,
     sockets: Sockets,
     own: Own,
+    events: Publisher<SessionEvent>,
+    notifications: Publisher<Notification>,
     calls: BTreeMap<CallId, Reply<Returned>>,
     next_call: u64,
     waiting: BTreeMap<AskId, Reply<Settled>>,
@@ -93,6 +95,7 @@ impl Driver {
         network: Network,
         clock: Clock,
         shown: Shown,
+        (events, notifications): (Publisher<SessionEvent>, Publisher<Notification>),
     ) -> io::Result<(Self, Mailbox)> {
         let Opened { session, keeper, tape, news } = opened;
         let poll = Poll::new()?;
@@ -105,12 +108,15 @@ impl Driver {
             session,
             tape,
             first: news,
+            log: Log::default(),
             clock,
             poll,
             inbox,
             work,
             sockets,
             own,
+            events,
+            notifications,
             calls: BTreeMap::new(),
             next_call: 0,
             waiting: BTreeMap::new(),
@@ -154,14 +160,16 @@ impl Driver {
     }
 
     fn step(&mut self, input: SessionInput) {
-        report::input(&input);
+        self.log.input(&input);
         if let SessionInput::Closed { socket, .. } = &input {
             self.sockets.close(*socket);
         }
         if let SessionInput::Stored { id, .. } = &input {
             self.work.answered(*id);
         }
-        let SessionStep { outputs, wake_at } = self.session.step(self.clock.now(), input);
+        let now = self.clock.now();
+        let SessionStep { outputs, wake_at } = self.session.step(now, input);
+        self.log.count(now.tick);
         self.wake_at = wake_at.map(|(at, _)| at);
         if let Some(tape) = &mut self.tape {
             tape.write(&mut self.session);
@@ -174,7 +182,7 @@ impl Driver {
     }
 
     fn carry_out(&mut self, output: SessionOutput) {
-        report::output(&output);
+        self.log.output(self.clock.now().tick, &output);
         match output {
             SessionOutput::Request { id, request, deadline } => self.work.request(id, request, deadline),
             SessionOutput::Open { socket, url, deadline } => {
@@ -210,7 +218,7 @@ impl Driver {
                     let _ = reply.send(result);
                 }
             }
-            SessionOutput::Notification(notification) => self.shown.notifications.publish(notification),
+            SessionOutput::Notification(notification) => self.notifications.publish(notification),
         }
     }
 
@@ -219,7 +227,7 @@ impl Driver {
             self.shown.progress.change(Progress::begin);
         }
         self.end = End::told(&event).or(self.end.take());
-        self.shown.events.publish(event);
+        self.events.publish(event);
     }
 
     fn take(&mut self, message: Message) {

@@ -1,21 +1,20 @@
 //! What a session tells its application, delivered to any number of receivers.
-//!
-//! The driver must never wait for a receiver, and nothing may be lost in silence: so each receiver has a bounded
-//! queue, and one that falls behind is told how much it missed.
 
-use std::collections::VecDeque;
+use std::sync::Arc;
 use std::sync::mpsc::RecvTimeoutError;
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, Weak};
+use std::task::{Context, Poll, Wake, Waker};
+use std::thread::{self, Thread};
 use std::time::{Duration, Instant};
 
 use satkeeper_core::session::{Notification, SessionEvent};
 use satkeeper_host::Missed;
-use satkeeper_host::history::{History, QUEUE};
+use satkeeper_host::feed::{Feed, Item, Receiver};
 
 /// The events of a session, from [`Client::events`](crate::Client::events).
 ///
-/// Begins with what has happened so far (the last 256 events), so that nothing is missed between connecting and
-/// asking. May fall behind by 1024 events. As an iterator it waits for each event and ends with the session.
+/// Begins with what has happened so far, so that nothing is missed between connecting and asking, as far as 256 KiB
+/// go (some thousand events); no further may it fall behind. As an iterator it waits for each event and ends with
+/// the session.
 ///
 /// ```no_run
 /// # fn watch(client: satkeeper_blocking::Client) {
@@ -27,22 +26,23 @@ use satkeeper_host::history::{History, QUEUE};
 /// }
 /// # }
 /// ```
-pub struct Events(Arc<Queue<SessionEvent>>);
+pub struct Events(Receiver<SessionEvent>);
 
 /// The requests and events of the server that are not the session's own, from
 /// [`Client::notifications`](crate::Client::notifications).
 ///
-/// The first receiver of a session is given those that came before it (the last 64), later ones begin with what
-/// comes after them. May fall behind by 1024. As an iterator it waits for each and ends with the session.
+/// The first receiver of a session is given those that came before it, as far as 256 KiB go; later ones begin with
+/// what comes after them. May fall behind by 4 MiB. Nothing is kept where nobody receives. As an iterator it waits
+/// for each and ends with the session.
 ///
 /// ```no_run
 /// # fn watch(client: satkeeper_blocking::Client) {
 /// for notification in client.notifications().flatten() {
-///     println!("{}: {}", notification.method, notification.params);
+///     println!("{}: {}", notification.method, notification.params_json());
 /// }
 /// # }
 /// ```
-pub struct Notifications(Arc<Queue<Notification>>);
+pub struct Notifications(Receiver<Notification>);
 
 macro_rules! receiver {
     ($name:ident, $item:ident) => {
@@ -64,7 +64,7 @@ macro_rules! receiver {
                 &mut self,
                 limit: Duration,
             ) -> Result<Result<$item, Missed>, RecvTimeoutError> {
-                self.0.take(limit)
+                take(&mut self.0, limit)
             }
         }
 
@@ -81,155 +81,54 @@ macro_rules! receiver {
 receiver!(Events, SessionEvent);
 receiver!(Notifications, Notification);
 
-/// The sending side. Cheap to clone.
-pub(crate) struct Feed<T>(Arc<Mutex<Told<T>>>);
+/// Wakes a thread that waits.
+struct Unpark(Thread);
 
-struct Told<T> {
-    past: History<T>,
-    live: Vec<Weak<Queue<T>>>,
-    is_over: bool,
-}
-
-impl<T> Clone for Feed<T> {
-    fn clone(&self) -> Self {
-        Self(Arc::clone(&self.0))
+impl Wake for Unpark {
+    fn wake(self: Arc<Self>) {
+        self.0.unpark();
     }
 }
 
-impl<T: Clone> Feed<T> {
-    pub(crate) fn new(past: History<T>) -> Self {
-        Self(Arc::new(Mutex::new(Told { past, live: Vec::new(), is_over: false })))
-    }
-
-    pub(crate) fn publish(&self, item: T) {
-        let item = Arc::new(item);
-        let mut told = self.told();
-        told.past.tell(Arc::clone(&item));
-        told.live.retain(|queue| {
-            let queue = queue.upgrade();
-            queue.iter().for_each(|queue| queue.put(Arc::clone(&item)));
-            queue.is_some()
-        });
-    }
-
-    /// Nothing comes any more; who asks later is still told what there was.
-    pub(crate) fn close(&self) {
-        let mut told = self.told();
-        told.is_over = true;
-        told.live.drain(..).filter_map(|queue| queue.upgrade()).for_each(|queue| queue.close());
-    }
-
-    fn subscribe(&self) -> Arc<Queue<T>> {
-        let mut told = self.told();
-        let kept = told.past.subscribe();
-        let line = Line { items: kept.items, missed: kept.dropped, is_over: told.is_over };
-        let queue = Arc::new(Queue { line: Mutex::new(line), changed: Condvar::new() });
-        if !told.is_over {
-            told.live.push(Arc::downgrade(&queue));
-        }
-        queue
-    }
-
-    fn told(&self) -> MutexGuard<'_, Told<T>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-/// One receiver's.
-struct Queue<T> {
-    line: Mutex<Line<T>>,
-    changed: Condvar,
-}
-
-struct Line<T> {
-    items: VecDeque<Arc<T>>,
-    missed: u64,
-    is_over: bool,
-}
-
-impl<T: Clone> Queue<T> {
-    fn put(&self, item: Arc<T>) {
-        let mut line = self.line();
-        if line.items.len() >= QUEUE {
-            line.items.pop_front();
-            line.missed = line.missed.saturating_add(1);
-        }
-        line.items.push_back(item);
-        self.changed.notify_one();
-    }
-
-    fn close(&self) {
-        self.line().is_over = true;
-        self.changed.notify_one();
-    }
-
-    fn take(&self, limit: Duration) -> Result<Result<T, Missed>, RecvTimeoutError> {
-        let until = Instant::now().checked_add(limit);
-        let mut line = self.line();
-        loop {
-            if line.missed > 0 {
-                return Ok(Err(Missed(std::mem::take(&mut line.missed))));
-            }
-            if let Some(item) = line.items.pop_front() {
-                return Ok(Ok(Arc::unwrap_or_clone(item)));
-            }
-            if line.is_over {
-                return Err(RecvTimeoutError::Disconnected);
-            }
-            line = match until.map(|until| until.saturating_duration_since(Instant::now())) {
-                None => self.changed.wait(line).unwrap_or_else(PoisonError::into_inner),
+/// The next item, for so long at most.
+fn take<T: Item>(receiver: &mut Receiver<T>, limit: Duration) -> Result<Result<T, Missed>, RecvTimeoutError> {
+    let until = Instant::now().checked_add(limit);
+    let waker = Waker::from(Arc::new(Unpark(thread::current())));
+    loop {
+        match receiver.poll_recv(&mut Context::from_waker(&waker)) {
+            Poll::Ready(Some(item)) => return Ok(item),
+            Poll::Ready(None) => return Err(RecvTimeoutError::Disconnected),
+            // Who is woken for another reason looks again.
+            Poll::Pending => match until.map(|until| until.saturating_duration_since(Instant::now())) {
+                None => thread::park(),
                 Some(Duration::ZERO) => return Err(RecvTimeoutError::Timeout),
-                Some(left) => self.changed.wait_timeout(line, left).unwrap_or_else(PoisonError::into_inner).0,
-            };
+                Some(left) => thread::park_timeout(left),
+            },
         }
-    }
-
-    fn line(&self) -> MutexGuard<'_, Line<T>> {
-        self.line.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{Feed, Missed, Notifications, QUEUE};
+    use super::Notifications;
     use satkeeper_core::session::Notification;
-    use satkeeper_host::history::History;
+    use satkeeper_host::feed::Feed;
+    use serde_json::value::RawValue;
     use std::sync::mpsc::RecvTimeoutError;
     use std::time::Duration;
 
-    fn notification(n: usize) -> Notification {
-        Notification { method: n.to_string(), params: serde_json::Value::Null }
-    }
-
-    fn all(notifications: Notifications) -> Vec<Result<usize, Missed>> {
-        notifications.map(|item| item.map(|item| item.method.parse().unwrap())).collect()
-    }
-
     #[test]
-    fn the_past_comes_first_and_then_what_comes() {
-        let feed = Feed::new(History::of_notifications());
-        (1..=2).for_each(|n| feed.publish(notification(n)));
-        let mut one = Notifications::of(&feed);
-        feed.publish(notification(3));
-        let two = Notifications::of(&feed);
-        feed.publish(notification(4));
-        assert_eq!(one.recv().unwrap().unwrap().method, "1");
-        feed.close();
-        assert_eq!(all(one), [Ok(2), Ok(3), Ok(4)]);
-        assert_eq!(all(two), [Ok(4)]);
-        assert_eq!(all(Notifications::of(&feed)), []);
-    }
-
-    #[test]
-    fn who_falls_behind_is_told_by_how_much() {
-        let feed = Feed::new(History::of_notifications());
-        let mut slow = Notifications::of(&feed);
-        assert_eq!(slow.recv_timeout(Duration::from_millis(1)), Err(RecvTimeoutError::Timeout));
-        (0..QUEUE + 5).for_each(|n| feed.publish(notification(n)));
-        feed.close();
-        let got = all(slow);
-        assert_eq!(got.first(), Some(&Err(Missed(5))));
-        assert_eq!(got.last(), Some(&Ok(QUEUE + 4)));
-        assert_eq!(got.len(), QUEUE + 1);
+    fn a_thread_that_waits_is_woken_by_what_comes_and_by_the_end() {
+        let (publisher, feed) = Feed::of_notifications();
+        let mut notifications = Notifications::of(&feed);
+        let limit = Duration::from_millis(1);
+        assert_eq!(notifications.recv_timeout(limit), Err(RecvTimeoutError::Timeout));
+        let waiting = std::thread::spawn(move || {
+            let first = notifications.recv().map(|first| first.map(|first| first.method));
+            (first, notifications.recv())
+        });
+        publisher.publish(Notification::new("ring", RawValue::NULL));
+        drop(publisher);
+        assert_eq!(waiting.join().expect("no panic"), (Some(Ok("ring".to_owned())), None));
     }
 }

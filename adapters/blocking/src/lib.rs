@@ -38,6 +38,16 @@
 //! repeats in it; ureq logs at DEBUG some headers of answers (`Date`, `Server`), whatever a server puts into them:
 //! leave their targets above that. Buffers of HTTP and TLS keep copies of tokens that nobody wipes.
 //!
+//! # Memory
+//! Whatever a server sends, and however fast, one session stays under 64 MiB of resident memory (a test has it so):
+//! notifications are text until they are read, and what a receiver leaves unread is dropped beyond 4 MiB, counted and
+//! told. Who reads `params()` in full should know that a value can take ninety times the memory of its text.
+//!
+//! # Log
+//! At `info` and above a log has what changes the state of things and what goes wrong; a renewal only after something
+//! went wrong. What repeats is written once, and then as its number, in ever longer intervals. Each renewal, request
+//! and socket is a matter of `debug`.
+//!
 //! # Network
 //! TLS 1.2 and 1.3 with the platform's roots and those of [`Builder::ca_pem`]. No redirect is followed, no
 //! request repeated. Through a proxy (`CONNECT`) where [`Builder::proxy`] or the environment names one

@@ -12,7 +12,7 @@ use satkeeper_core::secret::Secret;
 use satkeeper_core::session::SessionInput;
 use satkeeper_core::wire::url::SecureUrl;
 use satkeeper_host::peer::Peer;
-use satkeeper_host::socket::{GOODBYE, STALL, closed_by_server, failed, is_odd_frame, stalled};
+use satkeeper_host::socket::{GOODBYE, MAX_MESSAGE, STALL, closed_by_server, failed, is_odd_frame, stalled};
 use tungstenite::{Error as WsError, Message, WebSocket};
 
 use crate::connection::Watched;
@@ -23,6 +23,9 @@ use crate::threads::Threads;
 
 /// Most frames that are read from a socket before it is the turn of something else.
 const AT_ONCE: usize = 16;
+
+/// Most bytes of them; TCP holds the rest back.
+const MOST_AT_ONCE: usize = MAX_MESSAGE;
 
 /// How often a peer that takes nothing is looked at.
 const LOOK: Duration = Duration::from_secs(1);
@@ -242,9 +245,16 @@ impl Socket {
                 Turn::Ended(self.peer.odd("the socket ended"))
             };
         }
+        let mut bytes = 0_usize;
         for _ in 0..AT_ONCE {
+            if bytes >= MOST_AT_ONCE {
+                break;
+            }
             match self.websocket.read() {
-                Ok(Message::Text(text)) => read(Some(text.as_str().to_owned())),
+                Ok(Message::Text(text)) => {
+                    bytes = bytes.saturating_add(text.len());
+                    read(Some(text.as_str().to_owned()));
+                }
                 Ok(Message::Binary(_)) => read(None),
                 // Pings are answered by tungstenite with the next read.
                 Ok(Message::Ping(_) | Message::Pong(_) | Message::Frame(_)) => {}

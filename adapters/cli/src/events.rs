@@ -94,8 +94,8 @@ fn fields(news: &SessionNews, now: Now) -> Vec<(&'static str, Value)> {
         SessionNews::OddTime { field, .. } | SessionNews::NotKept { field } => {
             return vec![("field", json!(field))];
         }
+        SessionNews::FrameDropped { count } => return vec![("count", json!(count))],
         SessionNews::SocketLost
-        | SessionNews::FrameDropped
         | SessionNews::ScopeWithoutFingerprint
         | SessionNews::SetAside
         | SessionNews::StoreLacks => return Vec::new(),
@@ -220,7 +220,8 @@ mod tests {
         all.chain([
             odd,
             SessionNews::SocketLost,
-            SessionNews::FrameDropped,
+            SessionNews::FrameDropped { count: 1 },
+            SessionNews::FrameDropped { count: 548_000 },
             SessionNews::ScopeWithoutFingerprint,
             SessionNews::NotKept { field: "protocol" },
             SessionNews::SetAside,

@@ -68,6 +68,7 @@ pub(crate) async fn run(args: RunArgs) -> Result<(), Failure> {
         log,
         been_live: false,
         renewals: 0,
+        is_troubled: false,
         failed: None,
     };
     let mut events = client.events();
@@ -220,6 +221,8 @@ struct Story {
     log: Option<EventLog>,
     been_live: bool,
     renewals: u64,
+    /// Something went wrong since the last renewal.
+    is_troubled: bool,
     /// What went wrong last, by the session's own account.
     failed: Option<SessionError>,
 }
@@ -280,11 +283,18 @@ impl Story {
 
     fn tell(&mut self, client: &Client, event: &SessionEvent) {
         let now = client.now();
-        let said = sentence(event, now);
+        let mut said = sentence(event, now);
+        let level = said.level;
         match event.event {
             SessionNews::Lifecycle(Event::Live { .. }) => self.been_live = true,
-            SessionNews::Lifecycle(Event::Renewed { .. }) => self.renewals += 1,
-            _ => {}
+            SessionNews::Lifecycle(Event::Renewed { .. }) => {
+                self.renewals += 1;
+                // The first shows that it works; from then on it is told when it has not.
+                if self.renewals > 1 && !std::mem::take(&mut self.is_troubled) {
+                    said.level = Level::Detail;
+                }
+            }
+            _ => self.is_troubled |= level >= Level::Warning,
         }
         // Nothing ends with a socket.
         if event.cause.is_some() && event.event != SessionNews::SocketLost {
@@ -294,6 +304,7 @@ impl Story {
         if said.name != "teardown" || self.least == Some(Level::Detail) {
             self.show(&utc(now.unix), &said);
         }
+        said.level = level;
         if let Some(log) = &mut self.log {
             log.write(event, &said, now);
         }

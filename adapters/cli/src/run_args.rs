@@ -226,7 +226,7 @@ pub(crate) struct RunArgs {
     /// Tell less: -q warnings only, -qq nothing; an error that ends it is always told
     #[arg(short, long, action = ArgAction::Count, conflicts_with = "verbose")]
     pub(crate) quiet: u8,
-    /// Tell more: -v details and what an exec program says, -vv each request and socket
+    /// Tell more: -v details, each renewal and what an exec program says, -vv each request and socket
     #[arg(short, long, action = ArgAction::Count)]
     pub(crate) verbose: u8,
     /// The options that stand on the command line, whatever the environment has.

@@ -63,11 +63,13 @@ pub(crate) fn sentence(told: &SessionEvent, now: Now) -> Sentence {
         SessionNews::SocketLost => {
             (Level::Info, told.event.code(), with("the socket is gone, another is on its way", cause))
         }
-        SessionNews::FrameDropped => (
-            Level::Warning,
-            told.event.code(),
-            with("a frame of the server was no JSON-RPC and was dropped", cause),
-        ),
+        SessionNews::FrameDropped { count } => {
+            let what = match count {
+                1 => "a frame of the server was no JSON-RPC and was dropped".to_owned(),
+                _ => format!("{count} more frames of the server were no JSON-RPC and were dropped"),
+            };
+            (Level::Warning, told.event.code(), with(what, cause))
+        }
         SessionNews::OddTime { field, oddity } => {
             let level = if *oddity == Oddity::Unusable { Level::Warning } else { Level::Detail };
             (level, told.event.code(), format!("the time in `{field}` {}", odd(*oddity)))

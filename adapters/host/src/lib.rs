@@ -18,7 +18,7 @@
 //! | [`handshake`], [`peer`], [`body`] | how connections begin, what is said where they fail, how answers end |
 //! | [`socket`] | limits and errors of WebSockets |
 //! | [`Errand`] | what a session waits for, and how it fails |
-//! | [`history`], [`report`], [`Progress`] | what those are told who come late or watch; log lines |
+//! | [`feed`], [`report`], [`Progress`] | what receivers and those who watch are told; log lines |
 //!
 //! There is no I/O runtime below this crate and none above it is presumed: what blocks says so.
 
@@ -28,8 +28,8 @@ mod clock;
 mod end;
 mod errand;
 mod error;
+pub mod feed;
 pub mod handshake;
-pub mod history;
 pub mod keeper;
 pub mod keys;
 pub mod peer;
@@ -52,7 +52,7 @@ pub use clock::{Clock, LONGEST_SLEEP};
 pub use end::End;
 pub use errand::Errand;
 pub use error::Error;
-pub use history::Missed;
+pub use feed::Missed;
 pub use progress::Progress;
 pub use proxy::Proxies;
 pub use settings::{Judged, Opened, Project, ProxyChoice, Settings, Wanted};

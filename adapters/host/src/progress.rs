@@ -2,25 +2,25 @@
 
 use crate::end::End;
 
-/// How far a session is. `E`: what is left of it when it is over.
+/// How far a session is.
 ///
 /// ```
-/// use satkeeper_host::{End, Progress};
-/// let mut progress = Progress::<End>::Starting;
+/// use satkeeper_host::Progress;
+/// let mut progress = Progress::Starting;
 /// assert!(progress.begin() && progress.has_begun());
 /// assert!(!progress.begin(), "only the first time is news");
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Progress<E = End> {
+pub enum Progress {
     /// Not live yet.
     Starting,
     /// It has been live.
     Live,
-    /// It is over.
-    Over(E),
+    /// It is over, and how.
+    Over(End),
 }
 
-impl<E> Progress<E> {
+impl Progress {
     /// It is live. Whether that is so for the first time.
     pub fn begin(&mut self) -> bool {
         let first = !self.has_begun();

@@ -1,40 +1,171 @@
 //! What of a session is worth a log line (target `satkeeper`), and what is news to those who watch it.
+//!
+//! At the default level (`info`) a log says what changes the state of things: live, lost, bound, over, and what goes
+//! wrong. A renewal that nothing went wrong before is a matter of `debug`, and so is all that is asked of others. What
+//! repeats is said once, and then as its number.
 
-use satkeeper_core::lifecycle::{Event, Status};
-use satkeeper_core::session::{InForce, SessionEvent, SessionInput, SessionNews, SessionOutput};
-use tracing::{debug, info};
+use std::collections::BTreeMap;
 
-/// Writes what happens to a session to the log, as far as nothing else says so: that its socket has closed.
-pub fn input(input: &SessionInput) {
-    if let SessionInput::Closed { socket, error } = input {
-        let error = error.as_ref().map(tracing::field::display);
-        debug!(target: "satkeeper", socket = socket.0, error, "socket closed");
+use satkeeper_core::Tick;
+use satkeeper_core::error::Error as SessionError;
+use satkeeper_core::lifecycle::{Event, Status, TeardownReason};
+use satkeeper_core::session::{InForce, Repeats, SessionEvent, SessionInput, SessionNews, SessionOutput};
+use satkeeper_core::time::Millis;
+use tracing::{debug, error, info, warn};
+
+const HOUR: Millis = 3_600_000;
+
+/// The log of one session.
+///
+/// ```
+/// use satkeeper_core::Tick;
+/// use satkeeper_core::session::{SessionEvent, SessionNews};
+/// let mut log = satkeeper_host::report::Log::default();
+/// let lost = SessionEvent { event: SessionNews::SocketLost, cause: None };
+/// for second in 0..10 {
+///     log.tell(Tick(second * 1_000), &lost); // one line
+/// }
+/// log.count(Tick(10_000)); // "9 more"
+/// ```
+#[derive(Default)]
+pub struct Log {
+    /// By the code of what is told.
+    repeats: BTreeMap<&'static str, Repeats>,
+    /// Something went wrong since the last renewal.
+    is_troubled: bool,
+    is_bound: bool,
+}
+
+/// How much a line matters.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Level {
+    Debug,
+    Info,
+    Warn,
+    Error,
+}
+
+impl Log {
+    /// Writes what happens to a session, as far as nothing else says so: that its socket has closed.
+    pub fn input(&self, input: &SessionInput) {
+        if let SessionInput::Closed { socket, error } = input {
+            let error = error.as_ref().map(tracing::field::display);
+            debug!(target: "satkeeper", socket = socket.0, error, "socket closed");
+        }
+    }
+
+    /// Writes what a session asks of others, and its events.
+    pub fn output(&mut self, now: Tick, output: &SessionOutput) {
+        match output {
+            SessionOutput::Request { id, request, .. } => {
+                debug!(target: "satkeeper", id = id.0, method = request.method.name(), url = %request.url, "request");
+            }
+            SessionOutput::Open { socket, url, .. } => {
+                debug!(target: "satkeeper", socket = socket.0, %url, "open socket");
+            }
+            SessionOutput::AskProvider { id, call, .. } => {
+                debug!(target: "satkeeper", id = id.0, ?call, "ask provider");
+            }
+            SessionOutput::Tell(event) => self.tell(now, event),
+            _ => {}
+        }
+    }
+
+    /// Writes an event, or counts it.
+    pub fn tell(&mut self, now: Tick, event: &SessionEvent) {
+        let (level, code) = self.judge(&event.event);
+        let cause = event.cause.as_ref();
+        match event.event {
+            // The end is the end.
+            SessionNews::Lifecycle(Event::Teardown { .. }) => {
+                self.rest();
+                write(level, code, event, cause);
+            }
+            // Already gathered by the session.
+            SessionNews::FrameDropped { .. } => write(level, code, event, cause),
+            _ if level == Level::Debug => write(level, code, event, cause),
+            _ if self.of(code, level).happened(now) => write(level, code, event, cause),
+            _ => write(Level::Debug, code, event, cause),
+        }
+    }
+
+    /// Writes how often something was told, where it is time to.
+    pub fn count(&mut self, now: Tick) {
+        for (code, repeats) in &mut self.repeats {
+            if let Some(count) = repeats.due(now) {
+                counted(code, count);
+            }
+        }
+    }
+
+    fn of(&mut self, code: &'static str, level: Level) -> &mut Repeats {
+        let repeats = match (code, level) {
+            // Every token of a server may be like that.
+            ("expiry_shortened" | "server_value_clamped", _) => Repeats::every(HOUR),
+            // Attempts go on for as long as an outage does; how the state changes is told besides.
+            (_, Level::Warn) => Repeats::every(HOUR / 6),
+            _ => Repeats::default(),
+        };
+        self.repeats.entry(code).or_insert(repeats)
+    }
+
+    fn rest(&mut self) {
+        for (code, repeats) in &mut self.repeats {
+            if let Some(count) = repeats.rest() {
+                counted(code, count);
+            }
+        }
+    }
+
+    fn judge(&mut self, news: &SessionNews) -> (Level, &'static str) {
+        let SessionNews::Lifecycle(event) = news else {
+            let level = match news {
+                SessionNews::SocketLost | SessionNews::OddTime { .. } => Level::Info,
+                _ => Level::Warn,
+            };
+            return (level, news.code());
+        };
+        match event {
+            Event::Live { .. } => (Level::Info, "live"),
+            Event::Bound { .. } if std::mem::replace(&mut self.is_bound, true) => (Level::Debug, "bound"),
+            Event::Bound { .. } => (Level::Info, "bound"),
+            Event::Renewed { .. } if std::mem::take(&mut self.is_troubled) => (Level::Info, "renewed"),
+            Event::Renewed { .. } => (Level::Debug, "renewed"),
+            Event::Warn(warning) => {
+                self.is_troubled = true;
+                // Its end will be told as well.
+                self.is_bound &= warning.code() != "credential_refresh_fallback";
+                (Level::Warn, warning.code())
+            }
+            Event::Failed { .. } => (Level::Debug, "failed"),
+            Event::Recovered { .. } => (Level::Debug, "recovered"),
+            Event::ClockJump { .. } => (Level::Info, "clock_jump"),
+            Event::Expired { .. } => {
+                self.is_troubled = true;
+                (Level::Warn, "expired")
+            }
+            Event::Suspended => (Level::Info, "suspended"),
+            Event::Ignored(_) => (Level::Debug, "ignored"),
+            Event::Teardown { reason, .. } => match reason {
+                TeardownReason::Disconnected | TeardownReason::Destroyed => (Level::Info, "teardown"),
+                _ => (Level::Error, "teardown"),
+            },
+        }
     }
 }
 
-/// Writes what a session asks of others, and its events, to the log.
-pub fn output(output: &SessionOutput) {
-    match output {
-        SessionOutput::Request { id, request, .. } => {
-            debug!(target: "satkeeper", id = id.0, method = request.method.name(), url = %request.url, "request");
-        }
-        SessionOutput::Open { socket, url, .. } => {
-            debug!(target: "satkeeper", socket = socket.0, %url, "open socket");
-        }
-        SessionOutput::AskProvider { id, call, .. } => {
-            debug!(target: "satkeeper", id = id.0, ?call, "ask provider");
-        }
-        SessionOutput::Tell(event) => tell(event),
-        _ => {}
-    }
+fn counted(code: &str, count: u64) {
+    info!(target: "satkeeper", event = code, count, "the same again, so many times");
 }
 
-fn tell(event: &SessionEvent) {
-    let cause = event.cause.as_ref().map(tracing::field::display);
-    match event.event {
-        SessionNews::Lifecycle(Event::Ignored(ignored)) => debug!(target: "satkeeper", ?ignored, cause),
-        SessionNews::Lifecycle(told) => info!(target: "satkeeper", event = ?told, cause),
-        news => info!(target: "satkeeper", event = news.code(), ?news, cause),
+fn write(level: Level, code: &str, event: &SessionEvent, cause: Option<&SessionError>) {
+    let cause = cause.map(tracing::field::display);
+    let told = &event.event;
+    match level {
+        Level::Debug => debug!(target: "satkeeper", event = code, ?told, cause),
+        Level::Info => info!(target: "satkeeper", event = code, ?told, cause),
+        Level::Warn => warn!(target: "satkeeper", event = code, ?told, cause),
+        Level::Error => error!(target: "satkeeper", event = code, ?told, cause),
     }
 }
 
@@ -64,4 +195,152 @@ pub fn show_credential(shown: &mut Option<InForce>, held: Option<InForce>) -> bo
         *shown = held;
     }
     !same
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Log;
+    use satkeeper_core::Tick;
+    use satkeeper_core::lifecycle::{
+        Cause, CommandId, Event, Failure, FallbackReason, Generation, Mechanism, TeardownReason, TokenId,
+        Warning,
+    };
+    use satkeeper_core::session::{SessionEvent, SessionNews};
+    use std::sync::{Arc, Mutex};
+    use tracing::field::{Field, Visit};
+    use tracing::span::{Attributes, Id, Record};
+    use tracing::{Level, Metadata, Subscriber};
+
+    type Lines = Arc<Mutex<Vec<String>>>;
+
+    /// Keeps what is logged at `info` and above: level, code, number.
+    struct Ears(Lines);
+
+    #[derive(Default)]
+    struct Line(String);
+
+    impl Visit for Line {
+        fn record_debug(&mut self, field: &Field, value: &dyn std::fmt::Debug) {
+            if matches!(field.name(), "event" | "count") {
+                self.0.push_str(&format!(" {value:?}").replace('"', ""));
+            }
+        }
+    }
+
+    impl Subscriber for Ears {
+        fn enabled(&self, metadata: &Metadata<'_>) -> bool {
+            *metadata.level() <= Level::INFO
+        }
+
+        fn new_span(&self, _: &Attributes<'_>) -> Id {
+            Id::from_u64(1)
+        }
+
+        fn record(&self, _: &Id, _: &Record<'_>) {}
+
+        fn record_follows_from(&self, _: &Id, _: &Id) {}
+
+        fn event(&self, event: &tracing::Event<'_>) {
+            let mut line = Line(event.metadata().level().to_string());
+            event.record(&mut line);
+            self.0.lock().unwrap().push(line.0);
+        }
+
+        fn enter(&self, _: &Id) {}
+
+        fn exit(&self, _: &Id) {}
+    }
+
+    fn heard(events: impl IntoIterator<Item = (u64, SessionNews)>) -> Vec<String> {
+        let lines = Lines::default();
+        tracing::subscriber::with_default(Ears(Arc::clone(&lines)), || {
+            let mut log = Log::default();
+            for (second, event) in events {
+                let now = Tick(second * 1_000);
+                log.count(now);
+                log.tell(now, &SessionEvent { event, cause: None });
+            }
+        });
+        std::mem::take(&mut lines.lock().unwrap())
+    }
+
+    fn renewed(second: u64) -> (u64, SessionNews) {
+        let (generation, by) = (Generation(second), Some(Mechanism::Bound));
+        let renewed = Event::Renewed { generation, token: TokenId(1), by, ends: None };
+        (second, SessionNews::Lifecycle(renewed))
+    }
+
+    fn told(second: u64, event: Event) -> (u64, SessionNews) {
+        (second, SessionNews::Lifecycle(event))
+    }
+
+    fn live(second: u64) -> (u64, SessionNews) {
+        told(second, Event::Live { resumed: false, generation: Generation(1) })
+    }
+
+    fn failed(second: u64) -> (u64, SessionNews) {
+        let cause = Cause { command: CommandId(1), failure: Failure::Timeout };
+        let warning = Warning::RefreshFailed { attempt: 1, mechanism: Mechanism::Bound, cause, next: None };
+        told(second, Event::Warn(warning))
+    }
+
+    // survives W17
+    #[test]
+    fn a_healthy_day_is_a_few_lines() {
+        let bound = |second| told(second, Event::Bound { token: TokenId(1) });
+        let day = [live(0), bound(1)].into_iter();
+        let day = day.chain((1..140).flat_map(|n| [renewed(n * 600), bound(n * 600)]));
+        let end = Event::Teardown { reason: TeardownReason::Disconnected, cause: None };
+        let day = day.chain([told(86_400, end)]);
+        assert_eq!(heard(day), ["INFO live", "INFO bound", "INFO teardown"]);
+    }
+
+    #[test]
+    fn what_goes_wrong_is_said_and_so_is_its_end() {
+        let fallback = Warning::RefreshFallback { reason: FallbackReason::EndpointFailed };
+        let story = [
+            live(0),
+            told(1, Event::Bound { token: TokenId(1) }),
+            failed(100),
+            told(200, Event::Warn(fallback)),
+            renewed(300),
+            renewed(900),
+            told(901, Event::Bound { token: TokenId(2) }),
+            told(999, Event::Expired { renewing: true }),
+        ];
+        let lines = [
+            "INFO live",
+            "INFO bound",
+            "WARN credential_refresh_failed",
+            "WARN credential_refresh_fallback",
+            "INFO renewed",
+            "INFO bound",
+            "WARN expired",
+        ];
+        assert_eq!(heard(story), lines);
+    }
+
+    #[test]
+    fn an_outage_of_a_night_is_a_page_at_most() {
+        let night = (0..960).map(|n| failed(n * 30));
+        let lines = heard(night.chain([renewed(28_800), renewed(29_000)]));
+        assert!(lines.len() < 15, "{lines:#?}");
+        assert_eq!(lines.first().map(String::as_str), Some("WARN credential_refresh_failed"));
+        assert_eq!(lines.last().map(String::as_str), Some("INFO renewed"));
+    }
+
+    // survives W17
+    #[test]
+    fn what_a_server_repeats_is_counted() {
+        let lost = |second| (second, SessionNews::SocketLost);
+        let flapping = (0..3_600).flat_map(|second| [lost(second), live(second)]);
+        let end = Event::Teardown { reason: TeardownReason::Expired, cause: None };
+        let lines = heard(flapping.chain([told(3_600, end)]));
+        assert!(lines.len() < 25, "{lines:#?}");
+        assert_eq!(lines.first().map(String::as_str), Some("INFO socket_lost"));
+        assert_eq!(lines.last().map(String::as_str), Some("ERROR teardown"));
+        let counts = lines.iter().filter_map(|line| line.strip_prefix("INFO socket_lost "));
+        let counted: u64 = counts.map(|count| count.parse::<u64>().unwrap()).sum();
+        assert_eq!(counted, 3_599);
+    }
 }

@@ -4,19 +4,19 @@ use std::sync::Arc;
 
 use satkeeper_core::error::Error as SessionError;
 use satkeeper_core::lifecycle::{Generation, Why};
-use satkeeper_core::session::{CallId, Credential, Notification, Provider, SessionEvent, SessionInput};
+use satkeeper_core::session::{CallId, Credential, Provider, SessionInput};
 use serde_json::Value;
+use serde_json::value::RawValue;
 use tokio::sync::{mpsc, oneshot};
 
-use crate::events::Opening;
 use crate::provider::CredentialProvider;
 
 /// The way from the handles to the driver. Unbounded, so that asking never waits: each message is followed by
 /// somebody who waits for its answer, and the driver never lets one lie.
 pub(crate) type Asks = mpsc::UnboundedSender<Ask>;
 
-/// The outcome of a call.
-pub(crate) type Returned = Result<Value, SessionError>;
+/// The outcome of a call, read by whoever waits for it.
+pub(crate) type Returned = Result<Box<RawValue>, SessionError>;
 
 /// The outcome of what leads to a token in force.
 pub(crate) type Settled = Result<Generation, SessionError>;
@@ -54,11 +54,5 @@ pub(crate) enum Ask {
     },
     Why {
         reply: oneshot::Sender<Option<Why>>,
-    },
-    Events {
-        reply: oneshot::Sender<Opening<SessionEvent>>,
-    },
-    Notifications {
-        reply: oneshot::Sender<Opening<Notification>>,
     },
 }

@@ -2,9 +2,10 @@
 
 use std::sync::Arc;
 
+use satkeeper_host::feed::Feed;
 use satkeeper_host::keeper::{Keeper, Kept, OPENING, does_not_open};
 use satkeeper_host::store::Store;
-use satkeeper_host::{Clock, Error, Opened, Settings, Wanted};
+use satkeeper_host::{Clock, Error, Opened, Progress, Settings, Wanted};
 use tokio::runtime::Handle;
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::timeout;
@@ -12,7 +13,6 @@ use tokio::time::timeout;
 use crate::client::Client;
 use crate::driver::{Driver, Own, Shown};
 use crate::network::Network;
-use crate::progress::Progress;
 use crate::provider::{self, CredentialProvider};
 use crate::signer::ExternalSigner;
 use crate::socket::Sockets;
@@ -128,6 +128,7 @@ fn launch(runtime: &Handle, opened: Opened, own: Own, network: Network, clock: C
     let (status, status_shown) = watch::channel(session.status());
     let (credential, credential_shown) = watch::channel(None);
     let (progress, progress_shown) = watch::channel(Progress::Starting);
+    let ((events, events_told), (notifications, notified)) = (Feed::of_events(), Feed::of_notifications());
     let driver = Driver::new(
         (session, tape, news),
         clock,
@@ -135,8 +136,8 @@ fn launch(runtime: &Handle, opened: Opened, own: Own, network: Network, clock: C
         own,
         Work::new(network.http, clock, keeper),
         Sockets::new(network.dialer),
-        Shown { status, credential, progress },
+        Shown { status, credential, progress, events, notifications },
     );
     runtime.spawn(driver.run());
-    Client::new(asks, status_shown, credential_shown, progress_shown, clock)
+    Client::new(asks, status_shown, credential_shown, progress_shown, (events_told, notified), clock)
 }

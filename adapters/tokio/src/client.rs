@@ -6,15 +6,18 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use satkeeper_core::Now;
 use satkeeper_core::lifecycle::{Generation, Status, Why};
-use satkeeper_core::session::{CallId, Credential, InForce, Provider, SessionInput};
-use satkeeper_host::{Clock, End, Error};
+use satkeeper_core::session::{
+    CallId, Credential, InForce, Notification, Provider, SessionEvent, SessionInput,
+};
+use satkeeper_core::wire::json;
+use satkeeper_host::feed::Feed;
+use satkeeper_host::{Clock, End, Error, Progress};
 use serde_json::Value;
 use tokio::sync::{oneshot, watch};
 
 use crate::ask::{Ask, Asks};
 use crate::builder::Builder;
 use crate::events::{Events, Notifications};
-use crate::progress::Progress;
 use crate::provider::{self, CredentialProvider};
 
 /// A session that is kept authenticated. Cheap to clone; all clones speak of the same session.
@@ -40,6 +43,8 @@ pub struct Client {
     status: watch::Receiver<Status>,
     credential: watch::Receiver<Option<InForce>>,
     progress: watch::Receiver<Progress>,
+    events: Feed<SessionEvent>,
+    notifications: Feed<Notification>,
     calls: Arc<AtomicU64>,
     clock: Clock,
 }
@@ -55,9 +60,11 @@ impl Client {
         status: watch::Receiver<Status>,
         credential: watch::Receiver<Option<InForce>>,
         progress: watch::Receiver<Progress>,
+        (events, notifications): (Feed<SessionEvent>, Feed<Notification>),
         clock: Clock,
     ) -> Self {
-        Self { asks, status, credential, progress, calls: Arc::new(AtomicU64::new(0)), clock }
+        let calls = Arc::new(AtomicU64::new(0));
+        Self { asks, status, credential, progress, events, notifications, calls, clock }
     }
 
     /// Waits until the session is live for the first time. At once where it has been.
@@ -67,7 +74,7 @@ impl Client {
     pub async fn ready(&self) -> Result<(), Error> {
         let mut progress = self.progress.clone();
         match progress.wait_for(Progress::has_begun).await.map(|progress| progress.clone()) {
-            Ok(Progress::Over(ended)) => Err(ended.end.clone().into_error()),
+            Ok(Progress::Over(end)) => Err(end.into_error()),
             Ok(_) => Ok(()),
             Err(_) => Err(Error::DriverStopped),
         }
@@ -84,7 +91,7 @@ impl Client {
     /// [`SessionError::Rpc`](crate::SessionError::Rpc): what the server answered. [`SessionError::Timeout`](crate::SessionError::Timeout),
     /// [`SessionError::Transport`](crate::SessionError::Transport): no answer, the call may or may not have had its effect.
     /// [`SessionError::InvalidField`](crate::SessionError::InvalidField): a frame of over 1 MiB, or a method that is the session's own.
-    /// [`SessionError::Throttled`](crate::SessionError::Throttled): 1,024 calls are open, or calls of 1 MiB in all wait for the session.
+    /// [`SessionError::Throttled`](crate::SessionError::Throttled): 1,024 calls are open, calls of 4 MiB in all are, or of 1 MiB wait for the session.
     /// [`SessionError::SessionOver`](crate::SessionError::SessionOver).
     pub async fn call(&self, method: impl Into<String>, params: Value) -> Result<Value, Error> {
         let method = method.into();
@@ -93,7 +100,7 @@ impl Client {
         let mut withdrawal = Withdrawal { asks: &self.asks, call, due: true };
         let returned = self.ask(|reply| Ask::Call { call, method, params, reply }).await;
         withdrawal.due = false;
-        Ok(returned??)
+        Ok(json::whole(&returned??))
     }
 
     /// Hands in a token that the application got by itself. Resolves when the server has accepted it.
@@ -224,7 +231,7 @@ impl Client {
     pub async fn closed(&self) -> End {
         let mut progress = self.progress.clone();
         match progress.wait_for(Progress::is_over).await.map(|progress| progress.clone()) {
-            Ok(Progress::Over(ended)) => ended.end.clone(),
+            Ok(Progress::Over(end)) => end,
             _ => End::stopped(),
         }
     }
@@ -255,18 +262,13 @@ impl Client {
     /// The session's events, from the first.
     #[must_use]
     pub fn events(&self) -> Events {
-        let (reply, opening) = oneshot::channel();
-        // An error drops the other end of `opening`, which says the same.
-        let _ = self.asks.send(Ask::Events { reply });
-        Events::new(opening, self.progress.clone())
+        Events::of(&self.events)
     }
 
     /// The server's requests and events that are not the session's own.
     #[must_use]
     pub fn notifications(&self) -> Notifications {
-        let (reply, opening) = oneshot::channel();
-        let _ = self.asks.send(Ask::Notifications { reply });
-        Notifications::new(opening, self.progress.clone())
+        Notifications::of(&self.notifications)
     }
 
     /// The next deadline of the session, what it is for, and from which numbers it was computed. `None` where

@@ -10,15 +10,14 @@ use satkeeper_core::session::{
     CallId, InForce, Notification, Session, SessionEvent, SessionInput, SessionNews, SessionOutput,
     SessionStep,
 };
-use satkeeper_host::history::History;
+use satkeeper_host::feed::Publisher;
+use satkeeper_host::report::Log;
 use satkeeper_host::tape::Tape;
-use satkeeper_host::{Clock, End, SigningRequest, report};
+use satkeeper_host::{Clock, End, Progress, SigningRequest, report};
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::sleep;
 
 use crate::ask::{Ask, Returned, Settled};
-use crate::events::Feed;
-use crate::progress::{Ended, Progress};
 use crate::provider::CredentialProvider;
 use crate::signer::ExternalSigner;
 use crate::socket::{News, Sockets};
@@ -29,6 +28,8 @@ pub(crate) struct Shown {
     pub(crate) status: watch::Sender<Status>,
     pub(crate) credential: watch::Sender<Option<InForce>>,
     pub(crate) progress: watch::Sender<Progress>,
+    pub(crate) events: Publisher<SessionEvent>,
+    pub(crate) notifications: Publisher<Notification>,
 }
 
 /// The parts of a session that the application implements.
@@ -43,6 +44,7 @@ pub(crate) struct Driver {
     tape: Option<Tape>,
     /// What is told before anything else.
     first: Vec<SessionEvent>,
+    log: Log,
     clock: Clock,
     asks: mpsc::UnboundedReceiver<Ask>,
     /// The last handle has been dropped.
@@ -54,8 +56,6 @@ pub(crate) struct Driver {
     calls: BTreeMap<CallId, oneshot::Sender<Returned>>,
     waiting: BTreeMap<AskId, oneshot::Sender<Settled>>,
     next_ask: u64,
-    events: Feed<SessionEvent>,
-    notifications: Feed<Notification>,
     /// Inputs that came of outputs.
     pending: VecDeque<SessionInput>,
     wake_at: Option<Tick>,
@@ -77,6 +77,7 @@ impl Driver {
             session,
             tape,
             first,
+            log: Log::default(),
             clock,
             asks,
             orphaned: false,
@@ -87,8 +88,6 @@ impl Driver {
             calls: BTreeMap::new(),
             waiting: BTreeMap::new(),
             next_ask: 0,
-            events: Feed::new(History::of_events()),
-            notifications: Feed::new(History::of_notifications()),
             pending: VecDeque::from([SessionInput::Start]),
             wake_at: None,
             end: None,
@@ -111,9 +110,9 @@ impl Driver {
             tokio::select! {
                 ask = self.asks.recv(), if !self.orphaned => self.take(ask),
                 Some(input) = self.work.next() => self.pending.push_back(input),
-                Some((socket, input)) = self.news.recv() => {
-                    if self.sockets.knows(socket) {
-                        self.pending.push_back(input);
+                Some(news) = self.news.recv() => {
+                    if self.sockets.knows(news.socket) {
+                        self.pending.push_back(news.input);
                     }
                 }
                 () = nap => self.pending.push_back(SessionInput::Tick),
@@ -122,11 +121,13 @@ impl Driver {
     }
 
     fn step(&mut self, input: SessionInput) {
-        report::input(&input);
+        self.log.input(&input);
         if let SessionInput::Closed { socket, .. } = &input {
             self.sockets.close(*socket);
         }
-        let SessionStep { outputs, wake_at } = self.session.step(self.clock.now(), input);
+        let now = self.clock.now();
+        let SessionStep { outputs, wake_at } = self.session.step(now, input);
+        self.log.count(now.tick);
         self.wake_at = wake_at.map(|(at, _)| at);
         if let Some(tape) = &mut self.tape {
             tape.write(&mut self.session);
@@ -139,7 +140,7 @@ impl Driver {
     }
 
     fn carry_out(&mut self, output: SessionOutput) {
-        report::output(&output);
+        self.log.output(self.clock.now().tick, &output);
         match output {
             SessionOutput::Request { id, request, deadline } => self.work.request(id, request, deadline),
             SessionOutput::Open { socket, url, deadline } => {
@@ -173,7 +174,7 @@ impl Driver {
                     let _ = reply.send(result);
                 }
             }
-            SessionOutput::Notification(notification) => self.notifications.publish(notification),
+            SessionOutput::Notification(notification) => self.shown.notifications.publish(notification),
         }
     }
 
@@ -182,7 +183,7 @@ impl Driver {
             self.shown.progress.send_if_modified(Progress::begin);
         }
         self.end = End::told(&event).or(self.end.take());
-        self.events.publish(event);
+        self.shown.events.publish(event);
     }
 
     /// One wish of the application; `None`: the last handle has gone.
@@ -226,8 +227,6 @@ impl Driver {
                 let _ = done.send(());
             }
             Ask::Why { reply } => drop(reply.send(self.session.why())),
-            Ask::Events { reply } => drop(reply.send(self.events.subscribe())),
-            Ask::Notifications { reply } => drop(reply.send(self.notifications.subscribe())),
         }
     }
 
@@ -247,14 +246,15 @@ impl Driver {
 
     /// The session is over: nothing is taken on any more, sockets say goodbye, whoever still waits is told.
     async fn finish(self, end: End) {
-        let Self { mut asks, work, sockets, news, calls, waiting, events, notifications, shown, .. } = self;
+        let Self { mut asks, work, sockets, news, calls, waiting, shown, .. } = self;
+        let Shown { events, notifications, progress, .. } = shown;
         // Nothing in flight can bring it back (L41); whatever was asked and not answered fails when its
         // `oneshot` is dropped.
         drop((news, calls, waiting));
         asks.close();
         while asks.try_recv().is_ok() {}
         tokio::join!(work.finish(), sockets.finish());
-        let ended = Ended { end, events: events.close(), notifications: notifications.close() };
-        shown.progress.send_replace(Progress::Over(Arc::new(ended)));
+        drop((events, notifications));
+        progress.send_replace(Progress::Over(end));
     }
 }

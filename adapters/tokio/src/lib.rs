@@ -22,12 +22,22 @@
 //! | rest, go on, hand over to the next process, end | [`Client::suspend`], [`Client::resume`], [`Client::leave`], [`Client::disconnect`], [`Client::destroy`] |
 //!
 //! Every decision is made by `satkeeper-core`, a machine without I/O; this crate gives it sockets, TLS, clocks
-//! and randomness on tokio. One task owns the machine, handles send it messages, there are no locks.
+//! and randomness on tokio. One task owns the machine, handles send it messages, there are no locks around it.
 //!
 //! # Secrets
 //! No error, event, log line of target `satkeeper` or `Debug` text holds a token, key or proof. Tungstenite
 //! logs every frame in clear at TRACE, and at DEBUG the reason for which a server closes a socket, whatever it
 //! repeats in it: leave its target above that. Buffers of HTTP and TLS keep copies of tokens that nobody wipes.
+//!
+//! # Memory
+//! Whatever a server sends, and however fast, one session stays under 64 MiB of resident memory (a test has it so):
+//! notifications are text until they are read, and what a receiver leaves unread is dropped beyond 4 MiB, counted and
+//! told. Who reads `params()` in full should know that a value can take ninety times the memory of its text.
+//!
+//! # Log
+//! At `info` and above a log has what changes the state of things and what goes wrong; a renewal only after something
+//! went wrong. What repeats is written once, and then as its number, in ever longer intervals. Each renewal, request
+//! and socket is a matter of `debug`.
 //!
 //! # Network
 //! TLS 1.2 and 1.3 with the platform's roots and those of [`Builder::ca_pem`]. No redirect is followed, no
@@ -43,7 +53,6 @@ mod driver;
 mod events;
 mod http;
 mod network;
-mod progress;
 mod provider;
 mod signer;
 mod socket;

@@ -18,10 +18,10 @@ use satkeeper_core::wire::url::SecureUrl;
 use satkeeper_host::handshake::Upgrade;
 use satkeeper_host::peer::Peer;
 use satkeeper_host::socket::{
-    GOODBYE, MAX_QUEUED_BYTES, MAX_QUEUED_FRAMES, STALL, closed_by_server, config, failed, is_odd_frame,
-    late, stalled,
+    GOODBYE, MAX_MESSAGE, MAX_QUEUED_BYTES, MAX_QUEUED_FRAMES, STALL, closed_by_server, config, failed,
+    is_odd_frame, late, stalled,
 };
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
 use tokio::task::JoinSet;
 use tokio::time::timeout;
 use tokio_tungstenite::WebSocketStream;
@@ -31,19 +31,57 @@ use tokio_tungstenite::tungstenite::protocol::Role;
 use crate::dial::{Dialed, Dialer, perform};
 use watched::{Watch, Watched};
 
-/// Frames that wait for the driver. Small: each may be 1 MiB, and TCP holds the rest back.
+/// News that wait for the driver.
 const INBOX: usize = 16;
+
+/// Bytes of frames that wait for the driver; TCP holds the rest back.
+const INBOX_BYTES: usize = 2 * MAX_MESSAGE;
 
 type WebSocket = WebSocketStream<Watched>;
 
-/// What a socket has to say; an input of the session.
-pub(crate) type News = (SocketId, SessionInput);
+/// What a socket has to say.
+pub(crate) struct News {
+    pub(crate) socket: SocketId,
+    /// For the session.
+    pub(crate) input: SessionInput,
+    /// What it takes of the room for frames that wait.
+    _room: Option<OwnedSemaphorePermit>,
+}
+
+/// The way to the driver.
+#[derive(Clone)]
+struct Teller {
+    socket: SocketId,
+    news: mpsc::Sender<News>,
+    room: Arc<Semaphore>,
+}
+
+impl Teller {
+    /// Waits for its turn. `false`: the driver has gone.
+    async fn tell(&self, input: SessionInput) -> bool {
+        self.send(input, None).await
+    }
+
+    /// A frame waits for room as well.
+    async fn frame(&self, text: String) -> bool {
+        let length = u32::try_from(text.len().clamp(1, INBOX_BYTES)).unwrap_or(1);
+        // Never closed.
+        let room = Arc::clone(&self.room).acquire_many_owned(length).await.ok();
+        self.send(SessionInput::Frame { socket: self.socket, text }, room).await
+    }
+
+    async fn send(&self, input: SessionInput, room: Option<OwnedSemaphorePermit>) -> bool {
+        self.news.send(News { socket: self.socket, input, _room: room }).await.is_ok()
+    }
+}
 
 /// The sockets of one session.
 pub(crate) struct Sockets {
     open: BTreeMap<SocketId, Handle>,
     tasks: JoinSet<()>,
     news: mpsc::Sender<News>,
+    /// For frames that wait, of all sockets.
+    room: Arc<Semaphore>,
     dialer: Dialer,
 }
 
@@ -59,7 +97,8 @@ impl Sockets {
     /// None yet, and where their news will come out.
     pub(crate) fn new(dialer: Dialer) -> (Self, mpsc::Receiver<News>) {
         let (news, inbox) = mpsc::channel(INBOX);
-        (Self { open: BTreeMap::new(), tasks: JoinSet::new(), news, dialer }, inbox)
+        let room = Arc::new(Semaphore::new(INBOX_BYTES));
+        (Self { open: BTreeMap::new(), tasks: JoinSet::new(), news, room, dialer }, inbox)
     }
 
     /// Opens a socket within this time; [`SessionInput::Opened`] or [`SessionInput::Closed`] says what came of it.
@@ -70,8 +109,8 @@ impl Sockets {
         let (stop, stopped) = oneshot::channel();
         let queued = Arc::new(AtomicUsize::new(0));
         let peer = Peer::of(&url);
-        let shared = (Arc::clone(&queued), self.news.clone());
-        let task = Task { socket, peer: peer.clone(), frames, queued: shared.0, news: shared.1 };
+        let teller = Teller { socket, news: self.news.clone(), room: Arc::clone(&self.room) };
+        let task = Task { peer: peer.clone(), frames, queued: Arc::clone(&queued), teller };
         self.tasks.spawn(task.run(url, self.dialer.clone(), within, stopped));
         self.open.insert(socket, Handle { peer, outbox, queued, _stop: stop });
     }
@@ -110,11 +149,10 @@ impl Sockets {
 }
 
 struct Task {
-    socket: SocketId,
     peer: Peer,
     frames: mpsc::Receiver<Secret>,
     queued: Arc<AtomicUsize>,
-    news: mpsc::Sender<News>,
+    teller: Teller,
 }
 
 impl Task {
@@ -134,11 +172,11 @@ impl Task {
             Ok(opened) => opened,
             Err(error) => return self.closed(error).await,
         };
-        self.tell(SessionInput::Opened { socket: self.socket, date }).await;
+        self.teller.tell(SessionInput::Opened { socket: self.teller.socket, date }).await;
         let (mut sink, mut stream) = websocket.split();
         let error = tokio::select! {
             _ = stopped => None,
-            error = read(self.socket, &self.peer, &mut stream, &watch, &self.news) => Some(error),
+            error = read(&self.teller, &self.peer, &mut stream, &watch) => Some(error),
             error = write(&self.peer, &mut sink, &mut self.frames, &self.queued) => Some(error),
         };
         if let Some(error) = error {
@@ -164,13 +202,8 @@ impl Task {
         let _ = tokio::join!(speak, listen);
     }
 
-    async fn tell(&self, news: SessionInput) {
-        // An error says that the driver has gone.
-        let _ = self.news.send((self.socket, news)).await;
-    }
-
     async fn closed(&self, error: SessionError) {
-        self.tell(SessionInput::Closed { socket: self.socket, error: Some(error) }).await;
+        self.teller.tell(SessionInput::Closed { socket: self.teller.socket, error: Some(error) }).await;
     }
 }
 
@@ -193,27 +226,27 @@ async fn open(url: &SecureUrl, peer: &Peer, dialer: &Dialer) -> Result<Opened, S
 
 /// Hands frames on until the socket ends, and says how it did.
 async fn read(
-    socket: SocketId,
+    teller: &Teller,
     peer: &Peer,
     stream: &mut SplitStream<WebSocket>,
     watch: &Watch,
-    news: &mpsc::Sender<News>,
 ) -> SessionError {
+    let odd = || SessionInput::OddFrame { socket: teller.socket };
     while let Some(message) = stream.next().await {
-        let input = match message {
-            Ok(Message::Text(text)) => SessionInput::Frame { socket, text: text.as_str().to_owned() },
-            Ok(Message::Binary(_)) => SessionInput::OddFrame { socket },
+        let is_heard = match message {
+            Ok(Message::Text(text)) => teller.frame(text.as_str().to_owned()).await,
+            Ok(Message::Binary(_)) => teller.tell(odd()).await,
             // Pings are answered by tungstenite with the next read.
             Ok(Message::Ping(_) | Message::Pong(_) | Message::Frame(_)) => continue,
             Ok(Message::Close(frame)) => return closed_by_server(peer, frame, &watch.lock()),
             Err(error) => {
                 if is_odd_frame(&error) {
-                    let _ = news.send((socket, SessionInput::OddFrame { socket })).await;
+                    teller.tell(odd()).await;
                 }
                 return failed(peer, &error);
             }
         };
-        if news.send((socket, input)).await.is_err() {
+        if !is_heard {
             break;
         }
     }

@@ -132,6 +132,7 @@ impl Session {
             Event::Teardown { .. } => {
                 self.fail_calls(turn);
                 self.fail_asks(turn);
+                self.tell_dropped(turn);
             }
             _ => {}
         }

@@ -1,6 +1,7 @@
 //! Calls of the application over the session: held until it is live, sent in order, repeated once after a
 //! recovered rejection (L24, L33).
 
+use alloc::borrow::ToOwned as _;
 use alloc::boxed::Box;
 use alloc::collections::VecDeque;
 use alloc::string::String;
@@ -17,6 +18,7 @@ use crate::wire::{connect, reauthenticate};
 use super::Session;
 use super::asks::OWN_ASKS;
 use super::connection::lost;
+use super::frames::Answer;
 use super::input::CallId;
 use super::output::SessionOutput;
 use super::turn::Turn;
@@ -25,6 +27,8 @@ use super::turn::Turn;
 const MOST: usize = 1_024;
 /// Most bytes that wait for a live session.
 const MOST_WAITING: usize = MAX_FRAME;
+/// Most bytes of all that are open: what was sent is kept until it is answered, since it may have to be repeated.
+const MOST_OPEN: usize = 4 * MAX_FRAME;
 /// What a frame has besides method and params.
 const ENVELOPE: usize = 128;
 /// Longest time that a call waits for a live session, or for the verdict on its rejection.
@@ -90,7 +94,10 @@ impl Calls {
     /// Whether another one of this size may come in (L33).
     fn has_room(&self, size: usize) -> bool {
         let waiting = self.open.iter().filter(|call| call.is_waiting()).map(Call::size).sum::<usize>();
-        self.open.len() < MOST && waiting.saturating_add(size) <= MOST_WAITING
+        let open = self.open.iter().map(Call::size).sum::<usize>();
+        self.open.len() < MOST
+            && waiting.saturating_add(size) <= MOST_WAITING
+            && open.saturating_add(size) <= MOST_OPEN
     }
 
     /// The next time limit.
@@ -142,12 +149,13 @@ impl Session {
     }
 
     /// An answer that is not the lifecycle's.
-    pub(super) fn call_answered(&mut self, turn: &mut Turn, frame: &str, answer: Result<Value, RpcError>) {
+    pub(super) fn call_answered(&mut self, turn: &mut Turn, frame: &str, answer: Answer<'_>) {
         let is_it = |call: &Call| matches!(&call.stage, Stage::Sent { frame: sent, .. } if sent == frame);
         let Some(at) = self.calls.open.iter().position(is_it) else { return };
         let result = match answer {
-            Ok(result) => Ok(result),
+            Ok(result) => Ok(result.to_owned()),
             Err(refusal) => {
+                let refusal = RpcError::parse(refusal);
                 let error = refusal.to_error(&self.secrets());
                 if refusal.is_auth_refusal()
                     && let Some(call) = self.calls.open.get_mut(at)

@@ -4,11 +4,13 @@ use alloc::borrow::ToOwned;
 use alloc::string::{String, ToString};
 
 use serde_json::Value;
+use serde_json::value::RawValue;
 
 use crate::error::Error;
 use crate::lifecycle::{Failure, Input, Outcome, Reply, SocketId};
 use crate::secret::Secret;
 use crate::wire::connect::{self, ConnectResult};
+use crate::wire::json;
 use crate::wire::push::{self, Push};
 use crate::wire::reauthenticate::ReauthenticateResult;
 use crate::wire::rpc::{Frame, Id, RpcError, is_auth_refusal};
@@ -18,23 +20,35 @@ use super::connection::{Stage, Waiting};
 use super::facts::server_time;
 use super::journal::Fault;
 use super::output::{Notification, SessionNews, SessionOutput};
+use super::repeats::Repeats;
 use super::turn::Turn;
 
 /// Most acknowledgements that wait for the connect to succeed.
 const MOST_REPLIES: usize = 64;
 
+/// Most bytes of them: an id is echoed, and may be as long as a frame.
+const MOST_REPLY_BYTES: usize = 64 * 1024;
+
 /// Most bytes of each field that the session is resumed with, and so of what a server can make the record hold. What is
 /// larger is no state: no server needs more, and a record must never outgrow its store.
 const MOST_STATE: usize = 16 * 1024;
 
-/// `signalwire.authorization.state` is the session's, whatever is in it.
-const STATE_EVENT: &str = "signalwire.authorization.state";
+/// Frames that are of no use.
+#[derive(Default)]
+pub(super) struct Dropped {
+    pub(super) repeats: Repeats,
+    /// Why the last one was, of those that have not been told.
+    last: Option<Error>,
+}
+
+/// The result, or the error, as it was sent: read when it is known who waits for it.
+pub(super) type Answer<'a> = core::result::Result<&'a RawValue, &'a RawValue>;
 
 impl Session {
     /// A frame that is no JSON-RPC, too large or not text: a sign of life all the same.
     pub(super) fn odd_frame(&mut self, turn: &mut Turn, socket: SocketId, why: &str) {
         if self.heard(turn, socket) {
-            dropped(turn, why);
+            self.dropped(turn, Error::reply("a frame", why));
         }
     }
 
@@ -45,9 +59,9 @@ impl Session {
             return;
         }
         match Frame::parse(text.expose()) {
-            Err(why) => dropped(turn, &why.to_string()),
+            Err(why) => self.dropped(turn, Error::reply("a frame", &why.to_string())),
             Ok(Frame::Request { id, method, params }) => {
-                self.request_came(turn, socket, id.as_ref(), method, params);
+                self.request_came(turn, socket, id.as_ref(), &method, params);
             }
             Ok(Frame::Success { id, result }) => self.answered(turn, socket, id.as_ref(), Ok(result)),
             Ok(Frame::Failure { id, error }) => self.answered(turn, socket, id.as_ref(), Err(error)),
@@ -74,10 +88,10 @@ impl Session {
         turn: &mut Turn,
         socket: SocketId,
         id: Option<&Id>,
-        method: String,
-        params: Value,
+        method: &str,
+        params: &RawValue,
     ) {
-        let push = Push::of(&method, &params);
+        let push = Push::of(method, params);
         let time = server_time(push.server_unix_ms());
         match push {
             Push::Ping { timestamp, payload } => {
@@ -92,13 +106,14 @@ impl Session {
             }
             Push::Event { authorization_state } => {
                 self.respond(turn, socket, id.map(push::acknowledge));
-                if params.get("event_type").and_then(Value::as_str) != Some(STATE_EVENT) {
-                    turn.put(SessionOutput::Notification(Notification { method, params }));
+                // The session's, whatever is in it.
+                if !push::is_state_event(params) {
+                    turn.put(SessionOutput::Notification(Notification::new(method, params)));
                 } else if let Some(state) = authorization_state {
                     self.state_came(turn, socket, state);
                 } else {
-                    let why = Error::reply(STATE_EVENT, "it has no usable `authorization_state`");
-                    turn.news(SessionNews::FrameDropped, Some(why));
+                    let why = Error::reply(push::STATE_EVENT, "it has no usable `authorization_state`");
+                    self.dropped(turn, why);
                 }
             }
             Push::Disconnect { restart } => {
@@ -111,7 +126,7 @@ impl Session {
                 }
                 turn.feed(Input::ServerRestart { socket, wipe: restart });
             }
-            Push::Other => turn.put(SessionOutput::Notification(Notification { method, params })),
+            Push::Other => turn.put(SessionOutput::Notification(Notification::new(method, params))),
         }
     }
 
@@ -143,23 +158,20 @@ impl Session {
         }
     }
 
-    fn answered(
-        &mut self,
-        turn: &mut Turn,
-        socket: SocketId,
-        id: Option<&Id>,
-        answer: core::result::Result<Value, RpcError>,
-    ) {
+    fn answered(&mut self, turn: &mut Turn, socket: SocketId, id: Option<&Id>, answer: Answer<'_>) {
         let Some(id) = id.and_then(Id::text) else { return };
         let Some(current) = self.socket_mut(socket) else { return };
         let at = current.waiting.iter().position(|waiting| waiting.id == id);
         match at.map(|at| current.waiting.remove(at)) {
             None if self.is_on_trial(socket) => {}
             None => self.call_answered(turn, &id, answer),
-            Some(waiting) => match waiting.resume {
-                Some(resume) => self.connect_answered(turn, socket, &waiting, resume, answer),
-                None => self.push_answered(turn, &waiting, answer),
-            },
+            Some(waiting) => {
+                let answer = answer.map(json::glance).map_err(RpcError::parse);
+                match waiting.resume {
+                    Some(resume) => self.connect_answered(turn, socket, &waiting, resume, answer),
+                    None => self.push_answered(turn, &waiting, answer),
+                }
+            }
         }
     }
 
@@ -255,12 +267,34 @@ impl Session {
         let (Some(text), Some(socket)) = (text, self.socket_mut(socket)) else { return };
         if socket.stage == Stage::Authenticated {
             turn.put(SessionOutput::Send { socket: socket.id, text: Secret::new(text) });
-        } else if socket.replies.len() < MOST_REPLIES {
+        } else if socket.replies.len() < MOST_REPLIES
+            && socket.replies.iter().map(String::len).sum::<usize>().saturating_add(text.len())
+                <= MOST_REPLY_BYTES
+        {
             socket.replies.push(text);
         }
     }
-}
 
-fn dropped(turn: &mut Turn, why: &str) {
-    turn.news(SessionNews::FrameDropped, Some(Error::reply("a frame", why)));
+    /// A frame that is of no use: told at once the first time, and from then on counted (L39).
+    fn dropped(&mut self, turn: &mut Turn, why: Error) {
+        if self.dropped.repeats.happened(turn.now.tick) {
+            turn.news(SessionNews::FrameDropped { count: 1 }, Some(why));
+        } else {
+            self.dropped.last = Some(why);
+        }
+    }
+
+    /// Tells how many frames have been dropped, when it is time to.
+    pub(super) fn watch_dropped(&mut self, turn: &mut Turn) {
+        if let Some(count) = self.dropped.repeats.due(turn.now.tick) {
+            turn.news(SessionNews::FrameDropped { count }, self.dropped.last.take());
+        }
+    }
+
+    /// Nothing is left untold at the end.
+    pub(super) fn tell_dropped(&mut self, turn: &mut Turn) {
+        if let Some(count) = self.dropped.repeats.rest() {
+            turn.news(SessionNews::FrameDropped { count }, self.dropped.last.take());
+        }
+    }
 }

@@ -15,6 +15,7 @@
 //! | `tokens`, `keys`, `nonces`, `source` | the bytes behind the numbers |
 //! | `facts` | replies as facts |
 //! | `journal` | the errors behind the lifecycle's failures |
+//! | `repeats` | what happens again and again, told as its number |
 //! | `record`, `restore` | what outlives the process, and going on from it |
 //! | `run` | the lifecycle's run, to be played again |
 //! | `ids`, `turn` | names that are given; one step in the making |
@@ -55,6 +56,7 @@ mod nonces;
 mod output;
 mod provider;
 mod record;
+mod repeats;
 mod replies;
 mod restore;
 #[cfg(feature = "std")]
@@ -71,6 +73,7 @@ pub use output::{
 };
 pub use provider::Provider;
 pub use record::Record;
+pub use repeats::Repeats;
 
 use alloc::boxed::Box;
 use alloc::sync::Arc;
@@ -85,6 +88,7 @@ use asks::Asks;
 use calls::Calls;
 use connection::{Resume, Socket};
 use exchanges::Exchanges;
+use frames::Dropped;
 use ids::Ids;
 use journal::Journal;
 use keys::Keys;
@@ -129,6 +133,7 @@ pub struct Session {
     asks: Asks,
     journal: Journal,
     odd_times: Vec<(&'static str, Oddity)>,
+    dropped: Dropped,
     told_short_lived: bool,
     told_not_kept: Vec<&'static str>,
     restored: bool,
@@ -165,6 +170,7 @@ impl Session {
             asks: Asks::default(),
             journal: Journal::default(),
             odd_times: Vec::new(),
+            dropped: Dropped::default(),
             told_short_lived: false,
             told_not_kept: Vec::new(),
             restored: false,
@@ -184,6 +190,7 @@ impl Session {
         if !self.over {
             self.watch_socket(&mut turn);
             self.watch_calls(&mut turn);
+            self.watch_dropped(&mut turn);
             if self.wake.is_some_and(|(at, _)| at <= self.now.tick) {
                 // The input was not the lifecycle's, but something of the lifecycle's is due.
                 turn.feed(Input::Tick);
@@ -331,6 +338,7 @@ impl Session {
         let lifecycle = self.wake.map(|(at, wake)| (at, SessionWake::Lifecycle(wake)));
         let liveness = self.liveness_due().map(|at| (at, SessionWake::Liveness));
         let call = self.calls.due(self.config.call_timeout).map(|(at, id)| (at, SessionWake::Call(id)));
-        [lifecycle, liveness, call].into_iter().flatten().min_by_key(|(at, _)| *at)
+        let dropped = self.dropped.repeats.next().map(|at| (at, SessionWake::Dropped));
+        [lifecycle, liveness, call, dropped].into_iter().flatten().min_by_key(|(at, _)| *at)
     }
 }

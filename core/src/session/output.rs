@@ -1,15 +1,19 @@
 //! What a [`Session`](super::Session) asks of its driver and tells its application.
 
+use alloc::borrow::ToOwned;
 use alloc::boxed::Box;
 use alloc::string::String;
 use alloc::vec::Vec;
 use core::fmt;
+
+use serde_json::value::RawValue;
 
 use crate::error::Error;
 use crate::lifecycle::{AskId, Event, Generation, KeyAlgorithm, SocketId, Wake};
 use crate::secret::Secret;
 use crate::time::Tick;
 use crate::wire::http::HttpRequest;
+use crate::wire::json;
 use crate::wire::time::Oddity;
 use crate::wire::url::SecureUrl;
 
@@ -34,6 +38,8 @@ pub enum SessionWake {
     Liveness,
     /// The time limit of a call.
     Call(CallId),
+    /// The number of the frames that were dropped, to be told (L39).
+    Dropped,
 }
 
 /// One output of a step.
@@ -130,8 +136,8 @@ pub enum SessionOutput {
     Returned {
         /// Which.
         call: CallId,
-        /// The JSON-RPC result, or why there is none.
-        result: Result<serde_json::Value, Error>,
+        /// The JSON-RPC result as its text, or why there is none.
+        result: Result<Box<RawValue>, Error>,
     },
     /// A request or event of the server that is not the lifecycle's, untouched and in order (L39).
     Notification(Notification),
@@ -172,8 +178,12 @@ pub enum SessionNews {
     /// The socket of a live session is gone, not by the session's own doing; the cause says why. A reconnect follows
     /// by itself, and `Live` when it has succeeded (L36).
     SocketLost,
-    /// A frame was malformed, oversized or not text, and was dropped (L39).
-    FrameDropped,
+    /// Frames were malformed, oversized or not text, and were dropped (L39). The first is told at once, from then on
+    /// their number in ever longer intervals; the cause is the last one's.
+    FrameDropped {
+        /// How many since it was told last.
+        count: u64,
+    },
     /// A time that a server or a provider stated was odd, and how it was read; once for each field (L10).
     OddTime {
         /// Which field.
@@ -203,7 +213,7 @@ impl SessionNews {
         match self {
             Self::Lifecycle(_) => "lifecycle",
             Self::SocketLost => "socket_lost",
-            Self::FrameDropped => "frame_dropped",
+            Self::FrameDropped { .. } => "frame_dropped",
             Self::OddTime { .. } => "odd_time",
             Self::NotKept { .. } => "resume_state_not_kept",
             Self::SetAside => "store_set_aside",
@@ -213,14 +223,49 @@ impl SessionNews {
     }
 }
 
-/// A request or event of the server for the application. Debug shows the method only: what is in the
-/// parameters is between server and application.
-#[derive(Clone, PartialEq)]
+/// A request or event of the server for the application, kept as its text until somebody reads it. Debug shows the
+/// method only: what is in the parameters is between server and application.
+///
+/// ```
+/// use satkeeper_core::session::Notification;
+/// let params = serde_json::value::to_raw_value(&serde_json::json!({"event_type": "call.state"})).unwrap();
+/// let notification = Notification::new("signalwire.event", &params);
+/// assert_eq!(notification.params()["event_type"], "call.state");
+/// assert_eq!(notification.params_json(), r#"{"event_type":"call.state"}"#);
+/// ```
+#[derive(Clone)]
 pub struct Notification {
     /// JSON-RPC method.
     pub method: String,
-    /// JSON-RPC params as they came.
-    pub params: serde_json::Value,
+    params: Box<RawValue>,
+}
+
+impl Notification {
+    /// As it came: for tests of whoever reads notifications.
+    #[must_use]
+    pub fn new(method: &str, params: &RawValue) -> Self {
+        Self { method: method.to_owned(), params: params.to_owned() }
+    }
+
+    /// JSON-RPC params as they came, read anew each time; `null` where there were none. A value can take ninety
+    /// times the memory of its text: who knows what is needed reads [`Notification::params_json`] into a type of
+    /// one's own.
+    #[must_use]
+    pub fn params(&self) -> serde_json::Value {
+        json::whole(&self.params)
+    }
+
+    /// JSON-RPC params as their text.
+    #[must_use]
+    pub fn params_json(&self) -> &str {
+        self.params.get()
+    }
+}
+
+impl PartialEq for Notification {
+    fn eq(&self, other: &Self) -> bool {
+        self.method == other.method && self.params.get() == other.params.get()
+    }
 }
 
 impl fmt::Debug for Notification {

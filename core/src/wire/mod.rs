@@ -5,6 +5,7 @@
 
 pub mod connect;
 pub mod http;
+pub mod json;
 pub mod push;
 pub mod reauthenticate;
 pub mod rest;

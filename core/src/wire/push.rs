@@ -4,7 +4,9 @@ use alloc::string::String;
 
 use serde::Serialize;
 use serde_json::Value;
+use serde_json::value::RawValue;
 
+use super::json;
 use super::rpc::{self, Id};
 use crate::secret::Secret;
 
@@ -34,15 +36,17 @@ pub enum Push {
 
 impl Push {
     /// Sorts a request by its method. Mistyped parameters are as if absent.
-    pub fn of(method: &str, params: &Value) -> Self {
+    pub fn of(method: &str, params: &RawValue) -> Self {
         match method {
             "signalwire.ping" => {
-                let timestamp = params.get("timestamp").filter(|it| it.is_number() || it.is_string());
-                Self::Ping { timestamp: timestamp.cloned(), payload: params.get("payload").cloned() }
+                let timestamp = json::scalar(json::member(params, "timestamp"));
+                let timestamp = timestamp.filter(|it| it.is_number() || it.is_string());
+                Self::Ping { timestamp, payload: json::member(params, "payload").map(json::glance) }
             }
             "signalwire.event" => Self::Event { authorization_state: authorization_state(params) },
             "signalwire.disconnect" => {
-                Self::Disconnect { restart: params.get("restart").and_then(Value::as_bool).unwrap_or(false) }
+                let restart = json::scalar(json::member(params, "restart"));
+                Self::Disconnect { restart: restart == Some(Value::Bool(true)) }
             }
             _ => Self::Other,
         }
@@ -59,12 +63,18 @@ impl Push {
     }
 }
 
-/// The state in the parameters of a `signalwire.event` of type `signalwire.authorization.state`.
-pub fn authorization_state(params: &Value) -> Option<Secret> {
-    if params.get("event_type")?.as_str()? != "signalwire.authorization.state" {
-        return None;
-    }
-    let state = params.get("params")?.get("authorization_state")?.as_str()?;
+/// The type of a `signalwire.event` that carries a state to resume with.
+pub const STATE_EVENT: &str = "signalwire.authorization.state";
+
+/// Whether the parameters of a `signalwire.event` say that it is a [`STATE_EVENT`].
+pub fn is_state_event(params: &RawValue) -> bool {
+    json::text(json::member(params, "event_type")).as_deref() == Some(STATE_EVENT)
+}
+
+/// The state in the parameters of a [`STATE_EVENT`].
+pub fn authorization_state(params: &RawValue) -> Option<Secret> {
+    let carried = json::member(params, "params").filter(|_| is_state_event(params))?;
+    let state = json::text(json::member(carried, "authorization_state"))?;
     (!state.is_empty()).then(|| Secret::new(state))
 }
 

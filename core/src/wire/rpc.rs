@@ -6,10 +6,11 @@ use alloc::format;
 use alloc::string::String;
 use core::fmt;
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::Value;
 use serde_json::value::RawValue;
 
+use super::json;
 use super::text::{Cleaner, encode, json_error, without_mark};
 use crate::error::Error;
 use crate::secret::Secret;
@@ -57,9 +58,10 @@ impl fmt::Debug for Id {
     }
 }
 
-/// A frame from the server. No Debug: results and params carry tokens and `authorization_state`.
-#[derive(Clone, PartialEq)]
-pub enum Frame {
+/// A frame from the server, its parts still text. No Debug: results and params carry tokens and
+/// `authorization_state`.
+#[derive(Clone)]
+pub enum Frame<'a> {
     /// A request or, without an id, a notification.
     Request {
         /// To be repeated in the answer; without one there is no answer.
@@ -67,21 +69,21 @@ pub enum Frame {
         /// Its method.
         method: String,
         /// Its parameters, `null` where there are none.
-        params: Value,
+        params: &'a RawValue,
     },
     /// The answer to a request that was granted, at this level: see [`business_code`].
     Success {
         /// The request's id.
         id: Option<Id>,
         /// What came back.
-        result: Value,
+        result: &'a RawValue,
     },
     /// The answer to a request that was refused.
     Failure {
         /// The request's id.
         id: Option<Id>,
-        /// Why.
-        error: RpcError,
+        /// Why; [`RpcError::parse`] reads it.
+        error: &'a RawValue,
     },
 }
 
@@ -135,26 +137,26 @@ pub enum FrameError {
     NotJsonRpc,
 }
 
-impl Frame {
-    /// Reads one text message. A missing or other `jsonrpc` is overlooked, and an id that is neither text nor
-    /// number is as if absent.
+impl<'a> Frame<'a> {
+    /// Reads one text message, no further than to tell its parts apart: what is in them costs its text and no more.
+    /// A missing or other `jsonrpc` is overlooked, and an id that is neither text nor number is as if absent.
     ///
     /// # Errors
     /// [`FrameError`]; the frame is to be dropped with an event, never the connection (L39).
-    pub fn parse(text: &str) -> core::result::Result<Self, FrameError> {
+    pub fn parse(text: &'a str) -> core::result::Result<Self, FrameError> {
         #[derive(Deserialize)]
         struct Envelope<'a> {
             #[serde(borrow, default)]
             id: Option<&'a RawValue>,
-            #[serde(default)]
-            method: Option<Value>,
-            #[serde(default)]
-            params: Value,
+            #[serde(borrow, default)]
+            method: Option<&'a RawValue>,
+            #[serde(borrow, default)]
+            params: Option<&'a RawValue>,
             // `"result": null` is an answer, a missing one is not.
-            #[serde(default, deserialize_with = "present")]
-            result: Option<Value>,
-            #[serde(default)]
-            error: Option<Value>,
+            #[serde(borrow, default, deserialize_with = "present")]
+            result: Option<&'a RawValue>,
+            #[serde(borrow, default)]
+            error: Option<&'a RawValue>,
         }
         if text.len() > MAX_FRAME {
             return Err(FrameError::TooLarge { length: text.len() });
@@ -164,13 +166,15 @@ impl Frame {
         if !text.trim_start().starts_with('{') {
             return Err(FrameError::NotJson { place: "no JSON object".to_owned() });
         }
-        let frame: Envelope<'_> =
-            serde_json::from_str(text).map_err(|error| FrameError::NotJson { place: json_error(&error) })?;
+        let read = json::check(text).and_then(|()| serde_json::from_str(text));
+        let frame: Envelope<'a> = read.map_err(|error| FrameError::NotJson { place: json_error(&error) })?;
         let id = frame.id.and_then(Id::of);
-        match (frame.method, frame.error, frame.result) {
-            (Some(Value::String(method)), _, _) => Ok(Self::Request { id, method, params: frame.params }),
-            (_, Some(error), _) => Ok(Self::Failure { id, error: rpc_error(error) }),
-            (_, None, Some(result)) => Ok(Self::Success { id, result }),
+        match (json::text(frame.method), frame.error, frame.result) {
+            (Some(method), _, _) => {
+                Ok(Self::Request { id, method, params: frame.params.unwrap_or(RawValue::NULL) })
+            }
+            (None, Some(error), _) => Ok(Self::Failure { id, error }),
+            (None, None, Some(result)) => Ok(Self::Success { id, result }),
             _ => Err(FrameError::NotJsonRpc),
         }
     }
@@ -183,23 +187,26 @@ impl Frame {
     }
 }
 
-fn present<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Option<Value>, D::Error> {
-    Value::deserialize(deserializer).map(Some)
+fn present<'de: 'a, 'a, D: Deserializer<'de>>(deserializer: D) -> Result<Option<&'a RawValue>, D::Error> {
+    <&RawValue>::deserialize(deserializer).map(Some)
 }
 
-fn rpc_error(error: Value) -> RpcError {
-    const INTERNAL_ERROR: i64 = -32603;
-    match error {
-        Value::Object(mut error) => RpcError {
-            code: error.get("code").and_then(integer).unwrap_or(INTERNAL_ERROR),
-            message: match error.remove("message") {
-                Some(Value::String(message)) => message,
-                _ => String::new(),
+impl RpcError {
+    /// Reads the `error` of a frame.
+    pub fn parse(error: &RawValue) -> Self {
+        const INTERNAL_ERROR: i64 = -32603;
+        match json::glance(error) {
+            Value::Object(mut error) => Self {
+                code: error.get("code").and_then(integer).unwrap_or(INTERNAL_ERROR),
+                message: match error.remove("message") {
+                    Some(Value::String(message)) => message,
+                    _ => String::new(),
+                },
+                data: error.remove("data").filter(|data| !data.is_null()),
             },
-            data: error.remove("data").filter(|data| !data.is_null()),
-        },
-        Value::String(message) => RpcError { code: INTERNAL_ERROR, message, data: None },
-        other => RpcError { code: INTERNAL_ERROR, message: String::new(), data: Some(other) },
+            Value::String(message) => Self { code: INTERNAL_ERROR, message, data: None },
+            other => Self { code: INTERNAL_ERROR, message: String::new(), data: Some(other) },
+        }
     }
 }
 

@@ -3,12 +3,14 @@
 use satkeeper_core::error::Error;
 use satkeeper_core::secret::Secret;
 use satkeeper_core::wire::connect::{self, Confirmation, Connect, ConnectResult, ResumeState};
-use satkeeper_core::wire::push::{Push, acknowledge, ping, pong};
+use satkeeper_core::wire::json;
+use satkeeper_core::wire::push::{self, Push, acknowledge, ping, pong};
 use satkeeper_core::wire::reauthenticate::{Reauthenticate, ReauthenticateResult};
 use satkeeper_core::wire::rpc::{
     Frame, FrameError, Id, MAX_FRAME, RpcError, business_code, failure, is_auth_refusal, request, success,
 };
 use satkeeper_core::wire::time::{Oddity, Parsed};
+use serde_json::value::{RawValue, to_raw_value};
 use serde_json::{Value, json};
 
 const JKT: &str = "oKIywvGUpTVTyxMQ3bwIIeQUudfr_CkLMjCE19ECD-U";
@@ -20,6 +22,14 @@ fn id(json: &str) -> Id {
     }
 }
 
+fn raw(value: &Value) -> Box<RawValue> {
+    to_raw_value(value).unwrap()
+}
+
+fn pushed(method: &str, params: &Value) -> Push {
+    Push::of(method, &raw(params))
+}
+
 #[test]
 fn the_three_kinds_of_frame() {
     let Ok(Frame::Request { id, method, params }) =
@@ -27,20 +37,22 @@ fn the_three_kinds_of_frame() {
     else {
         panic!()
     };
-    assert_eq!((id.unwrap().text().as_deref(), method.as_str(), params), (Some("a"), "m", json!({"x":[1]})));
+    let params = params.get();
+    assert_eq!((id.unwrap().text().as_deref(), method.as_str(), params), (Some("a"), "m", r#"{"x":[1]}"#));
     let Ok(Frame::Success { id, result }) =
         Frame::parse(r#"{"jsonrpc":"2.0","id":"a","result":{"code":"200"}}"#)
     else {
         panic!()
     };
     assert!(id.unwrap().is("a"));
-    assert_eq!(business_code(&result), Some(200));
+    assert_eq!(business_code(&json::whole(result)), Some(200));
     let Ok(Frame::Failure { id, error }) =
         Frame::parse(r#"{"id":"a","error":{"code":-32002,"message":"CALL ERROR","data":{"x":1}}}"#)
     else {
         panic!()
     };
     assert!(id.unwrap().is("a"));
+    let error = RpcError::parse(error);
     assert_eq!(
         (error.code, error.message.as_str(), error.data),
         (-32002, "CALL ERROR", Some(json!({"x":1})))
@@ -62,7 +74,10 @@ fn frames_are_read_leniently() {
     assert!(matches!(Frame::parse(r#"{"id":1,"result":{},"error":{}}"#), Ok(Frame::Failure { .. })));
     assert!(matches!(Frame::parse(r#"{"id":1,"result":{},"error":null}"#), Ok(Frame::Success { .. })));
     let error = |text: &str| match Frame::parse(&format!(r#"{{"id":1,"error":{text}}}"#)) {
-        Ok(Frame::Failure { error, .. }) => (error.code, error.message, error.data),
+        Ok(Frame::Failure { error, .. }) => {
+            let error = RpcError::parse(error);
+            (error.code, error.message, error.data)
+        }
         _ => panic!("{text}"),
     };
     assert_eq!(error("{}"), (-32603, String::new(), None));
@@ -234,7 +249,7 @@ fn a_reauthenticate_result_is_accepted_without_a_code_or_with_2xx() {
 fn a_pong_repeats_the_payload_of_its_ping() {
     for payload in [json!("p-1"), json!({"a": [1, null, "\u{feff}"]}), json!([]), json!(1.5), json!(null)] {
         let params = json!({"timestamp": 7.25, "payload": payload});
-        let Push::Ping { timestamp, payload } = Push::of("signalwire.ping", &params) else { panic!() };
+        let Push::Ping { timestamp, payload } = pushed("signalwire.ping", &params) else { panic!() };
         let pong = pong(&id("\"p\""), timestamp.as_ref(), payload.as_ref());
         let pong: Value = serde_json::from_str(&pong).unwrap();
         assert_eq!(pong["result"], params);
@@ -244,21 +259,21 @@ fn a_pong_repeats_the_payload_of_its_ping() {
 // proves L37
 #[test]
 fn what_the_server_asks_is_sorted() {
-    let ping_ = Push::of("signalwire.ping", &json!({"timestamp": 1_795_231_753.125}));
+    let ping_ = pushed("signalwire.ping", &json!({"timestamp": 1_795_231_753.125}));
     assert_eq!(ping_.server_unix_ms(), Some(1_795_231_753_125));
     let Push::Ping { timestamp, payload: None } = ping_ else { panic!() };
     assert_eq!(
         pong(&id("\"p\""), timestamp.as_ref(), None),
         r#"{"jsonrpc":"2.0","id":"p","result":{"timestamp":1795231753.125}}"#
     );
-    let Push::Ping { timestamp: None, payload: None } = Push::of("signalwire.ping", &Value::Null) else {
+    let Push::Ping { timestamp: None, payload: None } = pushed("signalwire.ping", &Value::Null) else {
         panic!()
     };
     assert_eq!(pong(&id("\"p\""), None, None), r#"{"jsonrpc":"2.0","id":"p","result":{}}"#);
-    let odd = Push::of("signalwire.ping", &json!({"timestamp": {}}));
+    let odd = pushed("signalwire.ping", &json!({"timestamp": {}}));
     assert!(matches!(odd, Push::Ping { timestamp: None, .. }));
 
-    let state = |params: Value| match Push::of("signalwire.event", &params) {
+    let state = |params: Value| match pushed("signalwire.event", &params) {
         Push::Event { authorization_state } => authorization_state.map(|it| it.expose().to_owned()),
         _ => panic!(),
     };
@@ -279,13 +294,14 @@ fn what_the_server_asks_is_sorted() {
         assert_eq!(state(nothing.clone()), None, "{nothing}");
     }
 
-    let restart =
-        |params| matches!(Push::of("signalwire.disconnect", &params), Push::Disconnect { restart: true });
+    let restart = |params: Value| {
+        matches!(pushed("signalwire.disconnect", &params), Push::Disconnect { restart: true })
+    };
     assert!(restart(json!({"restart": true})));
     assert!(
         !restart(json!({"restart": false})) && !restart(json!({})) && !restart(json!({"restart": "yes"}))
     );
-    assert!(matches!(Push::of("signalwire.whatever", &json!({})), Push::Other));
+    assert!(matches!(pushed("signalwire.whatever", &json!({})), Push::Other));
 }
 
 #[test]
@@ -344,4 +360,63 @@ fn a_byte_order_mark_before_a_frame_is_skipped() {
     let frame = Frame::parse("\u{feff}{\"jsonrpc\": \"2.0\", \"id\": \"1\", \"result\": {}}").ok().unwrap();
     assert!(matches!(frame, Frame::Success { .. }));
     assert!(Frame::parse("\u{feff}").is_err());
+}
+
+// survives W1
+#[test]
+fn what_is_read_of_a_frame_is_what_is_asked() {
+    let object = raw(&json!({"a": {"b": "c\u{e9}\n"}, "n": 1.5, "x": [1, {"y": 2}]}));
+    let inner = json::member(&object, "a").unwrap();
+    assert_eq!(json::text(json::member(inner, "b")).as_deref(), Some("c\u{e9}\n"));
+    assert_eq!(json::scalar(json::member(&object, "n")), Some(json!(1.5)));
+    assert_eq!(json::scalar(json::member(&object, "x")), None);
+    assert_eq!(json::text(json::member(&object, "n")), None);
+    assert_eq!(json::whole(&object), json::glance(&object));
+    for other in ["[]", "1", "null", "\"a\""] {
+        let other: Box<RawValue> = serde_json::from_str(other).unwrap();
+        assert!(json::member(&other, "a").is_none(), "{other}");
+    }
+    // A name may be written with escapes; of two the last counts, as in a value.
+    let twice: Box<RawValue> = serde_json::from_str(r#"{"a":1,"\u0061":2}"#).unwrap();
+    assert_eq!(json::scalar(json::member(&twice, "a")), Some(json!(2)));
+    assert!(push::is_state_event(&raw(&json!({"event_type": "signalwire.authorization.state"}))));
+}
+
+// survives W1
+#[test]
+fn a_glance_ends_after_so_many_values() {
+    let many = format!("[{}\"last\"]", "{\"\":0},".repeat(json::MOST_VALUES));
+    let raw: Box<RawValue> = serde_json::from_str(&many).unwrap();
+    let Value::Array(items) = json::glance(&raw) else { panic!() };
+    assert!(items.len() >= json::MOST_VALUES / 4 && items.len() <= json::MOST_VALUES, "{}", items.len());
+    let outside = format!("{{\"a\":{many},\"b\":1}}");
+    let raw: Box<RawValue> = serde_json::from_str(&outside).unwrap();
+    assert!(json::glance(&raw)["a"].is_array() && json::glance(&raw)["b"].is_null());
+}
+
+// proves L50, L51: what is kept as text can be read whenever somebody wants to
+#[test]
+fn a_frame_is_judged_as_strictly_as_if_it_were_read_in_full() {
+    let frame = |params: &str| format!("{{\"method\":\"m\",\"params\":{params}}}");
+    let deep = |levels: usize| format!("{}{}", "[".repeat(levels), "]".repeat(levels));
+    for params in [
+        "1e999",
+        r#""\ud800""#,
+        r#""\x""#,
+        "[1,]",
+        "{\"a\":01}",
+        r#"{"\ud800":1}"#,
+        &deep(200),
+        "nul",
+        "\"\u{1}\"",
+    ] {
+        let frame = frame(params);
+        assert!(serde_json::from_str::<Value>(&frame).is_err(), "{params}");
+        assert!(matches!(Frame::parse(&frame), Err(FrameError::NotJson { .. })), "{params}");
+    }
+    for params in ["-0.0", "18446744073709551616", r#""\ud83d\ude00""#, &deep(100), "[ 1 , 2 ]", "null"] {
+        let frame = frame(params);
+        let Ok(Frame::Request { params: read, .. }) = Frame::parse(&frame) else { panic!("{params}") };
+        assert_eq!(json::whole(read), serde_json::from_str::<Value>(params).unwrap());
+    }
 }

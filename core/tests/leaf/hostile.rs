@@ -9,7 +9,7 @@ use satkeeper_core::wire::push::Push;
 use satkeeper_core::wire::reauthenticate::ReauthenticateResult;
 use satkeeper_core::wire::rest::{Endpoint, HttpError, SubscriberInfo, TokenReply};
 use satkeeper_core::wire::routing::Routing;
-use satkeeper_core::wire::rpc::Frame;
+use satkeeper_core::wire::rpc::{Frame, RpcError};
 use satkeeper_core::wire::sat::SatHeader;
 use satkeeper_core::wire::text::{Cleaner, MAX_TEXT};
 use satkeeper_core::wire::time::{
@@ -82,7 +82,7 @@ fn every_json_parser(value: &Value) {
     ConnectResult::parse(value);
     ReauthenticateResult::parse(value);
     for method in ["signalwire.ping", "signalwire.event", "signalwire.disconnect", "x"] {
-        Push::of(method, value).server_unix_ms();
+        Push::of(method, &serde_json::value::to_raw_value(value).unwrap()).server_unix_ms();
     }
     for documented in [Unit::Seconds, Unit::Milliseconds] {
         assert!(absolute(Some(value), documented).ms.is_none_or(|ms| ms <= LAST_UNIX_MS));
@@ -106,6 +106,7 @@ proptest! {
         let text = value.to_string();
         every_body_parser(status, text.as_bytes());
         if let Ok(Frame::Failure { error, .. }) = Frame::parse(&text) {
+            let error = RpcError::parse(error);
             error.is_auth_refusal();
             let shown = error.to_error(&[]).to_string();
             prop_assert!(shown.chars().count() < MAX_TEXT + 100);

@@ -207,7 +207,7 @@ fn what_is_told_has_a_stable_code_and_says_nothing_in_confidence() {
     for (news, code) in [
         (world.events[0].event, "lifecycle"),
         (SessionNews::SocketLost, "socket_lost"),
-        (SessionNews::FrameDropped, "frame_dropped"),
+        (SessionNews::FrameDropped { count: 1 }, "frame_dropped"),
         (odd, "odd_time"),
         (SessionNews::ScopeWithoutFingerprint, "scope_without_fingerprint"),
         (SessionNews::NotKept { field: "protocol" }, "resume_state_not_kept"),

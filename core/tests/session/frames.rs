@@ -96,7 +96,7 @@ fn frames_are_answered_as_the_protocol_wants() {
     );
     let methods = world.notifications.iter().map(|it| it.method.as_str()).collect::<Vec<_>>();
     assert_eq!(methods, ["signalwire.event", "verto.invite"]);
-    assert_eq!(world.notifications[0].params["params"]["a"], 1);
+    assert_eq!(world.notifications[0].params()["params"]["a"], 1);
 }
 
 #[test]
@@ -113,11 +113,22 @@ fn malformed_frames_are_dropped_with_an_event_and_nothing_else() {
     let deep = "[".repeat(200_000);
     world.give(SessionInput::Frame { socket, text: format!("{{\"method\":\"m\",\"params\":{deep}") });
     world.give(SessionInput::Frame { socket, text: "x".repeat((1 << 20) + 1) });
-    let dropped = world.events.iter().filter(|it| it.event == SessionNews::FrameDropped).count();
-    assert_eq!(dropped, texts.len() + 3);
+    let dropped = |world: &World| {
+        let counts = world.events.iter().map(|it| match it.event {
+            SessionNews::FrameDropped { count } => count,
+            other => panic!("{other:?}"),
+        });
+        counts.collect::<Vec<_>>()
+    };
+    // The first is told at once, the others together.
+    assert_eq!(dropped(&world), [1]);
+    world.pass(10_000);
+    let others = u64::try_from(texts.len()).unwrap() + 2;
+    assert_eq!(dropped(&world), [1, others]);
+    let last = world.events[1].cause.as_ref().unwrap().to_string();
+    assert!(last.contains("1048577 bytes"), "{last}");
     assert!(world.is_live());
-    assert!(world.server.frames.is_empty() && world.closed.is_empty());
-    assert!(world.events.iter().all(|it| it.event == SessionNews::FrameDropped));
+    assert!(world.closed.is_empty());
     // Answers to nothing, and a state that is none.
     for frame in [
         json!({"id": "unknown", "result": {}}),
@@ -128,6 +139,55 @@ fn malformed_frames_are_dropped_with_an_event_and_nothing_else() {
         world.push(&frame);
     }
     assert!(world.is_live() && world.notifications.is_empty());
+}
+
+#[test]
+fn a_flood_of_malformed_frames_is_told_in_a_few_words() {
+    // survives W17
+    let mut world = unbound();
+    world.clear();
+    let socket = world.opened[0].0;
+    let mut given = 0;
+    for _ in 0..15_000 {
+        for text in ["{", "[]"] {
+            given += 1;
+            world.give(SessionInput::Frame { socket, text: text.to_owned() });
+        }
+        world.pass(1);
+    }
+    world.give(SessionInput::Disconnect);
+    let told = world.events.iter().filter_map(|it| match it.event {
+        SessionNews::FrameDropped { count } => Some(count),
+        _ => None,
+    });
+    let told = told.collect::<Vec<_>>();
+    // At once, after 10 s, and what was left at the end, before the last event.
+    assert_eq!((told.len(), told.iter().sum::<u64>()), (3, given), "{told:?}");
+}
+
+#[test]
+fn what_waits_for_a_connect_is_bounded_in_bytes() {
+    // survives W1
+    let mut world = World::new(Config::new(CALLBACK).key(KeyChoice::None));
+    let token = sat("one", "relay.sw.test");
+    world.server.tokens.insert(token, Minted { ends: EPOCH + 7_200_000, ..Minted::default() });
+    world.provider.push_back(Ok(credential("one")));
+    let connects = world.server.rpc_faults.entry("signalwire.connect").or_default();
+    connects.push_back(RpcFault::Silent);
+    world.give(SessionInput::Start);
+    let socket = world.opened[0].0;
+    // An id is echoed, and may be as long as a frame.
+    let id = "i".repeat(40_000);
+    for n in 0..64 {
+        let text = format!("{{\"id\":\"{n}{id}\",\"method\":\"signalwire.event\",\"params\":{{}}}}");
+        world.give(SessionInput::Frame { socket, text });
+    }
+    assert_eq!(world.notifications.len(), 64);
+    let connect = world.sent("signalwire.connect")[0]["id"].clone();
+    world.push(&json!({"jsonrpc": "2.0", "id": connect, "result": {"protocol": "signalwire_p"}}));
+    assert!(world.is_live());
+    let acknowledged = world.server.frames.iter().filter(|(_, frame)| frame.get("result").is_some());
+    assert_eq!(acknowledged.count(), 1);
 }
 
 #[test]

@@ -161,11 +161,11 @@ impl Bytes {
             }
             SessionNews::OddTime { field, oddity } => format!("odd_time, {field}, {oddity:?}"),
             news @ (SessionNews::SocketLost
-            | SessionNews::FrameDropped
             | SessionNews::ScopeWithoutFingerprint
             | SessionNews::NotKept { .. }
             | SessionNews::SetAside
             | SessionNews::StoreLacks) => news.code().to_owned(),
+            SessionNews::FrameDropped { count } => format!("frame_dropped, {count}"),
         }
     }
 

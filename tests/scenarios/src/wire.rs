@@ -225,8 +225,9 @@ fn output(output: &SessionOutput) -> Value {
         SessionOutput::Tell(event) => json!({"tell": format!("{event:?}")}),
         SessionOutput::Settled { ask, result } => json!({"settled": ask, "result": format!("{result:?}")}),
         SessionOutput::Returned { call, result } => {
+            let result = result.as_ref().map(|result| satkeeper_core::wire::json::whole(result));
             json!({"returned": call.0, "result": format!("{result:?}")})
         }
-        SessionOutput::Notification(it) => json!({"notification": it.method, "params": it.params}),
+        SessionOutput::Notification(it) => json!({"notification": it.method, "params": it.params()}),
     }
 }

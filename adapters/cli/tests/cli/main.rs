@@ -3,6 +3,7 @@
 mod canaries;
 mod demo;
 mod exec;
+mod memory;
 mod program;
 mod proofs;
 mod run;

@@ -46,14 +46,16 @@ async fn pair() -> (Sockets, mpsc::Receiver<News>, WebSocketStream<TcpStream>) {
         Ok(response)
     };
     let server = accept_hdr_async(stream, date).await.unwrap();
-    let Some((ONE, SessionInput::Opened { date, .. })) = news.recv().await else { panic!("opened") };
+    let Some(News { socket: ONE, input: SessionInput::Opened { date, .. }, .. }) = news.recv().await else {
+        panic!("opened")
+    };
     assert_eq!(date.as_deref(), Some(DATE));
     (sockets, news, server)
 }
 
 async fn closed(news: &mut mpsc::Receiver<News>) -> SessionError {
     match news.recv().await {
-        Some((ONE, SessionInput::Closed { error: Some(error), .. })) => error,
+        Some(News { socket: ONE, input: SessionInput::Closed { error: Some(error), .. }, .. }) => error,
         _ => panic!("a closed socket"),
     }
 }
@@ -69,8 +71,13 @@ async fn frames_go_both_ways_in_order() {
     }
     server.send(Message::text("hello")).await.unwrap();
     server.send(Message::binary(vec![1, 2])).await.unwrap();
-    assert!(matches!(news.recv().await, Some((ONE, SessionInput::Frame { text, .. })) if text == "hello"));
-    assert!(matches!(news.recv().await, Some((ONE, SessionInput::OddFrame { .. }))));
+    assert!(
+        matches!(news.recv().await, Some(News { socket: ONE, input: SessionInput::Frame { text, .. }, .. }) if text == "hello")
+    );
+    assert!(matches!(
+        news.recv().await,
+        Some(News { socket: ONE, input: SessionInput::OddFrame { .. }, .. })
+    ));
     assert!(sockets.knows(ONE));
 }
 
@@ -87,10 +94,13 @@ async fn the_largest_frame_passes_and_a_larger_one_ends_the_socket() {
     let (_sockets, mut news, mut server) = pair().await;
     server.send(Message::text("x".repeat(MAX_MESSAGE))).await.unwrap();
     assert!(
-        matches!(news.recv().await, Some((ONE, SessionInput::Frame { text, .. })) if text.len() == MAX_MESSAGE)
+        matches!(news.recv().await, Some(News { socket: ONE, input: SessionInput::Frame { text, .. }, .. }) if text.len() == MAX_MESSAGE)
     );
     let _ = server.send(Message::text("x".repeat(MAX_MESSAGE + 1))).await;
-    assert!(matches!(news.recv().await, Some((ONE, SessionInput::OddFrame { .. }))));
+    assert!(matches!(
+        news.recv().await,
+        Some(News { socket: ONE, input: SessionInput::OddFrame { .. }, .. })
+    ));
     assert!(matches!(closed(&mut news).await, SessionError::Transport { .. }));
 }
 
@@ -201,9 +211,14 @@ async fn an_upgrade_through_gateways_is_one_and_their_close_is_told() {
         let server = Upgrading::start(head, FRAMES);
         let (mut sockets, mut news) = begin(None);
         sockets.open(ONE, url(&format!("ws://{}/", server.address)), Duration::from_secs(5));
-        assert!(matches!(news.recv().await, Some((ONE, SessionInput::Opened { .. }))), "{head}");
+        assert!(
+            matches!(news.recv().await, Some(News { socket: ONE, input: SessionInput::Opened { .. }, .. })),
+            "{head}"
+        );
         // What came along with the answer is not lost.
-        assert!(matches!(news.recv().await, Some((ONE, SessionInput::Frame { text, .. })) if text == "{}"));
+        assert!(
+            matches!(news.recv().await, Some(News { socket: ONE, input: SessionInput::Frame { text, .. }, .. }) if text == "{}")
+        );
         let told = closed(&mut news).await.to_string();
         assert!(told.contains("1014 bad gateway") && told.contains(&server.address.to_string()), "{told}");
     }

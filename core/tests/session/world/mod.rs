@@ -30,6 +30,7 @@ use satkeeper_core::session::{
     RequestId, Session, SessionEvent, SessionInput, SessionNews, SessionOutput, SessionWake, StoreFailure,
 };
 use satkeeper_core::wire::http::HttpRequest;
+use satkeeper_core::wire::json;
 use serde_json::{Value, json};
 
 /// Every secret of these tests has it in it.
@@ -282,7 +283,7 @@ impl World {
                 if let Err(error) = &result {
                     assert!(!format!("{error:?} {error}").contains(CANARY));
                 }
-                self.returned.push((call, result));
+                self.returned.push((call, result.map(|result| json::whole(&result))));
             }
             SessionOutput::Notification(notification) => self.notifications.push(notification),
         }
