@@ -31,7 +31,11 @@ impl Lifecycle {
         let Action::Authenticate { token, resume, .. } = pending.action else { return };
         let cause = Cause { command: pending.id, failure };
         match failure {
-            Failure::Rpc { code: -32_002 | -32_003 | -32_602, .. } if resume => {
+            // What a resume is refused for is its state: no verdict on the token (L34).
+            Failure::Rpc { code: -32_002 | -32_003 | -32_602, .. }
+            | Failure::Rpc { credential: true, .. }
+                if resume =>
+            {
                 self.resumable = None;
                 self.drop_link(Some(0));
             }

@@ -1,6 +1,5 @@
 //! What comes in on the socket: acknowledged, kept, or handed on (L33, L34, L37, L39).
 
-use alloc::borrow::ToOwned;
 use alloc::string::{String, ToString};
 
 use serde_json::Value;
@@ -13,7 +12,7 @@ use crate::wire::connect::{self, ConnectResult};
 use crate::wire::json;
 use crate::wire::push::{self, Push};
 use crate::wire::reauthenticate::ReauthenticateResult;
-use crate::wire::rpc::{Frame, Id, RpcError, is_auth_refusal};
+use crate::wire::rpc::{Frame, Id, RpcError, failing_result, is_auth_refusal};
 
 use super::Session;
 use super::connection::{Stage, Waiting};
@@ -162,16 +161,21 @@ impl Session {
         let Some(id) = id.and_then(Id::text) else { return };
         let Some(current) = self.socket_mut(socket) else { return };
         let at = current.waiting.iter().position(|waiting| waiting.id == id);
-        match at.map(|at| current.waiting.remove(at)) {
-            None if self.is_on_trial(socket) => {}
-            None => self.call_answered(turn, &id, answer),
-            Some(waiting) => {
-                let answer = answer.map(json::glance).map_err(RpcError::parse);
-                match waiting.resume {
-                    Some(resume) => self.connect_answered(turn, socket, &waiting, resume, answer),
-                    None => self.push_answered(turn, &waiting, answer),
-                }
-            }
+        let waiting = match at.map(|at| current.waiting.remove(at)) {
+            None if self.is_on_trial(socket) => return,
+            None => return self.call_answered(turn, &id, answer),
+            Some(waiting) => waiting,
+        };
+        let answer = answer.map(json::glance).map_err(RpcError::parse);
+        // A failure can come as a result, too (protocol.md 3.1, 8).
+        let granted = answer.and_then(|result| match failing_result(&result) {
+            None => Ok(result),
+            Some(failure) => Err(failure),
+        });
+        match (granted, waiting.resume) {
+            (Ok(result), Some(resume)) => self.connect_answered(turn, socket, &waiting, resume, &result),
+            (Ok(result), None) => self.push_answered(turn, &waiting, &result),
+            (Err(error), _) => self.refused(turn, &waiting, &error),
         }
     }
 
@@ -181,22 +185,21 @@ impl Session {
         id: SocketId,
         waiting: &Waiting,
         resume: bool,
-        answer: core::result::Result<Value, RpcError>,
+        result: &Value,
     ) {
-        let result = match answer {
-            Ok(result) => ConnectResult::parse(&result),
-            Err(error) => return self.refused(turn, waiting, &error),
-        };
+        let result = ConnectResult::parse(result);
+        if result.protocol.is_none() {
+            // The one member that a success is sure to have: nobody has been let in (L28).
+            let error = Error::reply(connect::METHOD, "it has no `protocol`");
+            return self.fail(turn, waiting.command, error.into(), None, waiting.signed_at);
+        }
         let resumed = resume && result.session_restored != Some(false);
         if !resumed {
             self.resume.forget();
         }
         match &result.protocol {
-            Some(protocol) if protocol.len() > MOST_STATE => {
-                self.tell_not_kept(turn, "protocol");
-            }
-            Some(protocol) => self.resume.protocol = Some(protocol.clone()),
-            None => {}
+            Some(protocol) if protocol.len() > MOST_STATE => self.tell_not_kept(turn, "protocol"),
+            protocol => self.resume.protocol.clone_from(protocol),
         }
         let authorization = result.authorization.as_ref();
         self.learn_project(authorization);
@@ -218,21 +221,8 @@ impl Session {
         }
     }
 
-    fn push_answered(
-        &mut self,
-        turn: &mut Turn,
-        waiting: &Waiting,
-        answer: core::result::Result<Value, RpcError>,
-    ) {
-        let value = match answer {
-            Ok(value) => value,
-            Err(error) => return self.refused(turn, waiting, &error),
-        };
-        let result = ReauthenticateResult::parse(&value);
-        if let (false, Some(code)) = (result.is_accepted(), result.code) {
-            let message = value.get("message").and_then(Value::as_str).unwrap_or_default().to_owned();
-            return self.refused(turn, waiting, &RpcError { code, message, data: None });
-        }
+    fn push_answered(&mut self, turn: &mut Turn, waiting: &Waiting, result: &Value) {
+        let result = ReauthenticateResult::parse(result);
         self.learn_project(result.authorization.as_ref());
         let statement =
             self.authorization_statement(turn, Some(waiting.token), result.authorization.as_ref());

@@ -6,7 +6,7 @@ use alloc::string::String;
 use serde::Serialize;
 use serde_json::Value;
 
-use super::rpc::{self, business_code};
+use super::rpc;
 use super::time::{Parsed, Unit, absolute};
 use crate::secret::Secret;
 
@@ -87,10 +87,12 @@ impl Connect<'_> {
     }
 }
 
-/// What is read of a connect result. A resume's result speaks of the session's previous token (L8).
+/// What is read of a connect result that reports no failure ([`failing_result`](super::rpc::failing_result)). A
+/// resume's result speaks of the session's previous token (L8).
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct ConnectResult {
-    /// Name of the session's channel, needed to resume it.
+    /// Name of the session's channel, needed to resume it. The one member that every success has: without it the
+    /// connect has failed (L28).
     pub protocol: Option<String>,
     /// Who the server says this is.
     pub identity: Option<String>,
@@ -98,8 +100,6 @@ pub struct ConnectResult {
     pub session_restored: Option<bool>,
     /// What the server says of the token.
     pub authorization: Option<Authorization>,
-    /// Business code; connect is exempt from the check in the official clients (protocol.md 3.1).
-    pub code: Option<i64>,
 }
 
 impl ConnectResult {
@@ -110,7 +110,6 @@ impl ConnectResult {
             identity: text(result, "identity"),
             session_restored: result.get("session_restored").and_then(Value::as_bool),
             authorization: result.get("authorization").and_then(Authorization::parse),
-            code: business_code(result),
         }
     }
 }

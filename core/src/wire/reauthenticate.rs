@@ -4,7 +4,7 @@ use serde::Serialize;
 use serde_json::Value;
 
 use super::connect::Authorization;
-use super::rpc::{self, business_code, is_accepted};
+use super::rpc;
 use crate::secret::Secret;
 
 /// The method's name, also the `mth` of its proof.
@@ -43,11 +43,10 @@ impl Reauthenticate<'_> {
     }
 }
 
-/// What is read of a reauthenticate result.
+/// What is read of a reauthenticate result that reports no failure
+/// ([`failing_result`](super::rpc::failing_result)).
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct ReauthenticateResult {
-    /// Business code, if there is one.
-    pub code: Option<i64>,
     /// What the server says of the new token; live servers may leave it out.
     pub authorization: Option<Authorization>,
 }
@@ -55,14 +54,6 @@ pub struct ReauthenticateResult {
 impl ReauthenticateResult {
     /// Reads the `result` member of the answer; what is missing or mistyped is absent.
     pub fn parse(result: &Value) -> Self {
-        Self {
-            code: business_code(result),
-            authorization: result.get("authorization").and_then(Authorization::parse),
-        }
-    }
-
-    /// Whether the server has acknowledged the token: the code is absent or 2xx (L28).
-    pub fn is_accepted(&self) -> bool {
-        is_accepted(self.code)
+        Self { authorization: result.get("authorization").and_then(Authorization::parse) }
     }
 }

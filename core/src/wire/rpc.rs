@@ -71,7 +71,7 @@ pub enum Frame<'a> {
         /// Its parameters, `null` where there are none.
         params: &'a RawValue,
     },
-    /// The answer to a request that was granted, at this level: see [`business_code`].
+    /// The answer to a request that was granted, at this level: see [`failing_result`].
     Success {
         /// The request's id.
         id: Option<Id>,
@@ -191,10 +191,12 @@ fn present<'de: 'a, 'a, D: Deserializer<'de>>(deserializer: D) -> Result<Option<
     <&RawValue>::deserialize(deserializer).map(Some)
 }
 
+/// What an error without a code that can be read counts as.
+const INTERNAL_ERROR: i64 = -32603;
+
 impl RpcError {
     /// Reads the `error` of a frame.
     pub fn parse(error: &RawValue) -> Self {
-        const INTERNAL_ERROR: i64 = -32603;
         match json::glance(error) {
             Value::Object(mut error) => Self {
                 code: error.get("code").and_then(integer).unwrap_or(INTERNAL_ERROR),
@@ -210,23 +212,43 @@ impl RpcError {
     }
 }
 
-/// A whole number, or a text that holds one.
+/// A whole number, written as `200` or as `200.0`, or a text that holds one.
 fn integer(value: &Value) -> Option<i64> {
     match value {
         Value::String(text) => text.trim().parse().ok(),
-        other => other.as_i64(),
+        // A fraction of nothing is not written.
+        other => other.as_i64().or_else(|| format!("{}", other.as_f64()?).parse().ok()),
     }
 }
 
-/// `result.code`, with which SignalWire reports failures inside a success: a number or a text holding one.
-/// `None` where there is none or it is neither (protocol.md 3.1).
+/// `result.code`, with which SignalWire reports failures inside a success: a whole number, or a text that holds
+/// one. `None` where there is none or it is neither (protocol.md 3.1).
 pub fn business_code(result: &Value) -> Option<i64> {
     integer(result.get("code")?)
 }
 
-/// Whether an answer with this business code is one of acceptance: absent or 2xx (L28).
-pub fn is_accepted(code: Option<i64>) -> bool {
-    code.is_none_or(|code| (200..300).contains(&code))
+/// The failure that a `result` reports by a `code` of its own, as if it had come as an `error` (L28): any code that
+/// is a number or a text and not 2xx, `"AUTH_REQUIRED"` as well as `401`, whatever else the result carries. `None`
+/// where the request has succeeded: without a code, or with one that is neither.
+pub fn failing_result(result: &Value) -> Option<RpcError> {
+    let told = result.get("code")?;
+    let code = match (integer(told), told) {
+        (Some(code), _) => code,
+        (None, Value::Number(_)) => INTERNAL_ERROR,
+        (None, Value::String(text)) if !text.trim().is_empty() => INTERNAL_ERROR,
+        _ => return None,
+    };
+    if (200..300).contains(&code) {
+        return None;
+    }
+    // A code that is a word is the message, where there is no better one.
+    let text = |member: &str| result.get(member).and_then(Value::as_str).filter(|text| !text.is_empty());
+    let message = text("message").or_else(|| text("code").filter(|_| code == INTERNAL_ERROR));
+    Some(RpcError {
+        code,
+        message: message.unwrap_or_default().to_owned(),
+        data: result.get("data").filter(|data| !data.is_null()).cloned(),
+    })
 }
 
 /// Whether an error says that the credential was refused (L24): -32003, or -32002 where message or data says

@@ -7,7 +7,8 @@ use satkeeper_core::wire::json;
 use satkeeper_core::wire::push::{self, Push, acknowledge, ping, pong};
 use satkeeper_core::wire::reauthenticate::{Reauthenticate, ReauthenticateResult};
 use satkeeper_core::wire::rpc::{
-    Frame, FrameError, Id, MAX_FRAME, RpcError, business_code, failure, is_auth_refusal, request, success,
+    Frame, FrameError, Id, MAX_FRAME, RpcError, business_code, failing_result, failure, is_auth_refusal,
+    request, success,
 };
 use satkeeper_core::wire::time::{Oddity, Parsed};
 use serde_json::value::{RawValue, to_raw_value};
@@ -173,10 +174,7 @@ fn a_connect_result_is_read() {
             "fabric_subscriber": {"version": 1, "expires_at": 1_795_231_753, "subscriber_id": "s"}},
     }));
     assert_eq!(result.protocol.as_deref(), Some("signalwire_x"));
-    assert_eq!(
-        (result.identity.as_deref(), result.session_restored, result.code),
-        (Some("i@x"), Some(false), None)
-    );
+    assert_eq!((result.identity.as_deref(), result.session_restored), (Some("i@x"), Some(false)));
     let authorization = result.authorization.unwrap();
     assert_eq!(authorization.project_id.as_deref(), Some("p"));
     assert_eq!(authorization.refreshable, Some(true));
@@ -225,21 +223,44 @@ fn an_authorization_may_be_anything() {
 
 // proves L28
 #[test]
-fn a_reauthenticate_result_is_accepted_without_a_code_or_with_2xx() {
-    let accepted = |result: Value| ReauthenticateResult::parse(&result).is_accepted();
-    for good in [json!({}), json!(null), json!({"code": 200}), json!({"code": "201"}), json!({"code": "299"})]
-    {
-        assert!(accepted(good.clone()), "{good}");
-    }
-    for bad in [
-        json!({"code": 403}),
-        json!({"code": "403"}),
-        json!({"code": 199}),
-        json!({"code": "300"}),
-        json!({"code": -1}),
+fn a_result_without_a_code_or_with_2xx_reports_no_failure() {
+    for good in [
+        json!({}),
+        json!(null),
+        json!([{"code": 401}]),
+        json!({"code": 200}),
+        json!({"code": 200.0}),
+        json!({"code": "201"}),
+        json!({"code": " 299 "}),
+        // What can not be read is as if absent.
+        json!({"code": null}),
+        json!({"code": ""}),
+        json!({"code": true}),
+        json!({"code": {"code": 401}}),
+        json!({"code": [401]}),
     ] {
-        assert!(!accepted(bad.clone()), "{bad}");
+        assert!(failing_result(&good).is_none(), "{good}");
     }
+    for (bad, code, message) in [
+        (json!({"code": 403}), 403, ""),
+        (json!({"code": "403", "message": "Forbidden"}), 403, "Forbidden"),
+        (json!({"code": 401.0}), 401, ""),
+        (json!({"code": 199}), 199, ""),
+        (json!({"code": "300", "message": 7}), 300, ""),
+        (json!({"code": -1}), -1, ""),
+        (json!({"code": "-32002"}), -32_002, ""),
+        (json!({"code": 0}), 0, ""),
+        (json!({"code": 200.5}), -32_603, ""),
+        (json!({"code": 1e300}), -32_603, ""),
+        (json!({"code": u64::MAX}), -32_603, ""),
+        (json!({"code": "AUTH_REQUIRED"}), -32_603, "AUTH_REQUIRED"),
+        (json!({"code": "AUTH_REQUIRED", "message": "log in", "protocol": "p"}), -32_603, "log in"),
+    ] {
+        let failure = failing_result(&bad).map(|it| (it.code, it.message, it.data));
+        assert_eq!(failure, Some((code, message.to_owned(), None)), "{bad}");
+    }
+    let with = failing_result(&json!({"code": "401", "data": {"x": 1}})).and_then(|it| it.data);
+    assert_eq!(with, Some(json!({"x": 1})));
     let with = ReauthenticateResult::parse(&json!({"authorization": {"project_id": "p"}}));
     assert_eq!(with.authorization.unwrap().project_id.as_deref(), Some("p"));
 }

@@ -9,8 +9,16 @@ use satkeeper_core::lifecycle::*;
 fn a_refused_resume_becomes_one_fresh_connect() {
     // proves L34
     // survives P4
-    for code in [-32_003, -32_602, -32_002] {
-        for credential in [false, true] {
+    // 401 and 403: a business code, where it is about the credential. It is the state that was refused, and the
+    // token that is offered next.
+    for (code, credentials) in [
+        (-32_003, &[false, true][..]),
+        (-32_602, &[false, true]),
+        (-32_002, &[false, true]),
+        (401, &[true]),
+        (403, &[true]),
+    ] {
+        for &credential in credentials {
             let mut story = unscoped().refreshes().begin();
             story.until(20_000);
             story.resume_state();

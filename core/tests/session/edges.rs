@@ -342,7 +342,7 @@ fn only_so_many_acknowledgements_wait_for_the_connect() {
         world.push(&json!({"jsonrpc": "2.0", "id": id, "method": "signalwire.event", "params": {}}));
     }
     let connect = world.sent("signalwire.connect")[0]["id"].clone();
-    world.push(&json!({"jsonrpc": "2.0", "id": connect, "result": {}}));
+    world.push(&json!({"jsonrpc": "2.0", "id": connect, "result": {"protocol": "p"}}));
     assert_eq!(world.server.frames.len(), 1 + 64);
 }
 

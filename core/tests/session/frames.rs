@@ -341,6 +341,7 @@ fn a_business_code_refuses_a_reauthenticate() {
     for (result, is_accepted) in [
         (json!({"code": "403", "message": "Forbidden"}), false),
         (json!({"code": 500}), false),
+        (json!({"code": "AUTH_REQUIRED"}), false),
         (json!({"code": "200"}), true),
         (json!({"code": {}}), true),
         (json!(null), true),
@@ -362,6 +363,99 @@ fn a_business_code_refuses_a_reauthenticate() {
         }
         assert!(world.is_live());
     }
+}
+
+/// Results that a server gives where it has let nobody in, and whether they are about the credential.
+fn failing_results() -> [(serde_json::Value, bool); 9] {
+    let with = |code: serde_json::Value| {
+        json!({"code": code, "message": "no", "identity": "i", "protocol": "signalwire_p", "session_restored": true,
+            "authorization": {"project_id": "p", "fabric_subscriber": {"expires_at": 1_800_000_000}}})
+    };
+    [
+        (with(json!("401")), true),
+        (with(json!(403)), true),
+        (with(json!("-32002")), true),
+        (with(json!("503")), false),
+        (with(json!(-32_005)), false),
+        (with(json!("UNAVAILABLE")), false),
+        (json!({}), false),
+        (json!(null), false),
+        (json!({"identity": "i", "authorization": {"project_id": "p"}}), false),
+    ]
+}
+
+#[test]
+fn a_connect_whose_result_says_that_it_has_failed_is_not_live() {
+    // survives W7
+    // proves L28, L35
+    for (result, credential) in failing_results() {
+        let mut world = World::new(Config::new(CALLBACK).key(KeyChoice::None));
+        let ends = EPOCH + 7_200_000;
+        for name in ["one", "two"] {
+            world.server.tokens.insert(sat(name, "relay.sw.test"), Minted { ends, ..Minted::default() });
+            world.provider.push_back(Ok(crate::world::credential(name)));
+        }
+        world.server.rpc_faults.insert("signalwire.connect", [RpcFault::Result(result.clone())].into());
+        world.give(SessionInput::Start);
+        // Where it is the credential's fault, another one is asked for at once.
+        assert_eq!(world.is_live(), credential, "{result}");
+        assert_eq!(world.closed, [world.opened[0].0], "{result}: nobody is authenticating on it");
+        let told = world.events.iter().any(|it| {
+            matches!(it.event, SessionNews::Lifecycle(Event::Warn(Warning::ConnectFailed { .. })))
+                && it.cause.is_some()
+        });
+        assert!(told, "{result}: {:?}", world.events);
+        world.pass(10_000);
+        let live = world.told().iter().filter(|event| matches!(event, Event::Live { .. })).count();
+        assert!(world.is_live() && live == 1, "{result}: {:?}", world.events);
+        // A token is refused for its credential, and by nothing else.
+        let in_force = if credential { "two" } else { "one" };
+        let token = Secret::new(sat(in_force, "relay.sw.test"));
+        assert!(world.session.credential().unwrap().token == token, "{result}");
+    }
+}
+
+#[test]
+fn a_resume_whose_result_says_that_it_has_failed_ends_no_valid_token() {
+    // survives W7
+    // proves L34
+    for (result, credential) in failing_results() {
+        let mut world = unbound();
+        world.push_state();
+        world.clear();
+        let faults = [RpcFault::Result(result.clone())];
+        world.server.rpc_faults.insert("signalwire.connect", faults.into());
+        world.drop_socket();
+        world.pass(2_000);
+        let connects = world.sent("signalwire.connect");
+        assert_eq!(connects.len(), 2, "{result}");
+        assert!(connects[0]["params"]["authorization_state"].is_string(), "{result}");
+        // A refused state is forgotten; one that could not be looked at is kept.
+        assert_eq!(connects[1]["params"].get("authorization_state").is_none(), credential, "{result}");
+        let live = world.told().iter().filter(|event| matches!(event, Event::Live { .. })).count();
+        assert!(world.is_live() && live == 1, "{result}: {:?}", world.events);
+        let token = Secret::new(sat("one", "relay.sw.test"));
+        assert!(world.session.credential().unwrap().token == token, "{result}");
+    }
+}
+
+#[test]
+fn a_push_whose_result_says_that_it_has_failed_is_not_in_force() {
+    // survives W7
+    // proves L28
+    for (result, _) in failing_results().into_iter().take(6) {
+        let mut world = unbound();
+        let faults = [RpcFault::Result(result.clone())];
+        world.server.rpc_faults.insert("signalwire.reauthenticate", faults.into());
+        world.give(SessionInput::UpdateToken { ask: AskId(1), credential: credential("two") });
+        assert_eq!(world.session.status().generation.0, 1, "{result}");
+        assert!(world.is_live(), "{result}");
+    }
+    // A push that is granted normally says nothing (protocol.md 8).
+    let mut world = unbound();
+    world.server.rpc_faults.insert("signalwire.reauthenticate", [RpcFault::Result(json!({}))].into());
+    world.give(SessionInput::UpdateToken { ask: AskId(1), credential: credential("two") });
+    assert_eq!(world.session.status().generation.0, 2);
 }
 
 #[test]

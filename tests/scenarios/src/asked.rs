@@ -204,6 +204,7 @@ impl Bad {
             Self::Malformed => "malformed".to_owned(),
             Self::Http { status, retry_after } => format!("{status}{}", after(*retry_after)),
             Self::Rpc(code) => format!("refused {code}"),
+            Self::Result(code) => format!("result {code}"),
             Self::Fails { retry_after } => format!("fails{}", after(*retry_after)),
             Self::Rejects => "rejects".to_owned(),
             Self::NoKey => "no key".to_owned(),

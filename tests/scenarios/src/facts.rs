@@ -175,7 +175,9 @@ fn failure(bad: &Bad, what: &What) -> Failure {
             Failure::Rejected
         }
         Bad::Http { status, retry_after } => Failure::Http { status, retry_after },
-        Bad::Rpc(code) => Failure::Rpc { code, credential: matches!(code, 401 | 403 | -32_002 | -32_003) },
+        Bad::Rpc(code) | Bad::Result(code) => {
+            Failure::Rpc { code, credential: matches!(code, 401 | 403 | -32_002 | -32_003) }
+        }
         Bad::Fails { retry_after } => Failure::Provider { retry_after },
         Bad::Rejects => Failure::Rejected,
         Bad::NoKey => Failure::NoKey,

@@ -59,6 +59,11 @@ pub(crate) fn frame(id: &str, what: &What, result: &Result<Good, Bad>) -> Value 
         Ok(Good::Said(said)) => json!({"jsonrpc": "2.0", "id": id,
             "result": {"authorization": authorization(said)}}),
         Ok(_) => json!({"jsonrpc": "2.0", "id": id, "result": {}}),
+        // What a success has stands beside the code; without a code, nothing of it.
+        Err(Bad::Result(code)) => json!({"jsonrpc": "2.0", "id": id, "result": {"code": code.to_string(),
+            "message": "no", "identity": "i", "protocol": "signalwire_p", "session_restored": true,
+            "authorization": authorization(&asked::Said::default())}}),
+        Err(Bad::Malformed) => json!({"jsonrpc": "2.0", "id": id, "result": {"identity": "i"}}),
         Err(bad) => {
             let code = if let Bad::Rpc(code) = bad { *code } else { -32_000 };
             let message = match code {

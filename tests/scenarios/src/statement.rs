@@ -164,6 +164,8 @@ pub(crate) enum Bad {
         retry_after: Option<u64>,
     },
     Rpc(i64),
+    /// A result that says by its code that it has failed, whatever else it carries.
+    Result(i64),
     /// The application's provider fails for now.
     Fails {
         retry_after: Option<u64>,

@@ -193,6 +193,9 @@ fn failure<'a, 'b>(words: &'a [&'b str]) -> Result<(Bad, &'a [&'b str]), String>
         ["refused", code, rest @ ..] => {
             (Bad::Rpc(code.parse().map_err(|_| format!("{code:?} is no code"))?), rest)
         }
+        ["result", code, rest @ ..] => {
+            (Bad::Result(code.parse().map_err(|_| format!("{code:?} is no code"))?), rest)
+        }
         ["fails", rest @ ..] => {
             let (retry_after, rest) = later(rest)?;
             (Bad::Fails { retry_after }, rest)

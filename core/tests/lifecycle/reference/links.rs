@@ -29,8 +29,9 @@ impl Known {
                 self.here = self.state.unwrap_or(generation);
                 (self.first, self.refused) = (Some(self.here), false);
             }
-            (Action::Authenticate { resume: true, .. }, Err(Failure::Rpc { code, .. })) => {
-                self.state = self.state.filter(|_| !matches!(code, -32_002 | -32_003 | -32_602));
+            (Action::Authenticate { resume: true, .. }, Err(Failure::Rpc { code, credential })) => {
+                let is_refused = *credential || matches!(code, -32_002 | -32_003 | -32_602);
+                self.state = self.state.filter(|_| !is_refused);
             }
             (Action::Reauthenticate { .. }, Ok(Reply::Reauthenticated(_))) => self.here = generation,
             (Action::Reauthenticate { token, .. }, Err(Failure::Rpc { credential: true, .. }))
