@@ -227,7 +227,7 @@ impl Lifecycle {
             facts.scope.get_or_insert(scope);
         }
         if base != token {
-            self.compare_bound_lives(token, base);
+            self.compare_bound_lives(token, base, source, says);
         }
         if noted.clamped {
             self.warn(Warning::Clamped { token });
@@ -310,24 +310,26 @@ impl Lifecycle {
     }
 
     /// Something new is known of a bound token's end: perhaps that its base's end has cut it short (L17).
-    /// Some servers say so only when the token is pushed.
-    fn compare_bound_lives(&mut self, bound: TokenId, of: TokenId) {
-        if self.bound_of(of).is_none_or(|newest| newest.id != bound) {
-            return;
-        }
-        // From receipt: a slow answer must not look like a short life.
-        let life = self
-            .token(bound)
-            .and_then(|token| Some(token.end(&self.clock).at?.saturating_sub(token.received)));
-        if let Some(life) = life
-            && let Some(base) = self.token_mut(of).and_then(Token::base_mut)
-        {
-            // The longest, not the first: that one may itself have been cut short, and nothing would look short
-            // beside it.
-            let longest = base.longest_bound_life.map_or(life, |longest| longest.max(life));
-            base.longest_bound_life = Some(longest);
-            base.limits_bound = life < longest.saturating_sub(longest / 4);
-        }
+    /// Some servers say so only when the token is pushed. The exchange and what a socket says may state different
+    /// things for ever, so each is compared with what it has said itself.
+    fn compare_bound_lives(&mut self, bound: TokenId, of: TokenId, source: Source, says: &Statement) {
+        let Some(token) = self.bound_of(of).filter(|newest| newest.id == bound) else { return };
+        let life = token.stated_life(says, &self.clock);
+        // Said once more of the one in force it raises nothing: some servers count from each connect.
+        let again = self.in_force == Some(bound);
+        let Some(base) = self.token_mut(of).and_then(Token::base_mut) else { return };
+        let of_this_source = match source {
+            Source::Exchange => &mut base.longest_bound_life,
+            Source::Elsewhere => &mut base.longest_bound_life_elsewhere,
+        };
+        // The longest, not the first: that one may itself have been cut short, and nothing would look short beside it.
+        let known = *of_this_source;
+        let longest = known.filter(|known| again || life.is_none_or(|life| life <= *known)).or(life);
+        *of_this_source = longest;
+        let short =
+            life.zip(longest).is_some_and(|(life, longest)| life < longest.saturating_sub(longest / 4));
+        // With each token it is open again.
+        base.limits_bound = short || (base.limits_bound && source == Source::Elsewhere);
     }
 
     // ---- Inspect, push, persist ----

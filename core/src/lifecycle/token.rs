@@ -94,8 +94,11 @@ pub(super) struct Base {
     pub(super) activation: Stopwatch,
     /// The provider will not renew it (L17).
     pub(super) rejected: bool,
-    /// Life of the longest-lived bound token that came of it.
+    /// Of the bound tokens that came of it, the longest life that their exchange has stated.
     pub(super) longest_bound_life: Option<Millis>,
+    /// The same by what connects and pushes have stated: lives are compared with lives of the same source only (L17).
+    #[serde(default)]
+    pub(super) longest_bound_life_elsewhere: Option<Millis>,
     /// Bound tokens of it grow shorter: its own end limits them (L17).
     pub(super) limits_bound: bool,
     /// The application was told that nobody renews.
@@ -148,7 +151,7 @@ pub(super) struct Hint {
     pub(super) local: At,
 }
 
-/// Which answer a statement came with.
+/// Which answer a statement came with: two answers of one kind can be compared.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Source {
     /// The exchange that brought the token, or the application.
@@ -309,6 +312,14 @@ impl Token {
             return End { at, assumed: false };
         }
         End { at: assumed.map(|life| self.received.saturating_add(life)), assumed: true }
+    }
+
+    /// The whole life that this answer states, from receipt: a slow answer must not look like a short life. What is
+    /// merely assumed states none.
+    pub(super) fn stated_life(&self, says: &Statement, clock: &Clock) -> Option<Millis> {
+        let until = says.expires_at.and_then(|at| clock.when_server_surely_shows(at));
+        let span = until.map(|at| at.saturating_sub(self.received));
+        says.expires_in.map_or(span, |life| Some(span.map_or(life, |span| span.min(life))))
     }
 
     /// The end as far as it can be reckoned, surely or not (L11).

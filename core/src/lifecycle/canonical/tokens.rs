@@ -116,6 +116,7 @@ impl Line<'_> {
             activation,
             rejected,
             longest_bound_life,
+            longest_bound_life_elsewhere,
             limits_bound,
             told_no_mechanism,
             has_been_bound,
@@ -144,6 +145,9 @@ impl Line<'_> {
         self.flag(*rejected, "never");
         if let Some(life) = longest_bound_life {
             self.say(format_args!(" bound-life={life}"));
+        }
+        if let Some(life) = longest_bound_life_elsewhere {
+            self.say(format_args!(" bound-life-elsewhere={life}"));
         }
         self.flag(*limits_bound, "limits");
         self.flag(*told_no_mechanism, "told-nobody");

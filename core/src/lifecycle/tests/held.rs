@@ -96,6 +96,69 @@ fn a_base_limits_its_bound_tokens_once_they_live_for_less_than_three_quarters_of
 }
 
 #[test]
+fn a_bound_life_is_compared_with_what_the_same_source_has_said() {
+    // survives W8
+    // proves L17
+    // What exchange and push say of the first bound token, then of the second; whether the base has met its end.
+    let assumed = || Statement { assumed_life: Some(900_000), ..Statement::default() };
+    let until = |life: Millis| ends_at(EPOCH + NOW + life);
+    let nothing = Statement::default;
+    for (first, second, limits) in [
+        // The device endpoint says 40 s, `authorization` two hours.
+        ([lives_for(40_000), until(7_200_000)], [lives_for(40_000), until(7_200_000)], false),
+        // The other way round, and with an end instead of a life.
+        ([lives_for(7_200_000), until(40_000)], [lives_for(7_200_000), until(40_000)], false),
+        ([until(7_200_000), until(40_000)], [until(7_200_000), until(40_000)], false),
+        // An assumed life is no evidence, neither for nor against.
+        ([assumed(), until(300_000)], [assumed(), until(300_000)], false),
+        ([lives_for(300_000), nothing()], [assumed(), until(60_000)], false),
+        ([assumed(), until(7_200_000)], [lives_for(40_000), nothing()], false),
+        // Each of them is evidence by itself.
+        ([lives_for(40_000), until(900_000)], [lives_for(29_999), until(900_000)], true),
+        ([lives_for(40_000), until(900_000)], [lives_for(40_000), until(600_000)], true),
+        ([assumed(), until(900_000)], [assumed(), until(600_000)], true),
+        ([lives_for(900_000), nothing()], [lives_for(600_000), until(900_000)], true),
+    ] {
+        let mut machine = live();
+        machine.clock.observe(UnixMillis(EPOCH + NOW), NOW, &machine.policy);
+        machine.held.retain(|token| token.id == BASE);
+        machine.in_force = Some(BASE);
+        for (id, [exchanged, pushed]) in [(7, first), (8, second)] {
+            let activated = machine.pend(Action::Activate { base: BASE, offset: None });
+            machine.answer(activated, Ok(Reply::Token(facts(id, exchanged))));
+            let token = TokenId(id);
+            let push = machine.pend(Action::Reauthenticate { socket: SOCKET, token, offset: None });
+            machine.answer(push, Ok(Reply::Reauthenticated(pushed)));
+            if id == 7 {
+                assert!(!machine.facts(BASE).limits_bound, "{first:?}: one life says nothing");
+            }
+        }
+        assert_eq!(machine.facts(BASE).limits_bound, limits, "{first:?} {second:?}");
+    }
+}
+
+#[test]
+fn what_is_said_once_more_of_a_token_in_force_raises_no_expectation() {
+    // proves L17
+    // A server that counts from each connect: twenty minutes, said again after a quarter of an hour.
+    for (again, limits) in [(true, false), (false, true)] {
+        let mut machine = live();
+        machine.clock.observe(UnixMillis(EPOCH + NOW), NOW, &machine.policy);
+        machine.in_force = Some(if again { BOUND } else { BASE });
+        machine.facts(BASE).longest_bound_life_elsewhere = Some(1_200_000);
+        for (token, says) in [(BOUND, 2_100_000), (TokenId(3), 1_200_000)] {
+            if token != BOUND {
+                let renewed = machine.pend(Action::Renew { bound: BOUND, offset: None });
+                machine.answer(renewed, Ok(Reply::Token(facts(token.0, lives_for(900_000)))));
+            }
+            let push = machine.pend(Action::Reauthenticate { socket: SOCKET, token, offset: None });
+            machine.answer(push, Ok(Reply::Reauthenticated(ends_at(EPOCH + NOW + says))));
+        }
+        assert_eq!(machine.facts(BASE).limits_bound, limits);
+    }
+}
+
+#[test]
 fn an_older_token_stays_only_if_it_puts_the_end_off() {
     // proves L7
     for (life, held) in [(899_999, vec![3]), (900_000, vec![3]), (900_001, vec![2, 3])] {
@@ -231,6 +294,7 @@ fn of_a_base_that_comes_again_is_kept_what_it_is_and_not_what_became_of_it() {
     let known = Base {
         rejected: true,
         longest_bound_life: Some(900_000),
+        longest_bound_life_elsewhere: Some(900_000),
         limits_bound: true,
         told_no_mechanism: true,
         ..what_it_is.clone()

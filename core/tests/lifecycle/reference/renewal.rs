@@ -135,7 +135,11 @@ fn not_before_it_is_due(view: &View<'_>) -> Result<(), String> {
         _ => {
             // A base that limits its bound tokens is renewed at once (L17).
             let bound = view.tokens.iter().filter(|it| it.of.is_some()).count();
-            let newest = view.newest().filter(|it| it.by.is_some() && bound < 2);
+            let limits = |it: &super::tokens::Arrived| match it.of {
+                Some(_) => view.may_have_met_its_bases_end(it),
+                None => bound >= 2,
+            };
+            let newest = view.newest().filter(|it| it.by.is_some() && !limits(it));
             let Some(newest) = newest.and_then(|it| view.arrival(it.id)) else { return Ok(()) };
             view.due(&newest)
         }

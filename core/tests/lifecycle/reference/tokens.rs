@@ -163,6 +163,16 @@ impl View<'_> {
         said.filter(|(of, step, _)| *of == token.id && *step > token.step).map(|(_, _, says)| *says).collect()
     }
 
+    /// One kind of source has stated the life of this bound token and of another one of its base: only then can it be
+    /// said to have grown shorter (L17). An assumed life is nobody's word.
+    pub fn may_have_met_its_bases_end(&self, token: &Arrived) -> bool {
+        let exchanged = |it: &Arrived| it.says.expires_in.is_some() || it.says.expires_at.is_some();
+        let told = |it: &Arrived| self.stated_elsewhere(it).iter().any(|says| says.expires_at.is_some());
+        let mut others = self.tokens.iter().filter(|it| it.of == token.of && it.id != token.id);
+        token.of.is_some()
+            && others.any(|it| (exchanged(it) && exchanged(token)) || (told(it) && told(token)))
+    }
+
     /// The earliest end that anybody stated or assumed: renewal is planned by it (L8).
     pub fn renew_by(&self, token: &Arrived) -> Option<Range> {
         let server = self.server;
