@@ -101,6 +101,12 @@ macro_rules! told {
         if let Some(url) = setup.fabric_url {
             builder = builder.fabric_url(url);
         }
+        if let Some(hosts) = setup.allow_hosts {
+            builder = builder.allow_hosts(hosts);
+        }
+        if setup.strict_proofs {
+            builder = builder.full_htu(true).ath_on_activation(true);
+        }
         if let Some(pem) = setup.ca_pem {
             builder = builder.ca_pem(pem);
         }

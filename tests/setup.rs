@@ -18,6 +18,8 @@ use crate::kms::Kms;
 pub struct Setup {
     pub(crate) relay_url: Option<String>,
     pub(crate) fabric_url: Option<String>,
+    pub(crate) allow_hosts: Option<Vec<String>>,
+    pub(crate) strict_proofs: bool,
     pub(crate) ca_pem: Option<String>,
     pub(crate) proxy: Option<String>,
     pub(crate) plain: bool,
@@ -53,6 +55,18 @@ impl Setup {
     /// Where the REST endpoints are.
     pub fn fabric_url(mut self, url: impl Into<String>) -> Self {
         self.fabric_url = Some(url.into());
+        self
+    }
+
+    /// Where tokens may lead.
+    pub fn allow_hosts(mut self, hosts: &[&str]) -> Self {
+        self.allow_hosts = Some(hosts.iter().map(|host| (*host).to_owned()).collect());
+        self
+    }
+
+    /// Proofs as RFC 9449 has them: `full_htu` and `ath_on_activation`.
+    pub fn strict_proofs(mut self) -> Self {
+        self.strict_proofs = true;
         self
     }
 

@@ -11,9 +11,9 @@ pub type Result<T> = core::result::Result<T, Error>;
 
 /// Everything that can go wrong, as plain data: it can be cloned into an event and compared in a test.
 ///
-/// No variant ever holds a credential: texts that come from a server pass through
-/// [`crate::wire::text::Cleaner`], which bounds them and cuts tokens out, and JSON errors keep only category,
-/// line and column.
+/// No variant ever holds a credential: texts that others had a hand in pass through
+/// [`crate::wire::text::Cleaner`], which bounds them and cuts out tokens, parts of them and long words, and JSON errors
+/// keep only category, line and column.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
@@ -119,6 +119,16 @@ pub enum Error {
         /// Why.
         reason: &'static str,
     },
+    /// A token names a host, or one follows from what it names, that is not among the allowed ones (L32). Nothing was
+    /// sent there.
+    #[error(
+        "the token leads to the host {host}, which is not allowed; allow it (`allow_hosts`, \
+         or `--allow-host` of the command line) or get another token"
+    )]
+    HostNotAllowed {
+        /// The host.
+        host: String,
+    },
     /// A field of a request or of the configuration was refused before anything was sent (L43).
     #[error("`{field}` is refused: {reason}")]
     InvalidField {
@@ -172,6 +182,7 @@ impl Error {
             Self::Throttled { .. } => "throttled",
             Self::SessionOver => "session_over",
             Self::InvalidUrl { .. } => "invalid_url",
+            Self::HostNotAllowed { .. } => "host_not_allowed",
             Self::InvalidField { .. } => "invalid_field",
             Self::UnexpectedReply { .. } => "unexpected_reply",
         }
@@ -195,6 +206,7 @@ impl Error {
             | Self::Throttled { .. }
             | Self::SessionOver
             | Self::InvalidUrl { .. }
+            | Self::HostNotAllowed { .. }
             | Self::InvalidField { .. } => None,
         }
     }

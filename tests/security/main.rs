@@ -7,6 +7,8 @@
 //! | `answers` | answers that are too large, too deep, too slow or never come: an error in time, the session lives |
 //! | `certificates` | a server that cannot prove its name learns nothing |
 //! | `roots` | a machine that trusts nobody by itself |
+//! | `hosts` | a token leads to allowed hosts only, and to none that merely follows from its name |
+//! | `strict_proofs` | proofs as a server wants them that takes RFC 9449 at its word |
 //! | `plain_text` | unencrypted: to loopback and when asked, else never |
 //!
 //! The pieces have tests of their own nearer to them: `src/http/tests.rs` and `src/socket/tests.rs` of each adapter
@@ -15,10 +17,12 @@
 
 mod answers;
 mod certificates;
+mod hosts;
 mod plain_text;
 mod proxies;
 mod redirects;
 mod roots;
+mod strict_proofs;
 
 use std::time::Duration;
 

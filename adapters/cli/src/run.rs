@@ -98,6 +98,9 @@ fn builder(args: &RunArgs, chosen: Chosen, ca_pem: Option<Vec<u8>>) -> Result<Bu
     } else if let Some(url) = &args.proxy {
         builder = builder.proxy(url);
     }
+    if !args.allow_hosts.is_empty() {
+        builder = builder.allow_hosts(&args.allow_hosts);
+    }
     if let Some(pem) = ca_pem {
         builder = builder.ca_pem(pem);
     }

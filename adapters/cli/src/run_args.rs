@@ -175,6 +175,9 @@ pub(crate) struct RunArgs {
         help_heading = "Where the server is"
     )]
     pub(crate) fabric_url: Option<String>,
+    /// A host that a token may lead to, such as *.example.com; may be repeated [default: any]
+    #[arg(long = "allow-host", value_name = "HOST", help_heading = "Where the server is")]
+    pub(crate) allow_hosts: Vec<String>,
     /// Trust these authorities (PEM) beside the system's
     #[arg(
         long,

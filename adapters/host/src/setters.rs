@@ -110,9 +110,31 @@ macro_rules! setters {
             self
         }
 
-        /// Whether proofs name the whole URI (RFC 9449) instead of the path that the official client names.
+        /// The only hosts that a token may lead to: names, and names that begin with `*.`, which stand for all
+        /// below them. For applications that take tokens from others: a token names the host that it is sent to
+        /// (`ch`), and the host of the REST endpoints follows from it (`relay.example.com` leads to
+        /// `fabric.example.com` as well, and one that names none to `puc.signalwire.com` and
+        /// `fabric.signalwire.com`). Any other token is refused, with
+        /// [`SessionError::HostNotAllowed`](crate::SessionError::HostNotAllowed), before a byte is sent. What
+        /// [`relay_url`](Self::relay_url), [`fabric_url`](Self::fabric_url) and the provider's settings name is the
+        /// application's own choice, and needs no mention here. Default: any host.
+        pub fn allow_hosts<H: Into<String>>(mut self, hosts: impl IntoIterator<Item = H>) -> Self {
+            self.settings.allow_hosts = Some(hosts.into_iter().map(Into::into).collect());
+            self
+        }
+
+        /// Whether proofs name the whole URI (RFC 9449) instead of the path that the official client names. Servers
+        /// that take RFC 9449 at its word want it; SignalWire's own is known to take the path. Default no.
         pub fn full_htu(mut self, full: bool) -> Self {
             self.settings.full_htu = full;
+            self
+        }
+
+        /// Whether the proof of the exchange that makes a session client-bound, too, names the token that it comes
+        /// with (`ath`, RFC 9449, 4.2), as those of renewals do. The official client leaves it out there; servers that
+        /// take RFC 9449 at its word refuse that. Default no.
+        pub fn ath_on_activation(mut self, ath: bool) -> Self {
+            self.settings.ath_on_activation = ath;
             self
         }
 

@@ -10,6 +10,7 @@ use satkeeper_core::lifecycle::{Policy, ProviderFacts};
 use satkeeper_core::secret::{Secret, Seed};
 use satkeeper_core::session::{CALL_TIMEOUT, Config, Credential, KeyChoice, Provider, Session, SessionEvent};
 use satkeeper_core::wire::rest::{CreateSubscriberToken, GuestToken, Space};
+use satkeeper_core::wire::routing::AllowedHosts;
 use satkeeper_core::wire::url::{Plain, SecureUrl};
 
 use crate::error::Error;
@@ -36,8 +37,12 @@ pub struct Settings {
     pub relay_url: Option<String>,
     /// Where the subscriber's REST endpoints are, whatever the token's header says.
     pub fabric_url: Option<String>,
+    /// The hosts that a token may lead to; `None`: any.
+    pub allow_hosts: Option<Vec<String>>,
     /// Whether proofs name the whole URI.
     pub full_htu: bool,
+    /// Whether the proof of an activation names its token.
+    pub ath_on_activation: bool,
     /// The `agent` that is told to the server.
     pub agent: Option<String>,
     /// Certificate authorities to trust beside the platform's, PEM.
@@ -64,7 +69,9 @@ impl Default for Settings {
             key: KeyChoice::Auto,
             relay_url: None,
             fabric_url: None,
+            allow_hosts: None,
             full_htu: false,
+            ath_on_activation: false,
             agent: None,
             ca_pem: None,
             proxy: ProxyChoice::default(),
@@ -245,7 +252,9 @@ impl Settings {
             key: self.key,
             relay: self.relay_url.map(|url| judged(&url, plain, Kind::WebSocket)).transpose()?,
             fabric: self.fabric_url.map(|url| judged(&url, plain, Kind::Http)).transpose()?,
+            allow_hosts: self.allow_hosts.map(AllowedHosts::parse).transpose()?,
             full_htu: self.full_htu,
+            ath_on_activation: self.ath_on_activation,
             agent: self.agent,
             call_timeout: u64::try_from(self.call_timeout.as_millis()).unwrap_or(u64::MAX),
             durable: self.store.is_some(),

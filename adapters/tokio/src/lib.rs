@@ -15,6 +15,7 @@
 //! | you want to | use |
 //! |---|---|
 //! | name where tokens come from | [`Builder::subscriber`], [`Builder::embed`], [`Builder::static_token`], [`Builder::provider`] |
+//! | take tokens from others | [`Builder::allow_hosts`]: where they may lead |
 //! | speak JSON-RPC over the session | [`Client::call`], [`Client::notifications`] |
 //! | make HTTP requests with its token | [`Client::credential`] |
 //! | know what goes on | [`Client::events`], [`Client::status`], [`Client::why`], `tracing` with target `satkeeper` |

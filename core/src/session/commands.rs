@@ -111,7 +111,7 @@ impl Session {
         let Some(known) = self.tokens.get(device.token) else { return Err(unknown_token()) };
         let (token, fabric) = (known.token.clone(), known.routing.fabric().clone());
         let renews = device.endpoint == Endpoint::DeviceRefresh;
-        let ath = renews.then(|| known.ath());
+        let ath = (renews || self.config.ath_on_activation).then(|| known.ath());
         let url = device.endpoint.url(&fabric);
         let htu = if self.config.full_htu { url.htu() } else { device.endpoint.path().to_owned() };
         let claims = Claims::Http { htm: device.endpoint.method().name(), htu: &htu, ath: ath.as_deref() };

@@ -6,6 +6,7 @@ use alloc::sync::Arc;
 use crate::dpop::ProofKey;
 use crate::lifecycle::{KeyAlgorithm, KeyFacts, Policy};
 use crate::time::Millis;
+use crate::wire::routing::AllowedHosts;
 use crate::wire::url::SecureUrl;
 
 use super::provider::Provider;
@@ -21,7 +22,7 @@ pub const CALL_TIMEOUT: Millis = 10_000;
 /// let token = Credential::new(Secret::new("eyJhbGciOiJkaXIifQ...."));
 /// let config = Config::new(Provider::Static(token)).agent("my-app/1.0");
 /// assert_eq!(config.call_timeout, 10_000);
-/// assert!(!config.full_htu);
+/// assert!(!config.full_htu && !config.ath_on_activation);
 /// ```
 #[derive(Clone)]
 pub struct Config {
@@ -35,8 +36,13 @@ pub struct Config {
     pub relay: Option<SecureUrl>,
     /// Where the subscriber-side REST API is, instead of where `ch` in the token's header says.
     pub fabric: Option<SecureUrl>,
+    /// Which hosts a token may lead to, besides the two above; `None`: any (L32).
+    pub allow_hosts: Option<AllowedHosts>,
     /// `htu` as a full URI (RFC 9449) instead of the path that the official client sends (L45).
     pub full_htu: bool,
+    /// The proof of an activation, too, names the token that it comes with (`ath`, RFC 9449), which the official client
+    /// leaves out (L45).
+    pub ath_on_activation: bool,
     /// The `agent` of `signalwire.connect`; default `satkeeper/<version>`.
     pub agent: Option<String>,
     /// How long a call of the application waits for its answer once it has been sent, milliseconds.
@@ -55,7 +61,9 @@ impl Config {
             key: KeyChoice::Auto,
             relay: None,
             fabric: None,
+            allow_hosts: None,
             full_htu: false,
+            ath_on_activation: false,
             agent: None,
             call_timeout: CALL_TIMEOUT,
             durable: false,
@@ -94,6 +102,20 @@ impl Config {
     #[must_use]
     pub const fn full_htu(mut self, full_htu: bool) -> Self {
         self.full_htu = full_htu;
+        self
+    }
+
+    /// With an `ath` in the proof of an activation, or without.
+    #[must_use]
+    pub const fn ath_on_activation(mut self, ath: bool) -> Self {
+        self.ath_on_activation = ath;
+        self
+    }
+
+    /// With these hosts as the only ones that a token may lead to.
+    #[must_use]
+    pub fn allow_hosts(mut self, hosts: AllowedHosts) -> Self {
+        self.allow_hosts = Some(hosts);
         self
     }
 

@@ -2,17 +2,18 @@
 
 use alloc::vec::Vec;
 
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::lifecycle::{Confirmation, Statement, TokenFacts, TokenId};
 use crate::secret::Secret;
 use crate::time::{Millis, UnixMillis};
 use crate::wire::connect::{Authorization, Confirmation as Cnf};
 use crate::wire::rest::{SubscriberInfo, TokenReply};
-use crate::wire::routing::Routing;
+use crate::wire::routing::{Routing, Rules};
 use crate::wire::sat::SatHeader;
 use crate::wire::time::{MILLISECONDS_FROM, Oddity, Parsed};
 
 use super::Session;
+use super::config::Config;
 use super::input::Credential;
 use super::output::SessionNews;
 use super::turn::Turn;
@@ -38,13 +39,18 @@ impl Session {
     }
 
     /// A client-bound token is what the server says it is (L15): a header that names no host, or does not
-    /// decode, leaves it with the hosts of the token that it was exchanged from.
-    pub(super) fn admit_bound(&mut self, token: &Secret, from: Routing) -> TokenId {
+    /// decode, leaves it with the hosts of the token that it was exchanged from. One that names a host which is not
+    /// allowed is refused (L32).
+    pub(super) fn admit_bound(&mut self, token: &Secret, from: Routing) -> Result<TokenId> {
         let ch = SatHeader::decode(token).ok().and_then(|header| header.ch);
-        let named = ch.and_then(|ch| self.routing(Some(&ch)).ok());
+        let named = match ch.filter(|ch| ch.contains('.')).map(|ch| self.routing(Some(&ch))) {
+            Some(Err(refused @ Error::HostNotAllowed { .. })) => return Err(refused),
+            Some(Ok(routing)) => Some(routing),
+            _ => None,
+        };
         // Equal hosts are kept once.
         let routing = named.filter(|routing| *routing != from).unwrap_or(from);
-        self.tokens.admit(token, routing)
+        Ok(self.tokens.admit(token, routing))
     }
 
     /// A token from the application or its provider.
@@ -103,14 +109,9 @@ impl Session {
 
     /// The hosts for a `ch`, or those that the configuration puts in their place.
     pub(super) fn routing(&self, ch: Option<&str>) -> Result<Routing> {
-        let mut routing = Routing::from_ch(ch)?;
-        if let Some(relay) = &self.config.relay {
-            routing = routing.with_relay(relay.clone())?;
-        }
-        if let Some(fabric) = &self.config.fabric {
-            routing = routing.with_fabric(fabric.clone())?;
-        }
-        Ok(routing)
+        let Config { relay, fabric, allow_hosts, .. } = &self.config;
+        let rules = Rules { relay: relay.as_ref(), fabric: fabric.as_ref(), allowed: allow_hosts.as_ref() };
+        Routing::resolve(ch, rules)
     }
 
     /// Whose key the server says that a token is bound to; ours is remembered.
@@ -155,7 +156,7 @@ impl Session {
         parsed.ms
     }
 
-    /// Every secret that a server could echo.
+    /// Every secret that a server could echo: what is held, and what is under way.
     pub(super) fn secrets(&self) -> Vec<&Secret> {
         let kept = [self.resume.state.as_ref(), self.source.secret()];
         self.tokens.secrets().chain(kept.into_iter().flatten()).collect()

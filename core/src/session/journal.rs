@@ -50,6 +50,7 @@ impl From<Error> for Fault {
             Error::InvalidCredentials { .. }
             | Error::InvalidField { .. }
             | Error::InvalidUrl { .. }
+            | Error::HostNotAllowed { .. }
             | Error::UnexpectedReply { .. } => Failure::Malformed,
             _ => Failure::Transport,
         };
@@ -178,6 +179,7 @@ mod tests {
             (Error::credentials("x"), Failure::Malformed),
             (Error::reply("it", "x"), Failure::Malformed),
             (Error::InvalidUrl { reason: "x" }, Failure::Malformed),
+            (Error::HostNotAllowed { host: text() }, Failure::Malformed),
             (invalid, Failure::Malformed),
             (Error::Transport { message: text() }, Failure::Transport),
         ] {

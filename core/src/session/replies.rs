@@ -190,11 +190,15 @@ impl Session {
                     // Nobody waits for it any more.
                     return self.fail(turn, exchange.command, unknown_token(), date, exchange.signed_at());
                 };
-                let token = self.admit_bound(&reply.token, routing);
-                self.tokens.bind(token, key);
-                let statement = self.device_statement(turn, &reply);
-                let facts = TokenFacts { token, statement, new_secret: false };
-                return self.succeed(turn, exchange, Reply::Token(facts), date);
+                match self.admit_bound(&reply.token, routing) {
+                    Ok(token) => {
+                        self.tokens.bind(token, key);
+                        let statement = self.device_statement(turn, &reply);
+                        let facts = TokenFacts { token, statement, new_secret: false };
+                        return self.succeed(turn, exchange, Reply::Token(facts), date);
+                    }
+                    Err(refused) => refused,
+                }
             }
             Err(error) => error,
         };

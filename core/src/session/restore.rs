@@ -5,7 +5,7 @@ use alloc::boxed::Box;
 use alloc::sync::Arc;
 
 use crate::dpop::ProofKey;
-use crate::error::Error;
+use crate::error::{Error, Result};
 use crate::lifecycle::{Command, Failure, Lifecycle, Reply, TokenFacts};
 use crate::secret::{Secret, Seed};
 use crate::time::{Now, Tick};
@@ -65,9 +65,15 @@ impl Session {
             _ => None,
         };
         // The hosts of a bound token may be those of its base.
-        let fallback = contents.tokens.iter().find_map(|it| session.route(&it.token.0));
+        let fallback = contents.tokens.iter().find_map(|it| session.route(&it.token.0).ok());
         for written in contents.tokens.iter().filter(|it| it.key.is_none() || it.key == ours) {
-            if let Some(routing) = session.route(&written.token.0).or_else(|| fallback.clone()) {
+            let routing = match session.route(&written.token.0) {
+                Ok(routing) => Some(routing),
+                // The hosts that are allowed may have changed since: it is sent nowhere.
+                Err(Error::HostNotAllowed { .. }) => None,
+                Err(_) => fallback.clone(),
+            };
+            if let Some(routing) = routing {
                 session.tokens.take_over(written, routing);
             }
         }
@@ -182,8 +188,8 @@ impl Session {
     }
 
     /// The hosts that a token's own header names.
-    fn route(&self, token: &Secret) -> Option<Routing> {
-        let header = SatHeader::decode(token).ok()?;
-        self.routing(header.ch.as_deref()).ok()
+    fn route(&self, token: &Secret) -> Result<Routing> {
+        let header = SatHeader::decode(token)?;
+        self.routing(header.ch.as_deref())
     }
 }

@@ -21,6 +21,7 @@ fn each() -> Vec<Error> {
         Error::Throttled { retry_after_ms: 5 },
         Error::SessionOver,
         Error::InvalidUrl { reason: "because" },
+        Error::HostNotAllowed { host: text() },
         Error::InvalidField { field: "reference", reason: "because" },
         Error::UnexpectedReply { what: "a call", reason: text() },
     ]
@@ -47,6 +48,7 @@ fn codes_are_stable_snake_case_and_of_one_kind_each() {
             "throttled",
             "session_over",
             "invalid_url",
+            "host_not_allowed",
             "invalid_field",
             "unexpected_reply",
         ]

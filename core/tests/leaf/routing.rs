@@ -4,7 +4,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::{URL_SAFE, URL_SAFE_NO_PAD};
 use satkeeper_core::error::Error;
 use satkeeper_core::secret::Secret;
-use satkeeper_core::wire::routing::Routing;
+use satkeeper_core::wire::routing::{AllowedHosts, Routing, Rules};
 use satkeeper_core::wire::sat::SatHeader;
 use satkeeper_core::wire::url::{Plain, SecureUrl};
 
@@ -255,15 +255,115 @@ fn a_hostile_ch_is_refused() {
     assert!(Routing::from_ch(Some(&"a.".repeat(150))).is_err());
 }
 
+// survives W9
+// proves L32
+#[test]
+fn a_ch_from_which_a_strangers_host_would_follow_is_refused() {
+    for (ch, fabric) in [
+        ("relay.localhost", Some("https://fabric.localhost/")),
+        ("relay.localhost:8443", Some("https://fabric.localhost:8443/")),
+        ("Relay.LOCALHOST", Some("https://fabric.localhost/")),
+        ("a.relay.localhost", Some("https://fabric.relay.localhost/")),
+        ("relay.example.co.uk", Some("https://fabric.example.co.uk/")),
+        ("puc.co.com", Some("https://fabric.co.com/")),
+        ("puc.swire.io", Some("https://fabric.swire.io/")),
+        ("signalwire.com", None),
+        ("signalwire.com:8443", None),
+        ("example.localhost.com", Some("https://fabric.localhost.com/")),
+        ("localhost.example", None),
+        ("example.co.uk", None),
+        ("example.CO.UK:443", None),
+        ("example.com.au", None),
+        ("example.or.jp", None),
+        ("example.gob.mx", None),
+    ] {
+        let routing = Routing::from_ch(Some(ch));
+        assert_eq!(routing.as_ref().map(|it| it.fabric().as_str()).ok(), fabric, "{ch}");
+        if let Err(error) = routing {
+            let told = error.to_string();
+            assert!(told.contains("too few labels") && told.contains("fabric_url"), "{told}");
+            // Where nothing is derived, nothing is refused.
+            let own = SecureUrl::parse("https://api.example.com", Plain::Never).unwrap();
+            let rules = Rules { fabric: Some(&own), ..Rules::default() };
+            let routing = Routing::resolve(Some(ch), rules).unwrap();
+            assert_eq!(routing.fabric(), &own);
+            assert!(
+                routing
+                    .relay()
+                    .as_str()
+                    .starts_with(&format!("wss://{}", ch.to_ascii_lowercase().trim_end_matches(":443")))
+            );
+        }
+    }
+}
+
+// survives W9
+// proves L32
+#[test]
+fn a_token_leads_to_allowed_hosts_only() {
+    let leads = |allowed: &[&str], ch: Option<&str>| {
+        let allowed = AllowedHosts::parse(allowed).unwrap();
+        Routing::resolve(ch, Rules { allowed: Some(&allowed), ..Rules::default() }).map(|_| ())
+    };
+    let refused = |host: &str| Err(Error::HostNotAllowed { host: host.to_owned() });
+    let (ch, both) = (Some("relay.sw.test:8443"), ["relay.sw.test", "FABRIC.sw.test"]);
+    assert_eq!(leads(&both, ch), Ok(()));
+    assert_eq!(leads(&["*.sw.test"], ch), Ok(()));
+    assert_eq!(leads(&["*.SW.test"], Some("a.b.Sw.Test")), Ok(()));
+    // Both of them, and whoever names none leads somewhere, too.
+    assert_eq!(leads(&both[..1], ch), refused("fabric.sw.test"));
+    assert_eq!(leads(&both[1..], ch), refused("relay.sw.test"));
+    assert_eq!(leads(&both, None), refused("puc.signalwire.com"));
+    assert_eq!(leads(&["*.signalwire.com"], Some("localhost")), Ok(()));
+    assert_eq!(leads(&[], ch), refused("relay.sw.test"));
+    // No suffix of a label, nothing above, nothing beside.
+    for ch in ["relay.evilsw.test", "relay.sw.test.evil.example", "relay.sw.tests", "relay.test"] {
+        assert!(leads(&["*.sw.test", "sw.test"], Some(ch)).is_err(), "{ch}");
+    }
+    // What is configured is the application's own choice.
+    let (relay, fabric) = (
+        SecureUrl::parse("wss://proxy.example.com", Plain::Never).unwrap(),
+        SecureUrl::parse("https://proxy.example.com", Plain::Never).unwrap(),
+    );
+    let none = AllowedHosts::parse([""; 0]).unwrap();
+    let rules = Rules { relay: Some(&relay), fabric: Some(&fabric), allowed: Some(&none) };
+    assert!(Routing::resolve(ch, rules).is_ok());
+    for bad in [
+        "",
+        "*",
+        "*.",
+        "*.com",
+        "**.example.com",
+        "a.*.example.com",
+        "example.*",
+        "https://example.com",
+        "example.com:443",
+        "example.com/",
+        "exämple.com",
+        ".example.com",
+        "example.com.",
+        "-a.example.com",
+        "a b.example.com",
+        "[::1]",
+    ] {
+        let error = AllowedHosts::parse([bad]).unwrap_err();
+        assert!(matches!(error, Error::InvalidField { field: "allow_hosts", .. }), "{bad}: {error}");
+    }
+    assert!(AllowedHosts::parse(["localhost", "*.localhost", "xn--bcher-kva.example"]).is_ok());
+}
+
 #[test]
 fn both_hosts_can_be_overridden_within_their_schemes() {
     let plain = |text| SecureUrl::parse(text, Plain::Loopback).unwrap();
-    let routing = Routing::from_ch(Some("relay.sw.test")).unwrap();
-    let routing = routing.with_relay(plain("ws://127.0.0.1:1/x")).unwrap();
+    let resolve = |relay: Option<&SecureUrl>, fabric: Option<&SecureUrl>| {
+        Routing::resolve(Some("relay.sw.test"), Rules { relay, fabric, allowed: None })
+    };
+    let (ws, http) = (plain("ws://127.0.0.1:1/x"), plain("http://127.0.0.1:2"));
+    let routing = resolve(Some(&ws), None).unwrap();
     assert_eq!(routing.fabric().as_str(), "https://fabric.sw.test/");
-    let routing = routing.with_fabric(plain("http://127.0.0.1:2")).unwrap();
+    let routing = resolve(Some(&ws), Some(&http)).unwrap();
     assert_eq!(routing.relay().as_str(), "ws://127.0.0.1:1/x");
     assert_eq!(routing.fabric().as_str(), "http://127.0.0.1:2/");
-    assert!(routing.clone().with_relay(plain("https://example.com")).is_err());
-    assert!(routing.with_fabric(plain("wss://example.com")).is_err());
+    assert!(resolve(Some(&plain("https://example.com")), None).is_err());
+    assert!(resolve(None, Some(&plain("wss://example.com"))).is_err());
 }

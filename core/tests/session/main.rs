@@ -15,6 +15,7 @@ mod edges;
 mod edges_kept;
 mod frames;
 mod hostile;
+mod hosts;
 mod proofs;
 mod providers;
 mod restore;

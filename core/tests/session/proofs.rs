@@ -2,8 +2,9 @@
 
 use crate::world::*;
 use satkeeper_core::Now;
-use satkeeper_core::dpop::{Algorithm, ProofKey};
+use satkeeper_core::dpop::{Algorithm, ProofKey, ath};
 use satkeeper_core::lifecycle::{Event, Mechanism, Warning};
+use satkeeper_core::secret::Secret;
 use satkeeper_core::session::{Config, KeyChoice, Provider, SessionInput};
 use satkeeper_core::wire::http::HttpResponse;
 use serde_json::{Value, json};
@@ -73,6 +74,22 @@ fn proofs_are_in_the_servers_time_and_in_full_where_wanted() {
     assert!(world.server.proofs.iter().all(|it| it["skew_ms"].as_u64().unwrap() <= 2_500));
     let htu = format!("https://fabric.sw.test{DEVICE_TOKEN}");
     assert!(world.server.proofs.iter().any(|it| it["htu"] == *htu));
+}
+
+#[test]
+fn an_activation_names_its_token_where_wanted() {
+    // proves L45
+    for wanted in [false, true] {
+        let mut world = World::new(Config::new(subscriber()).ath_on_activation(wanted));
+        world.give(SessionInput::Start);
+        assert!(world.is_live(), "{:?}", world.events);
+        world.pass(900_000);
+        let of = |path: &str| world.server.proofs.iter().filter(|it| it["htu"] == *path).collect::<Vec<_>>();
+        let base = world.asked(DEVICE_TOKEN)[0].2.trim_start_matches("Bearer ").to_owned();
+        let named = of(DEVICE_TOKEN)[0]["ath"].as_str().map(str::to_owned);
+        assert_eq!(named, wanted.then(|| ath(&Secret::new(base))), "{wanted}");
+        assert!(of(DEVICE_REFRESH).iter().all(|it| it["ath"].is_string()) && !of(DEVICE_REFRESH).is_empty());
+    }
 }
 
 #[test]

@@ -16,7 +16,8 @@ use crate::wire::url::SecureUrl;
 /// constant of the policy: never derived from what the server answered (L8).
 pub const DEVICE_TTL_S: u64 = 900;
 
-/// Exchanges a token for a client-bound one. The proof has `htm` POST, `htu` the path, and no `ath`.
+/// Exchanges a token for a client-bound one. The proof has `htm` POST, `htu` the path, and an `ath` of the token only
+/// for servers stricter than SignalWire's.
 ///
 /// # Errors
 /// [`crate::error::Error::InvalidField`] where the token is not fit for a header.

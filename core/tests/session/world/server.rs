@@ -52,6 +52,8 @@ pub struct Server {
     /// What is said of sockets that do not open.
     pub refusal: Option<Error>,
     pub requests: Vec<(String, Value, String)>,
+    /// Whom they were sent to.
+    pub hosts: BTreeSet<String>,
     pub frames: Vec<(SocketId, Value)>,
     pub proofs: Vec<Value>,
     jtis: BTreeSet<String>,
@@ -74,6 +76,7 @@ impl Server {
             opens: true,
             refusal: None,
             requests: Vec::new(),
+            hosts: BTreeSet::new(),
             frames: Vec::new(),
             proofs: Vec::new(),
             jtis: BTreeSet::new(),
@@ -113,6 +116,7 @@ impl Server {
             .find(|(name, _)| *name == "authorization")
             .map_or(String::new(), |(_, value)| value.expose().to_owned());
         let path = request.url.path().to_owned();
+        self.hosts.insert(request.url.host().to_owned());
         self.requests.push((path.clone(), body.clone(), authorization.clone()));
         let mut answer = match self.http_faults.get_mut(path.as_str()).and_then(VecDeque::pop_front) {
             Some(Fault::Silent) => return None,
