@@ -19,6 +19,9 @@ pub enum Way {
     EchoErrors(u16),
     /// Refused with this status and the whole request as text.
     EchoText(u16),
+    /// Refused with this status and an error that repeats parts of the request's secrets: the last 100 characters of
+    /// each, as if there had been room for no more, and pieces of the length of a word.
+    EchoParts(u16),
     /// 200 with a body of the wrong shape, made of the request's secrets: parsers like to quote what surprises
     /// them.
     EchoMistyped,
@@ -223,6 +226,13 @@ async fn spoiled(way: Way, head: &str, body: &[u8], mut client: TcpStream) -> Op
             let errors: Vec<Value> = secrets.iter().map(entry).collect();
             (status, json!({"errors": errors, "message": secrets, "error": secrets.first()}).to_string())
         }
+        Way::EchoParts(status) => {
+            let parts: Vec<String> = secrets.iter().map(|secret| parts_of(secret)).collect();
+            let entry =
+                |part: &String| json!({"type": "x", "code": part, "message": part, "attribute": part});
+            let errors: Vec<Value> = parts.iter().map(entry).collect();
+            (status, json!({"errors": errors, "error": parts.join(" ")}).to_string())
+        }
         Way::EchoMistyped => {
             let first = secrets.first();
             (
@@ -241,6 +251,12 @@ async fn spoiled(way: Way, head: &str, body: &[u8], mut client: TcpStream) -> Op
     );
     client.write_all(answer.as_bytes()).await.ok()?;
     client.shutdown().await.ok()
+}
+
+fn parts_of(secret: &str) -> String {
+    let from = |most: usize| secret.get(secret.len().saturating_sub(most)..).unwrap_or_default();
+    let middle = secret.get(secret.len() / 2..).unwrap_or_default();
+    format!("..{} {} {}", from(100), from(24), middle.get(..24).unwrap_or(middle))
 }
 
 async fn drip(mut client: TcpStream) -> Option<()> {

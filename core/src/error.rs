@@ -5,6 +5,7 @@ use alloc::boxed::Box;
 use alloc::string::String;
 
 use crate::wire::rest::HttpError;
+use crate::wire::text::Cleaner;
 
 /// Result with this crate's [`Error`].
 pub type Result<T> = core::result::Result<T, Error>;
@@ -209,6 +210,38 @@ impl Error {
             | Self::HostNotAllowed { .. }
             | Self::InvalidField { .. } => None,
         }
+    }
+
+    /// Without the secrets that this cleaner knows, in whatever text a driver has put them.
+    pub(crate) fn without(mut self, cleaner: Cleaner<'_>) -> Self {
+        let clean = |text: &mut String| *text = cleaner.clean_own(text);
+        match &mut self {
+            Self::InvalidCredentials { reason: text }
+            | Self::DpopInit { message: text }
+            | Self::Unreachable { message: text }
+            | Self::Transport { message: text }
+            | Self::Store { message: text }
+            | Self::Provider { message: text, .. }
+            | Self::UnexpectedReply { reason: text, .. } => clean(text),
+            Self::TokenRefresh { message, source } | Self::DeviceToken { message, source } => {
+                clean(message);
+                *source = source.take().map(|source| Box::new(source.without(cleaner)));
+            }
+            Self::Rpc { message, data, .. } => {
+                clean(message);
+                data.iter_mut().for_each(clean);
+            }
+            Self::Timeout { .. }
+            | Self::UpgradeRefused { .. }
+            // Cleaned when it was read.
+            | Self::Http(_)
+            | Self::Throttled { .. }
+            | Self::SessionOver
+            | Self::InvalidUrl { .. }
+            | Self::HostNotAllowed { .. }
+            | Self::InvalidField { .. } => {}
+        }
+        self
     }
 
     pub(crate) fn credentials(reason: &str) -> Self {

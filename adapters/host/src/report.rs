@@ -9,7 +9,9 @@ use std::collections::BTreeMap;
 use satkeeper_core::Tick;
 use satkeeper_core::error::Error as SessionError;
 use satkeeper_core::lifecycle::{Event, Status, TeardownReason};
-use satkeeper_core::session::{InForce, Repeats, SessionEvent, SessionInput, SessionNews, SessionOutput};
+use satkeeper_core::session::{
+    InForce, Repeats, Session, SessionEvent, SessionInput, SessionNews, SessionOutput,
+};
 use satkeeper_core::time::Millis;
 use tracing::{debug, error, info, warn};
 
@@ -47,8 +49,10 @@ enum Level {
 
 impl Log {
     /// Writes what happens to a session, as far as nothing else says so: that its socket has closed.
-    pub fn input(&self, input: &SessionInput) {
+    pub fn input(&self, session: &Session, input: &SessionInput) {
         if let SessionInput::Closed { socket, error } = input {
+            // What the server said as it closed it may be a part of what it was sent.
+            let error = error.clone().map(|error| session.fit_to_show(error));
             let error = error.as_ref().map(tracing::field::display);
             debug!(target: "satkeeper", socket = socket.0, error, "socket closed");
         }

@@ -6,7 +6,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use satkeeper_core::error::Error as SessionError;
-use satkeeper_core::wire::text::{Cleaner, REDACTED};
+use satkeeper_core::wire::text::Cleaner;
 use tungstenite::Error as WsError;
 use tungstenite::protocol::{CloseFrame, WebSocketConfig};
 
@@ -36,9 +36,6 @@ pub const STAGGER: Duration = Duration::from_millis(250);
 
 /// Most addresses of one name that are tried.
 const MOST_ADDRESSES: usize = 8;
-
-/// Longest word of a server's reason that is shown.
-const LONGEST_WORD: usize = 32;
 
 /// Tungstenite's settings: its own defaults are 64 MiB of message and an endless queue.
 #[must_use]
@@ -89,7 +86,7 @@ pub const fn is_odd_frame(error: &WsError) -> bool {
 #[must_use]
 pub fn closed_by_server(peer: &Peer, frame: Option<CloseFrame>, watch: &CloseWatch) -> SessionError {
     let said = watch.said().or_else(|| frame.map(|it| (u16::from(it.code), it.reason.as_str().to_owned())));
-    let why = said.map(|(code, why)| format!("{code} {}", reason(&why)));
+    let why = said.map(|(code, why)| format!("{code} {}", Cleaner::default().clean(&why)));
     let why = why.unwrap_or_else(|| "no code".to_owned());
     peer.odd(&format!("the server closed the socket: {}", why.trim_end()))
 }
@@ -106,19 +103,10 @@ pub fn late(peer: &Peer, within: Duration) -> SessionError {
     peer.late("the opening of a WebSocket to", within)
 }
 
-/// A server's reason for a Close, fit to be shown. What it may repeat is known to the session only, and may be
-/// cut short: so no word of it stays that is longer than a language's (L49).
-fn reason(said: &str) -> String {
-    let clean = Cleaner::default().clean(said);
-    let words = clean.split_whitespace();
-    let words: Vec<&str> =
-        words.map(|word| if word.len() > LONGEST_WORD { REDACTED } else { word }).collect();
-    words.join(" ")
-}
-
 #[cfg(test)]
 mod tests {
-    use super::{MOST_ADDRESSES, in_turns, reason};
+    use super::{CloseFrame, CloseWatch, MOST_ADDRESSES, Peer, closed_by_server, in_turns};
+    use satkeeper_core::wire::url::{Plain, SecureUrl};
     use std::net::SocketAddr;
 
     #[test]
@@ -134,12 +122,18 @@ mod tests {
     // proves L49
     #[test]
     fn a_reason_repeats_no_secret() {
-        assert_eq!(reason("service restart, try again later"), "service restart, try again later");
+        let peer = Peer::of(&SecureUrl::parse("wss://relay.example.com", Plain::Never).unwrap());
+        let told = |reason: &str| {
+            let code = tungstenite::protocol::frame::coding::CloseCode::Policy;
+            let frame = CloseFrame { code, reason: reason.into() };
+            closed_by_server(&peer, Some(frame), &CloseWatch::default()).to_string()
+        };
+        assert!(told("service restart, try again later").contains("1008 service restart, try again later"));
         let state = "x6F/ZTVksAsb6C4gGN7gX3dDb79owcZTb09N3DSY";
         for said in
             [state.to_owned(), format!("bad state: {state} is over"), format!("eyJhbGciOiJkaXIifQ..{state}")]
         {
-            let shown = reason(&said);
+            let shown = told(&said);
             assert!(shown.contains("[redacted]") && !shown.contains("ZTVk"), "{shown}");
         }
     }

@@ -121,7 +121,7 @@ impl Driver {
     }
 
     fn step(&mut self, input: SessionInput) {
-        self.log.input(&input);
+        self.log.input(&self.session, &input);
         if let SessionInput::Closed { socket, .. } = &input {
             self.sockets.close(*socket);
         }

@@ -131,6 +131,7 @@ impl Session {
         let request = build(&fabric, &token, &signed.proof, life)?;
         let mut exchange = self.exchange_for(turn.now, command, Purpose::Device(device));
         exchange.signed = Some((signed.at, signed.key));
+        exchange.secrets.push(signed.proof);
         self.send(turn, exchange, request);
         Ok(())
     }

@@ -57,6 +57,8 @@ pub(super) struct Waiting {
     /// For a connect, whether it was a resume; `None` for a reauthenticate.
     pub(super) resume: Option<bool>,
     pub(super) signed_at: Option<UnixMillis>,
+    /// What went along, to be cut out of what comes back.
+    pub(super) proof: Option<Secret>,
 }
 
 /// What a session is resumed with, and what a reauthenticate must name.
@@ -141,8 +143,9 @@ impl Session {
         let frame =
             Connect { id: &id, jwt_token: &jwt_token, dpop_token, resume: resume.as_ref(), agent }.frame();
         let resume = Some(resume.is_some());
-        let signed_at = signed.map(|signed| signed.at);
-        self.expect(socket, Waiting { id, command: command.id, token, resume, signed_at });
+        let signed_at = signed.as_ref().map(|signed| signed.at);
+        let proof = signed.map(|signed| signed.proof);
+        self.expect(socket, Waiting { id, command: command.id, token, resume, signed_at, proof });
         turn.put(SessionOutput::Send { socket, text: frame });
         Ok(())
     }
@@ -172,8 +175,9 @@ impl Session {
         let frame =
             Reauthenticate { id: &id, project: &self.resume.project, jwt_token: &jwt_token, dpop_token }
                 .frame();
-        let signed_at = signed.map(|signed| signed.at);
-        self.expect(socket, Waiting { id, command: command.id, token, resume: None, signed_at });
+        let signed_at = signed.as_ref().map(|signed| signed.at);
+        let proof = signed.map(|signed| signed.proof);
+        self.expect(socket, Waiting { id, command: command.id, token, resume: None, signed_at, proof });
         turn.put(SessionOutput::Send { socket, text: frame });
         Ok(())
     }

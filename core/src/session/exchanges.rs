@@ -131,6 +131,10 @@ impl Exchange {
 pub(super) struct Exchanges(Vec<Exchange>);
 
 impl Exchanges {
+    pub(super) fn secrets(&self) -> impl Iterator<Item = &Secret> {
+        self.0.iter().flat_map(|exchange| &exchange.secrets)
+    }
+
     pub(super) fn open(&mut self, exchange: Exchange) {
         if self.0.len() >= MOST {
             self.0.remove(0);

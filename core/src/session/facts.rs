@@ -159,7 +159,17 @@ impl Session {
     /// Every secret that a server could echo: what is held, and what is under way.
     pub(super) fn secrets(&self) -> Vec<&Secret> {
         let kept = [self.resume.state.as_ref(), self.source.secret()];
-        self.tokens.secrets().chain(kept.into_iter().flatten()).collect()
+        let sockets = self.socket.iter().chain(self.trial.as_deref());
+        let states = sockets.clone().filter_map(|socket| socket.early_state.as_ref());
+        let proofs = sockets.flat_map(|socket| &socket.waiting).filter_map(|waiting| waiting.proof.as_ref());
+        let sent = self.exchanges.secrets();
+        self.tokens
+            .secrets()
+            .chain(kept.into_iter().flatten())
+            .chain(states)
+            .chain(proofs)
+            .chain(sent)
+            .collect()
     }
 }
 

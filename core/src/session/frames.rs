@@ -1,6 +1,7 @@
 //! What comes in on the socket: acknowledged, kept, or handed on (L33, L34, L37, L39).
 
 use alloc::string::{String, ToString};
+use alloc::vec::Vec;
 
 use serde_json::Value;
 use serde_json::value::RawValue;
@@ -235,7 +236,8 @@ impl Session {
     fn refused(&mut self, turn: &mut Turn, waiting: &Waiting, error: &RpcError) {
         let credential = matches!(error.code, 401 | 403 | -32_002)
             || is_auth_refusal(error.code, &error.message, error.data.as_ref());
-        let error = error.to_error(&self.secrets());
+        let secrets: Vec<&Secret> = self.secrets().into_iter().chain(&waiting.proof).collect();
+        let error = error.to_error(&secrets);
         let code = match &error {
             Error::Rpc { code, .. } => *code,
             _ => 0,

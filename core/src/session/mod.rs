@@ -79,9 +79,11 @@ use alloc::boxed::Box;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 
+use crate::error::Error;
 use crate::lifecycle::{Generation, Input, Lifecycle, Outcome, Output, Start, Status, Step, Wake, Why};
 use crate::secret::{Secret, Seed};
 use crate::time::{Now, Tick, UnixMillis};
+use crate::wire::text::Cleaner;
 use crate::wire::time::Oddity;
 
 use asks::Asks;
@@ -231,6 +233,13 @@ impl Session {
         })
     }
 
+    /// An error of the driver's own without anything of the session's secrets, which whoever is on the other side may
+    /// have put into it. What a session tells has been through this; for what a driver writes to its log.
+    #[must_use]
+    pub fn fit_to_show(&self, error: Error) -> Error {
+        error.without(Cleaner::new(&self.secrets()))
+    }
+
     /// What must hold after every step; the first thing that does not, if any. For tests, fuzzers and the
     /// simulator.
     ///
@@ -254,17 +263,35 @@ impl Session {
                 durable: self.config.durable,
             })),
             SessionInput::Tick => turn.feed(Input::Tick),
-            SessionInput::Http { id, result } => self.http(turn, id, result),
+            SessionInput::Http { id, result } => {
+                let result = result.map_err(|error| self.fit_to_show(error));
+                self.http(turn, id, result);
+            }
             SessionInput::Opened { socket, date } => self.opened(turn, socket, date.as_deref()),
             SessionInput::Frame { socket, text } => self.frame(turn, socket, text),
             SessionInput::OddFrame { socket } => {
                 self.odd_frame(turn, socket, "it is not text, or larger than 1 MiB");
             }
-            SessionInput::Closed { socket, error } => self.closed(turn, socket, error),
+            SessionInput::Closed { socket, error } => {
+                let error = error.map(|error| self.fit_to_show(error));
+                self.closed(turn, socket, error);
+            }
             SessionInput::Credential { id, result } => self.credential_came(turn, id, result),
-            SessionInput::Key { id, result } => self.key_came(turn, id, result),
-            SessionInput::Signature { id, result } => self.signature_came(turn, id, result),
-            SessionInput::Stored { id, result } => self.stored(turn, id, result),
+            SessionInput::Key { id, result } => {
+                let result = result.map_err(|error| self.fit_to_show(error));
+                self.key_came(turn, id, result);
+            }
+            SessionInput::Signature { id, result } => {
+                let result = result.map_err(|error| self.fit_to_show(error));
+                self.signature_came(turn, id, result);
+            }
+            SessionInput::Stored { id, result } => {
+                let result = result.map_err(|failure| match failure {
+                    StoreFailure::Failed(error) => StoreFailure::Failed(self.fit_to_show(error)),
+                    conflict @ StoreFailure::Conflict(_) => conflict,
+                });
+                self.stored(turn, id, result);
+            }
             SessionInput::CancelCall { call } => self.cancel_call(call),
             SessionInput::SetProvider(provider) => {
                 turn.feed(Input::NewProvider(provider.facts()));

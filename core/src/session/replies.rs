@@ -226,17 +226,18 @@ impl Session {
         self.fail(turn, exchange.command, fault, date, exchange.signed_at());
     }
 
+    /// What the application's own code says are its own words.
     fn provider_fault(&self, error: ProviderError) -> Fault {
         let secrets = self.secrets();
         let cleaner = Cleaner::new(&secrets);
         match error {
             ProviderError::Rejected(message) => Fault::from(Error::Provider {
                 kind: ProviderFault::Rejected,
-                message: cleaner.clean(&message),
+                message: cleaner.clean_own(&message),
             }),
             ProviderError::Transient { message, retry_after } => Fault::new(
                 Failure::Provider { retry_after },
-                Error::Provider { kind: ProviderFault::Transient, message: cleaner.clean(&message) },
+                Error::Provider { kind: ProviderFault::Transient, message: cleaner.clean_own(&message) },
             ),
         }
     }

@@ -153,6 +153,33 @@ fn what_is_cut_out_of_texts() {
     assert_eq!(clean(&short, "abc"), "abc");
     assert_eq!(clean(&long, "abcd!"), "[redacted]!");
     assert_eq!(clean(&short, "eyJ1234567 eyJ12345678 eyJ"), "eyJ1234567 [redacted] eyJ");
+    // Twelve bytes of a secret, and no fewer, wherever they stand.
+    let secret = Secret::new("0123456789abcdefghij");
+    assert_eq!(
+        clean(&secret, "x123456789ab 123456789abc, 0123456789abcd!"),
+        "x123456789ab [redacted], [redacted]!"
+    );
+    assert_eq!(clean(&secret, "ghij0123456789abcdefghij0123"), "ghij[redacted]0123");
+    let quoted = Secret::new("pass \"word\" of somebody");
+    assert_eq!(clean(&quoted, r#"{"p":"pass \"word\" of somebody"}"#), r#"{"p":"[redacted]"}"#);
+    // Words that are none, known or not; what is made of words stays.
+    let no = Cleaner::default();
+    let words = |length: usize| (0..length).map(|at| if at % 3 == 0 { 'A' } else { 'b' }).collect::<String>();
+    assert_eq!(no.clean(&format!("{} it", words(32))), format!("{} it", words(32)));
+    assert_eq!(no.clean(&format!("{} it", words(33))), "[redacted] it");
+    assert_eq!(no.clean(&format!("\"{}\",{{{}}}", words(40), words(40))), "\"[redacted]\",{[redacted]}");
+    assert_eq!(no.clean("8f0a119a-cda7-4497-a47d-c81493b824d4"), "[redacted]");
+    for plain in [
+        "/api/fabric/subscriber/devices/token",
+        "https://example.signalwire.com:8443/api/fabric",
+        "relay-eu1.customer42.example.signalwire.com:443",
+        "allowed_address_limit_exceeded_for_this_project",
+        "AUTHENTICATION_REQUIRED_FOR_THIS_METHOD",
+    ] {
+        assert_eq!(no.clean(plain), plain);
+    }
+    assert_eq!(no.clean_own(&words(100)), words(100), "an application's own words are its own");
+    assert_eq!(no.clean_own(&"a ".repeat(600)).chars().count(), 1_025);
     assert!(!short.is_empty() && Secret::new("").is_empty());
     // The same bytes in another order differ twice by the same bits.
     assert!(Secret::new("ab") != Secret::new("ba"));

@@ -11,7 +11,7 @@ use satkeeper_core::wire::rest::{Endpoint, HttpError, SubscriberInfo, TokenReply
 use satkeeper_core::wire::routing::Routing;
 use satkeeper_core::wire::rpc::{Frame, RpcError};
 use satkeeper_core::wire::sat::SatHeader;
-use satkeeper_core::wire::text::{Cleaner, MAX_TEXT};
+use satkeeper_core::wire::text::{Cleaner, MAX_TEXT, SHORTEST_PART};
 use satkeeper_core::wire::time::{
     LAST_UNIX_MS, LONGEST_LIFETIME_MS, Unit, absolute, http_date, lifetime, retry_after,
 };
@@ -165,6 +165,34 @@ proptest! {
         prop_assume!(shown.len() >= 8);
         prop_assert!(!clean.contains(&shown));
         prop_assert!(clean.chars().count() <= MAX_TEXT + 1);
+    }
+
+    // survives W18
+    // proves L49
+    #[test]
+    fn no_part_of_a_known_secret_survives_cleaning(
+        secret in "[A-Za-z0-9+/_.:=\"ä-]{12,400}",
+        others in prop::collection::vec("[A-Za-z0-9_-]{1,40}", 0..3),
+        cuts in prop::collection::vec((any::<prop::sample::Index>(), any::<prop::sample::Index>()), 1..4),
+        between in prop::collection::vec("[a-z ,\u{0}\"]{0,20}", 4),
+        own in any::<bool>(),
+    ) {
+        let secrets: Vec<Secret> = others.into_iter().chain([secret.clone()]).map(Secret::new).collect();
+        let known: Vec<&Secret> = secrets.iter().collect();
+        let letters: Vec<char> = secret.chars().collect();
+        let mut said = String::new();
+        for ((from, length), between) in cuts.iter().zip(&between) {
+            let from = from.index(letters.len());
+            let length = length.index(letters.len() - from) + 1;
+            said.push_str(between);
+            said.extend(&letters[from..from + length]);
+        }
+        let cleaner = Cleaner::new(&known);
+        let shown = if own { cleaner.clean_own(&said) } else { cleaner.clean(&said) };
+        for part in letters.windows(SHORTEST_PART) {
+            let part: String = part.iter().collect();
+            prop_assert!(!shown.contains(&part), "{part} of {secret} in {shown}");
+        }
     }
 
     // proves L46

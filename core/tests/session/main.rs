@@ -20,5 +20,6 @@ mod proofs;
 mod providers;
 mod restore;
 mod rules;
+mod secrets;
 mod trial;
 mod world;
