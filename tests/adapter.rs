@@ -29,6 +29,8 @@ pub trait Adapter: Clone + Debug + Send + Sync + 'static {
 
     /// Starts a session.
     fn start(setup: Setup) -> impl Future<Output = Result<Self, Error>> + Send;
+    /// Starts a session and waits until it is live.
+    fn connect(setup: Setup) -> impl Future<Output = Result<Self, Error>> + Send;
     /// Until it is live.
     fn ready(&self) -> impl Future<Output = Result<(), Error>> + Send;
     /// Calls a method.
@@ -116,6 +118,9 @@ macro_rules! told {
         if let Some(limit) = setup.call_timeout {
             builder = builder.call_timeout(limit);
         }
+        if let Some(limit) = setup.connect_timeout {
+            builder = builder.connect_timeout(limit);
+        }
         if let Some(key) = setup.key {
             builder = builder.key(key);
         }
@@ -148,6 +153,10 @@ impl Adapter for satkeeper::Client {
 
     async fn start(setup: Setup) -> Result<Self, Error> {
         told!(Self::builder(), setup).start().await
+    }
+
+    async fn connect(setup: Setup) -> Result<Self, Error> {
+        told!(Self::builder(), setup).connect().await
     }
 
     async fn ready(&self) -> Result<(), Error> {
@@ -255,6 +264,10 @@ impl Adapter for satkeeper_blocking::Client {
 
     async fn start(setup: Setup) -> Result<Self, Error> {
         on_a_thread(&setup, |setup| told!(Self::builder(), setup).start()).await
+    }
+
+    async fn connect(setup: Setup) -> Result<Self, Error> {
+        on_a_thread(&setup, |setup| told!(Self::builder(), setup).connect()).await
     }
 
     async fn ready(&self) -> Result<(), Error> {

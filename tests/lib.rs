@@ -5,6 +5,7 @@
 //! |---|---|
 //! | `mechanisms` | each row of the table of L12, over real HTTP and WebSocket |
 //! | `settings` | what is wrong with them is said before anything is sent |
+//! | `first_token` | a first token that does not come at once, and the limit of the connect |
 //! | `sessions` | what a session does and can be asked, from the mint to the goodbye |
 //! | `store` | the same session goes on after `kill -9` |
 //! | `external_signer` | keys that live in a key service |

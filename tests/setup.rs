@@ -24,6 +24,7 @@ pub struct Setup {
     pub(crate) proxy: Option<String>,
     pub(crate) plain: bool,
     pub(crate) call_timeout: Option<Duration>,
+    pub(crate) connect_timeout: Option<Duration>,
     pub(crate) source: Option<Source>,
     pub(crate) key: Option<KeyChoice>,
     pub(crate) signer: Option<Kms>,
@@ -91,6 +92,12 @@ impl Setup {
     /// How long a call waits.
     pub fn call_timeout(mut self, limit: Duration) -> Self {
         self.call_timeout = Some(limit);
+        self
+    }
+
+    /// How long it may take to be live.
+    pub fn connect_timeout(mut self, limit: Duration) -> Self {
+        self.connect_timeout = Some(limit);
         self
     }
 
@@ -164,9 +171,7 @@ impl Setup {
     /// # Errors
     /// The adapter's.
     pub async fn connect<A: Adapter>(self) -> Result<A, Error> {
-        let client = A::start(self).await?;
-        client.ready().await?;
-        Ok(client)
+        A::connect(self).await
     }
 }
 

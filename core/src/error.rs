@@ -155,10 +155,14 @@ pub enum ProviderFault {
     /// Refused for good: asking again with the same credential cannot help.
     #[error("refused for good")]
     Rejected,
-    /// Anything else: it may succeed later. A renewal is retried while the credential lasts, the first mint
-    /// is one call (L42).
+    /// Anything else: it may succeed later. A renewal is retried while the credential lasts, a first mint where
+    /// the provider can mint again (L42).
     #[error("perhaps only for now")]
     Transient,
+    /// The same of a provider that is asked for a first token once: it cannot mint again, or has not said that it
+    /// can (L42).
+    #[error("perhaps only for now, but it is asked once")]
+    Once,
     /// The provider has no such operation.
     #[error("not supported by this provider")]
     Unsupported,
@@ -242,6 +246,16 @@ impl Error {
             | Self::InvalidField { .. } => {}
         }
         self
+    }
+
+    /// The same, of a first mint after which there is no other (L42).
+    pub(crate) fn asked_once(self) -> Self {
+        match self {
+            Self::Provider { kind: ProviderFault::Transient, message } => {
+                Self::Provider { kind: ProviderFault::Once, message }
+            }
+            other => other,
+        }
     }
 
     pub(crate) fn credentials(reason: &str) -> Self {

@@ -6,12 +6,8 @@ use satkeeper_host::program;
 use crate::world::{World, config};
 
 const REFUSED: &str = "the provider failed for now: what the program printed is no credential: ";
-const WHY: [&str; 4] = [
-    "it is longer than 128 KiB",
-    "it is not one JSON object",
-    "it has no `token`",
-    "its `expiry_at` is not a whole number of milliseconds",
-];
+/// None of them is about its `expiry_at`: an odd end costs no token.
+const WHY: [&str; 3] = ["it is longer than 128 KiB", "it is not one JSON object", "it has no `token`"];
 
 /// What it prints for programs becomes a credential, or an error that repeats nothing of it, and a session lives
 /// with either; what it prints for people is cut to a line without controls (L42, L49).

@@ -4,6 +4,7 @@ use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::thread;
+use std::time::{Duration, Instant};
 
 use satkeeper_host::feed::Feed;
 use satkeeper_host::{Clock, End, Error, Progress, Settings, Wanted};
@@ -65,16 +66,18 @@ impl Builder {
     /// Starts the session and waits until it is live, be it client-bound by then or not.
     ///
     /// # Errors
+    /// [`Error::ConnectTimeout`] where it is not within [`Builder::connect_timeout`]: it names what went wrong last.
     /// Those of [`Builder::start`] and of [`Client::ready`]: what is wrong with the settings, or the error that
-    /// ended the session, such as the provider's own.
+    /// ended the session, such as the refusal of a first token, or the failure of a provider that is asked once.
     pub fn connect(self) -> Result<Client, Error> {
-        let client = self.start()?;
-        client.ready()?;
-        Ok(client)
+        let begun = Instant::now();
+        let (client, limit) = self.begin()?;
+        client.ready_within(limit.saturating_sub(begun.elapsed()), limit)
     }
 
     /// Starts the session and returns at once, so that events can be watched from the beginning;
-    /// [`Client::ready`] waits for it to be live.
+    /// [`Client::ready`] waits for it to be live. A first token that fails to come for now is asked for again without
+    /// a limit, where the provider can mint again.
     ///
     /// # Errors
     /// [`SessionError::Store`](crate::SessionError::Store) where the store is in use, is refused or does not open within
@@ -82,7 +85,14 @@ impl Builder {
     /// [`Error::Certificate`], [`Error::Setup`], and of the session's
     /// [`SessionError::InvalidUrl`](crate::SessionError::InvalidUrl) and [`SessionError::InvalidField`](crate::SessionError::InvalidField).
     pub fn start(self) -> Result<Client, Error> {
+        let (client, _) = self.begin()?;
+        Ok(client)
+    }
+
+    /// The session, and how long it may take to be live.
+    fn begin(self) -> Result<(Client, Duration), Error> {
         let judged = self.settings.judge()?;
+        let limit = judged.connect_timeout();
         let network =
             self.network.map_or_else(|| Network::by_way_of(judged.proxies(), judged.ca_pem()), Ok)?;
         let clock = Clock::start();
@@ -106,7 +116,7 @@ impl Builder {
             showing.finish(ended.unwrap_or_else(|_| End::stopped()));
         };
         thread::Builder::new().name("satkeeper".to_owned()).spawn(driving).map_err(none)?;
-        Ok(Client::new(mailbox, shown, clock))
+        Ok((Client::new(mailbox, shown, clock), limit))
     }
 
     fn wanted(mut self, provider: Wanted) -> Self {

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::sync::Arc;
 use std::sync::mpsc::sync_channel;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use satkeeper_core::Now;
 use satkeeper_core::lifecycle::{Generation, Status, Why};
@@ -19,6 +19,9 @@ use crate::events::{Events, Notifications};
 use crate::mailbox::{Mailbox, Message};
 use crate::provider::{self, CredentialProvider};
 use crate::watch::Watch;
+
+/// How long a session that is given up may take to end: closing its socket takes 2 s at most.
+const GIVE_UP: Duration = Duration::from_secs(3);
 
 /// A session that is kept authenticated. Cheap to clone; all clones speak of the same session, from any thread.
 ///
@@ -64,13 +67,34 @@ impl Client {
     /// Waits until the session is live for the first time. At once where it has been.
     ///
     /// # Errors
-    /// Where it ends before: the error that ended it, of the initial mint the provider's own.
+    /// Where it ends before: the error that ended it, of a first mint that is not repeated the provider's own.
     pub fn ready(&self) -> Result<(), Error> {
         match self.0.shown.progress.wait_for(Duration::MAX, Progress::has_begun) {
             Some(Progress::Over(end)) => Err(end.into_error()),
             Some(_) => Ok(()),
             None => Err(Error::DriverStopped),
         }
+    }
+
+    /// Waits for it as [`Client::ready`] does, for so long at most: then it is let go of, and what went wrong last
+    /// is told.
+    pub(crate) fn ready_within(self, left: Duration, limit: Duration) -> Result<Self, Error> {
+        match self.0.shown.progress.wait_for(left, Progress::has_begun) {
+            Some(Progress::Over(end)) => Err(end.into_error()),
+            Some(_) => Ok(self),
+            None => Err(self.give_up(limit)),
+        }
+    }
+
+    fn give_up(self, after: Duration) -> Error {
+        let (mut events, phase) = (self.events(), self.status().get().phase);
+        drop(self);
+        let (by, mut told) = (Instant::now() + GIVE_UP, Vec::new());
+        // Down to its last word: after that its store is free for another try.
+        while let Ok(event) = events.recv_timeout(by.saturating_duration_since(Instant::now())) {
+            told.extend(event);
+        }
+        Error::connect_timeout(after, phase, told)
     }
 
     /// Calls a JSON-RPC method of the server and returns its `result`.

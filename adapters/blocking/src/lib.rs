@@ -15,6 +15,7 @@
 //! | you want to | use |
 //! |---|---|
 //! | name where tokens come from | [`Builder::subscriber`], [`Builder::embed`], [`Builder::static_token`], [`Builder::provider`] |
+//! | limit how long that may take | [`Builder::connect_timeout`]: a first token that fails to come is asked for until then |
 //! | take tokens from others | [`Builder::allow_hosts`]: where they may lead |
 //! | speak JSON-RPC over the session | [`Client::call`], [`Client::notifications`] |
 //! | make HTTP requests with its token | [`Client::credential`] |

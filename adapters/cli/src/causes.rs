@@ -14,6 +14,9 @@ pub(crate) fn cause(error: &SessionError) -> String {
         SessionError::InvalidCredentials { reason } => reason.clone(),
         SessionError::Provider { kind: ProviderFault::Rejected, message } => format!("{message} (for good)"),
         SessionError::Provider { kind: ProviderFault::Transient, message } => message.clone(),
+        SessionError::Provider { kind: ProviderFault::Once, message } => {
+            format!("{message} (it is asked once)")
+        }
         error => error.to_string(),
     }
 }
@@ -94,7 +97,7 @@ pub(crate) fn when_refused(args: &RunArgs) -> &'static str {
 /// What to do where no first token could be had.
 pub(crate) const fn when_none_came(args: &RunArgs) -> &'static str {
     match args.provider {
-        ProviderKind::Exec => "; -v shows what the program says",
+        ProviderKind::Exec => "; -v shows what the program says, and with --repeatable it is asked again",
         _ => "",
     }
 }

@@ -3,6 +3,8 @@
 use std::path::{Path, PathBuf};
 use std::pin::pin;
 use std::process::Stdio;
+#[cfg(unix)]
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use satkeeper::core::wire::text::Cleaner;
@@ -188,6 +190,10 @@ async fn pass_on(stderr: Option<impl AsyncRead + Unpin>) {
     }
 }
 
+/// The programs that run: at the end of ours nobody is left to drop their [`Group`].
+#[cfg(unix)]
+static RUNNING: Mutex<Vec<rustix::process::Pid>> = Mutex::new(Vec::new());
+
 /// A program and all that it has started and not let go of. Dropping it kills what is left of them.
 struct Group {
     #[cfg(unix)]
@@ -198,7 +204,9 @@ impl Group {
     #[cfg(unix)]
     fn of(child: &Child) -> Self {
         let leader = child.id().and_then(|id| i32::try_from(id).ok());
-        Self { leader: leader.and_then(rustix::process::Pid::from_raw) }
+        let leader = leader.and_then(rustix::process::Pid::from_raw);
+        RUNNING.lock().unwrap_or_else(PoisonError::into_inner).extend(leader);
+        Self { leader }
     }
 
     #[cfg(not(unix))]
@@ -210,11 +218,24 @@ impl Group {
 #[cfg(unix)]
 impl Drop for Group {
     fn drop(&mut self) {
-        if let Some(leader) = self.leader {
-            // An error: nobody is left.
-            let _ = rustix::process::kill_process_group(leader, rustix::process::Signal::KILL);
+        let mut running = RUNNING.lock().unwrap_or_else(PoisonError::into_inner);
+        // One that has been killed at the end already is not looked for again.
+        for leader in running.extract_if(.., |leader| Some(*leader) == self.leader) {
+            kill(leader);
         }
     }
+}
+
+/// The program ends: so do those that it runs.
+pub(crate) fn end_all() {
+    #[cfg(unix)]
+    RUNNING.lock().unwrap_or_else(PoisonError::into_inner).drain(..).for_each(kill);
+}
+
+#[cfg(unix)]
+fn kill(leader: rustix::process::Pid) {
+    // An error: nobody is left.
+    let _ = rustix::process::kill_process_group(leader, rustix::process::Signal::KILL);
 }
 
 #[cfg(test)]

@@ -12,8 +12,8 @@ program at once
   3  the credentials were refused by the server (an expired token at the start, too), or for good by who should \
 bring them
   4  the credential expired during the session and nobody could renew it
-  5  no connection: no session within --connect-timeout, or nobody answered who should have brought the first token \
-(that is asked for once)";
+  5  no connection: no session within --connect-timeout, or a program failed to bring the first token and may not be \
+asked again (see --repeatable)";
 
 /// Why the program does not end as it was asked to. No text holds a credential.
 #[derive(Debug, thiserror::Error)]

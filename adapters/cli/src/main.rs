@@ -56,6 +56,7 @@ fn main() -> ExitCode {
         Ok(command) => conduct(command),
         Err(refusal) => refusal.tell(),
     };
+    exec_provider::end_all();
     writer::finish(LAST_WORDS);
     code
 }

@@ -87,6 +87,7 @@ pub(crate) async fn run(args: RunArgs) -> Result<(), Failure> {
 fn builder(args: &RunArgs, chosen: Chosen, ca_pem: Option<Vec<u8>>) -> Result<Builder, Failure> {
     let mut builder = chosen.add_to(Client::builder());
     builder = builder.allow_plain_on_loopback(args.allow_plain).full_htu(args.full_htu);
+    builder = builder.connect_timeout(args.connect_timeout);
     if let Some(text) = &args.relay_url {
         builder = builder.relay_url(url("relay-url", text, Scheme::WebSocket, args)?.as_str());
     }
@@ -398,6 +399,7 @@ fn not_set_up(error: Error, args: &RunArgs) -> Failure {
         Error::Session(SessionError::Store { .. } | SessionError::DpopInit { .. }) => {
             Failure::Broken(format!("--store: {error}"))
         }
+        Error::ConnectTimeout { .. } => Failure::Unreachable(error.to_string()),
         _ => Failure::usage(error.to_string()),
     }
 }

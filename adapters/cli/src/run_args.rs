@@ -153,7 +153,8 @@ pub(crate) struct RunArgs {
     /// exec: the program knows no `refresh`
     #[arg(long, help_heading = "Where tokens come from")]
     pub(crate) no_refresh: bool,
-    /// exec: the program may be asked for a first token again, at any time: it bothers nobody
+    /// exec: the program may be asked for a first token again, at any time: it bothers nobody. A first one that
+    /// fails to come for now is then asked for until --connect-timeout
     #[arg(long, help_heading = "Where tokens come from")]
     pub(crate) repeatable: bool,
 
@@ -219,7 +220,8 @@ pub(crate) struct RunArgs {
     /// End after this time, such as 90, 30s or 10m
     #[arg(long = "for", value_name = "TIME", value_parser = duration::positive)]
     pub(crate) span: Option<Duration>,
-    /// Give up (code 5) if there is no session by then; reading files and opening the store count
+    /// Give up (code 5) if there is no session by then; until then a first token that does not come is asked for
+    /// again. Reading files and opening the store count
     #[arg(long, value_name = "TIME", value_parser = duration::positive, default_value = "30s")]
     pub(crate) connect_timeout: Duration,
     /// Append each event as a line of JSON, without secrets. `-`: standard output. May be a named pipe; what nobody

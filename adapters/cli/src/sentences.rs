@@ -167,7 +167,7 @@ fn warn(warning: &Warning, cause: Option<String>, now: Now) -> (Level, &'static 
                 || "; there will be no other".to_owned(),
                 |next| format!("; again{}", in_span(Some(next), now)),
             );
-            with(format!("attempt {attempt} to renew, by {}, failed{next}", who(*mechanism)), cause)
+            with(format!("attempt {attempt} to get a token, by {}, failed{next}", who(*mechanism)), cause)
         }
         Warning::PushFailed { .. } => with(
             "the server did not take the new token on the live socket; the old one stays in force",

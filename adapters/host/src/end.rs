@@ -71,7 +71,7 @@ impl End {
                 SessionError::InvalidCredentials { reason: "the server refused it".to_owned() }.into()
             }
             TeardownReason::MintFailed => SessionError::Provider {
-                kind: ProviderFault::Transient,
+                kind: ProviderFault::Once,
                 message: "the first token could not be had".to_owned(),
             }
             .into(),

@@ -1,5 +1,10 @@
 //! The one error type of the adapters (L52).
 
+use std::time::Duration;
+
+use satkeeper_core::lifecycle::{Event, Phase, Warning};
+use satkeeper_core::session::{SessionEvent, SessionNews};
+
 /// Everything that can go wrong with a client, whichever adapter it is of. No text of it holds a credential.
 ///
 /// ```
@@ -45,6 +50,21 @@ pub enum Error {
         /// Whose session it keeps.
         theirs: String,
     },
+    /// No session came to be within the builder's `connect_timeout`.
+    #[error(
+        "no session within {} ms, {}{}; a longer `connect_timeout` gives it more time, and `start` all that it needs",
+        .after.as_millis(),
+        waiting(*.phase),
+        because(.cause)
+    )]
+    ConnectTimeout {
+        /// That limit.
+        after: Duration,
+        /// How far it had come.
+        phase: Phase,
+        /// What went wrong last, if anything did.
+        cause: Option<Box<satkeeper_core::error::Error>>,
+    },
     /// What drives the session went away without ending it: a task whose tokio runtime was shut down, or a
     /// thread that panicked.
     #[error("what drives the session has stopped; was its runtime shut down?")]
@@ -63,6 +83,7 @@ impl Error {
             Self::NoRuntime => "no_runtime",
             Self::Setup { .. } => "setup",
             Self::StoreOfAnother { .. } => "store_of_another",
+            Self::ConnectTimeout { .. } => "connect_timeout",
             Self::DriverStopped => "driver_stopped",
         }
     }
@@ -73,6 +94,35 @@ impl Error {
         matches!(self, Self::Session(satkeeper_core::error::Error::SessionOver) | Self::DriverStopped)
     }
 
+    /// No session came to be within this time, in which this was told.
+    #[must_use]
+    pub fn connect_timeout(
+        after: Duration,
+        phase: Phase,
+        told: impl IntoIterator<Item = SessionEvent>,
+    ) -> Self {
+        let in_the_way = |event: SessionEvent| match event.event {
+            SessionNews::Lifecycle(Event::Warn(
+                Warning::RefreshFailed { .. } | Warning::ConnectFailed { .. },
+            )) => event.cause,
+            _ => None,
+        };
+        let cause = told.into_iter().filter_map(in_the_way).last().map(Box::new);
+        Self::ConnectTimeout { after, phase, cause }
+    }
+
     /// What is said of a session that is over.
     pub const OVER: Self = Self::Session(satkeeper_core::error::Error::SessionOver);
+}
+
+/// What is still waited for.
+const fn waiting(phase: Phase) -> &'static str {
+    match phase {
+        Phase::Idle | Phase::Minting => "there is no first token yet",
+        _ => "the server has not accepted a connection yet",
+    }
+}
+
+fn because(cause: &Option<Box<satkeeper_core::error::Error>>) -> String {
+    cause.as_ref().map_or_else(String::new, |cause| format!(": {cause}"))
 }

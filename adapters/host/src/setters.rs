@@ -199,6 +199,17 @@ macro_rules! setters {
             self
         }
 
+        /// How long [`Builder::connect`] may take, from the opening of the store to the session being live. A first
+        /// token that fails to come for now is asked for again until then, where the provider can mint again: all
+        /// that are built in can but the static one, an application's own if it says so. [`Builder::start`] has no such
+        /// limit: its session goes on until it is told to end, or there is no hope. Opening a store has 5 s of its own,
+        /// whatever is said here. Default 30 s, 90 s with a provider of the application's own that is asked once, since a person may have to sign
+        /// in first.
+        pub fn connect_timeout(mut self, limit: ::std::time::Duration) -> Self {
+            self.settings.connect_timeout = Some(limit);
+            self
+        }
+
         /// How long [`Client::call`](crate::Client::call) waits for an answer once the call has been sent. Default
         /// 10 s.
         pub fn call_timeout(mut self, limit: ::std::time::Duration) -> Self {

@@ -20,6 +20,11 @@ use crate::random;
 use crate::store::Store;
 use crate::tape::Tape;
 
+/// How long a session may take to come to be.
+const CONNECT: Duration = Duration::from_secs(30);
+/// The same where a person may have to sign in first, for which the provider has 60 s.
+const CONNECT_WITH_A_PERSON: Duration = Duration::from_secs(90);
+
 /// What a builder has been told. Nothing is judged before [`Settings::judge`], whatever the order of the calls.
 ///
 /// ```
@@ -55,6 +60,8 @@ pub struct Settings {
     pub seed: Option<Seed>,
     /// How long a call that has been sent waits for its answer.
     pub call_timeout: Duration,
+    /// How long a session may take to come to be; `None`: as [`Judged::connect_timeout`] says.
+    pub connect_timeout: Option<Duration>,
     /// Where the session is kept.
     pub store: Option<Box<dyn Store>>,
     /// The file that its run is written to.
@@ -78,6 +85,7 @@ impl Default for Settings {
             plain: Plain::Never,
             seed: None,
             call_timeout: Duration::from_millis(CALL_TIMEOUT),
+            connect_timeout: None,
             store: None,
             record_to: None,
         }
@@ -218,6 +226,7 @@ impl Wanted {
 /// Settings that are in order: what [`Settings::judge`] returns, see [`Wanted`] for an example.
 pub struct Judged {
     config: Config,
+    connect_timeout: Duration,
     seed: Seed,
     store: Option<Box<dyn Store>>,
     ca_pem: Option<Vec<u8>>,
@@ -260,8 +269,14 @@ impl Settings {
             durable: self.store.is_some(),
         };
         let seed = self.seed.map_or_else(random::seed, Ok)?;
+        let usual = match &config.provider {
+            Provider::Callback(facts) if !facts.can_mint_again => CONNECT_WITH_A_PERSON,
+            _ => CONNECT,
+        };
+        let connect_timeout = self.connect_timeout.unwrap_or(usual);
         Ok(Judged {
             config,
+            connect_timeout,
             seed,
             store: self.store,
             ca_pem: self.ca_pem,
@@ -276,6 +291,13 @@ impl Judged {
     #[must_use]
     pub fn ca_pem(&self) -> Option<&[u8]> {
         self.ca_pem.as_deref()
+    }
+
+    /// How long the session may take to come to be: as was said, else 30 s, or 90 s where the application's own
+    /// provider is asked once. It may have to ask a person, and has 60 s for that.
+    #[must_use]
+    pub const fn connect_timeout(&self) -> Duration {
+        self.connect_timeout
     }
 
     /// Which way to go.
@@ -303,7 +325,7 @@ impl Judged {
     /// # Errors
     /// [`Error::StoreOfAnother`] where another subscriber's session is kept there; as [`Tape::begin`].
     pub fn open_with(self, kept: Option<(Keeper, Kept)>, now: Now) -> Result<Opened, Error> {
-        let Self { config, seed, record_to, store: _, ca_pem: _, proxies: _ } = self;
+        let Self { config, seed, record_to, store: _, connect_timeout: _, ca_pem: _, proxies: _ } = self;
         let (mut session, keeper, news) = match kept {
             None => (Session::new(config, seed), None, Vec::new()),
             Some((keeper, mut kept)) => {

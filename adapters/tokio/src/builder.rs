@@ -1,6 +1,7 @@
 //! Setting a session up.
 
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use satkeeper_host::feed::Feed;
 use satkeeper_host::keeper::{Keeper, Kept, OPENING, does_not_open};
@@ -70,16 +71,21 @@ impl Builder {
     /// drops the client.
     ///
     /// # Errors
+    /// [`Error::ConnectTimeout`] where it is not within [`Builder::connect_timeout`]: it names what went wrong last.
     /// Those of [`Builder::start`] and of [`Client::ready`]: what is wrong with the settings, or the error that
-    /// ended the session, such as the provider's own.
+    /// ended the session, such as the refusal of a first token, or the failure of a provider that is asked once.
     pub async fn connect(self) -> Result<Client, Error> {
-        let client = self.start().await?;
-        client.ready().await?;
-        Ok(client)
+        let begun = Instant::now();
+        let (client, limit) = self.begin().await?;
+        match timeout(limit.saturating_sub(begun.elapsed()), client.ready()).await {
+            Ok(ready) => ready.map(|()| client),
+            Err(_) => Err(client.give_up(limit).await),
+        }
     }
 
     /// Starts the session and returns at once, so that events can be watched from the beginning;
-    /// [`Client::ready`] waits for it to be live.
+    /// [`Client::ready`] waits for it to be live. A first token that fails to come for now is asked for again without
+    /// a limit, where the provider can mint again.
     ///
     /// # Errors
     /// [`SessionError::Store`](crate::SessionError::Store) where the store is in use, is refused or does not open within
@@ -87,8 +93,15 @@ impl Builder {
     /// [`Error::Certificate`], [`Error::NoRuntime`], [`Error::Setup`], and of the
     /// session's [`SessionError::InvalidUrl`](crate::SessionError::InvalidUrl) and [`SessionError::InvalidField`](crate::SessionError::InvalidField).
     pub async fn start(self) -> Result<Client, Error> {
+        let (client, _) = self.begin().await?;
+        Ok(client)
+    }
+
+    /// The session, and how long it may take to be live.
+    async fn begin(self) -> Result<(Client, Duration), Error> {
         let runtime = Handle::try_current().map_err(|_| Error::NoRuntime)?;
         let mut judged = self.settings.judge()?;
+        let limit = judged.connect_timeout();
         let kept = match judged.take_store() {
             Some(store) => Some(taken(store).await?),
             None => None,
@@ -101,7 +114,7 @@ impl Builder {
             Ok::<_, Error>((network, judged.open_with(kept, clock.now())?))
         });
         let (network, opened) = opening.await.map_err(|_| Error::DriverStopped)??;
-        Ok(launch(&runtime, opened, self.own, network, clock))
+        Ok((launch(&runtime, opened, self.own, network, clock), limit))
     }
 
     fn wanted(mut self, provider: Wanted) -> Self {

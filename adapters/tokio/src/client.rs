@@ -3,6 +3,7 @@
 use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
 use satkeeper_core::Now;
 use satkeeper_core::lifecycle::{Generation, Status, Why};
@@ -14,11 +15,15 @@ use satkeeper_host::feed::Feed;
 use satkeeper_host::{Clock, End, Error, Progress};
 use serde_json::Value;
 use tokio::sync::{oneshot, watch};
+use tokio::time::timeout;
 
 use crate::ask::{Ask, Asks};
 use crate::builder::Builder;
 use crate::events::{Events, Notifications};
 use crate::provider::{self, CredentialProvider};
+
+/// How long a session that is given up may take to end: closing its socket takes 2 s at most.
+const GIVE_UP: Duration = Duration::from_secs(3);
 
 /// A session that is kept authenticated. Cheap to clone; all clones speak of the same session.
 ///
@@ -70,7 +75,7 @@ impl Client {
     /// Waits until the session is live for the first time. At once where it has been.
     ///
     /// # Errors
-    /// Where it ends before: the error that ended it, of the initial mint the provider's own.
+    /// Where it ends before: the error that ended it, of a first mint that is not repeated the provider's own.
     pub async fn ready(&self) -> Result<(), Error> {
         let mut progress = self.progress.clone();
         match progress.wait_for(Progress::has_begun).await.map(|progress| progress.clone()) {
@@ -78,6 +83,21 @@ impl Client {
             Ok(_) => Ok(()),
             Err(_) => Err(Error::DriverStopped),
         }
+    }
+
+    /// It was not live within this time: it is let go of, and what went wrong last is told.
+    pub(crate) async fn give_up(self, after: Duration) -> Error {
+        let (mut events, phase) = (self.events(), self.status.borrow().phase);
+        drop(self);
+        let mut told = Vec::new();
+        // Down to its last word: after that its store is free for another try.
+        let listening = async {
+            while let Some(event) = events.recv().await {
+                told.extend(event);
+            }
+        };
+        let _ = timeout(GIVE_UP, listening).await;
+        Error::connect_timeout(after, phase, told)
     }
 
     /// Calls a JSON-RPC method of the server and returns its `result`.

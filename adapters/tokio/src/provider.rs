@@ -56,7 +56,8 @@ pub trait CredentialProvider: Send + Sync + 'static {
     /// Gets a token, perhaps by asking a person.
     ///
     /// # Errors
-    /// The first call's error goes to the caller of `connect`.
+    /// The first call's error goes to the caller of `connect`, unless [`CredentialProvider::can_mint_again`]: then
+    /// one that is [`ProviderError::Transient`] is followed by another call.
     fn authenticate(&self, context: AuthenticateContext) -> BoxFuture<'_, Result<Credential, ProviderError>>;
 
     /// How a newer token is got in place of the last one; default `None`, it cannot be. Having one is giving one:

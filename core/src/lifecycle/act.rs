@@ -151,8 +151,9 @@ impl Lifecycle {
     // ---- Exchanges ----
 
     fn mint(&mut self) {
-        // One that takes the place of a token that the application brought is a renewal (L18).
-        let first = self.held.is_empty();
+        // One that takes the place of a token that the application brought is a renewal (L18), and one that is
+        // repeated bothers nobody.
+        let first = self.held.is_empty() && self.retries.provider.failures == 0;
         self.minted = true;
         let key = matches!(self.key.state, super::KeyState::Ready).then_some(self.key.algorithm);
         let span = if first { self.policy.first_mint } else { self.attempt_span(self.policy.provider_max) };

@@ -133,6 +133,11 @@ impl Lifecycle {
             return Some((budget, Wake::Mint));
         }
         let provider = self.retries.provider.not_before.max(budget);
+        if self.has_nothing_yet() && self.provider.can_mint_again {
+            // A first mint that failed is repeated; who asks for a renewal asks for that one (L42, L24).
+            let at = if self.renewal_is_demanded() { budget } else { provider };
+            return Some((at, Wake::Mint));
+        }
         if self.is_reminting() {
             return Some((provider, self.remint_wake()));
         }

@@ -7,7 +7,7 @@ use super::Pending;
 use super::clock::At;
 use super::command::{Action, CommandId};
 use super::connection::Link;
-use super::event::{Cause, Event, Ignored, Mechanism, Warning};
+use super::event::{Cause, Event, Ignored, Mechanism, TeardownReason, Warning};
 use super::input::{Confirmation, Failure, Outcome, Reply, Statement, TokenFacts, TokenId};
 use super::mechanism::KeyState;
 use super::random::Domain;
@@ -249,6 +249,11 @@ impl Lifecycle {
             UpdateCheck::Usable => {}
             UpdateCheck::Foreign => {
                 self.warn(Warning::ForeignKey { token: facts.token });
+                if self.has_nothing_yet() {
+                    // Another one would be bound to that key, too.
+                    let cause = Cause { command: pending.id, failure: Failure::Malformed };
+                    return self.end(TeardownReason::MintFailed, Some(cause));
+                }
                 return self.unusable_base(pending);
             }
             UpdateCheck::Rejected | UpdateCheck::Ended => return self.unusable_base(pending),

@@ -128,7 +128,7 @@ pub enum Warning {
         /// Who is trying.
         mechanism: Mechanism,
     },
-    /// An attempt to renew failed (L21).
+    /// An attempt to get a token failed: to renew, or to get the first one where that is repeated (L21, L42).
     RefreshFailed {
         /// The number of this attempt since the last success, from 1.
         attempt: u32,
@@ -272,7 +272,7 @@ pub enum TeardownReason {
     Expired,
     /// The server refused every credential there was.
     InvalidCredentials,
-    /// The first mint failed: its error went to the caller.
+    /// There is no first token: it was refused, or who brings it is asked once. Its error went to the caller (L42).
     MintFailed,
     /// The application disconnected.
     Disconnected,

@@ -1,19 +1,18 @@
 //! Attempts to get a token that failed: counted, told, and whoever takes over then (L17, L18, L21).
 
-use super::Lifecycle;
-use super::Pending;
 use super::command::Action;
 use super::event::{Cause, FallbackReason, TeardownReason, Warning};
 use super::input::{Failure, Outcome, TokenId};
 use super::mechanism::KeyState;
 use super::token::Token;
+use super::{Lifecycle, Mode, Pending};
 
 impl Lifecycle {
     /// An attempt to get a token failed.
     pub(super) fn exchange_failed(&mut self, pending: &Pending, failure: Failure, outcome: &Outcome) {
         let cause = Cause { command: pending.id, failure };
-        if self.held.is_empty() && self.in_force.is_none() {
-            // The initial mint is one call; its error goes to the caller (L42).
+        if self.has_nothing_yet() && (failure.is_refusal() || !self.provider.can_mint_again) {
+            // Who is asked once has been asked, and a refusal stays one: its error goes to the caller (L42).
             return self.end(TeardownReason::MintFailed, Some(cause));
         }
         self.stop_waiting_for_renewal();
@@ -42,23 +41,37 @@ impl Lifecycle {
         self.tell_failed_attempt(pending, attempt, failure);
     }
 
+    /// No token was brought yet: the first mint is all that there is.
+    pub(super) const fn has_nothing_yet(&self) -> bool {
+        self.held.is_empty() && self.in_force.is_none()
+    }
+
     /// The endpoint of this exchange has failed: it is not asked again for a while (L18). Returns how often it
     /// has, since it last succeeded.
     pub(super) fn count_failure(&mut self, pending: &Pending, failure: Failure) -> u32 {
-        let (now, cap) = (self.clock.now(), self.time_left() / 2);
+        let (longest, cap) = if self.has_nothing_yet() {
+            // Somebody waits for it, and there is no end that would bound what the endpoint asks for (L42).
+            (self.policy.backoff_max_first, self.policy.barren_max)
+        } else {
+            (self.policy.backoff_max, self.time_left() / 2)
+        };
+        let now = self.clock.now();
         let retry = match pending.action {
             Action::Activate { .. } => &mut self.retries.activate,
             Action::Renew { .. } => &mut self.retries.renew,
             _ => &mut self.retries.provider,
         };
-        retry.failed(now, &self.policy, &mut self.random, failure.retry_after(), cap);
+        let asked = failure.retry_after();
+        retry.failed_up_to(longest, now, &self.policy, &mut self.random, asked, cap);
         retry.failures
     }
 
     /// L21.
     pub(super) fn tell_failed_attempt(&mut self, pending: &Pending, attempt: u32, failure: Failure) {
         let cause = Cause { command: pending.id, failure };
-        let next = self.next_attempt().map(|at| self.clock.tick_of(at.max(self.clock.now())));
+        // At rest there is none, for as long as that lasts.
+        let next = if self.mode == Mode::Running { self.next_attempt() } else { None };
+        let next = next.map(|at| self.clock.tick_of(at.max(self.clock.now())));
         let mechanism = Self::mechanism_of(&pending.action);
         self.warn(Warning::RefreshFailed { attempt, mechanism, cause, next });
     }

@@ -101,7 +101,20 @@ impl Retry {
         asked: Option<Millis>,
         cap: Millis,
     ) {
-        let ceiling = doubled(policy.backoff_min, self.failures).min(policy.backoff_max);
+        self.failed_up_to(policy.backoff_max, now, policy, random, asked, cap);
+    }
+
+    /// The same, with another longest wait of its own.
+    pub(super) fn failed_up_to(
+        &mut self,
+        longest: Millis,
+        now: At,
+        policy: &Policy,
+        random: &mut Random,
+        asked: Option<Millis>,
+        cap: Millis,
+    ) {
+        let ceiling = doubled(policy.backoff_min, self.failures).min(longest);
         let half = ceiling / 2;
         let wait = half.saturating_add(random.below(Domain::Backoff, ceiling.saturating_sub(half)));
         self.failures = self.failures.saturating_add(1);

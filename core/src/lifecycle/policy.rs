@@ -40,6 +40,8 @@ pub struct Policy {
     pub backoff_min: Millis,
     /// Longest wait between attempts to renew.
     pub backoff_max: Millis,
+    /// The same between attempts to get a first token: nobody is served while they last.
+    pub backoff_max_first: Millis,
     /// Budget of an activation in connected time, at most; a third of the base's life if that is less.
     pub activation_budget: Millis,
     /// After this long a declined client-bound mechanism is tried again.
@@ -125,6 +127,7 @@ impl Default for Policy {
             push_reserve: 5_000,
             backoff_min: 1_000,
             backoff_max: 30_000,
+            backoff_max_first: 10_000,
             activation_budget: 30_000,
             promotion: 300_000,
             expiring_notice: 120_000,
@@ -213,6 +216,7 @@ impl Policy {
             push_reserve: 1,
             backoff_min: 1,
             backoff_max: 4,
+            backoff_max_first: 2,
             activation_budget: 3,
             promotion: 3,
             expiring_notice: 2,

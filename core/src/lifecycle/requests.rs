@@ -121,6 +121,10 @@ impl Lifecycle {
         if let Link::Down { not_before } = &mut self.link {
             *not_before = 0;
         }
+        if self.has_nothing_yet() {
+            // What has failed may have failed for want of a network; not what the endpoint asked for (L36, L42).
+            self.retries.provider.not_before = self.retries.provider.asked;
+        }
     }
 
     // ---- A token of the application's own ----
@@ -270,7 +274,8 @@ impl Lifecycle {
         }
         self.mode = Mode::Running;
         let minting = self.is_pending(|action| matches!(action, Action::Mint { .. }));
-        if self.held.is_empty() && !minting {
+        // One that has failed is repeated in its time.
+        if self.held.is_empty() && !minting && self.retries.provider.failures == 0 {
             self.minted = false;
         }
         self.outage = Outage::default();

@@ -12,7 +12,7 @@ use super::input::Credential;
 use super::journal::cause;
 use super::output::{SessionNews, SessionOutput};
 use super::turn::Turn;
-use crate::lifecycle::{Event, Input};
+use crate::lifecycle::{Event, Input, TeardownReason};
 
 /// Asks from here on are the session's own, for calls that were refused.
 pub(super) const OWN_ASKS: u64 = 1 << 63;
@@ -137,6 +137,11 @@ impl Session {
             _ => {}
         }
         let error = cause(&event).map(|cause| self.journal.error(cause, self.now));
+        let error = match event {
+            // What may pass is the end of it only where nobody is asked again.
+            Event::Teardown { reason: TeardownReason::MintFailed, .. } => error.map(Error::asked_once),
+            _ => error,
+        };
         turn.news(SessionNews::Lifecycle(event), error);
         if matches!(event, Event::Teardown { .. }) {
             self.put_away();

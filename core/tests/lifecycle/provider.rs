@@ -1,6 +1,6 @@
 //! The provider: the first mint, and what it rejects (L17, L42).
 
-use crate::story::{FORBIDDEN, HOUR, Treatment, http, scoped, unscoped};
+use crate::story::{FORBIDDEN, HOUR, MINUTE, Story, Treatment, UNAVAILABLE, http, scoped, unscoped};
 use satkeeper_core::lifecycle::*;
 
 #[test]
@@ -89,10 +89,10 @@ fn which_failures_of_the_provider_are_for_good() {
 }
 
 #[test]
-fn the_first_mint_is_one_call() {
+fn who_is_asked_once_for_a_first_token_is_asked_once() {
     // proves L42, L2
     // survives P6
-    let mut story = scoped().refreshes().mints().keyless().always("mint", Treatment::Fail(http(500))).begin();
+    let mut story = scoped().refreshes().keyless().always("mint", Treatment::Fail(http(500))).begin();
     story.until(HOUR);
     assert_eq!(story.times("mint").len(), 1);
     let Some((_, Event::Teardown { reason, cause: Some(cause) })) = story.events.last() else {
@@ -100,9 +100,159 @@ fn the_first_mint_is_one_call() {
     };
     assert_eq!((*reason, cause.failure), (TeardownReason::MintFailed, http(500)));
 
-    let mut story = scoped().refreshes().mints().keyless().always("mint", Treatment::Silence).begin();
+    let mut story = scoped().refreshes().keyless().always("mint", Treatment::Silence).begin();
     story.until(HOUR);
     assert_eq!(story.teardown(), Some((60_000, TeardownReason::MintFailed)));
+}
+
+/// When each failed attempt was told, and when the next was said to come.
+fn told(story: &Story) -> Vec<(u32, u64, u64)> {
+    let told = |(at, warning)| match warning {
+        Warning::RefreshFailed { attempt, mechanism: Mechanism::Provider, next: Some(next), .. } => {
+            (attempt, at, next.0)
+        }
+        other => panic!("{other:?}"),
+    };
+    story.warnings("credential_refresh_failed").into_iter().map(told).collect()
+}
+
+#[test]
+fn a_first_mint_that_can_be_repeated_is_repeated() {
+    // proves L42, L18, L21
+    // survives W11
+    for seed in 0..20 {
+        let opening = scoped().mints().keyless().jittered(seed);
+        let mut story = opening.always("mint", Treatment::Fail(UNAVAILABLE)).begin();
+        story.until(MINUTE);
+        assert_eq!(story.phase(), Phase::Minting, "{}", story.script);
+        assert_eq!(story.machine.status().hold, Some(Hold::BackOff));
+        let told = told(&story);
+        // It doubles from 1 s to 10 s, half of it drawn; nobody waits for longer.
+        let ceilings = [1_000, 2_000, 4_000, 8_000].into_iter().chain([10_000; 20]);
+        for ((number, (attempt, at, next)), ceiling) in (1..).zip(&told).zip(ceilings) {
+            assert_eq!(*attempt, number);
+            assert!((ceiling / 2..ceiling).contains(&(next - at)), "{} of {ceiling}", next - at);
+        }
+        let promised: Vec<u64> =
+            told.iter().map(|(_, _, next)| *next).filter(|next| *next <= MINUTE).collect();
+        assert_eq!(story.times("mint")[1..], promised, "each comes when it was said to");
+        assert!(told.len() >= 7, "{told:?}");
+        story.mend("mint");
+        story.until(MINUTE + 11_000);
+        assert_eq!(story.phase(), Phase::Live, "{}", story.script);
+        assert_eq!(story.teardown(), None);
+    }
+}
+
+#[test]
+fn which_failures_of_a_first_mint_are_for_good() {
+    // proves L42
+    // survives W11
+    for (failure, good) in [
+        (http(401), true),
+        (http(403), true),
+        (http(404), true),
+        (http(422), true),
+        (http(400), true),
+        (Failure::Rejected, true),
+        (http(408), false),
+        (http(425), false),
+        (http(429), false),
+        (http(500), false),
+        (http(503), false),
+        // A page that asks for a sign-in, in front of the network.
+        (http(302), false),
+        (Failure::Timeout, false),
+        (Failure::Transport, false),
+        (Failure::Malformed, false),
+        (Failure::Provider { retry_after: None }, false),
+    ] {
+        let mut story = scoped().mints().keyless().next("mint", Treatment::Fail(failure)).begin();
+        story.until(20_000);
+        let ended = story.teardown().map(|(_, reason)| reason);
+        assert_eq!(ended, good.then_some(TeardownReason::MintFailed), "{failure:?}");
+        assert_eq!(story.phase() == Phase::Live, !good, "{failure:?}");
+        assert_eq!(story.times("mint").len(), if good { 1 } else { 2 }, "{failure:?}");
+    }
+}
+
+#[test]
+fn a_first_mint_that_is_repeated_comes_when_the_endpoint_asks_for_it() {
+    // proves L42, L18
+    for (asked, waits) in [(7_000, 7_000), (86_400_000, 300_000)] {
+        let busy = Failure::Http { status: 429, retry_after: Some(asked) };
+        let mut story = scoped().mints().keyless().next("mint", Treatment::Fail(busy)).begin();
+        story.until(HOUR);
+        let [first, second] = story.times("mint")[..] else { panic!("{}", story.script) };
+        let failed = story.warnings("credential_refresh_failed")[0].0;
+        assert_eq!((first, second), (0, failed + waits), "{asked}");
+    }
+}
+
+#[test]
+fn the_first_attempt_has_a_minute_and_each_other_thirty_seconds() {
+    // proves L2, L42
+    let mut story = scoped().mints().keyless().always("mint", Treatment::Silence).begin();
+    story.until(3 * MINUTE);
+    let spans = story.commands.iter().map(|(at, command)| command.deadline.0 - at);
+    assert_eq!(spans.take(3).collect::<Vec<_>>(), [60_000, 30_000, 30_000]);
+    assert_eq!(story.phase(), Phase::Minting);
+}
+
+#[test]
+fn a_network_that_is_there_again_ends_the_wait_for_a_first_mint() {
+    // proves L36, L42, L20
+    let mut story = scoped().mints().keyless().always("mint", Treatment::Fail(Failure::Transport)).begin();
+    story.until(HOUR);
+    let before = story.times("mint").len();
+    story.mend("mint");
+    story.input(Input::NetworkChanged);
+    assert_eq!(story.times("mint").len(), before + 1, "at once");
+    story.until(HOUR + 1_000);
+    assert_eq!(story.phase(), Phase::Live);
+
+    // But not where the endpoint asked for it.
+    let busy = Failure::Http { status: 503, retry_after: Some(60_000) };
+    let mut story = scoped().mints().keyless().next("mint", Treatment::Fail(busy)).begin();
+    story.until(1_000);
+    story.input(Input::NetworkChanged);
+    story.until(50_000);
+    assert_eq!(story.times("mint").len(), 1);
+}
+
+#[test]
+fn a_first_mint_that_failed_at_rest_is_repeated_after_it_in_its_time() {
+    // proves L41, L42
+    let busy = Failure::Http { status: 503, retry_after: Some(60_000) };
+    let mut story = scoped().mints().keyless().next("mint", Treatment::Fail(busy)).begin();
+    story.input(Input::Suspend);
+    story.until(10_000);
+    let [(failed, Warning::RefreshFailed { next: None, .. })] =
+        story.warnings("credential_refresh_failed")[..]
+    else {
+        panic!("{}", story.script)
+    };
+    assert_eq!((story.phase(), story.times("mint").len()), (Phase::Suspended, 1));
+    story.input(Input::Resume);
+    story.until(HOUR);
+    assert_eq!(story.times("mint")[..2], [0, failed + 60_000]);
+    assert!(story.lives().len() == 1 && story.teardown().is_none(), "{}", story.script);
+}
+
+#[test]
+fn who_asks_for_a_renewal_before_there_is_a_token_asks_for_the_first_one() {
+    // proves L24, L42
+    let mut story = scoped().mints().keyless().always("mint", Treatment::Fail(UNAVAILABLE)).begin();
+    story.until(HOUR);
+    let before = story.times("mint").len();
+    let ask = story.refresh_now();
+    assert_eq!(story.times("mint").len(), before + 1, "at once");
+    story.until(HOUR + 1_000);
+    assert!(story.failed(ask, UNAVAILABLE), "{:?}", story.answer(ask));
+    story.mend("mint");
+    let ask = story.refresh_now();
+    story.until(HOUR + 2_000);
+    assert_eq!(story.answer(ask).map(|(_, error)| error), Some(None));
 }
 
 #[test]

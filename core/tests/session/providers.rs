@@ -1,11 +1,11 @@
 //! The providers that a session implements itself, and the application's (L31, L42, L43).
 
 use crate::world::*;
-use satkeeper_core::error::Error;
+use satkeeper_core::error::{Error, ProviderFault};
 use satkeeper_core::lifecycle::{AskId, Event, Mechanism, Phase, TeardownReason, Warning};
 use satkeeper_core::secret::Secret;
 use satkeeper_core::session::{
-    CallId, Config, KeyChoice, Provider, ProviderCall, ProviderError, SessionInput, SessionNews,
+    CallId, Config, KeyChoice, Provider, ProviderCall, ProviderError, SessionEvent, SessionInput, SessionNews,
 };
 use satkeeper_core::wire::http::HttpResponse;
 use satkeeper_core::wire::url::{Plain, SecureUrl};
@@ -39,6 +39,39 @@ fn the_error_of_the_first_mint_is_told_with_the_end() {
     world.call(2, "m");
     world.give(SessionInput::Tick);
     assert_eq!(world.wake, None);
+}
+
+#[test]
+fn a_first_mint_that_fails_for_now_is_told_and_repeated() {
+    // proves L42, L44
+    // survives W11
+    let mut world = World::new(Config::new(subscriber()).key(KeyChoice::None));
+    let busy = || Fault::Http(HttpResponse::new(503, "<html>"));
+    world.server.http_faults.insert(CREATE, [busy(), busy()].into());
+    world.give(SessionInput::Start);
+    world.pass(10_000);
+    assert!(world.is_live());
+    let failed = |event: &&SessionEvent| {
+        matches!(event.event, SessionNews::Lifecycle(Event::Warn(Warning::RefreshFailed { .. })))
+    };
+    let causes: Vec<_> = world.events.iter().filter(failed).map(|event| event.cause.as_ref()).collect();
+    assert_eq!(causes.len(), 2);
+    assert!(causes.iter().all(|cause| matches!(cause, Some(Error::Http(http)) if http.status == 503)));
+    assert_eq!(world.asked(CREATE).len(), 3, "the same request, each time");
+}
+
+#[test]
+fn a_provider_that_is_asked_once_is_told_so() {
+    // proves L42
+    // survives W11
+    let mut world = World::new(Config::new(CALLBACK).key(KeyChoice::None));
+    let error = ProviderError::Transient { message: "no network".to_owned(), retry_after: None };
+    world.provider.push_back(Err(error));
+    world.give(SessionInput::Start);
+    assert_eq!(world.phase(), Phase::Over(TeardownReason::MintFailed));
+    let cause = world.events.last().unwrap().cause.as_ref().unwrap();
+    assert!(matches!(cause, Error::Provider { kind: ProviderFault::Once, .. }), "{cause}");
+    assert!(cause.to_string().contains("asked once") && cause.to_string().contains("no network"), "{cause}");
 }
 
 /// A subscriber session whose tokens have no scope: the provider renews.

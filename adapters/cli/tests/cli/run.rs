@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use satkeeper_fixtures::{Config, Effect, Fault, MintSpec, Target};
+use satkeeper_fixtures::{Config, Effect, Fault, MintSpec, Target, Times};
 
 use crate::program::{CANARY, Outcome, World, file, satkeeper};
 
@@ -205,7 +205,9 @@ fn a_program() {
 #[test]
 fn a_program_that_says_never_again() {
     let world = World::new("exec-never", Config::default());
-    for (code, exit, said) in [(3, 3, "ended with 3"), (7, 5, "ended with 7")] {
+    // survives W11
+    for (code, exit, said) in [(3, 3, "ended with 3"), (7, 5, "the program ended with 7 (it is asked once)")]
+    {
         let program = file(&format!("exec-{code}.sh"));
         std::fs::write(&program, format!("echo {CANARY}; echo {CANARY} >&2; exit {code}")).unwrap();
         let outcome =
@@ -213,6 +215,27 @@ fn a_program_that_says_never_again() {
         assert_eq!(outcome.code, Some(exit), "{}", outcome.err);
         assert!(outcome.err.contains(said), "{}", outcome.err);
     }
+}
+
+#[cfg(unix)]
+#[test]
+fn a_program_that_may_be_asked_again() {
+    // survives W11
+    let world = World::new("exec-again", Config::default());
+    let (token, tries) = (world.server().mint(MintSpec::default()), file("exec-again.tries"));
+    std::fs::write(&tries, "").unwrap();
+    let (program, tries) = (file("exec-again.sh"), tries.to_string_lossy().into_owned());
+    // It has no network at first.
+    let script = format!(
+        "echo x >> '{tries}'\nif [ $(wc -l < '{tries}') -lt 3 ]; then exit 7; fi\necho '{{\"token\": \"{token}\"}}'"
+    );
+    std::fs::write(&program, script).unwrap();
+    let program = program.to_string_lossy();
+    let exec = ["--provider", "exec", "--command", "sh", "--arg", &program, "--repeatable", "--for", "8s"];
+    let outcome = world.ran(&exec);
+    assert_eq!(outcome.code, Some(0), "{}", outcome.err);
+    assert!(is_live(&outcome), "{}", outcome.err);
+    assert_eq!(outcome.err.matches("ended with 7").count(), 2, "{}", outcome.err);
 }
 
 #[test]
@@ -358,12 +381,32 @@ fn an_error_of_the_network_says_where_and_what_to_do() {
 
 #[test]
 fn an_outage_of_the_token_endpoint_is_no_refusal() {
+    // survives W11
     let world = World::new("outage", Config::default());
     let effect = Effect::Status { code: 503, body: None, retry_after: None };
     world.server().faults().add(Fault::always(Target::EmbedsTokens, effect)).unwrap();
-    let outcome = world.ran(&["--provider", "embed", "--embed-url", &world.https, "--embed-token", "c2c_x"]);
+    let embed = ["--provider", "embed", "--embed-url", &world.https, "--embed-token", "c2c_x"];
+    let outcome = world.ran(&[&embed[..], &["--connect-timeout", "3s"]].concat());
     assert_eq!(outcome.code, Some(5), "{}", outcome.err);
-    assert!(outcome.err.contains("503"), "{}", outcome.err);
+    assert!(outcome.err.contains("error: no session within 3.0 s: "), "{}", outcome.err);
+    assert!(outcome.err.contains("503") && !outcome.err.contains("repeated later"), "{}", outcome.err);
+    assert!(outcome.err.contains("attempt 1 to get a token") && outcome.err.contains("; again in "));
+    assert!(world.server().counts().of(Target::EmbedsTokens).total() >= 2);
+}
+
+#[test]
+fn a_first_token_that_comes_at_the_fourth_attempt() {
+    // survives W11
+    let world = World::new("fourth", Config::default());
+    let effect = Effect::Status { code: 503, body: None, retry_after: None };
+    world.server().faults().add(Fault::new(Target::SubscribersTokens, Times::Next(3), effect)).unwrap();
+    let token = format!("PT{CANARY}");
+    let mut args = vec!["--provider", "subscriber", "--space-url", &world.https, "--project", "p"];
+    args.extend(["--api-token", &token, "--reference", "alice@example.com", "--for", "12s"]);
+    let outcome = world.ran(&args);
+    assert_eq!(outcome.code, Some(0), "{}", outcome.err);
+    assert!(is_live(&outcome), "{}", outcome.err);
+    assert_eq!(outcome.err.matches("[credential_refresh_failed]").count(), 3, "{}", outcome.err);
 }
 
 #[cfg(unix)]

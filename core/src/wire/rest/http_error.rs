@@ -107,11 +107,11 @@ impl HttpError {
             401 => "the credential is wrong, stale or not meant for this host",
             403 => "the credential may not do this",
             404 => "check the host and whether the subscriber exists",
-            408 | 425 | 429 => "it is repeated later",
+            408 | 425 | 429 => "it may succeed later",
             422 => "correct the fields that are named",
             300..400 => "redirects are not followed; use the final host",
             400..500 => "repeating it will not help",
-            _ => "it is repeated later",
+            _ => "it may succeed later",
         }
     }
 }

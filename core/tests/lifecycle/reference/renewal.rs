@@ -215,7 +215,12 @@ fn back_off(view: &View<'_>) -> Result<(), String> {
             super::commands::endpoint(&it.action) == endpoint || (endpoint < 3 && is_bound(&it.action));
         is_exchange(&it.action) && same && answer.result.is_ok()
     });
-    let replaced = view.heard().filter(|(_, input)| matches!(input, Input::NewProvider(_)));
+    // Another network ends the wait for a first token.
+    let replaced = view.heard().filter(|(_, input)| match input {
+        Input::NewProvider(_) => true,
+        Input::NetworkChanged => view.tokens.is_empty(),
+        _ => false,
+    });
     let since = well.map(|(_, answer)| answer.step).chain(replaced.map(|(it, _)| it.step)).max();
     let failures: Vec<u64> = view
         .told()
@@ -230,7 +235,9 @@ fn back_off(view: &View<'_>) -> Result<(), String> {
         })
         .collect();
     let Some(last) = failures.last() else { return Ok(()) };
-    let ceiling = 1_000u64.saturating_mul(1 << (failures.len() - 1).min(20)).min(30_000);
+    // While nobody is served, nobody waits so long (L42).
+    let longest = if view.tokens.is_empty() { 10_000 } else { 30_000 };
+    let ceiling = 1_000u64.saturating_mul(1 << (failures.len() - 1).min(20)).min(longest);
     let waited = view.at() - last;
     ensure(waited >= ceiling / 2, || {
         format!("{:?} {waited} ms after failure {}", command.action, failures.len())

@@ -16,7 +16,7 @@ pub fn ensure(holds: bool, what: impl FnOnce() -> String) -> Result<(), String> 
     if holds { Ok(()) } else { Err(what()) }
 }
 
-const RULES: [Rule; 16] = [
+const RULES: [Rule; 17] = [
     ("L1: who is heard", answers_are_heard_or_not),
     ("L1: what is stale or early changes nothing", stale_and_early_change_nothing),
     ("L2: deadlines", deadlines),
@@ -32,6 +32,7 @@ const RULES: [Rule; 16] = [
     ("L36: live or on the way", live),
     ("L36: an outage is not waited out", reconnects),
     ("L41: rest", rest),
+    ("L42: a first token is asked for", first_token),
     ("L35, L41, L42: why it ends", why_it_ends),
 ];
 
@@ -334,7 +335,7 @@ fn why_it_ends(view: &View<'_>) -> Result<(), String> {
     let heard = |wanted: Input| view.heard().any(|(_, input)| *input == wanted);
     let just = match reason {
         TeardownReason::Expired => view.told().any(|(_, event)| matches!(event, Event::Expired { .. })),
-        TeardownReason::MintFailed => view.in_force().0.is_none(),
+        TeardownReason::MintFailed => view.in_force().0.is_none() && may_not_mint_again(view),
         TeardownReason::Disconnected => heard(Input::Disconnect),
         TeardownReason::Left => heard(Input::Leave),
         TeardownReason::Destroyed => heard(Input::Destroy),
@@ -349,6 +350,36 @@ fn why_it_ends(view: &View<'_>) -> Result<(), String> {
         }
     };
     ensure(just, || format!("{reason:?}"))
+}
+
+/// Who is asked once is not asked again, and a refusal stays one (L42).
+fn may_not_mint_again(view: &View<'_>) -> bool {
+    let refused = |failure: &Failure| match failure {
+        Failure::Http { status, .. } => (400..500).contains(status) && ![408, 425, 429].contains(status),
+        Failure::Rejected | Failure::NoKey | Failure::Rpc { credential: true, .. } => true,
+        _ => false,
+    };
+    let last = view.answers.iter().rev().find(|(command, _)| is_exchange(&command.action));
+    !view.provider().can_mint_again
+        || last.is_some_and(|(_, answer)| answer.result.as_ref().is_err_and(refused))
+}
+
+/// Before there is a first token, somebody is asked for it, or will be: 10 s after a failure at most, or when the
+/// endpoint wants to be asked, and when the budget of exchanges allows it.
+fn first_token(view: &View<'_>) -> Result<(), String> {
+    let now = view.last();
+    if now.status.phase != Phase::Minting || view.has_key().is_none() || view.may_exchange() {
+        return Ok(());
+    }
+    let failed = view.told().rev().find_map(|(it, event)| match event {
+        Event::Warn(Warning::RefreshFailed { cause, .. }) => Some((it.at, cause.failure)),
+        _ => None,
+    });
+    let Some((at, failure)) = failed else { return Err("nobody is asked for it".to_owned()) };
+    let asked = failure.retry_after().unwrap_or(0).min(300_000);
+    let most = now.at.max(at + asked.max(10_000)).saturating_add(10 * 5_000);
+    let due = now.wake_at.is_some_and(|wake| wake <= most);
+    ensure(due && view.provider().can_mint_again, || format!("failed at {at}, wakes at {:?}", now.wake_at))
 }
 
 impl View<'_> {

@@ -136,8 +136,7 @@ fn failed_attempts(view: &View<'_>) -> Result<(), String> {
         let before = view.answer(*id).is_some_and(|answer| answer.step < step);
         ensure(!before, || format!("{id:?} had been answered"))?;
     }
-    // The first mint is one call: its failure ends the session (L42).
-    if view.tokens.is_empty() || view.before().is_none_or(|before| !History::is_running(before)) {
+    if view.before().is_none_or(|before| !History::is_running(before)) {
         return Ok(());
     }
     for (asked, command) in view.asked() {
