@@ -86,7 +86,8 @@ pub(crate) async fn run(args: RunArgs) -> Result<(), Failure> {
 /// Everything but the start; nothing is sent.
 fn builder(args: &RunArgs, chosen: Chosen, ca_pem: Option<Vec<u8>>) -> Result<Builder, Failure> {
     let mut builder = chosen.add_to(Client::builder());
-    builder = builder.allow_plain_on_loopback(args.allow_plain).full_htu(args.full_htu);
+    builder = builder.allow_plain_on_loopback(args.allow_plain);
+    builder = builder.full_htu(args.full_htu).ath_on_activation(args.ath);
     builder = builder.connect_timeout(args.connect_timeout);
     if let Some(text) = &args.relay_url {
         builder = builder.relay_url(url("relay-url", text, Scheme::WebSocket, args)?.as_str());

@@ -209,6 +209,9 @@ pub(crate) struct RunArgs {
     /// Proofs name the whole URI (`htu` of RFC 9449), where SignalWire's own client names its path only
     #[arg(long, help_heading = "Where the server is")]
     pub(crate) full_htu: bool,
+    /// Proofs name the token (`ath` of RFC 9449) already where it is first exchanged for a client-bound one
+    #[arg(long, help_heading = "Where the server is")]
+    pub(crate) ath: bool,
 
     /// Keep the session in this file (and its key beside it), and go on with what is there: SIGTERM, SIGINT and the
     /// end of --for leave the session to the next start, which resumes it

@@ -62,6 +62,7 @@ fn what_a_proof_names() {
     let (claims, _) = claims("proof-path", &[]);
     assert_eq!(claims["htu"], path);
     assert!(claims.get("ath").is_none(), "{claims}");
-    let (claims, origin) = self::claims("proof-full", &["--full-htu"]);
+    let (claims, origin) = self::claims("proof-full", &["--full-htu", "--ath"]);
     assert_eq!(claims["htu"], format!("{origin}{path}"));
+    assert_eq!(claims["ath"].as_str().map(str::len), Some(43), "{claims}");
 }
