@@ -5,7 +5,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use satkeeper_fixtures::{Config, Expected, ProofFault, ProofRules, Server, verify};
+use satkeeper_fixtures::{Config, Expected, Htu, ProofFault, ProofRules, Server, verify};
 use satkeeper_tests::adapter::{Adapter, Setup};
 use satkeeper_tests::front::Front;
 use satkeeper_tests::with_each_adapter;
@@ -15,8 +15,8 @@ use crate::soon;
 
 const PATH: &str = "/api/fabric/subscriber/devices/token";
 
-/// The proof of the activation, and the token that it came with.
-async fn activation<A: Adapter>(strict: bool) -> (String, String) {
+/// The proof of the activation, the token that it came with, and whom it was sent to.
+async fn activation<A: Adapter>(strict: bool) -> (String, String, String) {
     let server = Server::start(Config::plain()).await.expect("the fixture server starts");
     let front = Front::start(server.addr()).await;
     let setup =
@@ -35,20 +35,24 @@ async fn activation<A: Adapter>(strict: bool) -> (String, String) {
         name.eq_ignore_ascii_case("authorization").then(|| value.trim_start_matches("Bearer ").to_owned())
     });
     let body: Value = serde_json::from_str(body).expect("JSON");
-    (body["dpop_token"].as_str().expect("a proof").to_owned(), token.expect("a token"))
+    let host = front.http_url().trim_start_matches("http://").to_owned();
+    (body["dpop_token"].as_str().expect("a proof").to_owned(), token.expect("a token"), host)
 }
 
 async fn an_activation_names_its_uri_and_its_token_where_wanted<A: Adapter>() {
     // proves L45
     for strict in [true, false] {
-        let (proof, token) = activation::<A>(strict).await;
+        let (proof, token, host) = activation::<A>(strict).await;
         let now = SystemTime::now().duration_since(UNIX_EPOCH).expect("after 1970").as_millis();
         let rules = ProofRules {
             now_ms: i64::try_from(now).expect("before the year 292 million"),
-            iat_window: Duration::from_secs(60),
+            iat_age: Duration::from_secs(60),
+            iat_ahead: Duration::from_secs(60),
             accept_es256: true,
+            htu: if strict { Htu::Uri } else { Htu::Path },
         };
-        let expected = Expected::Http { method: "POST", path: PATH, ath_of: Some(&token), nonce: None };
+        let expected =
+            Expected::Http { method: "POST", path: PATH, host: &host, ath_of: Some(&token), nonce: None };
         let verdict = verify(&proof, &expected, None, &rules).map(|_| ());
         assert_eq!(verdict, if strict { Ok(()) } else { Err(ProofFault::Ath) });
         let claims = proof.split('.').nth(1).expect("claims");

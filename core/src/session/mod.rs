@@ -289,7 +289,6 @@ impl Session {
                 let result = result.map_err(|failure| match failure {
                     StoreFailure::Failed(error) => StoreFailure::Failed(self.fit_to_show(error)),
                     StoreFailure::Taken(error) => StoreFailure::Taken(self.fit_to_show(error)),
-                    StoreFailure::Taken(error) => StoreFailure::Taken(self.fit_to_show(error)),
                     conflict @ StoreFailure::Conflict(_) => conflict,
                 });
                 self.stored(turn, id, result);
