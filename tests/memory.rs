@@ -4,6 +4,8 @@
 //! Each test runs a process of its own (this one again), floods it over loopback, and reads its peak from `/proc`. A
 //! few seconds each; `SATKEEPER_FLOOD_SECONDS=120` is the whole of it (`.ci/full`).
 
+#![allow(clippy::print_stdout, reason = "shown when a test fails or is asked to talk")]
+
 use std::io::Read as _;
 use std::process::{Command, Stdio};
 use std::sync::Arc;

@@ -14,9 +14,9 @@ const STATE: &str = "CANARYx6F/ZTVksAsb6C4gGN7gX3dDb79owcZTb09N3DSYdX8zq1Wv3:5hT
 /// than a word.
 fn pieces(secret: &str) -> String {
     let end = secret.len().saturating_sub(100);
-    let mut said = format!("no such token: ..{}", &secret[end..]);
+    let mut said = format!("no such token: ..{}", secret.get(end..).unwrap());
     for from in [0, secret.len() / 3, secret.len().saturating_sub(24)] {
-        let piece = &secret[from..(from + 24).min(secret.len())];
+        let piece = secret.get(from..(from + 24).min(secret.len())).unwrap();
         if piece.len() >= SHORTEST_PART {
             said.push_str(&format!(" {piece}"));
         }

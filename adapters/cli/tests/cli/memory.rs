@@ -1,5 +1,7 @@
 //! `satkeeper run` under a server that sends as fast as it can.
 
+#![allow(clippy::print_stdout, reason = "shown when a test fails or is asked to talk")]
+
 use satkeeper_fixtures::flood::{Flood, MOST, Shape};
 
 use crate::program::satkeeper;
