@@ -112,7 +112,7 @@ impl Client {
     /// [`SessionError::SessionOver`](crate::SessionError::SessionOver).
     pub fn call(&self, method: impl Into<String>, params: Value) -> Result<Value, Error> {
         let method = method.into();
-        Ok(json::whole(&*self.ask(|reply| Ask::Call { method, params, reply })??))
+        Ok(json::whole(&self.ask(|reply| Ask::Call { method, params, reply })??))
     }
 
     /// Hands in a token that the application got by itself. Returns when the server has accepted it.

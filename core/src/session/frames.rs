@@ -59,7 +59,7 @@ impl Session {
             return;
         }
         match Frame::parse(text.expose()) {
-            Err(why) => self.dropped(turn, Error::reply("a frame", &why.to_string())),
+            Err(why) => self.dropped(turn, Error::reply("a frame", why.to_string())),
             Ok(Frame::Request { id, method, params }) => {
                 self.request_came(turn, socket, id.as_ref(), &method, params);
             }
