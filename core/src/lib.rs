@@ -58,6 +58,7 @@
 //! one thread, with `mio` and no runtime).
 
 #![no_std]
+#![deny(missing_debug_implementations)]
 
 extern crate alloc;
 

@@ -1,12 +1,14 @@
 //! Values that must never be printed.
 //!
-//! [`Secret`] and [`Seed`] have no `Debug`, `Display` or `Serialize`, so a value that holds one cannot reach a
-//! log, a trace, a panic message or a snapshot by accident (L49). Both overwrite their memory when dropped.
+//! [`Secret`] and [`Seed`] have no `Display` or `Serialize`, and their `Debug` shows that they are there and nothing
+//! of them, not even a length; so a value that holds one cannot reach a log, a trace, a panic message or a snapshot
+//! by accident (L49). Both overwrite their memory when dropped.
 //!
 //! What they cannot promise: the buffers of JSON encoders, HTTP clients and TLS stacks keep copies of the same
 //! bytes that nobody wipes.
 
 use alloc::string::String;
+use core::fmt;
 
 use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
 
@@ -18,12 +20,8 @@ use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
 /// # use satkeeper_core::secret::Secret;
 /// let token = Secret::new("only on purpose");
 /// assert_eq!(token.expose(), "only on purpose");
+/// assert_eq!(format!("{token:?} {token:#?}"), "Secret(..) Secret(..)");
 /// # let _: fn(&str) -> serde_json::Result<String> = |text| serde_json::to_string(text);
-/// ```
-///
-/// ```compile_fail
-/// # use satkeeper_core::secret::Secret;
-/// format!("{:?}", Secret::new("no Debug"));
 /// ```
 ///
 /// ```compile_fail
@@ -73,15 +71,21 @@ impl PartialEq for Secret {
 
 impl Eq for Secret {}
 
+impl fmt::Debug for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Secret(..)")
+    }
+}
+
 impl ZeroizeOnDrop for Secret {}
 
 /// The 32 bytes from which a session draws its jitter and its proof ids (L4).
 ///
 /// It has no default: two sessions with the same seed make the same ids. Wiped on drop.
 ///
-/// ```compile_fail
+/// ```
 /// # use satkeeper_core::secret::Seed;
-/// format!("{:?}", Seed::from_bytes([0; 32]));
+/// assert_eq!(format!("{:?}", Seed::from_bytes([0; 32])), "Seed(..)");
 /// ```
 ///
 /// ```compile_fail
@@ -90,6 +94,12 @@ impl ZeroizeOnDrop for Secret {}
 /// ```
 #[derive(Clone, Zeroize, ZeroizeOnDrop)]
 pub struct Seed([u8; 32]);
+
+impl fmt::Debug for Seed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Seed(..)")
+    }
+}
 
 impl Seed {
     /// From 32 bytes of the operating system's randomness, or, in a replay, the recorded ones.

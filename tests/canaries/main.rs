@@ -13,7 +13,9 @@ use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
-use satkeeper::{Credential, Error, GuestToken, KeyChoice, Phase, ProofKey, ProviderError, Secret};
+use satkeeper::{
+    Credential, Error, GuestToken, KeyChoice, Phase, ProofKey, ProviderError, Secret, UnixMillis,
+};
 use satkeeper_fixtures::{Config, Effect, Fault, MintSpec, Server, Target};
 use satkeeper_tests::adapter::{Adapter, Own, Setup};
 use satkeeper_tests::front::{Front, Way};
@@ -106,7 +108,7 @@ async fn begin<A: Adapter>(setup: Setup) -> Option<A> {
 
 async fn look_at(client: &impl Adapter) {
     let why = client.why().await;
-    ears::shown(&(client, client.status(), why));
+    ears::shown(&(client, client.status(), why, client.credential()));
 }
 
 async fn end(client: impl Adapter) {
@@ -169,6 +171,7 @@ async fn calls<A: Adapter>() -> Stage {
 async fn pushes<A: Adapter>() -> Stage {
     let (stage, client, token) = bound::<A>().await;
     let own = stage.mint();
+    ears::shown(&Credential::new(Secret::new(own.clone())).expiring_at(UnixMillis(1)));
     stage.refuse(Target::Reauthenticate, -32_002, &format!("{own} {token}"));
     heed(soon(client.update_token(Credential::new(Secret::new(own.clone())))).await);
     heed(soon(client.update_token(Credential::new(Secret::new(own.clone())))).await);
@@ -258,6 +261,19 @@ fn guest(stage: &Stage) -> Setup {
     stage.client().guest(&stage.front.http_url(), "project", API_TOKEN, request)
 }
 
+/// What is set up and never begins.
+fn builders() {
+    let held = || {
+        let key = ProofKey::es256_from_bytes(&KEY).expect("a key");
+        KeyChoice::Held { key, proved: true }
+    };
+    let space = "space.example.com";
+    let builder = satkeeper::Client::builder().key(held()).seed(satkeeper::Seed::from_bytes(KEY));
+    ears::shown(&builder.subscriber(space, "project", API_TOKEN, "alice@example.com"));
+    ears::shown(&satkeeper_blocking::Client::builder().key(held()).embed(EMBED_TOKEN, space));
+    ears::shown(&satkeeper_blocking::Client::builder().static_token(EMBED_TOKEN));
+}
+
 /// Everything that can happen, with one adapter.
 fn everything<A: Adapter>(all: &mut JoinSet<Stage>) {
     all.spawn(calls::<A>());
@@ -290,6 +306,7 @@ async fn no_secret_in_anything_that_is_shown_told_or_logged() {
     // survives P9, S27
     // survives W18
     ears::open();
+    builders();
     let mut all = JoinSet::new();
     everything::<satkeeper::Client>(&mut all);
     everything::<satkeeper_blocking::Client>(&mut all);
@@ -314,9 +331,19 @@ async fn no_secret_in_anything_that_is_shown_told_or_logged() {
     secrets.add("private key", String::from_utf8_lossy(&KEY));
 
     let heard = ears::all();
-    for told in
-        ["satkeeper", "Live", "Renewed", "Teardown", "[redacted]", "tungstenite", "ureq", "shown (Client"]
-    {
+    for told in [
+        "satkeeper",
+        "Live",
+        "Renewed",
+        "Teardown",
+        "[redacted]",
+        "tungstenite",
+        "ureq",
+        "shown (Client",
+        "InForce {",
+        "shown Credential { token: Secret(..)",
+        "api_token: Secret(..)",
+    ] {
         assert!(heard.contains(told), "{told} was to be heard");
     }
     let found = secrets.found_in(&heard);

@@ -1,5 +1,6 @@
 //! Setting a session up.
 
+use std::fmt;
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
@@ -33,6 +34,12 @@ pub struct Builder {
     settings: Settings,
     own: Own,
     network: Option<Network>,
+}
+
+impl fmt::Debug for Builder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Builder").field("settings", &self.settings).finish_non_exhaustive()
+    }
 }
 
 impl Builder {

@@ -1,5 +1,6 @@
 //! What a session tells its application, delivered to any number of receivers.
 
+use std::fmt;
 use std::sync::Arc;
 use std::sync::mpsc::RecvTimeoutError;
 use std::task::{Context, Poll, Wake, Waker};
@@ -65,6 +66,12 @@ macro_rules! receiver {
                 limit: Duration,
             ) -> Result<Result<$item, Missed>, RecvTimeoutError> {
                 take(&mut self.0, limit)
+            }
+        }
+
+        impl fmt::Debug for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.debug_struct(stringify!($name)).finish_non_exhaustive()
             }
         }
 

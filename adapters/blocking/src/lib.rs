@@ -60,6 +60,8 @@
 //! ([`Proxies::from_env`]), never to loopback. Of a name with several addresses the first one that answers is taken,
 //! tried 250 ms apart. Answers are read up to 64 KiB, frames up to 1 MiB.
 
+#![deny(missing_debug_implementations)]
+
 mod ask;
 mod builder;
 mod client;

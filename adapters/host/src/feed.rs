@@ -98,13 +98,31 @@ enum Past {
 /// ```
 pub struct Feed<T>(Arc<Mutex<Line<T>>>);
 
+impl<T> fmt::Debug for Feed<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Feed").finish_non_exhaustive()
+    }
+}
+
 /// Who tells. When it is dropped, nothing comes any more.
 pub struct Publisher<T: Item>(Feed<T>);
+
+impl<T: Item> fmt::Debug for Publisher<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Publisher").finish_non_exhaustive()
+    }
+}
 
 /// One receiver; see [`Feed`] for an example.
 pub struct Receiver<T: Item> {
     feed: Feed<T>,
     name: u64,
+}
+
+impl<T: Item> fmt::Debug for Receiver<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Receiver").finish_non_exhaustive()
+    }
 }
 
 struct Line<T> {

@@ -1,6 +1,7 @@
 //! The hold of one session on its store. All that is done to the store is done by one thread, which is there only
 //! while there is something to do: a store that hangs keeps that thread and nothing else.
 
+use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::sync_channel;
@@ -58,6 +59,7 @@ struct Shared {
 }
 
 /// What a store had of a session.
+#[derive(Debug)]
 pub struct Kept {
     /// The session.
     pub record: Option<Record>,
@@ -65,6 +67,12 @@ pub struct Kept {
     pub key: Option<ProofKey>,
     /// What the application is to be told of the store before anything else.
     pub news: Vec<SessionEvent>,
+}
+
+impl fmt::Debug for Keeper {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Keeper").field("store", &self.0.name).finish_non_exhaustive()
+    }
 }
 
 impl Keeper {

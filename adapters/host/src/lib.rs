@@ -22,6 +22,8 @@
 //!
 //! There is no I/O runtime below this crate and none above it is presumed: what blocks says so.
 
+#![deny(missing_debug_implementations)]
+
 mod application;
 pub mod body;
 mod clock;

@@ -1,5 +1,6 @@
 //! How a session is set up, and what is wrong with how it was.
 
+use std::fmt;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -68,6 +69,17 @@ pub struct Settings {
     pub record_to: Option<PathBuf>,
 }
 
+impl fmt::Debug for Settings {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Settings")
+            .field("provider", &self.provider)
+            .field("relay_url", &self.relay_url)
+            .field("fabric_url", &self.fabric_url)
+            .field("key", &self.key)
+            .finish_non_exhaustive()
+    }
+}
+
 impl Default for Settings {
     fn default() -> Self {
         Self {
@@ -102,7 +114,7 @@ impl Default for Settings {
 /// let refused = Settings { proxy, provider, ..Settings::default() }.judge().err();
 /// assert!(refused.is_some_and(|error| error.code() == "invalid_field"));
 /// ```
-#[derive(Clone, Default)]
+#[derive(Clone, Debug, Default)]
 pub enum ProxyChoice {
     /// As the environment says ([`Proxies::from_env`]).
     #[default]
@@ -133,6 +145,7 @@ impl ProxyChoice {
 /// assert!(!opened.session.is_restored() && opened.keeper.is_none());
 /// # Ok::<(), satkeeper_host::Error>(())
 /// ```
+#[derive(Debug)]
 pub enum Wanted {
     /// The application's own code.
     Own(ProviderFacts),
@@ -171,6 +184,7 @@ pub enum Wanted {
 /// let refused = Settings { provider, ..Settings::default() }.judge().err();
 /// assert!(refused.is_some_and(|error| error.code() == "invalid_field"), "an id has no colon");
 /// ```
+#[derive(Debug)]
 pub struct Project {
     url: String,
     id: String,
@@ -236,6 +250,7 @@ pub struct Judged {
 
 /// A session that has not started, and what its driver writes: what [`Judged::open`] returns, see [`Wanted`] for an
 /// example.
+#[derive(Debug)]
 pub struct Opened {
     /// The one that was kept, or a new one.
     pub session: Session,
@@ -283,6 +298,12 @@ impl Settings {
             proxies,
             record_to: self.record_to,
         })
+    }
+}
+
+impl fmt::Debug for Judged {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Judged").field("config", &self.config).finish_non_exhaustive()
     }
 }
 

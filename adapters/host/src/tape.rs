@@ -14,6 +14,7 @@ use crate::random;
 
 /// Writes down what the machine of a session hears and says ([`Session::record_run`]): after each step, so that all
 /// is there whatever becomes of the process. Blocks for as long as a write into the system's cache takes.
+#[derive(Debug)]
 pub struct Tape {
     /// `None`: it cannot be written any more; the session goes on without.
     file: Option<File>,

@@ -1,5 +1,6 @@
 //! One TLS configuration for HTTP and WebSocket alike.
 
+use std::fmt;
 use std::sync::Arc;
 
 use rustls::client::danger::ServerCertVerifier;
@@ -21,6 +22,12 @@ use crate::error::Error;
 #[derive(Clone)]
 pub struct Tls {
     config: Result<Arc<ClientConfig>, Arc<str>>,
+}
+
+impl fmt::Debug for Tls {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Tls").field("usable", &self.config.is_ok()).finish_non_exhaustive()
+    }
 }
 
 impl Tls {

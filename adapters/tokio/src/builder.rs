@@ -1,5 +1,6 @@
 //! Setting a session up.
 
+use std::fmt;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -37,6 +38,12 @@ pub struct Builder {
     settings: Settings,
     own: Own,
     network: Option<Network>,
+}
+
+impl fmt::Debug for Builder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Builder").field("settings", &self.settings).finish_non_exhaustive()
+    }
 }
 
 impl Builder {

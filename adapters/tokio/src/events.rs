@@ -1,5 +1,6 @@
 //! What a session tells its application, delivered to any number of receivers.
 
+use std::fmt;
 use std::future::poll_fn;
 
 use satkeeper_core::session::{Notification, SessionEvent};
@@ -23,6 +24,12 @@ use satkeeper_host::feed::{Feed, Receiver};
 /// # }
 /// ```
 pub struct Events(Receiver<SessionEvent>);
+
+impl fmt::Debug for Events {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Events").finish_non_exhaustive()
+    }
+}
 
 impl Events {
     pub(crate) fn of(feed: &Feed<SessionEvent>) -> Self {
@@ -50,6 +57,12 @@ impl Events {
 /// # }
 /// ```
 pub struct Notifications(Receiver<Notification>);
+
+impl fmt::Debug for Notifications {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Notifications").finish_non_exhaustive()
+    }
+}
 
 impl Notifications {
     pub(crate) fn of(feed: &Feed<Notification>) -> Self {

@@ -89,6 +89,7 @@ pub use wake::Wake;
 
 use alloc::sync::Arc;
 use alloc::vec::Vec;
+use core::fmt;
 
 use crate::secret::Seed;
 use crate::time::{Millis, Now, Tick};
@@ -225,6 +226,12 @@ struct Retries {
     push: Retry,
     trial: Retry,
     persist: Retry,
+}
+
+impl fmt::Debug for Lifecycle {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Lifecycle").field("status", &self.status()).finish_non_exhaustive()
+    }
 }
 
 impl Lifecycle {

@@ -24,7 +24,7 @@ pub const CALL_TIMEOUT: Millis = 10_000;
 /// assert_eq!(config.call_timeout, 10_000);
 /// assert!(!config.full_htu && !config.ath_on_activation);
 /// ```
-#[derive(Clone)]
+#[derive(Clone, Debug)]
 pub struct Config {
     /// Who brings tokens.
     pub provider: Provider,

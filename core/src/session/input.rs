@@ -155,7 +155,7 @@ pub enum SessionInput {
 /// let credential = Credential::new(Secret::new("eyJhbGciOiJkaXIifQ.."));
 /// assert!(credential.expiry_at.is_none());
 /// ```
-#[derive(Clone)]
+#[derive(Clone, Debug)]
 pub struct Credential {
     /// The token.
     pub token: Secret,
@@ -238,7 +238,7 @@ pub(super) const fn is_refusal(status: u16) -> bool {
 }
 
 /// Why the record was not written.
-#[derive(Clone)]
+#[derive(Clone, Debug)]
 pub enum StoreFailure {
     /// Another holder has written since this one last read or wrote (L30): what it wrote.
     Conflict(Box<Record>),

@@ -19,6 +19,7 @@
 //! | `record`, `restore` | what outlives the process, and going on from it |
 //! | `run` | the lifecycle's run, to be played again |
 //! | `ids`, `turn` | names that are given; one step in the making |
+//! | `shown` | what `Debug` shows of inputs and outputs |
 //!
 //! ```
 //! use satkeeper_core::Now;
@@ -61,6 +62,7 @@ mod replies;
 mod restore;
 #[cfg(feature = "std")]
 mod run;
+mod shown;
 mod signing;
 mod source;
 mod tokens;
@@ -78,6 +80,7 @@ pub use repeats::Repeats;
 use alloc::boxed::Box;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
+use core::fmt;
 
 use crate::error::Error;
 use crate::lifecycle::{Generation, Input, Lifecycle, Outcome, Output, Start, Status, Step, Wake, Why};
@@ -103,7 +106,7 @@ use turn::Turn;
 const MOST_INPUTS: usize = 256;
 
 /// The token in force, for the application's own HTTP calls.
-#[derive(Clone)]
+#[derive(Clone, Debug)]
 pub struct InForce {
     /// The token.
     pub token: Secret,
@@ -142,6 +145,12 @@ pub struct Session {
     /// Not on small targets: what writes all alphabets down is large.
     #[cfg(feature = "std")]
     run: Option<run::Run>,
+}
+
+impl fmt::Debug for Session {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Session").field("status", &self.status()).finish_non_exhaustive()
+    }
 }
 
 impl Session {

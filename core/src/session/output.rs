@@ -21,6 +21,7 @@ use super::input::{CallId, RequestId};
 use super::record::Record;
 
 /// What one step of a session produced. Run the outputs in order; step again at `wake_at` or before.
+#[derive(Debug)]
 #[must_use]
 pub struct SessionStep {
     /// In the order in which they must be carried out.

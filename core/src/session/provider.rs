@@ -16,7 +16,7 @@ use crate::wire::url::SecureUrl;
 use super::input::Credential;
 
 /// Who brings tokens to a session. All but `Callback` are plain HTTP requests that the session makes itself.
-#[derive(Clone)]
+#[derive(Clone, Debug)]
 pub enum Provider {
     /// One token, never renewed by itself (a client-bound exchange may still renew it).
     Static(Credential),

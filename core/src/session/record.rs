@@ -4,6 +4,7 @@ use alloc::borrow::ToOwned;
 use alloc::format;
 use alloc::string::String;
 use alloc::vec::Vec;
+use core::fmt;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use zeroize::Zeroizing;
@@ -25,7 +26,8 @@ const VERSION: u32 = 1;
 /// All of a session that outlives its process: what the lifecycle knows ([`Snapshot`]), and the secrets behind
 /// it: tokens, resume state, the rotating refresh token. Not the key: only its thumbprint.
 ///
-/// It holds secrets: there is no `Debug`, no `Display`, no `Serialize`. [`Record::encode`] is the one way out.
+/// It holds secrets: `Debug` shows none of them, and there is no `Display` and no `Serialize`. [`Record::encode`] is the
+/// one way out.
 ///
 /// ```
 /// use satkeeper_core::session::Record;
@@ -34,10 +36,16 @@ const VERSION: u32 = 1;
 /// ```
 ///
 /// ```compile_fail
-/// fn print(record: satkeeper_core::session::Record) { println!("{record:?}"); }
+/// fn print(record: satkeeper_core::session::Record) { println!("{record}"); }
 /// ```
 #[derive(Clone)]
 pub struct Record(pub(super) Contents);
+
+impl fmt::Debug for Record {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Record").field("generation", &self.generation()).finish_non_exhaustive()
+    }
+}
 
 impl Record {
     /// A larger one is none, and not to be written.

@@ -18,7 +18,7 @@ pub const AGENT: &str = concat!("satkeeper/", env!("CARGO_PKG_VERSION"));
 
 /// What the server needs to take an older session up again. Both or neither: it wants `protocol` with
 /// `authorization_state`.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ResumeState {
     /// The newest one that the server has sent.
     pub authorization_state: Secret,
@@ -27,7 +27,7 @@ pub struct ResumeState {
 }
 
 /// What goes into a connect request.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Debug)]
 pub struct Connect<'a> {
     /// Id of the request, a UUID.
     pub id: &'a str,

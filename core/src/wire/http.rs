@@ -34,7 +34,7 @@ impl Method {
 }
 
 /// Value of a request header.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum HeaderValue {
     /// May be logged.
     Plain(&'static str),

@@ -1,6 +1,7 @@
 //! What the server asks of the client, and pings in both directions (protocol.md 3.3, L37).
 
 use alloc::string::String;
+use core::fmt;
 
 use serde::Serialize;
 use serde_json::Value;
@@ -10,7 +11,7 @@ use super::json;
 use super::rpc::{self, Id};
 use crate::secret::Secret;
 
-/// A request of the server, as far as the session's upkeep is concerned. No Debug: it may hold a secret.
+/// A request of the server, as far as the session's upkeep is concerned. Debug shows which, and nothing that came with it.
 #[derive(Clone, PartialEq)]
 pub enum Push {
     /// `signalwire.ping`, to be answered by [`pong`].
@@ -60,6 +61,17 @@ impl Push {
             }
             _ => None,
         }
+    }
+}
+
+impl fmt::Debug for Push {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Ping { .. } => "Ping",
+            Self::Event { .. } => "Event",
+            Self::Disconnect { .. } => "Disconnect",
+            Self::Other => "Other",
+        })
     }
 }
 

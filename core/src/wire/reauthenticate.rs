@@ -11,7 +11,7 @@ use crate::secret::Secret;
 pub const METHOD: &str = "signalwire.reauthenticate";
 
 /// What goes into a reauthenticate request.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Debug)]
 pub struct Reauthenticate<'a> {
     /// Id of the request, a UUID.
     pub id: &'a str,

@@ -58,8 +58,8 @@ impl fmt::Debug for Id {
     }
 }
 
-/// A frame from the server, its parts still text. No Debug: results and params carry tokens and
-/// `authorization_state`.
+/// A frame from the server, its parts still text. Debug shows kind, id and method: results and
+/// params carry tokens and `authorization_state`.
 #[derive(Clone)]
 pub enum Frame<'a> {
     /// A request or, without an id, a notification.
@@ -87,7 +87,23 @@ pub enum Frame<'a> {
     },
 }
 
-/// The `error` of a refused request, as it was sent. No Debug, since nothing is cleaned yet: use
+impl fmt::Debug for Frame<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Request { id, method, params: _ } => {
+                f.debug_struct("Request").field("id", id).field("method", method).finish_non_exhaustive()
+            }
+            Self::Success { id, result: _ } => {
+                f.debug_struct("Success").field("id", id).finish_non_exhaustive()
+            }
+            Self::Failure { id, error: _ } => {
+                f.debug_struct("Failure").field("id", id).finish_non_exhaustive()
+            }
+        }
+    }
+}
+
+/// The `error` of a refused request, as it was sent. Debug shows the code only, since nothing is cleaned yet: use
 /// [`RpcError::to_error`].
 #[derive(Clone, PartialEq)]
 pub struct RpcError {
@@ -97,6 +113,12 @@ pub struct RpcError {
     pub message: String,
     /// Whatever the server added.
     pub data: Option<Value>,
+}
+
+impl fmt::Debug for RpcError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("RpcError").field("code", &self.code).finish_non_exhaustive()
+    }
 }
 
 impl RpcError {

@@ -45,7 +45,7 @@ pub const REDACTED: &str = "[redacted]";
 /// let said = "the token ..g2gDYQFuBgBVYp2g.. is over";
 /// assert_eq!(Cleaner::new(&[&token]).clean(said), "the token ..[redacted].. is over");
 /// ```
-#[derive(Clone, Copy, Default)]
+#[derive(Clone, Copy, Debug, Default)]
 pub struct Cleaner<'a> {
     secrets: &'a [&'a Secret],
 }

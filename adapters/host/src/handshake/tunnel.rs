@@ -1,5 +1,7 @@
 //! A way through a proxy (RFC 9110 section 9.3.6).
 
+use std::fmt;
+
 use satkeeper_core::error::Error as SessionError;
 use satkeeper_core::wire::url::SecureUrl;
 
@@ -14,6 +16,12 @@ pub struct Tunnel {
     target: String,
     request: zeroize::Zeroizing<String>,
     reader: HeadReader,
+}
+
+impl fmt::Debug for Tunnel {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Tunnel").field("peer", &self.peer).finish_non_exhaustive()
+    }
 }
 
 impl Tunnel {

@@ -1,6 +1,8 @@
 //! The upgrade to a WebSocket (RFC 6455 sections 4.1 and 4.2.2). Tungstenite's own refuses `Connection: keep-alive,
 //! Upgrade` and interim answers, which proxies and content networks send.
 
+use std::fmt;
+
 use satkeeper_core::error::Error as SessionError;
 use satkeeper_core::wire::http::HttpResponse;
 use satkeeper_core::wire::url::SecureUrl;
@@ -26,6 +28,12 @@ pub struct Upgraded {
     pub date: Option<String>,
     /// What came behind the answer: the beginning of the first frame.
     pub rest: Vec<u8>,
+}
+
+impl fmt::Debug for Upgrade {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Upgrade").field("peer", &self.peer).finish_non_exhaustive()
+    }
 }
 
 impl Upgrade {

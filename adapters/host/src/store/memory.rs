@@ -1,5 +1,6 @@
 //! A store that lives as long as its process.
 
+use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use satkeeper_core::secret::Secret;
@@ -26,6 +27,12 @@ struct Slot {
     leased: bool,
     record: Option<Secret>,
     key: Option<Secret>,
+}
+
+impl fmt::Debug for MemoryStore {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("MemoryStore").finish_non_exhaustive()
+    }
 }
 
 impl MemoryStore {

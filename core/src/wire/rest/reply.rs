@@ -14,8 +14,8 @@ use crate::wire::sat::MAX_TOKEN;
 use crate::wire::text::{json, json_error};
 use crate::wire::time::{Parsed, Unit, absolute, lifetime};
 
-/// A token and what came with it; of any of the seven endpoints that give one. No Debug.
-#[derive(Clone, PartialEq, Eq)]
+/// A token and what came with it; of any of the seven endpoints that give one.
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TokenReply {
     /// The token; never empty.
     pub token: Secret,

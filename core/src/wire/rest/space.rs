@@ -22,7 +22,7 @@ pub const EMBED_HOST: &str = "https://embeds.signalwire.com";
 const REGION: &str = "us-central";
 
 /// A SignalWire space and the project credentials for it: `https://{space}.signalwire.com`, Basic.
-#[derive(Clone)]
+#[derive(Clone, Debug)]
 pub struct Space {
     url: SecureUrl,
     authorization: Secret,
@@ -55,7 +55,7 @@ impl Space {
 }
 
 /// Creates or finds a subscriber and mints a token for it.
-#[derive(Clone, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct CreateSubscriberToken {
     /// The caller's stable id for the subscriber, often an email address. Required.
     pub reference: String,

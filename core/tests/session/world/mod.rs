@@ -105,6 +105,12 @@ pub struct World {
     over: bool,
 }
 
+/// Whatever goes in and comes out can be printed by a driver.
+fn assert_unshown(value: &impl std::fmt::Debug) {
+    let printed = format!("{value:?} {value:#?}");
+    assert!(!printed.contains(CANARY), "a secret leaked: {printed}");
+}
+
 impl World {
     pub fn new(config: Config) -> Self {
         Self {
@@ -166,10 +172,12 @@ impl World {
         for _ in 0..2_000 {
             let Some(input) = self.inbox.pop_front() else { return };
             let was_over = self.over;
+            assert_unshown(&input);
             let step = self.session.step(Now::new(self.now, self.unix()), input);
             self.session.check().unwrap();
             self.wake = step.wake_at.map(|(at, _)| at.0);
             self.wakes.extend(step.wake_at.map(|(_, wake)| wake));
+            assert_unshown(&(&step, &self.session));
             for output in step.outputs {
                 let answers_the_late = matches!(
                     output,
