@@ -3,10 +3,11 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use satkeeper::{
-    Credential, Error, Event, KeyAlgorithm, KeyChoice, Mechanism, Phase, ProviderError, Secret, SessionError,
-    SessionNews, TeardownReason,
+    Credential, Error, Event, EventKind, KeyAlgorithm, KeyChoice, Mechanism, Phase, ProviderError, Secret,
+    SessionError, SessionNews, Severity, TeardownReason,
 };
 use satkeeper_fixtures::{Config, MintSpec, Server, What};
 use satkeeper_tests::adapter::{Adapter, Events, Own};
@@ -73,6 +74,44 @@ async fn a_healthy_session_from_the_mint_to_the_goodbye<A: Adapter>() {
     assert!(server.until(SOON, |counts| counts.sockets_closed == 1).await);
     let counts = server.counts();
     assert_eq!((counts.fresh_connects, counts.sockets_silent, counts.all_proofs_refused()), (1, 0, 0));
+}
+
+/// What an application matches on, by the wall clock.
+async fn what_happens_is_told_on_one_level_and_in_wall_time<A: Adapter>() {
+    let unix_ms = || SystemTime::now().duration_since(UNIX_EPOCH).expect("after 1970").as_millis();
+    let begun = unix_ms();
+    let server = start(Config::plain()).await;
+    let client: A = soon(subscriber(&server).connect()).await.expect("a live session");
+    bound(&client).await;
+    soon(client.refresh_now()).await.expect("a newer token");
+    let held = client.credential().expect("a token in force");
+    server.control().drop_sockets();
+    soon(client.until(|status| status.phase != Phase::Live)).await.expect("not over");
+    soon(client.until(|status| status.phase == Phase::Live)).await.expect("not over");
+    soon(client.disconnect()).await;
+    let ended = unix_ms();
+
+    let (mut events, mut told) = (client.events(), Vec::new());
+    while let Some(event) = soon(events.recv()).await {
+        let event = event.expect("none missed");
+        assert!((begun..=ended).contains(&u128::from(event.at.unix.0)), "{event:?}");
+        told.push(event.kind());
+    }
+    let place = |wanted: &dyn Fn(&EventKind) -> bool| told.iter().position(wanted).expect("it was told");
+    let live = place(&|kind| matches!(kind, EventKind::Live { resumed: false, .. }));
+    let lost = place(&|kind| *kind == EventKind::SocketLost);
+    let again = place(&|kind| matches!(kind, EventKind::Live { resumed: true, .. }));
+    assert!(live < lost && lost < again, "{told:?}");
+    let is_held = |kind: &EventKind| match kind {
+        EventKind::Renewed { generation, ends_at: Some(at), .. } if *generation == held.generation => {
+            // What is known of the end may have been made more precise since.
+            at.0.abs_diff(held.expires_at.expect("an end").0) < 5_000
+        }
+        _ => false,
+    };
+    assert!(place(&is_held) < lost, "{told:?}");
+    let over = EventKind::Teardown { reason: TeardownReason::Disconnected };
+    assert_eq!((told.last(), over.code(), over.severity()), (Some(&over), "teardown", Severity::Info));
 }
 
 async fn every_kind_of_key_and_plain_loopback<A: Adapter>() {
@@ -207,6 +246,7 @@ async fn notifications_of_the_server_arrive_in_order<A: Adapter>() {
 }
 
 with_each_adapter! {
+    what_happens_is_told_on_one_level_and_in_wall_time,
     a_healthy_session_from_the_mint_to_the_goodbye,
     every_kind_of_key_and_plain_loopback,
     the_error_of_the_first_mint_goes_to_the_caller,

@@ -81,6 +81,20 @@ impl Now {
     pub const fn new(tick: u64, unix: u64) -> Self {
         Self { tick: Tick(tick), unix: UnixMillis(unix) }
     }
+
+    /// A tick in wall time, by what both clocks read now: of what is to come, as far as nobody sets the clock.
+    ///
+    /// ```
+    /// use satkeeper_core::{Now, Tick, UnixMillis};
+    /// let now = Now::new(5_000, 1_700_000_000_000);
+    /// assert_eq!(now.unix_at(Tick(7_000)), UnixMillis(1_700_000_002_000));
+    /// assert_eq!(now.unix_at(Tick(4_000)), UnixMillis(1_699_999_999_000));
+    /// ```
+    #[must_use]
+    pub const fn unix_at(self, tick: Tick) -> UnixMillis {
+        let (ahead, behind) = (self.tick.until(tick), tick.until(self.tick));
+        UnixMillis(self.unix.0.saturating_add(ahead).saturating_sub(behind))
+    }
 }
 
 impl fmt::Display for Tick {

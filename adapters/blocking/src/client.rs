@@ -261,7 +261,7 @@ impl Client {
         self.0.shown.credential.clone()
     }
 
-    /// The session's events, from the first.
+    /// The session's events, from the first; what to match on is [`SessionEvent::kind`](crate::SessionEvent::kind).
     #[must_use]
     pub fn events(&self) -> Events {
         Events::of(&self.0.shown.events)

@@ -19,10 +19,18 @@ use satkeeper_host::feed::{Feed, Item, Receiver};
 ///
 /// ```no_run
 /// # fn watch(client: satkeeper_blocking::Client) {
+/// use satkeeper_blocking::{EventKind, Severity};
 /// for event in client.events() {
-///     match event {
-///         Ok(event) => println!("{:?}, because of {:?}", event.event, event.cause),
-///         Err(missed) => println!("{missed}"),
+///     // An error says how many were missed.
+///     let Ok(event) = event else { continue };
+///     match event.kind() {
+///         EventKind::Live { resumed: false, .. } => { /* a new session: register, place calls anew */ }
+///         EventKind::SocketLost => { /* show it; a reconnect follows by itself */ }
+///         EventKind::Expiring { ends_at, .. } => { /* ask the user to sign in before that */ }
+///         EventKind::Teardown { reason } => println!("over: {}, {:?}", reason.name(), event.cause),
+///         // For who is on call: codes are stable.
+///         other if other.severity() >= Severity::Warning => println!("{} at {:?}", other.code(), event.at.unix),
+///         _ => {}
 ///     }
 /// }
 /// # }

@@ -5,8 +5,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use satkeeper::{
-    Callback, Client, Credential, Event, Events, Missed, ProviderError, Secret, Seed, SessionEvent,
-    SessionNews, Status, UnixMillis, Why,
+    Callback, Client, Credential, EventKind, Events, Missed, ProviderError, Secret, Seed, SessionEvent,
+    Status, UnixMillis, Why,
 };
 use satkeeper_fixtures::{Config, Counts, Effect, Fault, FixtureError, MintSpec, Seen, Server, Target, What};
 use tokio::sync::{broadcast, mpsc};
@@ -283,13 +283,12 @@ impl Stage {
         let at = self.at();
         match event {
             Ok(event) => {
-                if let SessionNews::Lifecycle(told) = event.event {
-                    self.script.facts.event(&told, at);
-                    if matches!(told, Event::Teardown { .. }) {
-                        self.lifetimes.over(at);
-                    }
+                let kind = event.kind();
+                self.script.facts.event(&kind, at);
+                if matches!(kind, EventKind::Teardown { .. }) {
+                    self.lifetimes.over(at);
                 }
-                let line = timeline::event(at, &sentence(&event, self.client.now()));
+                let line = timeline::event(at, &sentence(&event, event.at));
                 self.tell(&[line]);
             }
             Err(missed) => self.tell(&[Line::new().with(Tone::Warn, missed.to_string()).hanging(2)]),

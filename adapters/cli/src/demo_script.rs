@@ -1,7 +1,7 @@
 //! The story of the demo: what is promised, in order, and what is done to the session meanwhile. A promise is kept
 //! when session and server both say so.
 
-use satkeeper::{Event, FallbackReason, Mechanism, TeardownReason, Warning};
+use satkeeper::{EventKind, FallbackReason, Mechanism, TeardownReason};
 use satkeeper_fixtures::{Seen, What};
 
 /// How long the tokens of a demo live, in seconds; all else follows from it.
@@ -70,22 +70,20 @@ impl Facts {
     }
 
     /// The session told something.
-    pub(crate) fn event(&mut self, event: &Event, at: u64) {
-        match event {
-            Event::Live { resumed: false, .. } => self.live = true,
-            Event::Live { resumed: true, .. } => self.resumed = true,
+    pub(crate) fn event(&mut self, kind: &EventKind, at: u64) {
+        match kind {
+            EventKind::Live { resumed: false, .. } => self.live = true,
+            EventKind::Live { resumed: true, .. } => self.resumed = true,
             // The activation's push is a renewal too, but not one of those that were promised.
-            Event::Renewed { by: Some(Mechanism::Bound), .. } => {
+            EventKind::Renewed { by: Some(Mechanism::Bound), .. } => {
                 self.renewals = self.renewals.max(self.device_refreshes);
             }
-            Event::Renewed { by: Some(Mechanism::Provider), .. } => self.renewed_by_provider = true,
-            Event::Warn(Warning::RefreshFallback { reason }) => {
-                self.fallback = self.fallback.or(Some(*reason))
-            }
-            Event::Warn(Warning::NoRefreshHandler { .. }) => self.nobody_renews = true,
-            Event::Warn(Warning::Expiring { mechanism: Mechanism::None, .. }) => self.expiring = true,
-            Event::Expired { renewing: false } => self.expired_at = self.expired_at.or(Some(at)),
-            Event::Teardown { reason, .. } => self.teardown = Some(*reason),
+            EventKind::Renewed { by: Some(Mechanism::Provider), .. } => self.renewed_by_provider = true,
+            EventKind::RefreshFallback { reason } => self.fallback = self.fallback.or(Some(*reason)),
+            EventKind::NoRefreshHandler { .. } => self.nobody_renews = true,
+            EventKind::Expiring { by: Mechanism::None, .. } => self.expiring = true,
+            EventKind::Expired { renewing: false } => self.expired_at = self.expired_at.or(Some(at)),
+            EventKind::Teardown { reason } => self.teardown = Some(*reason),
             _ => {}
         }
     }
@@ -213,8 +211,7 @@ impl Script {
 #[cfg(test)]
 mod tests {
     use super::{Act, Script};
-    use satkeeper::core::lifecycle::TokenId;
-    use satkeeper::{Event, Generation, Mechanism};
+    use satkeeper::{EventKind, Generation, Mechanism};
     use satkeeper_fixtures::{Seen, What};
 
     fn server(script: &mut Script, what: What) {
@@ -224,19 +221,15 @@ mod tests {
     #[test]
     fn promises_are_kept_in_their_order_and_lead_to_acts() {
         let mut script = Script::new();
-        script.facts.event(&Event::Live { resumed: false, generation: Generation(1) }, 1);
+        script.facts.event(&EventKind::Live { resumed: false, generation: Generation(1) }, 1);
         assert_eq!(script.advance(1).0, [0_usize; 0], "nothing was minted");
         script.facts.provider(false);
         assert_eq!(script.advance(2).0, [0], "the server has not said so");
         server(&mut script, What::Connected { socket: 1, resumed: false, expires_at: 0, bound: true });
         script.facts.bound = true;
         assert_eq!(script.advance(3).0, [1, 2]);
-        let renewed = Event::Renewed {
-            generation: Generation(2),
-            token: TokenId(2),
-            by: Some(Mechanism::Bound),
-            ends: None,
-        };
+        let renewed =
+            EventKind::Renewed { generation: Generation(2), by: Some(Mechanism::Bound), ends_at: None };
         script.facts.event(&renewed, 4);
         assert_eq!(script.advance(4).0, [0_usize; 0], "the activation is no renewal");
         for n in 1..=3 {

@@ -9,7 +9,7 @@ use serde_json::{Map, Value, json};
 
 use crate::exit::Failure;
 use crate::sentences::Sentence;
-use crate::stamp::{unix, utc};
+use crate::stamp::utc;
 use crate::writer::Writer;
 
 /// Where lines of JSON go.
@@ -41,9 +41,9 @@ impl EventLog {
     }
 
     /// Writes one event, at once: whoever reads may act on it.
-    pub(crate) fn write(&mut self, told: &SessionEvent, said: &Sentence, now: Now) {
+    pub(crate) fn write(&mut self, told: &SessionEvent, said: &Sentence) {
         self.written += 1;
-        self.out.write(format!("{}\n", line(self.written, told, said, now)));
+        self.out.write(format!("{}\n", line(self.written, told, said)));
     }
 }
 
@@ -68,7 +68,8 @@ fn lines_missing(missing: u64) -> String {
 }
 
 /// `n`, `time`, `unix_ms`, `event`, `level`, the fields of that event, `message`, and `error` where there is one.
-fn line(n: u64, told: &SessionEvent, said: &Sentence, now: Now) -> Value {
+fn line(n: u64, told: &SessionEvent, said: &Sentence) -> Value {
+    let now = told.at;
     let mut line = Map::new();
     let mut put = |name: &str, value: Value| line.insert(name.to_owned(), value);
     put("n", json!(n));
@@ -88,7 +89,7 @@ fn line(n: u64, told: &SessionEvent, said: &Sentence, now: Now) -> Value {
 
 /// What a program may want to know of an event. Times are unix milliseconds.
 fn fields(news: &SessionNews, now: Now) -> Vec<(&'static str, Value)> {
-    let at = |tick: &Tick| json!(unix(*tick, now).0);
+    let at = |tick: &Tick| json!(now.unix_at(*tick).0);
     let event = match news {
         SessionNews::Lifecycle(event) => event,
         SessionNews::OddTime { field, .. } | SessionNews::NotKept { field } => {
@@ -162,11 +163,9 @@ mod tests {
     fn one_flat_object() {
         let now = Now::new(10_000, 1_767_225_600_000);
         let warning = Warning::Expiring { ends: Tick(12_500), assumed: false, mechanism: Mechanism::None };
-        let told = SessionEvent {
-            event: SessionNews::Lifecycle(Event::Warn(warning)),
-            cause: Some(SessionError::SessionOver),
-        };
-        let line = line(7, &told, &sentence(&told, now), now);
+        let cause = Some(SessionError::SessionOver);
+        let told = SessionEvent::new(now, SessionNews::Lifecycle(Event::Warn(warning)), cause);
+        let line = line(7, &told, &sentence(&told, now));
         assert_eq!(
             line,
             json!({
@@ -227,18 +226,20 @@ mod tests {
             SessionNews::SetAside,
             SessionNews::StoreLacks,
         ])
-        .map(|event| SessionEvent { event, cause: None })
+        .map(|event| SessionEvent::new(Now::new(10_000, 1_767_225_600_000), event, None))
         .collect()
     }
 
     #[test]
     fn each_event_as_its_line() {
-        let now = Now::new(10_000, 1_767_225_600_000);
         let lines = every_event().into_iter().zip(1..).map(|(mut told, n)| {
             if matches!(told.event, SessionNews::Lifecycle(Event::Warn(_) | Event::Teardown { .. })) {
                 told.cause = Some(SessionError::Timeout { what: "refresh".into(), after_ms: 10_000 });
             }
-            line(n, &told, &sentence(&told, now), now).to_string()
+            let said = sentence(&told, told.at);
+            let kind = told.kind();
+            assert_eq!((said.name, said.level.name()), (kind.code(), kind.severity().name()));
+            line(n, &told, &said).to_string()
         });
         let lines: Vec<String> = lines.collect();
         insta::assert_snapshot!(lines.join("\n"));

@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use satkeeper::store::FileStore;
 use satkeeper::{
-    Builder, Client, End, Error, Event, Events, Phase, ProviderFault, SessionError, SessionEvent,
-    SessionNews, TeardownReason,
+    Builder, Client, End, Error, EventKind, Events, Phase, ProviderFault, SessionError, SessionEvent,
+    TeardownReason,
 };
 use tokio::task::spawn_blocking;
 use tokio::time::{Instant, sleep_until, timeout};
@@ -244,7 +244,7 @@ impl Story {
         loop {
             tokio::select! {
                 event = events.recv() => match event {
-                    Some(Ok(event)) => self.tell(client, &event),
+                    Some(Ok(event)) => self.tell(&event),
                     Some(Err(missed)) => self.note(Tone::Warn, &missed.to_string()),
                     None => return None,
                 },
@@ -280,19 +280,18 @@ impl Story {
         // Down to the last one, for who reads them as JSON.
         while let Some(event) = events.recv().await {
             if let Ok(event) = event {
-                self.tell(client, &event);
+                self.tell(&event);
             }
         }
         Some(end)
     }
 
-    fn tell(&mut self, client: &Client, event: &SessionEvent) {
-        let now = client.now();
-        let mut said = sentence(event, now);
+    fn tell(&mut self, event: &SessionEvent) {
+        let mut said = sentence(event, event.at);
         let level = said.level;
-        match event.event {
-            SessionNews::Lifecycle(Event::Live { .. }) => self.been_live = true,
-            SessionNews::Lifecycle(Event::Renewed { .. }) => {
+        match event.kind() {
+            EventKind::Live { .. } => self.been_live = true,
+            EventKind::Renewed { .. } => {
                 self.renewals += 1;
                 // The first shows that it works; from then on it is told when it has not.
                 if self.renewals > 1 && !std::mem::take(&mut self.is_troubled) {
@@ -302,16 +301,16 @@ impl Story {
             _ => self.is_troubled |= level >= Level::Warning,
         }
         // Nothing ends with a socket.
-        if event.cause.is_some() && event.event != SessionNews::SocketLost {
+        if event.cause.is_some() && event.kind() != EventKind::SocketLost {
             self.failed.clone_from(&event.cause);
         }
         // An end that nobody asked for is what the last line is about.
         if said.name != "teardown" || self.least == Some(Level::Detail) {
-            self.show(&utc(now.unix), &said);
+            self.show(&utc(event.at.unix), &said);
         }
         said.level = level;
         if let Some(log) = &mut self.log {
-            log.write(event, &said, now);
+            log.write(event, &said);
         }
     }
 

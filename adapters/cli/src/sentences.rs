@@ -303,8 +303,8 @@ mod tests {
     };
 
     fn told(event: Event, cause: Option<SessionError>) -> (Level, &'static str, String) {
-        let event = SessionEvent { event: SessionNews::Lifecycle(event), cause };
-        let said = sentence(&event, Now::new(10_000, 0));
+        let now = Now::new(10_000, 0);
+        let said = sentence(&SessionEvent::new(now, SessionNews::Lifecycle(event), cause), now);
         (said.level, said.name, said.text)
     }
 

@@ -1,6 +1,6 @@
 //! Times for people and logs.
 
-use satkeeper::{Now, Tick, UnixMillis};
+use satkeeper::UnixMillis;
 
 /// `2026-11-03T02:14:07.123Z`. Beyond the year 9999: the last moment of it.
 pub(crate) fn utc(at: UnixMillis) -> String {
@@ -25,16 +25,10 @@ const fn civil(days: u64) -> (u64, u64, u64) {
     (era * 400 + year_of_era + carry, month, day)
 }
 
-/// A tick of the session in local wall time, as far as the clocks have not been set since.
-pub(crate) const fn unix(tick: Tick, now: Now) -> UnixMillis {
-    let (ahead, behind) = (now.tick.until(tick), tick.until(now.tick));
-    UnixMillis(now.unix.0.saturating_add(ahead).saturating_sub(behind))
-}
-
 #[cfg(test)]
 mod tests {
-    use super::{unix, utc};
-    use satkeeper::{Now, Tick, UnixMillis};
+    use super::utc;
+    use satkeeper::UnixMillis;
 
     #[test]
     fn dates() {
@@ -48,13 +42,5 @@ mod tests {
         ] {
             assert_eq!(utc(UnixMillis(ms)), text);
         }
-    }
-
-    #[test]
-    fn ticks_before_and_after_now() {
-        let now = Now::new(10_000, 1_000_000);
-        assert_eq!(unix(Tick(12_000), now), UnixMillis(1_002_000));
-        assert_eq!(unix(Tick(9_000), now), UnixMillis(999_000));
-        assert_eq!(unix(Tick(u64::MAX), now), UnixMillis(u64::MAX));
     }
 }

@@ -331,6 +331,7 @@ impl<T: Item> Line<T> {
 #[cfg(test)]
 mod tests {
     use super::{BEFORE_THE_FIRST, EVENTS, Feed, Item, Missed, NOTIFICATIONS, Receiver};
+    use satkeeper_core::Now;
     use satkeeper_core::error::Error;
     use satkeeper_core::session::{Notification, SessionEvent, SessionNews};
     use serde_json::value::to_raw_value;
@@ -430,7 +431,7 @@ mod tests {
         let (publisher, feed) = Feed::of_events();
         let cause = || Some(Error::Transport { message: "x".repeat(1_000) });
         for _ in 0..1_000 {
-            publisher.publish(SessionEvent { event: SessionNews::SocketLost, cause: cause() });
+            publisher.publish(SessionEvent::new(Now::default(), SessionNews::SocketLost, cause()));
         }
         assert!(feed.line().bytes <= EVENTS);
         for _ in 0..2 {

@@ -20,16 +20,16 @@ const HOUR: Millis = 3_600_000;
 /// The log of one session.
 ///
 /// ```
-/// use satkeeper_core::Tick;
+/// use satkeeper_core::{Now, Tick};
 /// use satkeeper_core::session::{SessionEvent, SessionNews};
 /// let mut log = satkeeper_host::report::Log::default();
-/// let lost = SessionEvent { event: SessionNews::SocketLost, cause: None };
+/// let lost = SessionEvent::new(Now::default(), SessionNews::SocketLost, None);
 /// for second in 0..10 {
 ///     log.tell(Tick(second * 1_000), &lost); // one line
 /// }
 /// log.count(Tick(10_000)); // "9 more"
 /// ```
-#[derive(Default)]
+#[derive(Debug, Default)]
 pub struct Log {
     /// By the code of what is told.
     repeats: BTreeMap<&'static str, Repeats>,
@@ -151,7 +151,9 @@ impl Log {
             Event::Suspended => (Level::Info, "suspended"),
             Event::Ignored(_) => (Level::Debug, "ignored"),
             Event::Teardown { reason, .. } => match reason {
-                TeardownReason::Disconnected | TeardownReason::Destroyed => (Level::Info, "teardown"),
+                TeardownReason::Disconnected | TeardownReason::Left | TeardownReason::Destroyed => {
+                    (Level::Info, "teardown")
+                }
                 _ => (Level::Error, "teardown"),
             },
         }
@@ -204,12 +206,12 @@ pub fn show_credential(shown: &mut Option<InForce>, held: Option<InForce>) -> bo
 #[cfg(test)]
 mod tests {
     use super::Log;
-    use satkeeper_core::Tick;
     use satkeeper_core::lifecycle::{
         Cause, CommandId, Event, Failure, FallbackReason, Generation, Mechanism, TeardownReason, TokenId,
         Warning,
     };
     use satkeeper_core::session::{SessionEvent, SessionNews};
+    use satkeeper_core::{Now, Tick};
     use std::sync::{Arc, Mutex};
     use tracing::field::{Field, Visit};
     use tracing::span::{Attributes, Id, Record};
@@ -262,7 +264,7 @@ mod tests {
             for (second, event) in events {
                 let now = Tick(second * 1_000);
                 log.count(now);
-                log.tell(now, &SessionEvent { event, cause: None });
+                log.tell(now, &SessionEvent::new(Now::default(), event, None));
             }
         });
         std::mem::take(&mut lines.lock().unwrap())

@@ -350,7 +350,8 @@ impl Judged {
         let (mut session, keeper, news) = match kept {
             None => (Session::new(config, seed), None, Vec::new()),
             Some((keeper, mut kept)) => {
-                let news = std::mem::take(&mut kept.news);
+                let mut news = std::mem::take(&mut kept.news);
+                news.iter_mut().for_each(|told| told.at = now);
                 (go_on(config, seed, kept, &keeper, now)?, Some(keeper), news)
             }
         };

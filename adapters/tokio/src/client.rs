@@ -279,7 +279,7 @@ impl Client {
         self.credential.clone()
     }
 
-    /// The session's events, from the first.
+    /// The session's events, from the first; what to match on is [`SessionEvent::kind`](crate::SessionEvent::kind).
     #[must_use]
     pub fn events(&self) -> Events {
         Events::of(&self.events)

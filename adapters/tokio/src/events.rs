@@ -14,11 +14,19 @@ use satkeeper_host::feed::{Feed, Receiver};
 ///
 /// ```no_run
 /// # async fn watch(client: satkeeper::Client) {
+/// use satkeeper::{EventKind, Severity};
 /// let mut events = client.events();
 /// while let Some(event) = events.recv().await {
-///     match event {
-///         Ok(event) => println!("{:?}, because of {:?}", event.event, event.cause),
-///         Err(missed) => println!("{missed}"),
+///     // An error says how many were missed.
+///     let Ok(event) = event else { continue };
+///     match event.kind() {
+///         EventKind::Live { resumed: false, .. } => { /* a new session: register, place calls anew */ }
+///         EventKind::SocketLost => { /* show it; a reconnect follows by itself */ }
+///         EventKind::Expiring { ends_at, .. } => { /* ask the user to sign in before that */ }
+///         EventKind::Teardown { reason } => println!("over: {}, {:?}", reason.name(), event.cause),
+///         // For who is on call: codes are stable.
+///         other if other.severity() >= Severity::Warning => println!("{} at {:?}", other.code(), event.at.unix),
+///         _ => {}
 ///     }
 /// }
 /// # }

@@ -19,7 +19,7 @@
 //! | take tokens from others | [`Builder::allow_hosts`]: where they may lead |
 //! | speak JSON-RPC over the session | [`Client::call`], [`Client::notifications`] |
 //! | make HTTP requests with its token | [`Client::credential`] |
-//! | know what goes on | [`Client::events`], [`Client::status`], [`Client::why`], `tracing` with target `satkeeper` |
+//! | know what goes on | [`Client::events`] and [`EventKind`], [`Client::status`], [`Client::why`], `tracing` with target `satkeeper` |
 //! | bring a token, renew now | [`Client::update_token`], [`Client::refresh_now`] |
 //! | rest, go on, hand over to the next process, end | [`Client::suspend`], [`Client::resume`], [`Client::leave`], [`Client::disconnect`], [`Client::destroy`] |
 //!
@@ -84,7 +84,8 @@ pub use satkeeper_core::lifecycle::{
 };
 pub use satkeeper_core::secret::{Secret, Seed};
 pub use satkeeper_core::session::{
-    Credential, InForce, KeyChoice, Notification, Provider, ProviderError, SessionEvent, SessionNews,
+    Credential, EventKind, InForce, KeyChoice, Notification, Provider, ProviderError, SessionEvent,
+    SessionNews, Severity,
 };
 pub use satkeeper_core::wire::rest::{CreateSubscriberToken, GuestToken};
 pub use satkeeper_core::{Now, Tick, UnixMillis};

@@ -8,9 +8,10 @@ use crate::error::Error;
 use crate::lifecycle::{AskError, AskId, Generation, Policy};
 
 use super::Session;
+use super::event::SessionNews;
 use super::input::Credential;
 use super::journal::cause;
-use super::output::{SessionNews, SessionOutput};
+use super::output::SessionOutput;
 use super::turn::Turn;
 use crate::lifecycle::{Event, Input, TeardownReason};
 

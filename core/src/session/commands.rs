@@ -14,10 +14,11 @@ use crate::wire::http::HttpRequest;
 use crate::wire::rest::{self, Endpoint};
 
 use super::Session;
+use super::event::SessionNews;
 use super::exchanges::{Device, Exchange, Provision, Purpose};
 use super::facts::{EMBED_LIFE, SUBSCRIBER_LIFE, UNBOUND_SCOPE_LIFE};
 use super::journal::Fault;
-use super::output::{ProviderCall, SessionNews, SessionOutput};
+use super::output::{ProviderCall, SessionOutput};
 use super::provider::Provider;
 use super::signing::{Proof, Signed, Wanted};
 use super::turn::Turn;

@@ -18,10 +18,11 @@ use crate::wire::reauthenticate::{self, Reauthenticate};
 
 use super::Session;
 use super::commands::unknown_token;
+use super::event::SessionNews;
 use super::facts::server_time;
 use super::journal::Fault;
 use super::liveness::{Liveness, Verdict};
-use super::output::{SessionNews, SessionOutput};
+use super::output::SessionOutput;
 use super::signing::{Proof, Signed, Wanted};
 use super::turn::Turn;
 

@@ -14,8 +14,8 @@ use crate::wire::time::{MILLISECONDS_FROM, Oddity, Parsed};
 
 use super::Session;
 use super::config::Config;
+use super::event::SessionNews;
 use super::input::Credential;
-use super::output::SessionNews;
 use super::turn::Turn;
 
 /// Documented lifetime of a subscriber's and of a guest's token (protocol.md 1.7).

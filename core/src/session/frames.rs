@@ -17,9 +17,10 @@ use crate::wire::rpc::{Frame, Id, RpcError, failing_result, is_auth_refusal};
 
 use super::Session;
 use super::connection::{Stage, Waiting};
+use super::event::SessionNews;
 use super::facts::server_time;
 use super::journal::Fault;
-use super::output::{Notification, SessionNews, SessionOutput};
+use super::output::{Notification, SessionOutput};
 use super::repeats::Repeats;
 use super::turn::Turn;
 

@@ -7,7 +7,7 @@
 //!
 //! | file | what it holds |
 //! |---|---|
-//! | `input`, `output`, `config`, `provider` | what a driver and an application see |
+//! | `input`, `output`, `event`, `config`, `provider` | what a driver and an application see |
 //! | `commands`, `exchanges`, `replies` | commands as requests, and what comes back |
 //! | `signing` | proofs, signed here or by an external signer |
 //! | `connection`, `frames`, `liveness` | the socket: first frame, acknowledgements, signs of life |
@@ -45,6 +45,7 @@ mod calls;
 mod commands;
 mod config;
 mod connection;
+mod event;
 mod exchanges;
 mod facts;
 mod frames;
@@ -69,10 +70,9 @@ mod tokens;
 mod turn;
 
 pub use config::{CALL_TIMEOUT, Config, KeyChoice};
+pub use event::{EventKind, SessionEvent, SessionNews, Severity};
 pub use input::{CallId, Credential, ProviderError, RequestId, SessionInput, StoreFailure};
-pub use output::{
-    Notification, ProviderCall, SessionEvent, SessionNews, SessionOutput, SessionStep, SessionWake,
-};
+pub use output::{Notification, ProviderCall, SessionOutput, SessionStep, SessionWake};
 pub use provider::Provider;
 pub use record::Record;
 pub use repeats::Repeats;
@@ -231,14 +231,10 @@ impl Session {
     pub fn credential(&self) -> Option<InForce> {
         let status = self.lifecycle.status();
         let known = self.tokens.get(status.in_force?)?;
-        let left = |end: Tick| {
-            let (ahead, behind) = (self.now.tick.until(end), end.until(self.now.tick));
-            UnixMillis(self.now.unix.0.saturating_add(ahead).saturating_sub(behind))
-        };
         Some(InForce {
             token: known.token.clone(),
             generation: status.generation,
-            expires_at: status.token_ends.map(left),
+            expires_at: status.token_ends.map(|end| self.now.unix_at(end)),
         })
     }
 

@@ -9,14 +9,14 @@ use core::fmt;
 use serde_json::value::RawValue;
 
 use crate::error::Error;
-use crate::lifecycle::{AskId, Event, Generation, KeyAlgorithm, SocketId, Wake};
+use crate::lifecycle::{AskId, Generation, KeyAlgorithm, SocketId, Wake};
 use crate::secret::Secret;
 use crate::time::Tick;
 use crate::wire::http::HttpRequest;
 use crate::wire::json;
-use crate::wire::time::Oddity;
 use crate::wire::url::SecureUrl;
 
+use super::event::SessionEvent;
 use super::input::{CallId, RequestId};
 use super::record::Record;
 
@@ -159,69 +159,6 @@ pub enum ProviderCall {
         /// was passed on, the server says.
         fingerprint: Option<String>,
     },
-}
-
-/// An event of the lifecycle, with what only the session knows of it.
-#[derive(Clone, Debug, PartialEq)]
-pub struct SessionEvent {
-    /// What happened.
-    pub event: SessionNews,
-    /// The error behind it: the server's or the transport's own words, no secrets.
-    pub cause: Option<Error>,
-}
-
-/// What happened.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum SessionNews {
-    /// The lifecycle's own event. In `Recovered` and `Failed`, asks from 2^63 on are the session's own, for
-    /// calls that were refused for their credential.
-    Lifecycle(Event),
-    /// The socket of a live session is gone, not by the session's own doing; the cause says why. A reconnect follows
-    /// by itself, and `Live` when it has succeeded (L36).
-    SocketLost,
-    /// Frames were malformed, oversized or not text, and were dropped (L39). The first is told at once, from then on
-    /// their number in ever longer intervals; the cause is the last one's.
-    FrameDropped {
-        /// How many since it was told last.
-        count: u64,
-    },
-    /// A time that a server or a provider stated was odd, and how it was read; once for each field (L10).
-    OddTime {
-        /// Which field.
-        field: &'static str,
-        /// What was odd.
-        oddity: Oddity,
-    },
-    /// A part of what the session can be resumed with is larger than 16 KiB and is not kept: what was there before
-    /// stays (L37). Told once for each field.
-    NotKept {
-        /// Which field.
-        field: &'static str,
-    },
-    /// The store had something that cannot be read, and the session begins anew without it; the cause says what it
-    /// was and where it lies now. Told by the driver, before anything else.
-    SetAside,
-    /// The store cannot do all that it should, such as being locked; the cause says what. Told by the driver, once.
-    StoreLacks,
-    /// A token with `sat:refresh` was asked for without a fingerprint: it will live 60 s at most (L43).
-    ScopeWithoutFingerprint,
-}
-
-impl SessionNews {
-    /// A stable snake_case code for what is the session's own.
-    #[must_use]
-    pub const fn code(&self) -> &'static str {
-        match self {
-            Self::Lifecycle(_) => "lifecycle",
-            Self::SocketLost => "socket_lost",
-            Self::FrameDropped { .. } => "frame_dropped",
-            Self::OddTime { .. } => "odd_time",
-            Self::NotKept { .. } => "resume_state_not_kept",
-            Self::SetAside => "store_set_aside",
-            Self::StoreLacks => "store_lacks",
-            Self::ScopeWithoutFingerprint => "scope_without_fingerprint",
-        }
-    }
 }
 
 /// A request or event of the server for the application, kept as its text until somebody reads it. Debug shows the

@@ -7,7 +7,8 @@ use crate::error::Error;
 use crate::lifecycle::{CommandId, Input, Outcome, Reply};
 use crate::time::Now;
 
-use super::output::{SessionEvent, SessionNews, SessionOutput};
+use super::event::{SessionEvent, SessionNews};
+use super::output::SessionOutput;
 
 pub(super) struct Turn {
     pub(super) now: Now,
@@ -25,7 +26,7 @@ impl Turn {
     }
 
     pub(super) fn news(&mut self, event: SessionNews, cause: Option<Error>) {
-        self.put(SessionOutput::Tell(SessionEvent { event, cause }));
+        self.put(SessionOutput::Tell(SessionEvent::new(self.now, event, cause)));
     }
 
     /// The lifecycle will hear this after everything that came before it.

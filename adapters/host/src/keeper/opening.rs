@@ -1,5 +1,6 @@
 //! Taking a store and reading what is in it.
 
+use satkeeper_core::Now;
 use satkeeper_core::dpop::ProofKey;
 use satkeeper_core::error::Error as SessionError;
 use satkeeper_core::session::{Record, SessionEvent, SessionNews};
@@ -64,5 +65,6 @@ fn set_aside(
 }
 
 fn told(event: SessionNews, name: &str, what: &str) -> SessionEvent {
-    SessionEvent { event, cause: Some(store(name, what)) }
+    // When, whoever opens the session for it says.
+    SessionEvent::new(Now::default(), event, Some(store(name, what)))
 }
