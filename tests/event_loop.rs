@@ -14,27 +14,25 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use event_loop::EventLoop;
-use satkeeper_core::lifecycle::{Event, TeardownReason};
-use satkeeper_core::session::{SessionInput, SessionNews};
+use satkeeper_core::lifecycle::TeardownReason;
+use satkeeper_core::session::{EventKind, SessionInput};
 use satkeeper_fixtures::{Config, Server};
 
 static RENEWALS: AtomicUsize = AtomicUsize::new(0);
 static LOST: AtomicUsize = AtomicUsize::new(0);
 static FAILURES: AtomicUsize = AtomicUsize::new(0);
 
-fn listen(session: usize, news: &SessionNews) {
-    match news {
-        SessionNews::Lifecycle(Event::Renewed { .. }) => {
+fn listen(session: usize, kind: EventKind) {
+    match kind {
+        EventKind::Renewed { .. } => {
             RENEWALS.fetch_add(1, Ordering::Relaxed);
         }
-        SessionNews::SocketLost => {
+        EventKind::SocketLost => {
             LOST.fetch_add(1, Ordering::Relaxed);
         }
-        SessionNews::Lifecycle(
-            Event::Live { .. }
-            | Event::Bound { .. }
-            | Event::Teardown { reason: TeardownReason::Disconnected, .. },
-        ) => {}
+        EventKind::Live { .. }
+        | EventKind::Bound
+        | EventKind::Teardown { reason: TeardownReason::Disconnected } => {}
         other => {
             println!("session {session}: {other:?}");
             FAILURES.fetch_add(1, Ordering::Relaxed);

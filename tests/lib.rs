@@ -18,6 +18,7 @@
 //! | `recordings` | our requests are those of the official client, or differ for a reason that is listed |
 //! | `recorded` | a session's run, written by an adapter, plays again to the same bytes and holds no secret |
 //! | `serialised` | whatever is written down, in any crate, has a snapshot |
+//! | `public_types` | what others match on can grow |
 //! | `traceability` | every rule has its proof, every failure its scenario |
 
 /// The code blocks of the README, compiled.

@@ -27,7 +27,7 @@ fn main() {
                     next = Some(SessionInput::Opened { socket, date: Some(DATE.to_owned()) });
                 }
                 SessionOutput::Send { socket, text } => next = Some(acknowledge(socket, &text)),
-                SessionOutput::Tell(told) => println!("{time:>5} ms: {:?}", told.event),
+                SessionOutput::Tell(told) => println!("{time:>5} ms: {:?}", told.kind()),
                 _ => {}
             }
         }

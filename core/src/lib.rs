@@ -47,7 +47,9 @@
 //!         SessionOutput::Request { id, request, .. } => { /* send it, give back SessionInput::Http */ }
 //!         SessionOutput::Open { socket, url, .. } => { /* connect, give back SessionInput::Opened */ }
 //!         SessionOutput::Send { socket, text } => { /* write the frame */ }
-//!         _ => {}
+//!         SessionOutput::Tell(event) => { /* tell the application: event.kind() */ }
+//!         // What this driver does not know is not dropped in silence.
+//!         other => { let _hand_back = other.decline(); }
 //!     }
 //! }
 //! // Sleep until `wake_at` or until something happens, whichever is first; then step again.

@@ -203,6 +203,7 @@ impl<'a> World<'a> {
             | SessionOutput::Settled { .. }
             | SessionOutput::Returned { .. }
             | SessionOutput::Notification(_) => {}
+            other => panic!("no recording has {other:?}"),
         }
     }
 
@@ -244,6 +245,7 @@ impl<'a> World<'a> {
             }
             // The official client tells a `refresh` nothing.
             ProviderCall::Refresh { .. } => Act::bare(Kind::Refresh),
+            other => panic!("the official client has no {other:?}"),
         };
         let (_, Some((delay, reply))) = self.act(act) else { return };
         let result = match reply {

@@ -9,10 +9,9 @@ use std::time::{Duration, Instant};
 
 use mio::{Events as PollEvents, Poll, Token};
 use satkeeper_core::Tick;
-use satkeeper_core::lifecycle::{AskId, Event, Status};
+use satkeeper_core::lifecycle::{AskId, Status};
 use satkeeper_core::session::{
-    CallId, InForce, Notification, Session, SessionEvent, SessionInput, SessionNews, SessionOutput,
-    SessionStep,
+    CallId, EventKind, InForce, Notification, Session, SessionEvent, SessionInput, SessionOutput, SessionStep,
 };
 use satkeeper_host::feed::{Feed, Publisher};
 use satkeeper_host::report::Log;
@@ -168,7 +167,7 @@ impl Driver {
             self.work.answered(*id);
         }
         let now = self.clock.now();
-        let SessionStep { outputs, wake_at } = self.session.step(now, input);
+        let SessionStep { outputs, wake_at, .. } = self.session.step(now, input);
         self.log.count(now.tick);
         self.wake_at = wake_at.map(|(at, _)| at);
         if let Some(tape) = &mut self.tape {
@@ -219,11 +218,15 @@ impl Driver {
                 }
             }
             SessionOutput::Notification(notification) => self.notifications.publish(notification),
+            other => {
+                report::unknown(&other);
+                self.pending.extend(other.decline());
+            }
         }
     }
 
     fn tell(&mut self, event: SessionEvent) {
-        if matches!(event.event, SessionNews::Lifecycle(Event::Live { .. })) {
+        if matches!(event.kind(), EventKind::Live { .. }) {
             self.shown.progress.change(Progress::begin);
         }
         self.end = End::told(&event).or(self.end.take());

@@ -123,6 +123,7 @@ pub(crate) fn ask(provider: &dyn CredentialProvider, call: ProviderCall) -> Answ
             Some(refresh) => refresh.call(RefreshContext::new(fingerprint)),
             None => Err(ProviderError::rejected("it has no refresh any more")),
         },
+        other => Err(ProviderError::transient(format!("this adapter does not know {other:?}"))),
     }
 }
 

@@ -96,10 +96,7 @@ fn fields(news: &SessionNews, now: Now) -> Vec<(&'static str, Value)> {
             return vec![("field", json!(field))];
         }
         SessionNews::FrameDropped { count } => return vec![("count", json!(count))],
-        SessionNews::SocketLost
-        | SessionNews::ScopeWithoutFingerprint
-        | SessionNews::SetAside
-        | SessionNews::StoreLacks => return Vec::new(),
+        _ => return Vec::new(),
     };
     match event {
         Event::Live { resumed, generation } => {
@@ -117,7 +114,7 @@ fn fields(news: &SessionNews, now: Now) -> Vec<(&'static str, Value)> {
         Event::ClockJump { by } => vec![("by_ms", json!(by))],
         Event::Expired { renewing } => vec![("renewing", json!(renewing))],
         Event::Teardown { reason, .. } => vec![("reason", json!(reason.name()))],
-        Event::Failed { .. } | Event::Suspended | Event::Ignored(_) => Vec::new(),
+        _ => Vec::new(),
     }
 }
 
@@ -143,7 +140,7 @@ fn warning_fields(warning: &Warning, at: impl Fn(&Tick) -> Value) -> Vec<(&'stat
             vec![("token", json!(token.0))]
         }
         Warning::KeySwitched { to } => vec![("to", json!(to))],
-        Warning::StoreFailed { .. } => Vec::new(),
+        _ => Vec::new(),
     }
 }
 

@@ -422,9 +422,7 @@ fn ended(end: End, args: &RunArgs) -> Failure {
         TeardownReason::MintFailed => {
             Failure::Unreachable(format!("no first token{because}{}", when_none_came(args)))
         }
-        TeardownReason::Disconnected | TeardownReason::Left | TeardownReason::Destroyed => {
-            Failure::Broken(format!("the session ended{because}"))
-        }
+        _ => Failure::Broken(format!("the session ended{because}")),
     }
 }
 

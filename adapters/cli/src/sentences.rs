@@ -13,6 +13,9 @@ use crate::causes::cause;
 use crate::duration::show;
 use crate::terminal::Tone;
 
+/// Of what this program is too old for.
+const UNKNOWN: &str = "something that this version has no words for";
+
 /// How much a reader has to care.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Level {
@@ -91,6 +94,7 @@ pub(crate) fn sentence(told: &SessionEvent, now: Now) -> Sentence {
             let text = "`sat:refresh` was asked for without a fingerprint: the token will live 60 s at most";
             (Level::Warning, told.event.code(), text.to_owned())
         }
+        other => (Level::Detail, other.code(), UNKNOWN.to_owned()),
     };
     Sentence { level, name, text }
 }
@@ -138,6 +142,7 @@ fn lifecycle(event: &Event, cause: Option<&str>, now: Now) -> (Level, &'static s
         Event::Suspended => (Level::Info, "suspended", "at rest until it is resumed".to_owned()),
         Event::Ignored(ignored) => (Level::Detail, "ignored", ignored_what(*ignored).to_owned()),
         Event::Teardown { reason, .. } => teardown(*reason, cause),
+        _ => (Level::Detail, "other", UNKNOWN.to_owned()),
     }
 }
 
@@ -190,6 +195,7 @@ fn warn(warning: &Warning, cause: Option<String>, now: Now) -> (Level, &'static 
             let to = match to {
                 KeyAlgorithm::Es256 => "ES256",
                 KeyAlgorithm::Rs256 => "RS256",
+                _ => "another",
             };
             format!("the server may not accept this kind of key: going on with {to}")
         }
@@ -197,6 +203,7 @@ fn warn(warning: &Warning, cause: Option<String>, now: Now) -> (Level, &'static 
         Warning::ForeignKey { .. } => {
             "the token is bound to a key that is not this session's: it cannot be used".to_owned()
         }
+        _ => UNKNOWN.to_owned(),
     };
     (Level::Warning, warning.code(), text)
 }
@@ -211,6 +218,7 @@ fn teardown(reason: TeardownReason, cause: Option<String>) -> (Level, &'static s
         TeardownReason::Disconnected => (Level::Info, "over: disconnected as asked"),
         TeardownReason::Left => (Level::Info, "at rest in its store, to be resumed by the next process"),
         TeardownReason::Destroyed => (Level::Info, "over: destroyed as asked"),
+        _ => (Level::Error, "over"),
     };
     (level, "teardown", with(text, cause))
 }
@@ -230,6 +238,7 @@ const fn fallback(reason: FallbackReason) -> &'static str {
         FallbackReason::NoDpopSupport => "there is no key to prove (no-dpop-support)",
         FallbackReason::EndpointFailed => "the device endpoints refuse or do not answer (endpoint-failed)",
         FallbackReason::ActivationTimeout => "its activation took too long (activation-timeout)",
+        other => other.name(),
     }
 }
 
@@ -242,6 +251,7 @@ const fn ask_error(error: AskError) -> &'static str {
         AskError::Superseded => "a newer request took the place of this one",
         AskError::Suspended => "what was asked for failed: the session is suspended",
         AskError::SessionOver => "what was asked for failed: the session is over",
+        _ => "what was asked for failed",
     }
 }
 
@@ -263,6 +273,7 @@ const fn ignored_what(ignored: Ignored) -> &'static str {
         Ignored::WrongReply(_) => "an answer was not of the kind that was asked for",
         Ignored::StaleSocket => "something came from an older socket and changed nothing",
         Ignored::OutOfPlace => "something that makes no sense in this phase was ignored",
+        _ => "something was ignored",
     }
 }
 

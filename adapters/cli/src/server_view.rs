@@ -192,6 +192,7 @@ pub(crate) fn next(why: &Why, tick: u64) -> String {
         Wake::Persist => "write the record",
         Wake::Verdict => "put a token that was refused to the test",
         Wake::Farewell => "tell the last event",
+        other => other.name(),
     };
     let numbers = match why {
         Why {
@@ -278,16 +279,9 @@ mod tests {
 
     #[test]
     fn a_reason_is_a_deadline_or_a_purpose() {
-        let why = Why {
-            at: Tick(4_600),
-            wake: Wake::Renew,
-            token: None,
-            renew_by: Some(Tick(12_000)),
-            ends: None,
-            lead: Some(6_000),
-            jitter: Some(1_400),
-            failures: 0,
-        };
+        let mut why = Why::new(Tick(4_600), Wake::Renew);
+        why.renew_by = Some(Tick(12_000));
+        (why.lead, why.jitter) = (Some(6_000), Some(1_400));
         assert_eq!(
             reason("devices/refresh", 0, Some(&why), 4_610),
             "due: 6.0 s (lead) + 1.4 s (jitter) before its end"

@@ -63,7 +63,7 @@ const fn phase_tone(phase: Phase) -> Tone {
     match phase {
         Phase::Live => Tone::Good,
         Phase::Idle | Phase::Minting | Phase::Connecting | Phase::Reconnecting => Tone::Warn,
-        Phase::Expired | Phase::Suspended | Phase::Ending | Phase::Over(_) => Tone::Bad,
+        _ => Tone::Bad,
     }
 }
 
@@ -126,18 +126,10 @@ mod tests {
     fn how_the_session_stands() {
         let mut lifetimes = Lifetimes::default();
         lifetimes.born(true, 0, 12_000);
-        let status = Status {
-            phase: Phase::Live,
-            mechanism: Mechanism::Bound,
-            hold: None,
-            generation: Generation(4),
-            in_force: None,
-            bound: true,
-            token_ends: None,
-            session_ends: Some(Tick(40_000)),
-            time_left: None,
-            clock_offset: None,
-        };
+        let mut status = Status::new(Phase::Live, Mechanism::Bound);
+        status.generation = Generation(4);
+        status.bound = true;
+        status.session_ends = Some(Tick(40_000));
         let standing = Standing {
             at: 9_000,
             status: &status,

@@ -3,8 +3,8 @@
 use std::fmt;
 
 use satkeeper_core::error::{Error as SessionError, ProviderFault};
-use satkeeper_core::lifecycle::{Event, TeardownReason};
-use satkeeper_core::session::{SessionEvent, SessionNews};
+use satkeeper_core::lifecycle::TeardownReason;
+use satkeeper_core::session::{EventKind, SessionEvent};
 
 use crate::error::Error;
 
@@ -44,10 +44,8 @@ impl End {
     /// That of a session that has told this, where it is over with it.
     #[must_use]
     pub fn told(event: &SessionEvent) -> Option<Self> {
-        match event.event {
-            SessionNews::Lifecycle(Event::Teardown { reason, .. }) => {
-                Some(Self::new(reason, event.cause.clone().map(Error::from)))
-            }
+        match event.kind() {
+            EventKind::Teardown { reason } => Some(Self::new(reason, event.cause.clone().map(Error::from))),
             _ => None,
         }
     }
@@ -75,7 +73,8 @@ impl End {
                 message: "the first token could not be had".to_owned(),
             }
             .into(),
-            TeardownReason::Disconnected | TeardownReason::Left | TeardownReason::Destroyed => Error::OVER,
+            // As asked: by `disconnect`, `leave`, `destroy`.
+            _ => Error::OVER,
         })
     }
 }

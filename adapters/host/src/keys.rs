@@ -112,6 +112,7 @@ pub fn generate_to_keep(algorithm: KeyAlgorithm) -> Result<(ProofKey, Secret), S
             let pem = pem(AsDer::<Pkcs8V1Der<'_>>::as_der(&pair).map_err(failed)?.as_ref());
             Ok((rs256(pair)?, pem))
         }
+        _ => Err(unusable("this kind cannot be made here")),
     }
 }
 

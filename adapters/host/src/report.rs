@@ -156,12 +156,18 @@ impl Log {
                 }
                 _ => (Level::Error, "teardown"),
             },
+            _ => (Level::Info, "other"),
         }
     }
 }
 
 fn counted(code: &str, count: u64) {
     info!(target: "satkeeper", event = code, count, "the same again, so many times");
+}
+
+/// An output that this adapter is too old for: the session is told so, and so is whoever reads the log.
+pub fn unknown(output: &SessionOutput) {
+    warn!(target: "satkeeper", ?output, "not known to this adapter: declined");
 }
 
 fn write(level: Level, code: &str, event: &SessionEvent, cause: Option<&SessionError>) {
@@ -178,7 +184,11 @@ fn write(level: Level, code: &str, event: &SessionEvent, cause: Option<&SessionE
 /// Shows where the session stands now. Whether that is news: the time left runs down with each step; that alone
 /// is none.
 pub fn show_status(shown: &mut Status, status: Status) -> bool {
-    let news = Status { time_left: None, ..*shown } != Status { time_left: None, ..status };
+    let timeless = |mut status: Status| {
+        status.time_left = None;
+        status
+    };
+    let news = timeless(*shown) != timeless(status);
     *shown = status;
     news
 }

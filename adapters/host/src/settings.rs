@@ -115,6 +115,7 @@ impl Default for Settings {
 /// assert!(refused.is_some_and(|error| error.code() == "invalid_field"));
 /// ```
 #[derive(Clone, Debug, Default)]
+#[non_exhaustive]
 pub enum ProxyChoice {
     /// As the environment says ([`Proxies::from_env`]).
     #[default]
@@ -146,6 +147,7 @@ impl ProxyChoice {
 /// # Ok::<(), satkeeper_host::Error>(())
 /// ```
 #[derive(Debug)]
+#[non_exhaustive]
 pub enum Wanted {
     /// The application's own code.
     Own(ProviderFacts),
@@ -270,19 +272,17 @@ impl Settings {
     /// [`SessionError::InvalidField`].
     pub fn judge(self) -> Result<Judged, Error> {
         let (plain, proxies) = (self.plain, self.proxy.judge()?);
-        let config = Config {
-            provider: self.provider.ok_or(Error::MissingProvider)?.judge(plain)?,
-            policy: self.policy.into(),
-            key: self.key,
-            relay: self.relay_url.map(|url| judged(&url, plain, Kind::WebSocket)).transpose()?,
-            fabric: self.fabric_url.map(|url| judged(&url, plain, Kind::Http)).transpose()?,
-            allow_hosts: self.allow_hosts.map(AllowedHosts::parse).transpose()?,
-            full_htu: self.full_htu,
-            ath_on_activation: self.ath_on_activation,
-            agent: self.agent,
-            call_timeout: u64::try_from(self.call_timeout.as_millis()).unwrap_or(u64::MAX),
-            durable: self.store.is_some(),
-        };
+        let mut config = Config::new(self.provider.ok_or(Error::MissingProvider)?.judge(plain)?);
+        config.policy = self.policy.into();
+        config.key = self.key;
+        config.relay = self.relay_url.map(|url| judged(&url, plain, Kind::WebSocket)).transpose()?;
+        config.fabric = self.fabric_url.map(|url| judged(&url, plain, Kind::Http)).transpose()?;
+        config.allow_hosts = self.allow_hosts.map(AllowedHosts::parse).transpose()?;
+        config.full_htu = self.full_htu;
+        config.ath_on_activation = self.ath_on_activation;
+        config.agent = self.agent;
+        config.call_timeout = u64::try_from(self.call_timeout.as_millis()).unwrap_or(u64::MAX);
+        config.durable = self.store.is_some();
         let seed = self.seed.map_or_else(random::seed, Ok)?;
         let usual = match &config.provider {
             Provider::Callback(facts) if !facts.can_mint_again => CONNECT_WITH_A_PERSON,
@@ -371,7 +371,8 @@ fn go_on(config: Config, seed: Seed, kept: Kept, keeper: &Keeper, now: Now) -> R
     let fits = |key: &ProofKey| match config.key {
         KeyChoice::Auto => true,
         KeyChoice::Fixed(algorithm) => algorithm == key.algorithm().into(),
-        KeyChoice::Held { .. } | KeyChoice::None => false,
+        // A key of the application's own, or none.
+        _ => false,
     };
     let restored = match kept.key.filter(fits) {
         // Whether its kind is proved, the record knows.

@@ -5,10 +5,9 @@ use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
 use satkeeper_core::Tick;
-use satkeeper_core::lifecycle::{AskId, Event, Status};
+use satkeeper_core::lifecycle::{AskId, Status};
 use satkeeper_core::session::{
-    CallId, InForce, Notification, Session, SessionEvent, SessionInput, SessionNews, SessionOutput,
-    SessionStep,
+    CallId, EventKind, InForce, Notification, Session, SessionEvent, SessionInput, SessionOutput, SessionStep,
 };
 use satkeeper_host::feed::Publisher;
 use satkeeper_host::report::Log;
@@ -126,7 +125,7 @@ impl Driver {
             self.sockets.close(*socket);
         }
         let now = self.clock.now();
-        let SessionStep { outputs, wake_at } = self.session.step(now, input);
+        let SessionStep { outputs, wake_at, .. } = self.session.step(now, input);
         self.log.count(now.tick);
         self.wake_at = wake_at.map(|(at, _)| at);
         if let Some(tape) = &mut self.tape {
@@ -175,11 +174,15 @@ impl Driver {
                 }
             }
             SessionOutput::Notification(notification) => self.shown.notifications.publish(notification),
+            other => {
+                report::unknown(&other);
+                self.pending.extend(other.decline());
+            }
         }
     }
 
     fn tell(&mut self, event: SessionEvent) {
-        if matches!(event.event, SessionNews::Lifecycle(Event::Live { .. })) {
+        if matches!(event.kind(), EventKind::Live { .. }) {
             self.shown.progress.send_if_modified(Progress::begin);
         }
         self.end = End::told(&event).or(self.end.take());

@@ -138,6 +138,7 @@ pub(crate) async fn ask(provider: &dyn CredentialProvider, call: ProviderCall) -
             Some(refresh) => refresh.call(RefreshContext::new(fingerprint)).await,
             None => Err(ProviderError::rejected("it has no refresh any more")),
         },
+        other => Err(ProviderError::transient(format!("this adapter does not know {other:?}"))),
     }
 }
 

@@ -8,7 +8,7 @@ use mio::{Events, Poll, Token};
 use satkeeper_core::dpop::ProofKey;
 use satkeeper_core::error::Error;
 use satkeeper_core::lifecycle::{KeyAlgorithm, Phase, SocketId};
-use satkeeper_core::session::{Session, SessionInput, SessionNews, SessionOutput};
+use satkeeper_core::session::{EventKind, Session, SessionInput, SessionOutput};
 use satkeeper_core::{Now, Tick};
 
 use super::link::Link;
@@ -23,7 +23,7 @@ pub(crate) struct EventLoop {
     poll: Poll,
     opened: usize,
     started: Instant,
-    told: fn(usize, &SessionNews),
+    told: fn(usize, EventKind),
 }
 
 /// One session and what belongs to it.
@@ -43,7 +43,7 @@ enum Due {
 
 impl EventLoop {
     /// With these sessions, which have not started. `told` hears what they tell, by their places.
-    pub(crate) fn new(sessions: Vec<Session>, told: fn(usize, &SessionNews)) -> io::Result<Self> {
+    pub(crate) fn new(sessions: Vec<Session>, told: fn(usize, EventKind)) -> io::Result<Self> {
         let seat = |session| Seat { session, wake: None, links: BTreeMap::new() };
         Ok(Self {
             due: BTreeSet::new(),
@@ -152,9 +152,17 @@ impl EventLoop {
             SessionOutput::MakeKey { id, algorithm, .. } => {
                 self.inbox.push_back((place, SessionInput::Key { id, result: make_key(algorithm) }));
             }
-            SessionOutput::Tell(told) => (self.told)(place, &told.event),
-            // These sessions have no store, no provider and no signer of the application's own; nobody calls.
-            _ => {}
+            SessionOutput::Tell(told) => (self.told)(place, told.kind()),
+            // Nobody calls, and nobody reads what the server tells.
+            SessionOutput::Settled { .. }
+            | SessionOutput::Returned { .. }
+            | SessionOutput::Notification(_) => {}
+            // These sessions have no store, no provider and no signer of the application's own; and what this loop
+            // does not know yet is not dropped in silence.
+            other => {
+                eprintln!("session {place}: declined {other:?}");
+                self.inbox.extend(other.decline().map(|input| (place, input)));
+            }
         }
         Ok(())
     }

@@ -21,8 +21,7 @@ mod sessions;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use satkeeper_core::lifecycle::Event;
-use satkeeper_core::session::{SessionInput, SessionNews};
+use satkeeper_core::session::{EventKind, SessionInput};
 
 static RENEWALS: AtomicUsize = AtomicUsize::new(0);
 
@@ -32,9 +31,9 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         return Err("event_loop HTTP-URL WS-URL SESSIONS SECONDS".into());
     };
     let sessions = sessions::make(http, ws, count.parse()?)?;
-    let mut event_loop = event_loop::EventLoop::new(sessions, |session, news| match news {
-        SessionNews::Lifecycle(Event::Renewed { .. }) => drop(RENEWALS.fetch_add(1, Ordering::Relaxed)),
-        SessionNews::Lifecycle(Event::Live { .. } | Event::Bound { .. }) => {}
+    let mut event_loop = event_loop::EventLoop::new(sessions, |session, kind| match kind {
+        EventKind::Renewed { .. } => drop(RENEWALS.fetch_add(1, Ordering::Relaxed)),
+        EventKind::Live { .. } | EventKind::Bound => {}
         other => eprintln!("session {session}: {other:?}"),
     })?;
     for second in 1..=seconds.parse()? {

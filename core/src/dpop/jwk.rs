@@ -12,6 +12,7 @@ use sha2::{Digest as _, Sha256};
 ///
 /// Serialised, the members come in a fixed order (`kty,crv,x,y` or `kty,n,e`) and without optional ones.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum PublicJwk {
     /// A point on P-256.
     Ec {

@@ -17,6 +17,7 @@ use super::PublicJwk;
 
 /// Signature algorithm of a proof (RFC 7518 section 3.1).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[non_exhaustive]
 pub enum Algorithm {
     /// ECDSA on P-256 with SHA-256; the signature is `r || s`, 64 bytes.
     Es256,

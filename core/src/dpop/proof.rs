@@ -13,6 +13,7 @@ use crate::secret::Secret;
 
 /// What a proof is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Claims<'a> {
     /// An HTTP request (RFC 9449 section 4.2).
     Http {

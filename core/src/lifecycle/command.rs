@@ -36,6 +36,7 @@ pub type ClockOffset = Option<i64>;
 
 /// What a command asks for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
 pub enum Action {
     /// Make a key pair; answered `KeyMade`. 60 s.
     MakeKey {

@@ -8,6 +8,7 @@ use crate::time::{Millis, Tick};
 
 /// Something that the application should know.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
 pub enum Event {
     /// The session is authenticated on a socket.
     Live {
@@ -106,6 +107,7 @@ pub struct Cause {
 
 /// A warning. Its [`code`](Warning::code) is stable; official ones are spelt as the official client does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
 pub enum Warning {
     /// The provider's refresh really takes over from a wanted client-bound one (L16).
     RefreshFallback {
@@ -208,6 +210,7 @@ impl Warning {
 /// Why client-bound renewal gave way to the provider's; spelt as the official client does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
+#[non_exhaustive]
 pub enum FallbackReason {
     /// The base token lacks `sat:refresh`.
     NoScope,
@@ -234,6 +237,7 @@ impl FallbackReason {
 
 /// Why a request of the application failed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
 pub enum AskError {
     /// Nobody can renew.
     NoMechanism,
@@ -253,6 +257,7 @@ pub enum AskError {
 
 /// What was ignored.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
 pub enum Ignored {
     /// An answer to a command that is not open (any more).
     StaleAnswer(CommandId),
@@ -267,6 +272,7 @@ pub enum Ignored {
 /// Why a session ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
+#[non_exhaustive]
 pub enum TeardownReason {
     /// The credential ended and nobody could renew it.
     Expired,

@@ -27,6 +27,7 @@ pub struct Generation(pub u64);
 
 /// One input of [`Lifecycle::step`](super::Lifecycle::step).
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
 pub enum Input {
     /// Begins the session; the first input. A second one is ignored.
     Start(Start),
@@ -116,6 +117,7 @@ pub struct ProviderFacts {
 
 /// What the application allows and has of proof-of-possession keys (L46, L48).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
 pub enum KeyFacts {
     /// The machine chooses: ES256 where it can recover from a refusal, else RS256.
     Auto,
@@ -134,6 +136,7 @@ pub enum KeyFacts {
 
 /// The signature algorithm of a proof (RFC 7518 section 3.1).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[non_exhaustive]
 pub enum KeyAlgorithm {
     /// ECDSA on P-256 with SHA-256.
     Es256,
@@ -168,6 +171,7 @@ impl Outcome {
 
 /// The successful answers, one kind for each [`Action`](super::Action).
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
 pub enum Reply {
     /// `MakeKey`: the key is there.
     KeyMade,
@@ -239,6 +243,7 @@ pub enum Confirmation {
 
 /// Why a command failed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
 pub enum Failure {
     /// No answer by the deadline.
     Timeout,

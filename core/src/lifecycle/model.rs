@@ -41,6 +41,7 @@ pub struct View {
 
 /// What the governor says of the next request to a token endpoint.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Budget {
     /// As many as are wanted.
     Full,

@@ -9,10 +9,11 @@ use crate::time::Millis;
 ///
 /// ```
 /// use satkeeper_core::lifecycle::Policy;
-/// let policy = Policy { grace: 120_000, ..Policy::default() };
+/// let policy = Policy::default().with(|policy| policy.grace = 120_000);
 /// assert_eq!(policy.device_life, 900_000);
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
 pub struct Policy {
     /// Lead = `min(clamp(ttl / lead_share, lead_min, lead_max), ttl / 2)` for bound tokens.
     pub lead_share: u64,
@@ -166,6 +167,13 @@ impl Default for Policy {
 }
 
 impl Policy {
+    /// With some of them changed.
+    #[must_use]
+    pub fn with(mut self, change: impl FnOnce(&mut Self)) -> Self {
+        change(&mut self);
+        self
+    }
+
     /// The numbers of the official browser SDK (v4.0.0-rc.2), for people who move over and
     /// for comparison with recordings of it (L53). Its numbers only: every rule holds, so what comes of five
     /// seconds for a renewal does not end a session early; but the default leaves it more time.

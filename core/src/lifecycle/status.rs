@@ -10,6 +10,7 @@ use crate::time::{Millis, Tick};
 /// Where a session stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
+#[non_exhaustive]
 pub enum Phase {
     /// Not started.
     Idle,
@@ -52,6 +53,7 @@ impl Phase {
 /// What holds a renewal back although somebody could renew (L13).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
+#[non_exhaustive]
 pub enum Hold {
     /// The session is at rest until it is resumed.
     Suspended,
@@ -93,6 +95,7 @@ impl Hold {
 
 /// A summary of the state.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
 pub struct Status {
     /// Where the session stands.
     pub phase: Phase,
@@ -116,8 +119,28 @@ pub struct Status {
     pub clock_offset: Option<i64>,
 }
 
+impl Status {
+    /// Of a session of which no more is known. For tests of what shows one; machines make their own.
+    #[must_use]
+    pub const fn new(phase: Phase, mechanism: Mechanism) -> Self {
+        Self {
+            phase,
+            mechanism,
+            hold: None,
+            generation: Generation(0),
+            in_force: None,
+            bound: false,
+            token_ends: None,
+            session_ends: None,
+            time_left: None,
+            clock_offset: None,
+        }
+    }
+}
+
 /// Why the machine will wake next, and the numbers that the deadline was computed from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
 pub struct Why {
     /// When.
     pub at: Tick,
@@ -135,4 +158,12 @@ pub struct Why {
     pub jitter: Option<Millis>,
     /// Failures since the last success of what is due.
     pub failures: u32,
+}
+
+impl Why {
+    /// With no more to say. For tests of what shows one; machines make their own.
+    #[must_use]
+    pub const fn new(at: Tick, wake: Wake) -> Self {
+        Self { at, wake, token: None, renew_by: None, ends: None, lead: None, jitter: None, failures: 0 }
+    }
 }

@@ -9,6 +9,7 @@ use super::command::CommandId;
 /// and nothing can fire that is not due any more.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
+#[non_exhaustive]
 pub enum Wake {
     /// A command's deadline: it counts as failed.
     Deadline(CommandId),

@@ -25,6 +25,7 @@ pub const CALL_TIMEOUT: Millis = 10_000;
 /// assert!(!config.full_htu && !config.ath_on_activation);
 /// ```
 #[derive(Clone, Debug)]
+#[non_exhaustive]
 pub struct Config {
     /// Who brings tokens.
     pub provider: Provider,
@@ -143,6 +144,7 @@ impl Config {
 
 /// Which proof-of-possession keys may be used (L46).
 #[derive(Clone, Debug)]
+#[non_exhaustive]
 pub enum KeyChoice {
     /// ES256 where a refusal can be recovered from, else RS256.
     Auto,

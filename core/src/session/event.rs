@@ -39,6 +39,7 @@ pub struct SessionEvent {
 /// What happened, in the words of who decided it: times are ticks, tokens and commands are numbers. For tests,
 /// recordings and tools; applications match on [`EventKind`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum SessionNews {
     /// The lifecycle's own event. In `Recovered` and `Failed`, asks from 2^63 on are the session's own, for
     /// calls that were refused for their credential.
@@ -382,9 +383,9 @@ impl EventKind {
             | Self::SocketLost
             | Self::Suspended
             | Self::Recovered { .. }
-            | Self::Teardown { reason: TeardownReason::Disconnected | TeardownReason::Destroyed } => {
-                Severity::Info
-            }
+            | Self::Teardown {
+                reason: TeardownReason::Disconnected | TeardownReason::Left | TeardownReason::Destroyed,
+            } => Severity::Info,
             Self::Expired { .. } | Self::Teardown { .. } => Severity::Error,
             Self::Expiring { .. }
             | Self::RefreshFallback { .. }

@@ -26,6 +26,7 @@ pub struct RequestId(pub u64);
 pub struct CallId(pub u64);
 
 /// One input of [`Session::step`](super::Session::step).
+#[non_exhaustive]
 pub enum SessionInput {
     /// Begin. The first input.
     Start,
@@ -189,6 +190,7 @@ impl Credential {
 /// assert!(matches!(ProviderError::from_status(403, "forbidden"), ProviderError::Rejected(_)));
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
 pub enum ProviderError {
     /// This credential can not be renewed, ever: the schedule stops, the session goes on to its end
     /// (L17, seed 002).
@@ -239,6 +241,7 @@ pub(super) const fn is_refusal(status: u16) -> bool {
 
 /// Why the record was not written.
 #[derive(Clone, Debug)]
+#[non_exhaustive]
 pub enum StoreFailure {
     /// Another holder has written since this one last read or wrote (L30): what it wrote.
     Conflict(Box<Record>),

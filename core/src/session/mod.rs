@@ -107,6 +107,7 @@ const MOST_INPUTS: usize = 256;
 
 /// The token in force, for the application's own HTTP calls.
 #[derive(Clone, Debug)]
+#[non_exhaustive]
 pub struct InForce {
     /// The token.
     pub token: Secret,
@@ -115,6 +116,14 @@ pub struct InForce {
     pub generation: Generation,
     /// When it ends in local wall time, as far as anybody said.
     pub expires_at: Option<UnixMillis>,
+}
+
+impl InForce {
+    /// For tests of what uses one; sessions make their own.
+    #[must_use]
+    pub const fn new(token: Secret, generation: Generation, expires_at: Option<UnixMillis>) -> Self {
+        Self { token, generation, expires_at }
+    }
 }
 
 /// The session. See the [module](self).

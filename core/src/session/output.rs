@@ -17,12 +17,13 @@ use crate::wire::json;
 use crate::wire::url::SecureUrl;
 
 use super::event::SessionEvent;
-use super::input::{CallId, RequestId};
+use super::input::{CallId, ProviderError, RequestId, SessionInput, StoreFailure};
 use super::record::Record;
 
 /// What one step of a session produced. Run the outputs in order; step again at `wake_at` or before.
 #[derive(Debug)]
 #[must_use]
+#[non_exhaustive]
 pub struct SessionStep {
     /// In the order in which they must be carried out.
     pub outputs: Vec<SessionOutput>,
@@ -32,6 +33,7 @@ pub struct SessionStep {
 
 /// What the next deadline is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum SessionWake {
     /// A deadline of the lifecycle.
     Lifecycle(Wake),
@@ -44,6 +46,27 @@ pub enum SessionWake {
 }
 
 /// One output of a step.
+///
+/// More kinds will come. A driver that meets one that it does not know must not drop it in silence: it says so in its
+/// log and hands back what [`decline`](Self::decline) returns, so that the session goes on at once, with what that
+/// means for it, and not only when the time is up.
+///
+/// ```
+/// use satkeeper_core::session::{SessionInput, SessionOutput};
+/// # fn send(_: satkeeper_core::wire::http::HttpRequest) {}
+/// fn carry_out(output: SessionOutput) -> Option<SessionInput> {
+///     match output {
+///         SessionOutput::Request { request, .. } => send(request),
+///         // and the others that this driver knows
+///         other => {
+///             eprintln!("not known to this driver: {other:?}");
+///             return other.decline();
+///         }
+///     }
+///     None
+/// }
+/// ```
+#[non_exhaustive]
 pub enum SessionOutput {
     /// Send this HTTP request, follow no redirect, repeat nothing, and hand back what comes.
     Request {
@@ -144,8 +167,43 @@ pub enum SessionOutput {
     Notification(Notification),
 }
 
+impl SessionOutput {
+    /// What a driver hands back that cannot carry this out: the answer that says so, where one is wanted.
+    #[must_use]
+    pub fn decline(self) -> Option<SessionInput> {
+        let message = || "the driver does not know how".to_owned();
+        Some(match self {
+            Self::Request { id, .. } => {
+                SessionInput::Http { id, result: Err(Error::Transport { message: message() }) }
+            }
+            Self::Open { socket, .. } | Self::Send { socket, .. } => {
+                SessionInput::Closed { socket, error: Some(Error::Transport { message: message() }) }
+            }
+            Self::AskProvider { id, .. } => {
+                SessionInput::Credential { id, result: Err(ProviderError::transient(message())) }
+            }
+            Self::MakeKey { id, .. } => {
+                SessionInput::Key { id, result: Err(Error::DpopInit { message: message() }) }
+            }
+            Self::Sign { id, .. } => {
+                SessionInput::Signature { id, result: Err(Error::DpopInit { message: message() }) }
+            }
+            Self::Persist { id, .. } | Self::Erase { id, .. } => {
+                let error = Error::Store { message: message() };
+                SessionInput::Stored { id, result: Err(StoreFailure::Failed(error)) }
+            }
+            Self::Close { .. }
+            | Self::Tell(_)
+            | Self::Settled { .. }
+            | Self::Returned { .. }
+            | Self::Notification(_) => return None,
+        })
+    }
+}
+
 /// Which function of the application's provider to call (L42).
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum ProviderCall {
     /// `authenticate(context)`.
     Authenticate {

@@ -17,6 +17,7 @@ use super::input::Credential;
 
 /// Who brings tokens to a session. All but `Callback` are plain HTTP requests that the session makes itself.
 #[derive(Clone, Debug)]
+#[non_exhaustive]
 pub enum Provider {
     /// One token, never renewed by itself (a client-bound exchange may still renew it).
     Static(Credential),

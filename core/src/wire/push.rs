@@ -13,6 +13,7 @@ use crate::secret::Secret;
 
 /// A request of the server, as far as the session's upkeep is concerned. Debug shows which, and nothing that came with it.
 #[derive(Clone, PartialEq)]
+#[non_exhaustive]
 pub enum Push {
     /// `signalwire.ping`, to be answered by [`pong`].
     Ping {

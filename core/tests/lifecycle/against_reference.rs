@@ -144,7 +144,7 @@ impl Play {
 
 /// What one case takes: what broke the rules, and the story up to there.
 fn case(seed: u8, forever: bool, world: World, start: Start, acts: Vec<Act>) -> Result<(), TestCaseError> {
-    let policy = Policy { grace: if forever { u64::MAX } else { 60_000 }, ..Policy::default() };
+    let policy = Policy::default().with(|it| it.grace = if forever { u64::MAX } else { 60_000 });
     let mut play = Play::new(policy, seed, world, start);
     for act in acts {
         play.act(act);

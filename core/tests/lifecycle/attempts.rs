@@ -252,7 +252,7 @@ fn who_brings_a_token_that_has_ended_does_not_wait_for_ever() {
     assert_eq!(story.phase(), Phase::Live);
 
     // By the clock, while no socket could be had.
-    let mut story = scoped().policy(Policy { grace: u64::MAX, ..exact() }).refreshes().keyless().begin();
+    let mut story = scoped().policy(exact().with(|it| it.grace = u64::MAX)).refreshes().keyless().begin();
     story.until(10_000);
     story.always("open", Treatment::Fail(Failure::Transport)).always("refresh", Treatment::Silence);
     story.drop_socket();

@@ -51,7 +51,7 @@ fn after_the_end_attempts_go_on_for_the_grace() {
     // survives P23, S14
     // Quick failures: four are soon over, so 60 s decide.
     let mut story = unscoped()
-        .policy(Policy { backoff_max: 2_000, ..exact() })
+        .policy(exact().with(|it| it.backoff_max = 2_000))
         .base_life(600_000)
         .refreshes()
         .keyless()
@@ -64,7 +64,7 @@ fn after_the_end_attempts_go_on_for_the_grace() {
     assert_eq!(story.times("close").len(), 1);
     // No answers at all: 10 s each, and four must have failed.
     let mut story = unscoped()
-        .policy(Policy { grace: 1_000, ..exact() })
+        .policy(exact().with(|it| it.grace = 1_000))
         .base_life(600_000)
         .refreshes()
         .keyless()
@@ -92,7 +92,7 @@ fn after_the_end_attempts_go_on_for_the_grace() {
 fn an_endless_grace_parks() {
     // proves L22
     let mut story = unscoped()
-        .policy(Policy { grace: u64::MAX, ..exact() })
+        .policy(exact().with(|it| it.grace = u64::MAX))
         .base_life(600_000)
         .refreshes()
         .keyless()

@@ -148,7 +148,7 @@ fn pestered(
     let grace = if forever { u64::MAX } else { 60_000 };
     // The first steps go well, so that there is something to spoil.
     let mut story = scoped()
-        .policy(Policy { grace, ..Policy::default() })
+        .policy(Policy::default().with(|it| it.grace = grace))
         .seed(seed)
         .world(|world| {
             *world = World {

@@ -6,7 +6,7 @@ use satkeeper_core::Now;
 use satkeeper_core::lifecycle::*;
 
 fn policy(forever: bool) -> Policy {
-    Policy { grace: if forever { u64::MAX } else { 60_000 }, ..Policy::default() }
+    Policy::default().with(|it| it.grace = if forever { u64::MAX } else { 60_000 })
 }
 
 /// Early steps leave no trace: a tick none at all, a stale answer only its `Ignored`.

@@ -165,6 +165,7 @@ impl Answering<'_> {
                 }
             }
             Action::Erase | Action::Close { .. } => self.say("done", Ok(Reply::Finished), true),
+            other => panic!("{other:?} is new"),
         }
     }
 }

@@ -10,40 +10,39 @@ pub const REFRESHES: ProviderFacts = ProviderFacts { can_refresh: true, can_mint
 pub const MINTS: ProviderFacts = ProviderFacts { can_refresh: false, can_mint_again: true };
 pub const KEY: KeyFacts = KeyFacts::Held { algorithm: KeyAlgorithm::Es256, proved: true };
 
-const fn without_jitter(policy: Policy) -> Policy {
-    Policy { jitter: false, ..policy }
+fn without_jitter(policy: Policy) -> Policy {
+    policy.with(|it| it.jitter = false)
 }
 
 /// The shortest spans at which everything still happens one after the other: what is searched whole with more
 /// inputs than one.
-pub const fn short() -> Policy {
-    Policy {
-        lead_min: 2,
-        lead_max: 2,
-        provider_lead_min: 2,
-        provider_lead_max: 2,
-        jitter: false,
-        attempt_max: 1,
-        provider_max: 1,
-        first_mint: 1,
-        network: 1,
-        connect: 1,
-        push: 1,
-        backoff_max: 2,
-        activation_budget: 2,
-        promotion: 2,
-        expiring_notice: 1,
-        grace: 2,
-        grace_attempts: 1,
-        second_round: 1,
-        early_outage: 2,
-        reconnect_early_max: 1,
-        reconnect_max: 2,
-        spread: 1,
-        barren_max: 2,
-        barren_near_end: 1,
-        ..Policy::model()
-    }
+pub fn short() -> Policy {
+    Policy::model().with(|it| {
+        it.lead_min = 2;
+        it.lead_max = 2;
+        it.provider_lead_min = 2;
+        it.provider_lead_max = 2;
+        it.jitter = false;
+        it.attempt_max = 1;
+        it.provider_max = 1;
+        it.first_mint = 1;
+        it.network = 1;
+        it.connect = 1;
+        it.push = 1;
+        it.backoff_max = 2;
+        it.activation_budget = 2;
+        it.promotion = 2;
+        it.expiring_notice = 1;
+        it.grace = 2;
+        it.grace_attempts = 1;
+        it.second_round = 1;
+        it.early_outage = 2;
+        it.reconnect_early_max = 1;
+        it.reconnect_max = 2;
+        it.spread = 1;
+        it.barren_max = 2;
+        it.barren_near_end = 1;
+    })
 }
 
 /// All of them.

@@ -144,6 +144,8 @@ const TABLE: [Row; 31] = [
                 Action::Reauthenticate { .. } => span == p.push,
                 Action::Persist => span <= p.local,
                 Action::Erase | Action::Close { .. } => span == p.local,
+                // It has to be put down here.
+                _ => false,
             }
         })
     }),

@@ -281,7 +281,7 @@ fn a_signature_is_stale_after_half_a_minute() {
     for (late, connects, asked) in [(30_000, 1, 0), (30_001, 0, 1)] {
         let key = ProofKey::external(Algorithm::Es256, ec().jwk().clone()).unwrap();
         let config = Config::new(subscriber()).key(KeyChoice::Held { key, proved: true });
-        let mut world = World::new(config.policy(Policy { connect: 90_000, ..Policy::default() }));
+        let mut world = World::new(config.policy(Policy::default().with(|it| it.connect = 90_000)));
         world.signs = Signs::Later;
         // No proof but the connect's is wanted yet.
         world.server.http_faults.insert(INFO, [Fault::Silent].into());

@@ -145,7 +145,7 @@ fn a_scope_without_a_fingerprint_is_told_once_and_only_then() {
 #[test]
 fn the_intent_has_a_quarter_of_its_command_to_be_written() {
     // proves L25, L31
-    let policy = Policy { local: 1_000_000, ..Policy::default() };
+    let policy = Policy::default().with(|it| it.local = 1_000_000);
     let config = Config::new(subscriber()).durable(true).key(KeyChoice::None).policy(policy);
     let mut world = World::new(config);
     world.server.scope = false;

@@ -95,6 +95,7 @@ impl Seen {
                 *self.calls.get_mut(&call.0).expect("called") += 1;
             }
             SessionOutput::Notification(notification) => self.note(&format!("{notification:?}")),
+            other => panic!("{other:?} is new"),
         }
     }
 }
@@ -161,7 +162,7 @@ fn input(dice: &mut Dice, seen: &mut Seen, step: u64) -> SessionInput {
                 result: match (dice.roll(6), algorithm) {
                     (0, _) => Err(Error::Store { message: "none".to_owned() }),
                     (_, KeyAlgorithm::Es256) => Ok(ec()),
-                    (_, KeyAlgorithm::Rs256) => Ok(rsa()),
+                    _ => Ok(rsa()),
                 },
             },
             None => SessionInput::Tick,
@@ -228,7 +229,7 @@ fn run(seed: u64) -> (u64, bool) {
         1 => KeyChoice::Auto,
         _ => KeyChoice::Held { key: rsa(), proved: false },
     };
-    let config = Config::new(provider).key(key).policy(Policy { grace: 30_000, ..Policy::default() });
+    let config = Config::new(provider).key(key).policy(Policy::default().with(|it| it.grace = 30_000));
     let mut session = Session::new(config, Seed::from_bytes([3; 32]));
     let mut seen = Seen::default();
     let (mut now, mut wall) = (1_000_u64, 0_i64);

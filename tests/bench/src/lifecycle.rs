@@ -140,6 +140,7 @@ impl World {
             Action::Reauthenticate { .. } => Reply::Reauthenticated(says),
             Action::Probe { .. } => Reply::Alive,
             Action::Persist | Action::Erase | Action::Close { .. } => Reply::Finished,
+            other => unreachable!("{other:?} is new"),
         }
     }
 

@@ -150,6 +150,7 @@ impl Bytes {
                 Said::Told(format!("returned, call {}, {result}", call.0))
             }
             SessionOutput::Notification(it) => Said::Told(format!("notification, {}", it.method)),
+            other => return Err(format!("no story has {other:?}")),
         }))
     }
 
@@ -160,12 +161,8 @@ impl Bytes {
                 show::event(&event, &|tick| span::moment(world.when(tick.0)))
             }
             SessionNews::OddTime { field, oddity } => format!("odd_time, {field}, {oddity:?}"),
-            news @ (SessionNews::SocketLost
-            | SessionNews::ScopeWithoutFingerprint
-            | SessionNews::NotKept { .. }
-            | SessionNews::SetAside
-            | SessionNews::StoreLacks) => news.code().to_owned(),
             SessionNews::FrameDropped { count } => format!("frame_dropped, {count}"),
+            news => news.code().to_owned(),
         }
     }
 

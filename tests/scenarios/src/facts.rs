@@ -129,6 +129,7 @@ impl Facts {
             Action::Persist => (What::Persist, String::new()),
             Action::Erase => (What::Erase, String::new()),
             Action::Close { socket } => (What::Close(socket), format!("socket {}", socket.0)),
+            other => unreachable!("no story has {other:?}"),
         };
         let to = if matches!(what, What::Close(_)) { Handle::Nobody } else { Handle::Command(command.id) };
         Said::Asked { to, what, details }

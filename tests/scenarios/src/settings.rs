@@ -91,7 +91,7 @@ impl Settings {
             "browser" => Policy::browser_sdk_v4(),
             "default" => Policy::default(),
             // Times can be told beforehand, but for those of attempts after failures.
-            _ => Policy { jitter: false, ..Policy::default() },
+            _ => Policy::default().with(|it| it.jitter = false),
         }
     }
 

@@ -36,6 +36,7 @@ pub(crate) fn event(event: &Event, moment: &dyn Fn(Tick) -> String) -> String {
             Some(of) => format!("teardown, {}, {}", reason.name(), cause(of)),
             None => format!("teardown, {}", reason.name()),
         },
+        other => unreachable!("no words for {other:?}"),
     }
 }
 
@@ -72,6 +73,7 @@ fn warn(warning: &Warning, moment: &dyn Fn(Tick) -> String) -> String {
         Warning::ExpiryShortened { token, by } => format!("token {} by {}", token.0, span::show(*by)),
         Warning::KeySwitched { to } => format!("to {}", key(*to)),
         Warning::Clamped { token } | Warning::ForeignKey { token } => format!("token {}", token.0),
+        other => unreachable!("no words for {other:?}"),
     };
     format!("{}, {details}", warning.code())
 }
@@ -80,6 +82,7 @@ pub(crate) const fn key(algorithm: KeyAlgorithm) -> &'static str {
     match algorithm {
         KeyAlgorithm::Es256 => "es256",
         KeyAlgorithm::Rs256 => "rs256",
+        _ => "another",
     }
 }
 
@@ -98,6 +101,7 @@ fn cause(cause: &Cause) -> String {
         Failure::Provider { retry_after } => format!("provider failed{}", after(retry_after)),
         Failure::NoKey => "no key".to_owned(),
         Failure::Conflict => "another holder was faster".to_owned(),
+        other => unreachable!("no words for {other:?}"),
     }
 }
 
@@ -107,6 +111,7 @@ fn ignored_what(ignored: Ignored) -> &'static str {
         Ignored::WrongReply(_) => "a wrong reply",
         Ignored::StaleSocket => "a stale socket",
         Ignored::OutOfPlace => "out of place",
+        other => unreachable!("no words for {other:?}"),
     }
 }
 
@@ -119,6 +124,7 @@ pub(crate) const fn ask_error(error: AskError) -> &'static str {
         AskError::InvalidCredentials => "invalid credentials",
         AskError::Throttled => "throttled",
         AskError::SessionOver => "session over",
+        _ => "another error",
     }
 }
 

@@ -52,6 +52,7 @@ pub(crate) fn key(algorithm: KeyAlgorithm) -> Option<ProofKey> {
         KeyAlgorithm::Rs256 => {
             ProofKey::new(Algorithm::Rs256, PublicJwk::rsa(&[5; 256], &[1, 0, 1]), Arc::new(Seal)).ok()
         }
+        _ => None,
     }
 }
 
@@ -222,12 +223,14 @@ fn output(output: &SessionOutput) -> Value {
             json!({"persist": id.0, "record": record.encode().expose(), "deadline": deadline})
         }
         SessionOutput::Erase { id, deadline } => json!({"erase": id.0, "deadline": deadline}),
-        SessionOutput::Tell(event) => json!({"tell": format!("{event:?}")}),
+        // When it was told, the step says.
+        SessionOutput::Tell(event) => json!({"tell": format!("{:?}, {:?}", event.event, event.cause)}),
         SessionOutput::Settled { ask, result } => json!({"settled": ask, "result": format!("{result:?}")}),
         SessionOutput::Returned { call, result } => {
             let result = result.as_ref().map(|result| satkeeper_core::wire::json::whole(result));
             json!({"returned": call.0, "result": format!("{result:?}")})
         }
         SessionOutput::Notification(it) => json!({"notification": it.method, "params": it.params()}),
+        other => unreachable!("not to be written down: {other:?}"),
     }
 }

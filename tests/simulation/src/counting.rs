@@ -129,6 +129,7 @@ impl Life<'_> {
                 TeardownReason::Disconnected => Sometimes::Disconnected,
                 TeardownReason::Left => Sometimes::Left,
                 TeardownReason::Destroyed => Sometimes::Destroyed,
+                other => unreachable!("{other:?} is to be counted"),
             }),
             _ => {}
         }
@@ -141,6 +142,7 @@ impl Life<'_> {
                 FallbackReason::NoDpopSupport => Sometimes::NoKey,
                 FallbackReason::EndpointFailed => Sometimes::EndpointFailed,
                 FallbackReason::ActivationTimeout => Sometimes::ActivationTimeout,
+                other => unreachable!("{other:?} is to be counted"),
             },
             Warning::NoRefreshHandler { .. } => Sometimes::NoMechanism,
             Warning::Expiring { .. } => Sometimes::Expiring,
@@ -152,6 +154,7 @@ impl Life<'_> {
             Warning::Clamped { .. } => Sometimes::Clamped,
             Warning::ForeignKey { .. } => Sometimes::ForeignKey,
             Warning::RefreshFailed { .. } => return,
+            other => unreachable!("{other:?} is to be counted"),
         });
     }
 }

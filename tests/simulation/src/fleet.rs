@@ -295,6 +295,7 @@ impl Member {
             },
             Action::Probe { .. } => Ok(Reply::Alive),
             Action::Persist | Action::Erase | Action::Close { .. } => Ok(Reply::Finished),
+            other => unreachable!("{other:?} is new"),
         }
     }
 

@@ -200,6 +200,7 @@ impl Server {
             Action::MakeKey { .. } | Action::Persist | Action::Erase | Action::Close { .. } => {
                 Ok(Reply::Finished)
             }
+            other => unreachable!("{other:?} is new"),
         }
     }
 

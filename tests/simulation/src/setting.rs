@@ -69,10 +69,8 @@ impl Setting {
                 key,
                 durable: draws.bit(),
             },
-            policy: Policy {
-                grace: draws.pick(&[60_000, 60_000, 60_000, 0, 600_000, u64::MAX]),
-                ..Policy::default()
-            },
+            policy: Policy::default()
+                .with(|it| it.grace = draws.pick(&[60_000, 60_000, 60_000, 0, 600_000, u64::MAX])),
             base_life: draws
                 .pick(&[7_200_000, 7_200_000, 7_200_000, 3_600_000, 900_000, 86_400_000, 180_000]),
             bound_life: draws.pick(&[900_000, 900_000, 900_000, 3_600_000, 300_000, 61_000]),

@@ -52,6 +52,7 @@ impl Eq for Written {}
 
 /// One of the two things that a store keeps.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Part {
     /// The session.
     Record,

@@ -23,6 +23,7 @@ use crate::secret::Secret;
 
 /// One of the REST endpoints.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[non_exhaustive]
 pub enum Endpoint {
     /// Create or find a subscriber and mint a token; Basic.
     CreateSubscriberToken,

@@ -193,6 +193,7 @@ impl Run {
             Action::Reauthenticate { .. } => 5,
             Action::Probe { .. } => 6,
             Action::Persist | Action::Erase | Action::Close { .. } => 7,
+            other => panic!("{other:?} is new"),
         };
         let reply =
             kinds[if odd < 8 && shape.other && shape.flag { usize::from(odd) } else { right }].clone();
@@ -312,6 +313,7 @@ impl Run {
             Action::Reauthenticate { .. } => Reply::Reauthenticated(Statement::default()),
             Action::Probe { .. } => Reply::Alive,
             Action::Persist | Action::Erase | Action::Close { .. } => Reply::Finished,
+            other => panic!("{other:?} is new"),
         };
         Outcome { server_time: Some(UnixMillis(self.unix)), ..Outcome::ok(result) }
     }

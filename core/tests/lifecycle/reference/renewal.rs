@@ -195,6 +195,7 @@ fn held_back_by_what_is_true(view: &View<'_>) -> Result<(), String> {
         Hold::Governor => exchanges + brought >= 2,
         Hold::Scope => view.tokens.iter().any(|it| it.of.is_none() && view.scope(it).is_none()),
         Hold::NoEnd => view.tokens.iter().any(|it| view.renew_by(it).is_none()),
+        _ => false,
     };
     ensure(just, || format!("held back by {hold:?}"))
 }

@@ -62,7 +62,9 @@ fn answers_are_heard_or_not(view: &View<'_>) -> Result<(), String> {
 
 /// What a status says but for the time that runs.
 fn lasting(status: &Status) -> Status {
-    Status { time_left: None, clock_offset: None, ..*status }
+    let mut lasting = *status;
+    (lasting.time_left, lasting.clock_offset) = (None, None);
+    lasting
 }
 
 fn stale_and_early_change_nothing(view: &View<'_>) -> Result<(), String> {
@@ -348,6 +350,7 @@ fn why_it_ends(view: &View<'_>) -> Result<(), String> {
             let apart = refusals().max().unwrap_or(0) - refusals().min().unwrap_or(0);
             refusals().count() > 0 && (!live || signed(apart) + view.slack >= 30_000)
         }
+        _ => false,
     };
     ensure(just, || format!("{reason:?}"))
 }

@@ -41,6 +41,7 @@ fn fallbacks(view: &View<'_>) -> Result<(), String> {
                     || view.tokens.iter().any(|it| it.of.is_some())
             }
             FallbackReason::ActivationTimeout => view.has_key() == Some(true),
+            _ => false,
         };
         ensure(just, || format!("{reason:?}"))?;
         // Once for an unbroken decline: until a bound token came, or another provider.

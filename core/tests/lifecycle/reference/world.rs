@@ -258,6 +258,7 @@ impl Stage {
             Action::Reauthenticate { token, .. } => Reply::Reauthenticated(elsewhere(self, token)),
             Action::Probe { .. } => Reply::Alive,
             Action::Persist | Action::Erase | Action::Close { .. } => Reply::Finished,
+            other => panic!("{other:?} is new"),
         };
         let local = matches!(
             action,

@@ -9,7 +9,7 @@ use super::{EPOCH, ES256, Story, Treatment, World};
 
 /// A policy without jitter, so that times can be told beforehand.
 pub fn exact() -> Policy {
-    Policy { jitter: false, ..Policy::default() }
+    Policy::default().with(|it| it.jitter = false)
 }
 
 /// A session that has not started yet. What is not said is so: nobody renews but the session itself, its key is

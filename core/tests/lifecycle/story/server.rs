@@ -149,6 +149,7 @@ impl Story {
             Action::Reauthenticate { token, .. } => Reply::Reauthenticated(self.statement(token)),
             Action::Probe { .. } => Reply::Alive,
             Action::Persist | Action::Erase | Action::Close { .. } => Reply::Finished,
+            other => panic!("{other:?} is new"),
         }
     }
 }

@@ -247,7 +247,7 @@ impl World {
                 let result = match algorithm {
                     _ if self.keys_refused => Err(Error::DpopInit { message: "none".to_owned() }),
                     KeyAlgorithm::Es256 => Ok(ec()),
-                    KeyAlgorithm::Rs256 => Ok(rsa()),
+                    _ => Ok(rsa()),
                 };
                 self.inbox.push_back(SessionInput::Key { id, result });
             }
@@ -294,6 +294,7 @@ impl World {
                 self.returned.push((call, result.map(|result| json::whole(&result))));
             }
             SessionOutput::Notification(notification) => self.notifications.push(notification),
+            other => panic!("{other:?} is new"),
         }
     }
 
