@@ -30,5 +30,5 @@ fn ticks_and_rounds_allocate_little_and_renewals_leave_nothing() {
     assert_eq!(twenty, many);
     assert!(twenty <= 4_100, "{twenty} bytes on the heap, of which 1,400 are tokens");
     assert!(size_of::<Lifecycle>() <= 850, "{}", size_of::<Lifecycle>());
-    assert!(size_of::<Session>() <= 1_800, "{}", size_of::<Session>());
+    assert!(size_of::<Session>() <= 1_950, "{}", size_of::<Session>());
 }
