@@ -1,7 +1,7 @@
 //! The event loop of `core/examples/event_loop`: sessions on one thread without a runtime, against the server.
 //!
 //! `SATKEEPER_LOOP_SESSIONS=1000 cargo test --release -p satkeeper-tests --test event_loop -- --nocapture`
-#![allow(clippy::print_stdout, reason = "shown when a test fails or is asked to talk")]
+#![allow(clippy::print_stdout, clippy::print_stderr, reason = "shown when a test fails or is asked to talk")]
 
 #[path = "../core/examples/event_loop/event_loop.rs"]
 mod event_loop;
