@@ -185,21 +185,33 @@ async fn pushes<A: Adapter>() -> Stage {
     stage
 }
 
+/// The last that the server has sent.
+fn newest_state(stage: &Stage) -> String {
+    let mut known = Secrets::default();
+    let heard = stage.front.heard().join("\n");
+    known.find_in(&heard[heard.rfind("\"authorization_state\"").expect("a state")..]);
+    known.texts("authorization_state").pop().expect("a state")
+}
+
 /// A call, a resume and a Close that are refused with the resume state in their words, and a drop.
 async fn sockets<A: Adapter>() -> Stage {
     let (stage, client, token) = bound::<A>().await;
     // The newest state comes a moment after the newest token.
     live(&client).await;
-    let mut known = Secrets::default();
-    let heard = stage.front.heard().join("\n");
-    known.find_in(&heard[heard.rfind("\"authorization_state\"").expect("a state")..]);
-    let state = known.texts("authorization_state").pop().expect("a state");
+    let state = newest_state(&stage);
     stage.refuse(Target::OtherRpc, -32_000, &state);
     heed(soon(client.call("some.method", json!({}))).await);
     stage.refuse(Target::Resume, -32_003, &state);
     stage.server.control().drop_sockets();
     live(&client).await;
-    for secret in [&state, &token] {
+    // Of a state that was refused nothing is known any more: what servers repeat is the one that is in use.
+    let renewed = async {
+        while newest_state(&stage) == state {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    };
+    soon(renewed).await;
+    for secret in [&newest_state(&stage), &token] {
         let (start, end) = (secret.get(..90), secret.get(secret.len() - 24..));
         stage.front.close_sockets(&format!("{} {}", start.expect("a long one"), end.expect("ASCII")));
         live(&client).await;

@@ -9,7 +9,7 @@ use satkeeper_fixtures::{Certificate, Config, MintSpec, Server};
 use satkeeper_tests::adapter::{Adapter, Events, Setup};
 use satkeeper_tests::with_each_adapter;
 
-use crate::{bound, client, root, soon, subscriber, works};
+use crate::{bound, client, no_session, root, soon, subscriber, works};
 
 async fn server(certificate: Certificate) -> Server {
     let config = Config { certificate, ..Config::default() };
@@ -33,8 +33,8 @@ async fn refused(events: &mut Events) {
 
 /// Neither a mint with a project's password, nor the WebSocket and the inquiry of one who has a token.
 async fn learns_nothing<A: Adapter>(server: &Server, asking: Setup, holding: Setup) {
-    let error = soon(asking.connect::<A>()).await.expect_err("a refusal");
-    assert!(matches!(&error, Error::Session(error) if is_about_the_certificate(error)), "{error:?}");
+    let error = no_session::<A>(asking).await;
+    assert!(is_about_the_certificate(&error), "{error:?}");
 
     let token = server.mint(MintSpec { scope: true, ..MintSpec::default() });
     let client: A = soon(holding.static_token(token).start()).await.expect("a client that has only begun");

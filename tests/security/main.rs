@@ -26,8 +26,8 @@ mod strict_proofs;
 
 use std::time::Duration;
 
-use satkeeper::Phase;
-use satkeeper_tests::adapter::{Adapter, Events};
+use satkeeper::{Error, Phase, SessionError};
+use satkeeper_tests::adapter::{Adapter, Events, Setup};
 use satkeeper_tests::{bound, client, root, soon, subscriber};
 use serde_json::json;
 
@@ -35,6 +35,16 @@ use serde_json::json;
 async fn works(client: &impl Adapter) {
     assert_eq!(client.status().phase, Phase::Live);
     soon(client.call("subscriber.online", json!({}))).await.expect("an answer");
+}
+
+/// Why no session comes to be; where its first token is asked for again, what the last attempt came to.
+async fn no_session<A: Adapter>(setup: Setup) -> SessionError {
+    match soon(setup.connect_timeout(Duration::from_secs(2)).connect::<A>()).await {
+        Err(Error::ConnectTimeout { cause: Some(cause), .. }) => root(&cause).clone(),
+        Err(Error::Session(error)) => error,
+        Err(error) => panic!("an error of the session's, not {error:?}"),
+        Ok(_) => panic!("there is a session"),
+    }
 }
 
 /// The events that are still to come, without those of the past.

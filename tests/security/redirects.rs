@@ -12,7 +12,7 @@ use satkeeper_tests::front::Trap;
 use satkeeper_tests::with_each_adapter;
 use tokio::task::JoinSet;
 
-use crate::{bound, client, soon, subscriber, works};
+use crate::{bound, client, no_session, soon, subscriber, works};
 
 const CODES: std::ops::RangeInclusive<u16> = 300..=308;
 
@@ -26,6 +26,17 @@ struct Signpost {
 impl Signpost {
     /// The next call of this kind meets a redirect, the places taking turns.
     fn plant(&mut self, server: &Server, on: Target) {
+        let effect = self.effect();
+        server.faults().add(Fault::next(on, 1, effect)).expect("a fault");
+    }
+
+    /// Each call of this kind meets one.
+    fn plant_for_good(&mut self, server: &Server, on: Target) {
+        let effect = self.effect();
+        server.faults().add(Fault::always(on, effect)).expect("a fault");
+    }
+
+    fn effect(&mut self) -> Effect {
         let trap = self.trap;
         let places = [
             format!("http://{trap}/"),
@@ -37,14 +48,13 @@ impl Signpost {
         ];
         let to = places[self.turn % places.len()].clone();
         self.turn += 1;
-        let effect = Effect::Redirect { code: self.code, to };
-        server.faults().add(Fault::next(on, 1, effect)).expect("a fault");
+        Effect::Redirect { code: self.code, to }
     }
 }
 
-fn status(error: Error) -> u16 {
+fn status(error: SessionError) -> u16 {
     match error {
-        Error::Session(SessionError::Http(answer)) => {
+        SessionError::Http(answer) => {
             let HttpError { status, .. } = *answer;
             status
         }
@@ -56,21 +66,20 @@ fn status(error: Error) -> u16 {
 async fn mints<A: Adapter>(mut signpost: Signpost) {
     let server = Server::start(Config::plain()).await.expect("the fixture server starts");
     let at = server.http_url();
-    signpost.plant(&server, Target::SubscribersTokens);
-    let error = soon(subscriber(&server).connect::<A>()).await.expect_err("a refusal");
-    assert_eq!(status(error), signpost.code);
+    signpost.plant_for_good(&server, Target::SubscribersTokens);
+    assert_eq!(status(no_session::<A>(subscriber(&server)).await), signpost.code);
 
-    signpost.plant(&server, Target::EmbedsTokens);
-    let error = soon(client(&server).embed("c2c_canary", &at).connect::<A>()).await.expect_err("a refusal");
-    assert_eq!(status(error), signpost.code);
+    signpost.plant_for_good(&server, Target::EmbedsTokens);
+    let embed = client(&server).embed("c2c_canary", &at);
+    assert_eq!(status(no_session::<A>(embed).await), signpost.code);
 
-    signpost.plant(&server, Target::GuestsTokens);
+    signpost.plant_for_good(&server, Target::GuestsTokens);
     let request = GuestToken {
         allowed_addresses: vec!["8f0a119a-cda7-4497-a47d-c81493b824d4".to_owned()],
         ..GuestToken::default()
     };
     let guest = client(&server).guest(&at, "project", "PTcanary", request);
-    assert_eq!(status(soon(guest.connect::<A>()).await.expect_err("a refusal")), signpost.code);
+    assert_eq!(status(no_session::<A>(guest).await), signpost.code);
     assert_eq!(server.counts().sockets_opened, 0);
 }
 
