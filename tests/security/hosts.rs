@@ -29,7 +29,7 @@ async fn a_token_that_leads_elsewhere_than_allowed_is_sent_nowhere<A: Adapter>()
     // Nor one that is brought later: where the application has named both hosts, it goes there and nowhere else.
     let server = Server::start(Config::plain()).await.expect("the fixture server starts");
     let client: A = soon(subscriber(&server).allow_hosts(&["*.example.com"]).connect()).await.expect("live");
-    soon(client.update_token(Credential::new(Secret::new(token)))).await.expect_err("it is bound to nobody");
+    soon(client.update_token(Credential::new(Secret::new(token)))).await.expect_err("the server's refusal");
     works(&client).await;
     soon(client.disconnect()).await;
     assert!(trap.visits().await.is_empty());
