@@ -349,7 +349,6 @@ async fn no_secret_in_anything_that_is_shown_told_or_logged() {
         "Renewed",
         "Teardown",
         "[redacted]",
-        "tungstenite",
         "ureq",
         "shown (Client",
         "InForce {",
