@@ -43,7 +43,7 @@ pub const REDACTED: &str = "[redacted]";
 /// use satkeeper_core::wire::text::Cleaner;
 /// let token = Secret::new("SFMyNTY.g2gDYQFuBgBVYp2gjwFiAAFRgA");
 /// let said = "the token ..g2gDYQFuBgBVYp2g.. is over";
-/// assert_eq!(Cleaner::new(&[&token]).clean(said), "the token ..[redacted].. is over");
+/// assert_eq!(Cleaner::new(&[&token]).clean(said), "the token .[redacted].. is over");
 /// ```
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Cleaner<'a> {
