@@ -14,7 +14,7 @@ use serde_json::Value;
 use tokio::sync::{mpsc, oneshot};
 
 use crate::setup::Source;
-pub use crate::setup::{Own, Setup};
+pub use crate::setup::{Networks, Own, Setup};
 
 /// The events of a session.
 pub type Events = mpsc::UnboundedReceiver<Result<SessionEvent, Missed>>;
@@ -111,6 +111,9 @@ macro_rules! told {
         }
         if let Some(pem) = setup.ca_pem {
             builder = builder.ca_pem(pem);
+        }
+        if let Some(networks) = setup.network {
+            builder = builder.network(networks.as_ref());
         }
         if let Some(url) = setup.proxy {
             builder = builder.proxy(url);

@@ -21,6 +21,7 @@ pub struct Setup {
     pub(crate) allow_hosts: Option<Vec<String>>,
     pub(crate) strict_proofs: bool,
     pub(crate) ca_pem: Option<String>,
+    pub(crate) network: Option<Networks>,
     pub(crate) proxy: Option<String>,
     pub(crate) plain: bool,
     pub(crate) call_timeout: Option<Duration>,
@@ -74,6 +75,12 @@ impl Setup {
     /// Whom to trust.
     pub fn ca_pem(mut self, pem: &str) -> Self {
         self.ca_pem = Some(pem.to_owned());
+        self
+    }
+
+    /// Whom to trust, and what else sessions share.
+    pub fn network(mut self, networks: &Networks) -> Self {
+        self.network = Some(networks.clone());
         self
     }
 
@@ -219,6 +226,50 @@ impl satkeeper_blocking::CredentialProvider for Own {
 
     fn refresh(&self) -> Option<satkeeper_blocking::Refresh<'_>> {
         self.refresh.as_ref().map(|refresh| satkeeper_blocking::Refresh::new(|context| refresh(context)))
+    }
+}
+
+/// What sessions of a process share, for either adapter.
+#[derive(Clone)]
+pub struct Networks {
+    tokio: satkeeper::Network,
+    blocking: satkeeper_blocking::Network,
+}
+
+impl Networks {
+    /// Ones that trust these.
+    ///
+    /// # Errors
+    /// The adapters'.
+    pub fn new(ca_pem: &str) -> Result<Self, Error> {
+        let pem = Some(ca_pem.as_bytes());
+        Ok(Self { tokio: satkeeper::Network::new(pem)?, blocking: satkeeper_blocking::Network::new(pem)? })
+    }
+
+    /// Trusts these from now on.
+    ///
+    /// # Errors
+    /// The adapters', which must be of one mind.
+    ///
+    /// # Panics
+    /// If they are not.
+    pub fn trust(&self, ca_pem: &str) -> Result<(), Error> {
+        let pem = Some(ca_pem.as_bytes());
+        let both = (self.tokio.trust(pem), self.blocking.trust(pem));
+        assert_eq!(both.0, both.1);
+        both.0
+    }
+}
+
+impl AsRef<satkeeper::Network> for Networks {
+    fn as_ref(&self) -> &satkeeper::Network {
+        &self.tokio
+    }
+}
+
+impl AsRef<satkeeper_blocking::Network> for Networks {
+    fn as_ref(&self) -> &satkeeper_blocking::Network {
+        &self.blocking
     }
 }
 

@@ -4,12 +4,12 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use satkeeper::{Error, Phase, SessionError};
-use satkeeper_fixtures::{Certificate, Config, MintSpec, Server};
-use satkeeper_tests::adapter::{Adapter, Events, Setup};
-use satkeeper_tests::with_each_adapter;
+use satkeeper::{Error, Event, Phase, SessionError, SessionNews, Warning};
+use satkeeper_fixtures::{Certificate, Config, MintSpec, Server, What};
+use satkeeper_tests::adapter::{Adapter, Events, Networks, Setup};
+use satkeeper_tests::{SOON, with_each_adapter};
 
-use crate::{bound, client, no_session, root, soon, subscriber, works};
+use crate::{bound, client, events_from_now, no_session, root, soon, subscriber, works};
 
 async fn server(certificate: Certificate) -> Server {
     let config = Config { certificate, ..Config::default() };
@@ -95,7 +95,77 @@ async fn a_session_outlives_an_impostor_and_tells_him_nothing<A: Adapter>() {
     soon(client.disconnect()).await;
 }
 
+/// Until a socket was refused for its certificate, whatever else goes wrong before.
+async fn refused_at_last(events: &mut Events) {
+    let is_it = |event: &Event| matches!(event, Event::Warn(Warning::ConnectFailed { .. }));
+    loop {
+        let told = soon(events.recv()).await.expect("no end before").expect("none missed");
+        if matches!(&told.event, SessionNews::Lifecycle(event) if is_it(event))
+            && told.cause.as_ref().is_some_and(is_about_the_certificate)
+        {
+            return;
+        }
+    }
+}
+
+/// Lives through both its ways to the server: one more token by HTTP, and an answer on the socket.
+async fn goes_on<A: Adapter>(client: &A) {
+    soon(client.until(|status| status.phase == Phase::Live)).await.expect("not over");
+    soon(client.refresh_now()).await.expect("a newer token");
+    works(client).await;
+}
+
+async fn an_authority_is_exchanged_under_a_session<A: Adapter>() {
+    // proves L50
+    // survives W21
+    let config = Config { http2: true, ..Config::default() };
+    let server = Server::start(config.clone()).await.expect("the fixture server starts");
+    let config = Config { listen: server.addr(), ..config };
+    let networks = Networks::new(server.ca_pem().expect("a TLS server")).expect("a network");
+    let client: A = soon(subscriber(&server).network(&networks).connect()).await.expect("a live session");
+    bound(&client).await;
+    goes_on(&client).await;
+
+    // What can be trusted with nothing changes nothing.
+    let error = networks.trust("no certificate").expect_err("it is none");
+    assert!(matches!(error, Error::Certificate { .. }), "{error}");
+    let mut events = events_from_now(&client).await;
+    server.control().drop_sockets();
+    assert!(server.until(SOON, |counts| counts.resumes == 1).await);
+    goes_on(&client).await;
+
+    // Its certificate is of another authority from now on.
+    server.kill();
+    let server = Server::start(config).await.expect("the fixture server is back");
+    refused_at_last(&mut events).await;
+    networks.trust(server.ca_pem().expect("a TLS server")).expect("certificates");
+    soon(client.network_changed()).await.expect("not over");
+    goes_on(&client).await;
+    assert_eq!((server.counts().resumes, server.counts().sockets_opened), (1, 1));
+
+    // Who is trusted no more keeps the connection that is open, and gets no other: neither an idle one nor a TLS
+    // session that could be resumed speaks for him.
+    let stranger = crate::certificates::server(Certificate::Good).await;
+    networks.trust(stranger.ca_pem().expect("a TLS server")).expect("certificates");
+    works(&client).await;
+    let seen = server.seen().len();
+    let error = soon(client.refresh_now()).await.expect_err("nobody to renew with");
+    assert!(matches!(&error, Error::Session(error) if is_about_the_certificate(error)), "{error:?}");
+    server.control().drop_sockets();
+    refused_at_last(&mut events).await;
+    refused_at_last(&mut events).await;
+    let after = server.seen().split_off(seen);
+    assert!(after.iter().all(|seen| !matches!(seen.what, What::Request { .. })), "{after:?}");
+    assert_eq!(server.counts().sockets_opened, 1);
+
+    networks.trust(server.ca_pem().expect("a TLS server")).expect("certificates");
+    soon(client.network_changed()).await.expect("not over");
+    goes_on(&client).await;
+    soon(client.disconnect()).await;
+}
+
 with_each_adapter! {
+    an_authority_is_exchanged_under_a_session,
     a_server_that_cannot_prove_its_name_learns_nothing,
     a_session_outlives_an_impostor_and_tells_him_nothing,
 }

@@ -56,7 +56,7 @@ pub(crate) fn connect(
     let config_of_tls = match (url.is_encrypted(), network.tls.config()) {
         (false, _) => None,
         (true, Ok(config)) => Some(config),
-        (true, Err(why)) => return Err(peer.untrusted(why)),
+        (true, Err(why)) => return Err(peer.untrusted(&why)),
     };
     let host = url.host().trim_start_matches('[').trim_end_matches(']');
     let connection = match network.proxies.of(url)? {
@@ -71,7 +71,7 @@ pub(crate) fn connect(
             begun(&stream);
             let mut connection = Connection::Plain(Wire::opening(stream, until));
             if proxy.is_encrypted() {
-                let config = network.tls.config().map_err(|why| between.untrusted(why))?;
+                let config = network.tls.config().map_err(|why| between.untrusted(&why))?;
                 connection = encrypt(&between, config, proxy.host(), connection)?;
             }
             perform(&mut connection, Tunnel::through(&proxy, url), &between)?;
@@ -115,7 +115,7 @@ fn reach(peer: &Peer, host: &str, port: u16, until: Instant) -> Result<TcpStream
 
 fn encrypt(
     peer: &Peer,
-    config: &Arc<ClientConfig>,
+    config: Arc<ClientConfig>,
     host: &str,
     mut connection: Connection,
 ) -> Result<Connection, SessionError> {
@@ -123,8 +123,7 @@ fn encrypt(
         reason: "its host is no name that a certificate can be for",
     })?;
     let failed = |error: io::Error| peer.unencrypted(&error);
-    let mut conn =
-        ClientConnection::new(Arc::clone(config), name).map_err(|error| failed(io::Error::other(error)))?;
+    let mut conn = ClientConnection::new(config, name).map_err(|error| failed(io::Error::other(error)))?;
     conn.complete_io(&mut connection).map_err(failed)?;
     Ok(Connection::Sealed(Box::new(StreamOwned::new(conn, connection))))
 }

@@ -3,8 +3,6 @@
 mod link;
 
 use std::io::{self, Read as _};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use satkeeper_core::error::Error as SessionError;
@@ -29,8 +27,7 @@ const BUFFER: usize = 16 * 1024;
 #[derive(Clone)]
 pub(crate) struct Http {
     agent: Agent,
-    /// How often the network has changed: connections of an earlier one are dead.
-    networks: Arc<AtomicU64>,
+    network: Network,
 }
 
 impl Http {
@@ -52,9 +49,7 @@ impl Http {
             .max_idle_connections(4)
             .max_idle_connections_per_host(2)
             .build();
-        let networks = Arc::default();
-        let dialing = Dialing { network, networks: Arc::clone(&networks) };
-        Self { agent: Agent::with_parts(config, dialing, Elsewhere), networks }
+        Self { agent: Agent::with_parts(config, Dialing(network.clone()), Elsewhere), network }
     }
 
     /// Sends it and reads what comes, whatever the status, within this time.
@@ -74,7 +69,7 @@ impl Http {
 
     /// The machine is on another network: what is idle is dead.
     pub(crate) fn network_changed(&self) {
-        self.networks.fetch_add(1, Ordering::SeqCst);
+        self.network.changed();
     }
 
     /// Ends whatever is under way.

@@ -205,7 +205,7 @@ mod tests {
         let mut server = ServerConnection::new(Arc::new(server)).unwrap();
         let tls = Tls::new(ca.map(str::as_bytes)).unwrap();
         let name = ServerName::try_from("space.test").unwrap();
-        let mut client = ClientConnection::new(Arc::clone(tls.config().ok()?), name).unwrap();
+        let mut client = ClientConnection::new(tls.config().ok()?, name).unwrap();
         let mut wire = Vec::new();
         while client.is_handshaking() {
             client.write_tls(&mut wire).unwrap();

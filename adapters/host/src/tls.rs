@@ -1,7 +1,7 @@
 //! One TLS configuration for HTTP and WebSocket alike.
 
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError, RwLock};
 
 use rustls::client::danger::ServerCertVerifier;
 use rustls::client::{ClientConfig, WebPkiServerVerifier};
@@ -13,20 +13,26 @@ use rustls_platform_verifier::Verifier;
 
 use crate::error::Error;
 
-/// Whom a session trusts, ready for use. Cheap to clone.
+/// Whom sessions trust, read anew for each connection. Cheap to clone; all clones trust the same.
 ///
 /// ```
 /// use satkeeper_host::{Error, tls::Tls};
 /// assert!(matches!(Tls::new(Some(b"no certificate")), Err(Error::Certificate { .. })));
+/// let tls = Tls::new(None)?;
+/// assert!(tls.trust(Some(b"no certificate")).is_err(), "and all stays as it was");
+/// # Ok::<(), Error>(())
 /// ```
 #[derive(Clone)]
 pub struct Tls {
-    config: Result<Arc<ClientConfig>, Arc<str>>,
+    config: Arc<RwLock<Usable>>,
 }
+
+/// A configuration, or why there is none.
+type Usable = Result<Arc<ClientConfig>, Arc<str>>;
 
 impl fmt::Debug for Tls {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Tls").field("usable", &self.config.is_ok()).finish_non_exhaustive()
+        f.debug_struct("Tls").field("usable", &self.config().is_ok()).finish_non_exhaustive()
     }
 }
 
@@ -39,38 +45,40 @@ impl Tls {
     /// # Errors
     /// [`Error::Certificate`] where `ca_pem` is no such thing, [`Error::Setup`].
     pub fn new(ca_pem: Option<&[u8]>) -> Result<Self, Error> {
-        let provider = Arc::new(aws_lc_rs::default_provider());
-        let extra = ca_pem.map(certificates).transpose()?.unwrap_or_default();
-        let config = match verifier(extra, &provider)? {
-            Ok(verifier) => Ok(Arc::new(
-                versions(provider)?
-                    .dangerous()
-                    .with_custom_certificate_verifier(verifier)
-                    .with_no_client_auth(),
-            )),
-            Err(why) => Err(why),
-        };
-        Ok(Self { config })
+        Ok(Self { config: Arc::new(RwLock::new(usable(ca_pem)?)) })
     }
 
-    /// The same trust, where these protocols are offered (ALPN). WebSockets are HTTP/1.1 only and have none.
-    #[must_use]
-    pub fn speaking(&self, protocols: &[&[u8]]) -> Self {
-        let speaking = |config: &Arc<ClientConfig>| {
-            let mut config = config.as_ref().clone();
-            config.alpn_protocols = protocols.iter().map(|protocol| protocol.to_vec()).collect();
-            Arc::new(config)
-        };
-        Self { config: self.config.as_ref().map(speaking).map_err(Arc::clone) }
+    /// From now on trusts the platform's roots, read anew, and those in `ca_pem`, in place of all before. With them go
+    /// the TLS sessions that could be resumed: no connection begins on the word of a certificate that was judged by
+    /// other roots. Those that are open stay open.
+    ///
+    /// # Errors
+    /// As [`Tls::new`], and [`Error::Setup`] where nobody would be trusted: then all stays as it was.
+    pub fn trust(&self, ca_pem: Option<&[u8]>) -> Result<(), Error> {
+        let new = usable(ca_pem)?.map_err(|why| Error::Setup { message: why.to_string() })?;
+        *self.config.write().unwrap_or_else(PoisonError::into_inner) = Ok(new);
+        Ok(())
     }
 
-    /// The configuration, or why there is none.
+    /// The configuration for one more connection, or why there is none.
     ///
     /// # Errors
     /// What is missing, to be told to a person.
-    pub fn config(&self) -> Result<&Arc<ClientConfig>, &str> {
-        self.config.as_ref().map_err(|why| &**why)
+    pub fn config(&self) -> Result<Arc<ClientConfig>, Arc<str>> {
+        self.config.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
+}
+
+/// Each configuration has TLS sessions of its own to resume.
+fn usable(ca_pem: Option<&[u8]>) -> Result<Usable, Error> {
+    let provider = Arc::new(aws_lc_rs::default_provider());
+    let extra = ca_pem.map(certificates).transpose()?.unwrap_or_default();
+    Ok(match verifier(extra, &provider)? {
+        Ok(verifier) => Ok(Arc::new(
+            versions(provider)?.dangerous().with_custom_certificate_verifier(verifier).with_no_client_auth(),
+        )),
+        Err(why) => Err(why),
+    })
 }
 
 /// The platform's verifier. Outside `Err`: `extra` is unusable; inside: the platform has nothing to offer.

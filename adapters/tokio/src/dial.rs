@@ -11,11 +11,11 @@ use rustls::ClientConfig;
 use rustls::pki_types::ServerName;
 use satkeeper_core::error::Error as SessionError;
 use satkeeper_core::wire::url::SecureUrl;
-use satkeeper_host::Proxies;
 use satkeeper_host::handshake::{Handshake, Tunnel};
 use satkeeper_host::peer::Peer;
 use satkeeper_host::socket::{STAGGER, in_turns};
 use satkeeper_host::tls::Tls;
+use satkeeper_host::{Error, Proxies};
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 use tokio::net::{TcpStream, lookup_host};
 use tokio::time::sleep;
@@ -38,16 +38,23 @@ pub(crate) struct Dialed {
 pub(crate) struct Dialer {
     tls: Tls,
     proxies: Proxies,
+    /// What is offered to servers (ALPN). WebSockets are HTTP/1.1 only and have none.
+    protocols: &'static [&'static [u8]],
 }
 
 impl Dialer {
     pub(crate) const fn new(tls: Tls, proxies: Proxies) -> Self {
-        Self { tls, proxies }
+        Self { tls, proxies, protocols: &[] }
     }
 
-    /// One that offers these protocols (ALPN) to its servers.
-    pub(crate) fn speaking(&self, protocols: &[&[u8]]) -> Self {
-        Self { tls: self.tls.speaking(protocols), proxies: self.proxies.clone() }
+    /// One that offers these protocols to its servers.
+    pub(crate) fn speaking(&self, protocols: &'static [&'static [u8]]) -> Self {
+        Self { protocols, ..self.clone() }
+    }
+
+    /// Whom to trust from now on.
+    pub(crate) fn trust(&self, ca_pem: Option<&[u8]>) -> Result<(), Error> {
+        self.tls.trust(ca_pem)
     }
 
     /// Connects to where the URL points. Takes as long as it takes: bound it.
@@ -56,8 +63,8 @@ impl Dialer {
         // The TLS configuration comes first: without one, nothing must be sent.
         let config = match (url.is_encrypted(), self.tls.config()) {
             (false, _) => None,
-            (true, Ok(config)) => Some(Arc::clone(config)),
-            (true, Err(why)) => return Err(peer.untrusted(why)),
+            (true, Ok(config)) => Some(config),
+            (true, Err(why)) => return Err(peer.untrusted(&why)),
         };
         let host = url.host().trim_start_matches('[').trim_end_matches(']');
         let connection: Box<dyn Connection> = match self.proxies.of(url)? {
@@ -67,15 +74,15 @@ impl Dialer {
                 let stream = connect(&between, proxy.host(), proxy.port()).await?;
                 let mut connection: Box<dyn Connection> = Box::new(stream);
                 if proxy.is_encrypted() {
-                    let config = self.tls.config().map_err(|why| between.untrusted(why))?;
-                    connection = Box::new(encrypt(&between, config, proxy.host(), connection).await?);
+                    let config = self.tls.config().map_err(|why| between.untrusted(&why))?;
+                    connection = Box::new(encrypt(&between, config, &[], proxy.host(), connection).await?);
                 }
                 perform(&mut connection, Tunnel::through(&proxy, url), &between).await?;
                 connection
             }
         };
         let Some(config) = config else { return Ok(Dialed { connection, is_http2: false }) };
-        let stream = encrypt(&peer, &config, host, connection).await?;
+        let stream = encrypt(&peer, config, self.protocols, host, connection).await?;
         let is_http2 = stream.get_ref().1.alpn_protocol() == Some(b"h2");
         Ok(Dialed { connection: Box::new(stream), is_http2 })
     }
@@ -112,15 +119,17 @@ async fn connect(peer: &Peer, host: &str, port: u16) -> Result<TcpStream, Sessio
 
 async fn encrypt(
     peer: &Peer,
-    config: &Arc<ClientConfig>,
+    config: Arc<ClientConfig>,
+    protocols: &[&[u8]],
     host: &str,
     connection: Box<dyn Connection>,
 ) -> Result<tokio_rustls::client::TlsStream<Box<dyn Connection>>, SessionError> {
     let name = ServerName::try_from(host.to_owned()).map_err(|_| SessionError::InvalidUrl {
         reason: "its host is no name that a certificate can be for",
     })?;
-    let sealing = TlsConnector::from(Arc::clone(config)).connect(name, connection);
-    sealing.await.map_err(|error| peer.unencrypted(&error))
+    let protocols = protocols.iter().map(|protocol| protocol.to_vec()).collect();
+    let connector = TlsConnector::from(config);
+    connector.with_alpn(protocols).connect(name, connection).await.map_err(|error| peer.unencrypted(&error))
 }
 
 /// Tries one address after the other, each with a head start over the next unless it fails, and keeps the first that

@@ -81,7 +81,7 @@ impl Http {
         }
     }
 
-    /// The machine is on another network: what is idle is dead.
+    /// The machine is on another network, or trusts others: what is idle is dead.
     pub(crate) fn network_changed(&self) {
         let current = Arc::clone(&self.pool.lock().unwrap_or_else(PoisonError::into_inner));
         self.retire(&current);

@@ -50,6 +50,27 @@ impl Network {
         let dialer = Dialer::new(Tls::new(ca_pem)?, proxies);
         Ok(Self { http: Http::new(&dialer), dialer })
     }
+
+    /// From now on trusts the platform's roots, read anew, and these, in place of all before: for a private authority
+    /// that is exchanged under a process which goes on. Connections that are open stay as they are; each new one, for
+    /// HTTP or a WebSocket, is judged by the new roots, none by an idle connection or a TLS session of before. A
+    /// session that waits to connect again does so when it is time, or at once if it is told that
+    /// [the network has changed](crate::Client::network_changed). Blocks for milliseconds.
+    ///
+    /// ```no_run
+    /// # fn example(network: satkeeper::Network) -> Result<(), satkeeper::Error> {
+    /// // While an authority is exchanged, both belong into it.
+    /// network.trust(Some(&std::fs::read("/etc/ssl/private-ca.pem").unwrap_or_default()))?;
+    /// # Ok(()) }
+    /// ```
+    ///
+    /// # Errors
+    /// As [`Network::new`], and [`Error::Setup`] where nobody would be trusted: then all stays as it was.
+    pub fn trust(&self, ca_pem: Option<&[u8]>) -> Result<(), Error> {
+        self.dialer.trust(ca_pem)?;
+        self.http.network_changed();
+        Ok(())
+    }
 }
 
 impl fmt::Debug for Network {

@@ -3,7 +3,6 @@
 use std::fmt;
 use std::io::{self, ErrorKind, Read as _, Write as _};
 use std::net::{Ipv4Addr, Shutdown, SocketAddr, TcpStream};
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
 
@@ -37,10 +36,7 @@ impl Resolver for Elsewhere {
 }
 
 /// Makes connections.
-pub(super) struct Dialing {
-    pub(super) network: Network,
-    pub(super) networks: Arc<AtomicU64>,
-}
+pub(super) struct Dialing(pub(super) Network);
 
 impl Connector<()> for Dialing {
     type Out = Link;
@@ -51,7 +47,9 @@ impl Connector<()> for Dialing {
         let within = (*details.timeout.after).min(CONNECT_WITHIN);
         let until = Instant::now() + within;
         let mut registered = Err(Error::ConnectionFailed);
-        let opened = connect(&url, &self.network, until, |stream| {
+        // What changes meanwhile has changed after it.
+        let born = self.0.changes();
+        let opened = connect(&url, &self.0, until, |stream| {
             registered = stream.try_clone().map_err(Error::from).and_then(|stream| {
                 let handle = Arc::new(Handle(stream));
                 let weak = Arc::downgrade(&handle);
@@ -68,8 +66,8 @@ impl Connector<()> for Dialing {
             buffers: LazyBuffers::new(sizes.0, sizes.1),
             is_tls: url.is_encrypted(),
             connection,
-            born: self.networks.load(Ordering::SeqCst),
-            networks: Arc::clone(&self.networks),
+            born,
+            network: self.0.clone(),
             _handle: handle,
         }))
     }
@@ -96,9 +94,9 @@ pub(super) struct Link {
     buffers: LazyBuffers,
     connection: Connection,
     is_tls: bool,
-    /// The network that it was made on, and the current one.
+    /// How often the network had changed when it was begun.
     born: u64,
-    networks: Arc<AtomicU64>,
+    network: Network,
     _handle: Arc<Handle>,
 }
 
@@ -123,7 +121,7 @@ impl Transport for Link {
     }
 
     fn is_open(&mut self) -> bool {
-        self.born == self.networks.load(Ordering::SeqCst) && self.connection.wire().is_quiet()
+        self.born == self.network.changes() && self.connection.wire().is_quiet()
     }
 
     fn is_tls(&self) -> bool {
