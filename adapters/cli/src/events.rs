@@ -16,6 +16,26 @@ use crate::writer::Writer;
 pub(crate) struct EventLog {
     out: Writer,
     written: u64,
+    /// Its name, if it has one.
+    path: Option<PathBuf>,
+}
+
+/// The file of an [`EventLog`], which may be moved away while it is written to.
+pub(crate) struct LogFile {
+    path: PathBuf,
+    out: Writer,
+}
+
+impl LogFile {
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Opens by its name what is written to from here on, a new file where there is none. `tell` hears what came of
+    /// it: where it cannot be opened, the one that is open goes on being written to.
+    pub(crate) fn reopen(&self, tell: impl FnOnce(io::Result<()>) + Send + 'static) {
+        self.out.reopen(opening(&self.path), tell);
+    }
 }
 
 impl EventLog {
@@ -23,21 +43,25 @@ impl EventLog {
     /// pipe is opened when somebody reads it, and nobody waits for that. `failed` hears why nothing more is written.
     pub(crate) fn open(
         path: &Path,
-        failed: impl FnOnce(io::Error) + Send + 'static,
+        failed: impl Fn(io::Error) + Send + Sync + 'static,
     ) -> Result<Self, Failure> {
         let refused = |error| Failure::usage(format!("--events {}: {error}", path.display()));
         let out = if path == Path::new("-") {
             Writer::start(|| Ok(Box::new(io::stdout())), lines_missing, failed)
         } else if is_special(path).map_err(refused)? {
-            let path = PathBuf::from(path);
-            let open = move || append(&path).map(|file| Box::new(file) as Box<dyn Write>);
-            Writer::start(open, lines_missing, failed)
+            Writer::start(opening(path), lines_missing, failed)
         } else {
             // So that a mistake is told before anything is sent.
             let file = append(path).map_err(refused)?;
             Writer::start(|| Ok(Box::new(file)), lines_missing, failed)
         };
-        Ok(Self { out, written: 0 })
+        let path = (path != Path::new("-")).then(|| path.to_owned());
+        Ok(Self { out, written: 0, path })
+    }
+
+    /// Its file, if it is one.
+    pub(crate) fn file(&self) -> Option<LogFile> {
+        self.path.clone().map(|path| LogFile { path, out: self.out.clone() })
     }
 
     /// Writes one event, at once: whoever reads may act on it.
@@ -58,6 +82,11 @@ fn is_special(path: &Path) -> io::Result<bool> {
 
 fn append(path: &Path) -> io::Result<File> {
     OpenOptions::new().create(true).append(true).open(path)
+}
+
+fn opening(path: &Path) -> impl FnOnce() -> io::Result<Box<dyn Write>> + Send + 'static {
+    let path = path.to_owned();
+    move || append(&path).map(|file| Box::new(file) as Box<dyn Write>)
 }
 
 /// In the place of events for which there was no room. Their numbers `n` are missing, too.

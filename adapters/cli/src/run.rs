@@ -1,14 +1,14 @@
 //! `satkeeper run`: one session, kept alive.
 
 use std::future::{Future, pending};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
 use satkeeper::store::FileStore;
 use satkeeper::{
-    Builder, Client, End, Error, EventKind, Events, Phase, ProviderFault, SessionError, SessionEvent,
-    TeardownReason,
+    Builder, Client, End, Error, EventKind, Events, Network, Phase, ProviderFault, Proxies, SessionError,
+    SessionEvent, TeardownReason,
 };
 use tokio::task::spawn_blocking;
 use tokio::time::{Instant, sleep_until, timeout};
@@ -50,9 +50,10 @@ pub(crate) async fn run(args: RunArgs) -> Result<(), Failure> {
     let reading = Arc::clone(&args);
     let reading = spawn_blocking(move || {
         let chosen = providers::choose(&reading)?;
-        let ca_pem = reading.ca_file.as_deref().map(certificates).transpose()?;
-        let wishing = Wishing::new(Arc::clone(&reading), &chosen, ca_pem.clone(), wishes);
-        Ok((builder(&reading, chosen, ca_pem)?, event_log(&reading)?, wishing))
+        let (network, log) = (network(&reading)?, event_log(&reading)?);
+        let file = log.as_ref().and_then(EventLog::file);
+        let wishing = Wishing::new(Arc::clone(&reading), &chosen, &network, file, wishes);
+        Ok((builder(&reading, chosen, &network)?, log, wishing))
     });
     let (builder, log, mut wishing) = match reasons.unless(reading).await {
         Ok(read) => read.map_err(|_| Failure::Broken("the options cannot be read".to_owned()))??,
@@ -84,8 +85,8 @@ pub(crate) async fn run(args: RunArgs) -> Result<(), Failure> {
 }
 
 /// Everything but the start; nothing is sent.
-fn builder(args: &RunArgs, chosen: Chosen, ca_pem: Option<Vec<u8>>) -> Result<Builder, Failure> {
-    let mut builder = chosen.add_to(Client::builder());
+fn builder(args: &RunArgs, chosen: Chosen, network: &Network) -> Result<Builder, Failure> {
+    let mut builder = chosen.add_to(Client::builder()).network(network);
     builder = builder.allow_plain_on_loopback(args.allow_plain);
     builder = builder.full_htu(args.full_htu).ath_on_activation(args.ath);
     builder = builder.connect_timeout(args.connect_timeout);
@@ -95,16 +96,8 @@ fn builder(args: &RunArgs, chosen: Chosen, ca_pem: Option<Vec<u8>>) -> Result<Bu
     if let Some(text) = &args.fabric_url {
         builder = builder.fabric_url(url("fabric-url", text, Scheme::Http, args)?.as_str());
     }
-    if args.no_proxy {
-        builder = builder.no_proxy();
-    } else if let Some(url) = &args.proxy {
-        builder = builder.proxy(url);
-    }
     if !args.allow_hosts.is_empty() {
         builder = builder.allow_hosts(&args.allow_hosts);
-    }
-    if let Some(pem) = ca_pem {
-        builder = builder.ca_pem(pem);
     }
     if let Some(file) = &args.store {
         looks_like_a_file(file)
@@ -114,8 +107,19 @@ fn builder(args: &RunArgs, chosen: Chosen, ca_pem: Option<Vec<u8>>) -> Result<Bu
     Ok(builder)
 }
 
-fn certificates(file: &Path) -> Result<Vec<u8>, Failure> {
-    files::read(file).map_err(|error| Failure::usage(format!("--ca-file {}: {error}", file.display())))
+/// Whom to trust, which can change, and which way to go.
+fn network(args: &RunArgs) -> Result<Network, Failure> {
+    let read = |file: &PathBuf| {
+        files::read(file).map_err(|error| Failure::usage(format!("--ca-file {}: {error}", file.display())))
+    };
+    let ca_pem = args.ca_file.as_ref().map(read).transpose()?;
+    let proxies = match &args.proxy {
+        _ if args.no_proxy => Ok(Proxies::none()),
+        Some(url) => Proxies::through(url),
+        None => Ok(Proxies::from_env()),
+    };
+    let network = proxies.and_then(|proxies| Network::by_way_of(proxies, ca_pem.as_deref()));
+    network.map_err(|error| not_set_up(error, args))
 }
 
 /// To open a named pipe takes until somebody is at its other end, and a device keeps nothing.

@@ -179,7 +179,7 @@ pub(crate) struct RunArgs {
     /// A host that a token may lead to, such as *.example.com; may be repeated [default: any]
     #[arg(long = "allow-host", value_name = "HOST", help_heading = "Where the server is")]
     pub(crate) allow_hosts: Vec<String>,
-    /// Trust these authorities (PEM) beside the system's
+    /// Trust these authorities (PEM) beside the system's; read again on SIGHUP
     #[arg(
         long,
         value_name = "FILE",
@@ -228,7 +228,7 @@ pub(crate) struct RunArgs {
     #[arg(long, value_name = "TIME", value_parser = duration::positive, default_value = "30s")]
     pub(crate) connect_timeout: Duration,
     /// Append each event as a line of JSON, without secrets. `-`: standard output. May be a named pipe; what nobody
-    /// reads in time is counted in a line `events_missing`
+    /// reads in time is counted in a line `events_missing`. Opened anew on SIGHUP, for logrotate
     #[arg(long, value_name = "FILE")]
     pub(crate) events: Option<PathBuf>,
     /// Tell less: -q warnings only, -qq nothing; an error that ends it is always told

@@ -1,14 +1,16 @@
 //! What signals ask of a session that goes on: to renew now, to look at the network, to read its files again.
 
-use std::path::{Path, PathBuf};
+use std::io;
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use satkeeper::core::session::Provider;
-use satkeeper::{Client, Credential, Error, Secret};
+use satkeeper::{Client, Credential, Error, Network, Secret};
 use tokio::sync::mpsc::{self, UnboundedReceiver, UnboundedSender};
 use tokio::task::spawn_blocking;
 
 use crate::causes::cause;
+use crate::events::LogFile;
 use crate::exit::Failure;
 use crate::files;
 use crate::providers::{Chosen, builtin, secret};
@@ -22,9 +24,10 @@ Signals:
   SIGINT, SIGTERM  end it cleanly; with --store the session is left to the next start
   SIGUSR1          renew now, whatever is left of the token
   SIGUSR2          the network has changed: look at once whether the connection still works
-  SIGHUP           read the file with the secret (--token-file, --api-token-file, --embed-token-file) again: another \
-token is handed to the session, another API or click-to-call token serves from the next renewal on. Whom to trust \
-(--ca-file) and all else is taken at the start only; that the file has changed is told";
+  SIGHUP           read files again. The secret (--token-file, --api-token-file, --embed-token-file): another token is \
+handed to the session, another API or click-to-call token serves from the next renewal on. Whom to trust (--ca-file, \
+and the system's authorities): new connections go by it, open ones stay. --events: its file is opened anew by its \
+name, so that it can be moved away before. What cannot be read changes nothing, and is told";
 
 /// Grants wishes, each on a task of its own: the session's own affairs come first.
 pub(crate) struct Wishing {
@@ -32,15 +35,22 @@ pub(crate) struct Wishing {
     args: Arc<RunArgs>,
     /// The file that the secret came from, and what was read of it last.
     file: Option<(PathBuf, Arc<Mutex<Secret>>)>,
-    /// The certificates that the session began with.
-    ca_pem: Option<Vec<u8>>,
+    network: Network,
+    /// What --events names.
+    log: Option<LogFile>,
     tell: UnboundedSender<Sentence>,
     told: UnboundedReceiver<Sentence>,
 }
 
 impl Wishing {
     /// Remembers what a session begins with.
-    pub(crate) fn new(args: Arc<RunArgs>, chosen: &Chosen, ca_pem: Option<Vec<u8>>, wishes: Wishes) -> Self {
+    pub(crate) fn new(
+        args: Arc<RunArgs>,
+        chosen: &Chosen,
+        network: &Network,
+        log: Option<LogFile>,
+        wishes: Wishes,
+    ) -> Self {
         let file = match chosen {
             Chosen::Builtin { found, .. } => {
                 found.file.clone().map(|file| (file, Arc::new(Mutex::new(found.secret.clone()))))
@@ -48,7 +58,7 @@ impl Wishing {
             Chosen::Exec(_) => None,
         };
         let (tell, told) = mpsc::unbounded_channel();
-        Self { wishes, args, file, ca_pem, tell, told }
+        Self { wishes, args, file, network: network.clone(), log, tell, told }
     }
 
     /// Grants what is wished for until there is something to tell of it; `None`: the terminal has gone, and whoever
@@ -77,16 +87,18 @@ impl Wishing {
     }
 
     fn read_again(&self, client: Client, tell: UnboundedSender<Sentence>) {
-        if let Some((file, ca_pem)) = self.args.ca_file.clone().zip(self.ca_pem.clone()) {
-            drop(spawn_blocking({
-                let tell = tell.clone();
-                move || compare(&file, &ca_pem, &tell)
-            }));
+        if let Some(log) = &self.log {
+            let (tell, path) = (tell.clone(), log.path().display().to_string());
+            log.reopen(move |came| opened(&path, came, &tell));
         }
+        let file = self.args.ca_file.clone();
+        drop(tokio::spawn(trust_again(self.network.clone(), file, client.clone(), tell.clone())));
         match self.file.clone() {
             Some((file, last)) => {
                 drop(tokio::spawn(read_again(Arc::clone(&self.args), file, last, client, tell)));
             }
+            // Who has files of another kind means those.
+            None if self.log.is_some() || self.args.ca_file.is_some() => {}
             None => say(&tell, Level::Info, "sighup", self.nothing_to_read()),
         }
     }
@@ -128,12 +140,51 @@ async fn look(client: Client, tell: UnboundedSender<Sentence>) {
     }
 }
 
-/// Whom to trust is settled when the session begins: who has exchanged the file has to know.
-fn compare(file: &Path, ca_pem: &[u8], tell: &UnboundedSender<Sentence>) {
-    if files::read(file).is_ok_and(|now| now != ca_pem) {
-        let text =
-            "is taken at the start only: start again for it to be trusted (with --store the session goes on)";
-        say(tell, Level::Warning, "sighup", format!("SIGHUP: {} has changed, and {text}", file.display()));
+fn opened(path: &str, came: io::Result<()>, tell: &UnboundedSender<Sentence>) {
+    match came {
+        Ok(()) => say(tell, Level::Info, "sighup", format!("SIGHUP: events go to {path}, opened anew")),
+        Err(error) => {
+            let text =
+                format!("SIGHUP: --events {path}: {error}; the file that is open goes on being written to");
+            say(tell, Level::Warning, "sighup", text);
+        }
+    }
+}
+
+/// What is trusted is read again; a file that is gone or has nonsense in it changes nothing.
+async fn trust_again(
+    network: Network,
+    file: Option<PathBuf>,
+    client: Client,
+    tell: UnboundedSender<Sentence>,
+) {
+    let shown = file.as_ref().map(|file| file.display().to_string());
+    // It may be a pipe that takes its time.
+    let read = spawn_blocking(move || {
+        let pem = file.map(|file| files::read(&file)).transpose().map_err(|error| error.to_string())?;
+        network.trust(pem.as_deref()).map_err(|error| match error {
+            Error::Certificate { reason } => reason.to_owned(),
+            error => error.to_string(),
+        })
+    });
+    let Ok(came) = read.await else { return };
+    let (level, text) = match (came, shown) {
+        (Ok(()), Some(file)) => {
+            (Level::Info, format!("new connections trust the authorities in {file}, and the system's"))
+        }
+        (Ok(()), None) => {
+            (Level::Detail, "new connections trust the system's authorities as they are now".to_owned())
+        }
+        (Err(why), shown) => {
+            let whose = shown.map_or_else(String::new, |file| format!("{file}: "));
+            (Level::Warning, format!("{whose}{why}; those who were trusted before still are"))
+        }
+    };
+    let is_done = level < Level::Warning;
+    say(&tell, level, "sighup", format!("SIGHUP: {text}"));
+    if is_done {
+        // What failed by the old ones is tried again, and need not wait for it. An error: it is over.
+        let _ = client.network_changed().await;
     }
 }
 

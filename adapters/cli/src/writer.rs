@@ -24,7 +24,17 @@ pub(crate) struct Writer(Arc<Shared>);
 struct Shared {
     queue: Mutex<Queue>,
     changed: Condvar,
+    /// What is written in the place of so many texts for which there was no room.
+    gap: fn(u64) -> String,
+    /// Hears why nothing more is written.
+    failed: Box<dyn Fn(io::Error) + Send + Sync>,
 }
+
+/// Opens a place to write to. That may take as long as writing.
+type Open = Box<dyn FnOnce() -> io::Result<Box<dyn Write>> + Send>;
+
+/// Hears whether it could be opened.
+type Tell = Box<dyn FnOnce(io::Result<()>) + Send>;
 
 #[derive(Default)]
 struct Queue {
@@ -41,6 +51,8 @@ enum Chunk {
     Text(String),
     /// So many texts are missing here.
     Gap(u64),
+    /// What follows goes there.
+    Open(Open, Tell),
 }
 
 impl Writer {
@@ -49,22 +61,39 @@ impl Writer {
     pub(crate) fn start(
         open: impl FnOnce() -> io::Result<Box<dyn Write>> + Send + 'static,
         gap: fn(u64) -> String,
-        failed: impl FnOnce(io::Error) + Send + 'static,
+        failed: impl Fn(io::Error) + Send + Sync + 'static,
     ) -> Self {
-        let shared = Shared { queue: Mutex::default(), changed: Condvar::new() };
+        let queue = Queue { broken: true, ..Queue::default() };
+        let failed = Box::new(failed);
+        let shared = Shared { queue: Mutex::new(queue), changed: Condvar::new(), gap, failed };
         let writer = Self(Arc::new(shared));
-        let writing = writer.clone();
-        let write = move || {
-            if let Err(error) = writing.write_all(open, gap) {
-                writing.give_up();
-                failed(error);
-            }
-        };
-        if thread::Builder::new().name("satkeeper-writer".to_owned()).spawn(write).is_err() {
-            writer.give_up();
-        }
+        writer.reopen(open, drop);
         WRITERS.lock().unwrap_or_else(PoisonError::into_inner).push(writer.clone());
         writer
+    }
+
+    /// Writes to what `open` opens, from here on: what was told before goes where it went before. Where it cannot be
+    /// opened, which `tell` hears, that goes on; where nothing could be written any more, this is a new beginning.
+    pub(crate) fn reopen(
+        &self,
+        open: impl FnOnce() -> io::Result<Box<dyn Write>> + Send + 'static,
+        tell: impl FnOnce(io::Result<()>) + Send + 'static,
+    ) {
+        let mut queue = self.queue();
+        queue.waiting.push_back(Chunk::Open(Box::new(open), Box::new(tell)));
+        let begins = std::mem::take(&mut queue.broken);
+        drop(queue);
+        self.0.changed.notify_all();
+        let writing = self.clone();
+        let write = move || {
+            if let Err(error) = writing.write_all() {
+                writing.give_up();
+                (writing.0.failed)(error);
+            }
+        };
+        if begins && thread::Builder::new().name("satkeeper-writer".to_owned()).spawn(write).is_err() {
+            self.give_up();
+        }
     }
 
     /// Standard error. A reader that has gone is no error: there is nobody left to tell.
@@ -119,19 +148,28 @@ impl Writer {
         }
     }
 
-    fn write_all(
-        &self,
-        open: impl FnOnce() -> io::Result<Box<dyn Write>>,
-        gap: fn(u64) -> String,
-    ) -> io::Result<()> {
-        let mut out = open()?;
+    fn write_all(&self) -> io::Result<()> {
+        let mut out: Option<Box<dyn Write>> = None;
         loop {
             let text = match self.next() {
                 Chunk::Text(text) => text,
-                Chunk::Gap(missing) => gap(missing),
+                Chunk::Gap(missing) => (self.0.gap)(missing),
+                Chunk::Open(open, tell) => {
+                    match open() {
+                        Ok(opened) => {
+                            out = Some(opened);
+                            tell(Ok(()));
+                        }
+                        Err(error) if out.is_some() => tell(Err(error)),
+                        Err(error) => return Err(error),
+                    }
+                    continue;
+                }
             };
-            out.write_all(text.as_bytes())?;
-            out.flush()?;
+            if let Some(out) = &mut out {
+                out.write_all(text.as_bytes())?;
+                out.flush()?;
+            }
         }
     }
 
@@ -236,6 +274,57 @@ mod tests {
         let end = format!("x\n({missing} lines are missing here: nobody read them)\nthe end\n");
         assert!(written.lock().unwrap().ends_with(&end));
         assert!(writer.write("again".to_owned()), "there is room again");
+    }
+
+    /// Keeps what is written, whole.
+    struct Paper(Arc<Mutex<String>>);
+
+    impl Write for Paper {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            self.0.lock().unwrap().push_str(std::str::from_utf8(bytes).unwrap());
+            Ok(bytes.len())
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn each_text_goes_where_it_was_told_to_go() {
+        // survives W21
+        let (writer, permit, first, told) = slow();
+        let (second, (tell, opened)) = (Arc::new(Mutex::new(String::new())), channel());
+        let paper = || {
+            let paper = Arc::clone(&second);
+            move || -> io::Result<Box<dyn Write>> { Ok(Box::new(Paper(paper))) }
+        };
+        let teller = || {
+            let tell = tell.clone();
+            move |came: io::Result<()>| tell.send(came.map_err(|error| error.kind())).unwrap()
+        };
+        writer.write("1\n".to_owned());
+        writer.reopen(|| Err(io::ErrorKind::NotFound.into()), teller());
+        writer.write("2\n".to_owned());
+        writer.reopen(paper(), teller());
+        writer.write("3\n".to_owned());
+        assert_eq!((first.lock().unwrap().len(), second.lock().unwrap().len()), (0, 0), "the first is slow");
+        (0..2).for_each(|_| permit.send(()).unwrap());
+        writer.finish(soon());
+        assert_eq!((first.lock().unwrap().as_str(), second.lock().unwrap().as_str()), ("1\n2\n", "3\n"));
+        assert_eq!(opened.try_iter().collect::<Vec<_>>(), [Err(io::ErrorKind::NotFound), Ok(())]);
+
+        // A place that could not be written to any more is left for one that can.
+        let (writer, permit, _, told_of_it) = slow();
+        drop(permit);
+        writer.write("lost\n".to_owned());
+        assert_eq!(told_of_it.recv().unwrap(), io::ErrorKind::BrokenPipe);
+        writer.write("lost, too\n".to_owned());
+        writer.reopen(paper(), teller());
+        writer.write("4\n".to_owned());
+        writer.finish(soon());
+        assert_eq!(second.lock().unwrap().as_str(), "3\n4\n");
+        assert!(told.try_recv().is_err() && told_of_it.try_recv().is_err());
     }
 
     #[test]

@@ -71,6 +71,17 @@ impl World {
         Self { server: Some(server), https, wss, ca: ca.to_string_lossy().into_owned(), runtime }
     }
 
+    /// Another server in its place, at the same address and with the same key to its tokens.
+    pub(crate) fn replace(&mut self, config: Config) {
+        let listen = self.server().addr();
+        let starting = {
+            let _inside = self.runtime.enter();
+            drop(self.server.take());
+            Server::start(Config { listen, ..config })
+        };
+        self.server = Some(self.runtime.block_on(starting).unwrap());
+    }
+
     pub(crate) fn server(&self) -> &Server {
         self.server.as_ref().unwrap()
     }

@@ -131,8 +131,96 @@ fn nobody_can_renew_and_no_file_can_be_read_and_it_goes_on() {
     has(&outcome, "SIGUSR1: not renewed: ");
     has(&outcome, "SIGUSR2: the network has changed");
     has(&outcome, "what was read before stays");
-    has(&outcome, "usr-static.pem has changed, and is taken at the start only");
+    has(&outcome, "usr-static.pem: it has no CERTIFICATE section; those who were trusted before still are");
     assert_eq!((counts.sockets_opened, counts.of(Target::FreshConnect).ok), (1, 1), "{}", outcome.err);
+}
+
+#[test]
+fn another_authority_is_trusted_from_then_on() {
+    // survives W21
+    let world = World::new("hup-ca", Config::default());
+    let https = world.https.clone();
+    let mut options = vec!["--provider", "subscriber", "--space-url", &https, "--project", "p"];
+    options.extend(["--reference", "alice"]);
+    let secret = format!("PT{CANARY}");
+    let mut running = Running::start(world, "hup-ca", "--api-token-file", &secret, &options);
+    let ca = PathBuf::from(&running.world.ca);
+    running.world.replace(Config::default());
+    // The first attempts to reconnect come within 500 ms and 1 s of each other (L36).
+    std::thread::sleep(Duration::from_millis(1_600));
+    std::fs::remove_file(&ca).unwrap();
+    running.signal("-HUP");
+    assert_eq!(running.world.server().counts().sockets_opened, 0, "it is a stranger");
+    write(&ca, running.world.server().ca_pem().unwrap());
+    running.signal("-HUP");
+    running.until(|counts| counts.resumes == 1);
+    running.signal("-USR1");
+    running.until(|counts| renewals(counts) >= 1);
+    let (outcome, counts) = running.end();
+    has(&outcome, "[connect_failed]");
+    has(
+        &outcome,
+        "hup-ca.pem: No such file or directory (os error 2); those who were trusted before still are",
+    );
+    has(&outcome, "SIGHUP: new connections trust the authorities in ");
+    has(&outcome, "the server restored the session");
+    assert_eq!(counts.of(Target::FreshConnect).ok, 0, "{}", outcome.err);
+}
+
+/// The numbers of the events in a file.
+fn numbers(path: &Path) -> Vec<u64> {
+    let text = std::fs::read_to_string(path).unwrap();
+    let number = |line: &str| serde_json::from_str::<serde_json::Value>(line).unwrap()["n"].as_u64().unwrap();
+    text.lines().map(number).collect()
+}
+
+/// Makes something happen, for this time.
+fn outage(running: &Running, time: u64) {
+    running.world.server().control().drop_sockets();
+    running.until(|counts| counts.resumes == time);
+}
+
+#[test]
+fn events_go_to_a_new_file_when_theirs_was_moved_away() {
+    // survives W21
+    let world = World::new("hup-events", Config::default());
+    let (https, log, moved) = (world.https.clone(), file("hup-events.jsonl"), file("hup-events.jsonl.1"));
+    let last = file("hup-events.jsonl.2");
+    for old in [&log, &moved, &last] {
+        let _ = std::fs::remove_file(old);
+        let _ = std::fs::remove_dir(old);
+    }
+    let name = log.to_string_lossy().into_owned();
+    let mut options = vec!["--provider", "subscriber", "--space-url", &https, "--project", "p"];
+    options.extend(["--reference", "alice", "--events", &name]);
+    let secret = format!("PT{CANARY}");
+    let running = Running::start(world, "hup-events", "--api-token-file", &secret, &options);
+    std::fs::rename(&log, &moved).unwrap();
+    // What is told before it hears of that is in the file that was moved.
+    outage(&running, 1);
+    running.signal("-HUP");
+    let first = numbers(&moved);
+    outage(&running, 2);
+    running.signal("-HUP");
+    assert_eq!(numbers(&moved), first);
+
+    // Where none can be opened, the one that is open goes on.
+    std::fs::rename(&log, &last).unwrap();
+    std::fs::create_dir(&log).unwrap();
+    running.signal("-HUP");
+    let before = numbers(&last).len();
+    outage(&running, 3);
+    let (outcome, _) = running.end();
+    has(&outcome, "hup-events.jsonl, opened anew");
+    has(
+        &outcome,
+        "hup-events.jsonl: Is a directory (os error 21); the file that is open goes on being written to",
+    );
+    let second = numbers(&last);
+    assert!(!first.is_empty() && second.len() > before, "{second:?}");
+    let all: Vec<u64> = first.into_iter().chain(second).collect();
+    assert!(all.iter().copied().eq(1..=all.len() as u64), "each event once: {all:?}");
+    std::fs::remove_dir(&log).unwrap();
 }
 
 fn write(path: &Path, text: &str) {
