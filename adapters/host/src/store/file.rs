@@ -18,7 +18,7 @@ mod shared;
 /// [`FileStore::shared_key`] says, readable by their owner only; a file that others can read is refused. While a session
 /// uses it, the file itself is locked, whatever names and links lead to it: a second process is refused, since two
 /// would spend the same one-time secrets. A holder that is none any more, because somebody has put another file in the
-/// place of its own, notices that before it uses such a secret, and leaves theirs as it is.
+/// place of its own, notices that before it uses such a secret, and leaves theirs, record and key, as it is.
 ///
 /// Each write goes to a temporary file that is flushed to the disk and takes the place of the old one at once:
 /// whenever the process dies, the old record is there or the new one. On a file system that knows no locks (some
@@ -125,6 +125,7 @@ impl Lease for Leased {
     }
 
     fn save_key(&mut self, pem: &Secret) -> Result<(), StoreError> {
+        self.hold.confirm(&self.record)?;
         match &self.shared {
             Some(shared) if shared.offer(pem)? => Ok(()),
             _ => replace(&self.key, pem, Crash::NEVER, |_| {}).map(drop),
@@ -132,6 +133,7 @@ impl Lease for Leased {
     }
 
     fn erase(&mut self) -> Result<(), StoreError> {
+        self.hold.confirm(&self.record)?;
         self.seen = None;
         // The record first: without it the key opens nothing.
         remove(&self.record)?;
@@ -142,6 +144,7 @@ impl Lease for Leased {
     }
 
     fn set_aside(&mut self, part: Part) -> Result<String, StoreError> {
+        self.hold.confirm(&self.record)?;
         let path = if part == Part::Record { &self.record } else { &self.key };
         if part == Part::Key && !path.exists() {
             return Err(StoreError::Refused("the key is shared with other sessions".to_owned()));

@@ -110,13 +110,13 @@ pub trait Lease: Send + 'static {
     /// has made meanwhile: [`Lease::load_key`] tells which key to use.
     ///
     /// # Errors
-    /// [`StoreError::Failed`].
+    /// [`StoreError::InUse`]: somebody else holds it by now. [`StoreError::Failed`].
     fn save_key(&mut self, pem: &Secret) -> Result<(), StoreError>;
 
     /// Erases record and key; a key that other sessions use stays for them.
     ///
     /// # Errors
-    /// [`StoreError::Failed`].
+    /// [`StoreError::InUse`]: somebody else holds it by now. [`StoreError::Failed`].
     fn erase(&mut self) -> Result<(), StoreError>;
 
     /// Puts what cannot be read out of the way, whole, and says where it lies from now on.

@@ -70,10 +70,20 @@ impl Hold {
         self.locked
     }
 
+    /// That no other file is in the place of the record. What lies beside it would be that one's, and whether its
+    /// holder has gone meanwhile does not matter: what it has left has not been read here.
+    pub(super) fn confirm(&self, path: &Path) -> Result<(), StoreError> {
+        if self.is_ours(path)? { Ok(()) } else { Err(StoreError::InUse) }
+    }
+
+    fn is_ours(&self, path: &Path) -> Result<bool, StoreError> {
+        Ok(!is_file(path)? || is_at(&self.current, path)?)
+    }
+
     /// Whether this still is who may write there: somebody may have removed the file, or put another in its place. One
     /// that nobody holds is taken over, to be read first.
     pub(super) fn check(&mut self, path: &Path) -> Result<(), StoreError> {
-        if !is_file(path)? || is_at(&self.current, path)? {
+        if self.is_ours(path)? {
             return Ok(());
         }
         let there = OpenOptions::new().read(true).write(true).open(path);

@@ -11,7 +11,7 @@ use satkeeper_core::secret::Secret;
 
 use super::{Crash, FileStore, beside, read, replace};
 use crate::keys;
-use crate::store::{Store as _, StoreError, Written};
+use crate::store::{Lease, Part, Store as _, StoreError, Written};
 
 /// A folder of its own, gone with it.
 struct Folder(PathBuf);
@@ -159,6 +159,59 @@ fn who_has_lost_the_file_to_another_finds_out_before_it_writes() {
     assert_eq!(first.save(&text("again")), Err(StoreError::Conflict(Written(text("second")))));
     first.save(&text("with theirs in mind")).unwrap();
     assert_eq!(store.lease().err(), Some(StoreError::InUse));
+}
+
+/// A folder whose record the first of these had, and has lost to the second, who wrote its own and its key.
+fn lost(name: &str) -> (Folder, Box<dyn Lease>, Box<dyn Lease>) {
+    let folder = Folder::new(name);
+    let store = FileStore::new(folder.file());
+    let mut first = store.lease().unwrap();
+    first.save(&text("first")).unwrap();
+    first.save_key(&text("the first's key")).unwrap();
+    fs::remove_file(folder.file()).unwrap();
+    let mut second = store.lease().unwrap();
+    second.save(&text("second")).unwrap();
+    second.save_key(&text("the second's key")).unwrap();
+    (folder, first, second)
+}
+
+/// That all is there that the second has written.
+fn is_whole(folder: &Folder) {
+    assert_eq!(read(&folder.file()).unwrap().unwrap().expose(), "second");
+    let key = read(&beside(&folder.file(), ".key.pem")).unwrap().unwrap();
+    assert_eq!(key.expose(), "the second's key");
+}
+
+#[test]
+fn who_has_lost_the_file_to_another_does_not_erase_it() {
+    // proves L30
+    // survives W4
+    let (folder, mut first, second) = lost("lost-erase");
+    assert_eq!(first.erase(), Err(StoreError::InUse));
+    is_whole(&folder);
+    // Nor when the other has gone: what it has left is for the next process.
+    drop(second);
+    assert_eq!(first.erase(), Err(StoreError::InUse));
+    assert_eq!(first.set_aside(Part::Record), Err(StoreError::InUse));
+    is_whole(&folder);
+    // Gone is gone, and nobody else's.
+    fs::remove_file(folder.file()).unwrap();
+    first.erase().unwrap();
+    assert!(!beside(&folder.file(), ".key.pem").exists());
+}
+
+#[test]
+fn who_has_lost_the_file_to_another_leaves_its_key() {
+    // proves L30
+    // survives W4
+    let (folder, mut first, second) = lost("lost-key");
+    assert_eq!(first.save_key(&text("another key of the first's")), Err(StoreError::InUse));
+    is_whole(&folder);
+    drop(second);
+    assert_eq!(first.save_key(&text("another key of the first's")), Err(StoreError::InUse));
+    is_whole(&folder);
+    fs::remove_file(folder.file()).unwrap();
+    first.save_key(&text("another key of the first's")).unwrap();
 }
 
 #[test]
