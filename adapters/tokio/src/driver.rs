@@ -253,10 +253,10 @@ impl Driver {
         let Shown { events, notifications, progress, .. } = shown;
         // Nothing in flight can bring it back (L41); whatever was asked and not answered fails when its
         // `oneshot` is dropped.
-        drop((news, calls, waiting));
+        drop((calls, waiting));
         asks.close();
         while asks.try_recv().is_ok() {}
-        tokio::join!(work.finish(), sockets.finish());
+        tokio::join!(work.finish(), sockets.finish(news));
         drop((events, notifications));
         progress.send_replace(Progress::Over(end));
     }

@@ -140,9 +140,11 @@ impl Sockets {
         self.open.contains_key(&socket)
     }
 
-    /// Closes all and waits for them to have gone, 2 s at most.
-    pub(crate) async fn finish(mut self) {
+    /// Closes all and waits for them to have gone, 2 s at most. Their news are of no interest any more; but only once
+    /// they have been told to go: a socket that nobody hears has to know why.
+    pub(crate) async fn finish(mut self, news: mpsc::Receiver<News>) {
         self.open.clear();
+        drop(news);
         let gone = async { while self.tasks.join_next().await.is_some() {} };
         let _ = timeout(GOODBYE, gone).await;
     }
@@ -175,11 +177,13 @@ impl Task {
         self.teller.tell(SessionInput::Opened { socket: self.teller.socket, date }).await;
         let (mut sink, mut stream) = websocket.split();
         let error = tokio::select! {
-            _ = stopped => None,
+            _ = &mut stopped => None,
             error = read(&self.teller, &self.peer, &mut stream, &watch) => Some(error),
             error = write(&self.peer, &mut sink, &mut self.frames, &self.queued) => Some(error),
         };
-        if let Some(error) = error {
+        // What happens to a socket that has been told to go changes nothing: what is queued is sent all the same.
+        let is_to_go = matches!(stopped.try_recv(), Err(oneshot::error::TryRecvError::Closed));
+        if let Some(error) = error.filter(|_| !is_to_go) {
             self.closed(error).await;
             // Tungstenite has its answer to the peer's Close ready; a peer that takes nothing gets nothing.
             let _ = timeout(Duration::from_millis(500), sink.close()).await;
