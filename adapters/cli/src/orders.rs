@@ -15,6 +15,8 @@ enum Order {
     Counts,
     /// `{"do": …}`: as in a script's actions, at once.
     Do(Act),
+    /// `{"answers": "ID"}`: what came back to a request that was asked by `{"do": {"ask": …}}`.
+    Answers(String),
 }
 
 /// The lines of standard input, until it ends. They come from a thread of their own: tokio's would hold up the exit
@@ -35,6 +37,7 @@ pub(crate) fn lines() -> mpsc::UnboundedReceiver<String> {
 pub(crate) fn obey(server: &Server, line: &str) -> Value {
     match serde_json::from_str(line) {
         Ok(Order::Counts) => json!({"counts": server.counts()}),
+        Ok(Order::Answers(id)) => json!({"answers": server.control().answers(&id)}),
         Ok(Order::Do(act)) => match run(server, &act) {
             Ok(sockets) => json!({"done": sockets}),
             Err(error) => json!({"refused": error.to_string()}),
@@ -56,7 +59,7 @@ mod tests {
 
     use super::obey;
 
-    const ORDERS: [&str; 8] = [
+    const ORDERS: [&str; 10] = [
         r#""counts""#,
         r#"{"do": "drop_sockets"}"#,
         r#"{"do": {"ttls": {"sat_ms": 60000, "device_ms": 1}}}"#,
@@ -64,6 +67,8 @@ mod tests {
         r#"{"do": {"event": {"event_type": "canary", "params": [{"canary": null}]}}}"#,
         r#"{"do": {"close_sockets": {"code": 1012, "reason": "canary"}}}"#,
         r#"{"do": {"swallow_sockets": "to_server"}}"#,
+        r#"{"do": {"ask": {"id": "canary", "method": "canary", "params": {"canary": 1}}}}"#,
+        r#"{"answers": "canary"}"#,
         r#"{"do": {"fault": {"on": "devices_refresh", "times": {"nth": 3},
             "effect": {"status": {"code": 503, "body": "canary", "retry_after": null}}}}}"#,
     ];
@@ -76,7 +81,10 @@ mod tests {
         let server = Server::start(Config::plain()).await.unwrap();
         for order in ORDERS {
             let answer = obey(&server, order);
-            assert!(answer.get("counts").or(answer.get("done")).is_some(), "{order}: {answer}");
+            assert!(
+                ["counts", "done", "answers"].iter().any(|it| answer.get(it).is_some()),
+                "{order}: {answer}"
+            );
         }
         // Xorshift: the same lines on every machine.
         let mut state = 0x9e37_79b9_7f4a_7c15_u64;
@@ -94,7 +102,7 @@ mod tests {
             }
             let answer = obey(&server, &String::from_utf8_lossy(&line)).to_string();
             assert!(
-                ["{\"counts", "{\"done", "{\"refused"].iter().any(|it| answer.starts_with(it)),
+                ["{\"counts", "{\"done", "{\"answers", "{\"refused"].iter().any(|it| answer.starts_with(it)),
                 "{answer}"
             );
             assert!(!answer.contains("canary"), "{answer}");

@@ -123,9 +123,10 @@ pub(crate) struct ServeArgs {
     /// Script of what goes wrong (JSON, see the examples)
     #[arg(long, value_name = "FILE")]
     pub(crate) faults: Option<PathBuf>,
-    /// Take orders from standard input and end with it: `"counts"`, or `{"do": ACT}` with an ACT as in the actions
-    /// of a script, one a line. Each is answered by a line of JSON on standard output: `counts`, `done` (the number
-    /// of sockets concerned) or `refused`; with `--requests`, all that was seen before an answer is written before it
+    /// Take orders from standard input and end with it: `"counts"`, `{"do": ACT}` with an ACT as in the actions of a
+    /// script, or `{"answers": ID}` for what came back to a request of the ACT `ask`, one a line. Each is answered by a
+    /// line of JSON on standard output: `counts`, `done` (the number of sockets concerned), `answers` or `refused`; with
+    /// `--requests`, all that was seen before an answer is written before it
     #[arg(long)]
     pub(crate) control: bool,
     /// Write each request, frame and verdict on a proof as a line of JSON, secrets replaced by tags.
