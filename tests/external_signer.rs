@@ -14,6 +14,19 @@ async fn start(config: Config) -> Server {
     Server::start(config).await.expect("the fixture server starts")
 }
 
+/// Who forgets the signer hears of it before a token is minted for a key that nobody can use.
+async fn a_key_that_nobody_signs_for_is_refused_at_once<A: Adapter>() {
+    // proves L47
+    let server = start(Config::default()).await;
+    let setup = || subscriber(&server).key(Kms::new(LATENCY).key());
+    for refused in [setup().start::<A>().await, setup().connect::<A>().await] {
+        let error = refused.expect_err("nobody signs");
+        assert_eq!((&error, error.code()), (&Error::MissingSigner, "missing_signer"));
+        assert!(error.to_string().contains("call `signer`"), "{error}");
+    }
+    assert!(server.seen().is_empty() && server.counts().connections == 0);
+}
+
 /// What failed is tried again by the rules; no proof is ever refused, and nobody asks twice for the same.
 async fn a_key_service_that_fails_now_and_then_costs_nothing<A: Adapter>() {
     // proves L47, L18, L19
@@ -89,6 +102,7 @@ async fn a_key_service_that_never_answers_is_given_up_in_time<A: Adapter>() {
 }
 
 with_each_adapter! {
+    a_key_that_nobody_signs_for_is_refused_at_once,
     a_key_service_that_fails_now_and_then_costs_nothing,
     what_is_no_signature_is_never_sent,
     a_key_service_that_never_answers_is_given_up_in_time,

@@ -57,9 +57,10 @@ impl Builder {
         self
     }
 
-    /// Who signs for a key that is [`external`](crate::ProofKey::external).
+    /// Who signs for a key that is [`external`](crate::ProofKey::external), which needs one.
     pub fn signer(mut self, signer: impl ExternalSigner) -> Self {
         self.own.signer = Some(Arc::new(signer));
+        self.settings.has_signer = true;
         self
     }
 
@@ -88,7 +89,7 @@ impl Builder {
     ///
     /// # Errors
     /// [`SessionError::Store`](crate::SessionError::Store) where the store is in use, is refused or does not open within
-    /// 5 s, [`Error::StoreOfAnother`]; [`Error::MissingProvider`],
+    /// 5 s, [`Error::StoreOfAnother`]; [`Error::MissingProvider`], [`Error::MissingSigner`],
     /// [`Error::Certificate`], [`Error::Setup`], and of the session's
     /// [`SessionError::InvalidUrl`](crate::SessionError::InvalidUrl) and [`SessionError::InvalidField`](crate::SessionError::InvalidField).
     pub fn start(self) -> Result<Client, Error> {

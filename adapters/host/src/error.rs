@@ -25,6 +25,9 @@ pub enum Error {
         "no credential provider was named; call `subscriber`, `embed`, `static_token` or `provider` first"
     )]
     MissingProvider,
+    /// The builder was given an [external](satkeeper_core::dpop::ProofKey::external) key, and not told who signs with it.
+    #[error("the key is held elsewhere, and nobody was named who signs with it; call `signer`, too")]
+    MissingSigner,
     /// What was given as `ca_pem` cannot be trusted with anything.
     #[error("`ca_pem` is refused: {reason}")]
     Certificate {
@@ -79,6 +82,7 @@ impl Error {
         match self {
             Self::Session(error) => error.code(),
             Self::MissingProvider => "missing_provider",
+            Self::MissingSigner => "missing_signer",
             Self::Certificate { .. } => "certificate",
             Self::NoRuntime => "no_runtime",
             Self::Setup { .. } => "setup",

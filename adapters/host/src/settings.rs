@@ -39,6 +39,8 @@ pub struct Settings {
     pub policy: Policy,
     /// Which proof-of-possession keys may be used.
     pub key: KeyChoice,
+    /// Whether somebody was named who signs for a key that is held elsewhere.
+    pub has_signer: bool,
     /// Where the WebSocket is, whatever the token's header says.
     pub relay_url: Option<String>,
     /// Where the subscriber's REST endpoints are, whatever the token's header says.
@@ -86,6 +88,7 @@ impl Default for Settings {
             provider: None,
             policy: Policy::default(),
             key: KeyChoice::Auto,
+            has_signer: false,
             relay_url: None,
             fabric_url: None,
             allow_hosts: None,
@@ -268,9 +271,13 @@ impl Settings {
     /// Says what is wrong with them, before anything is sent.
     ///
     /// # Errors
-    /// [`Error::MissingProvider`], [`Error::Setup`], and of the session's [`SessionError::InvalidUrl`] and
-    /// [`SessionError::InvalidField`].
+    /// [`Error::MissingProvider`], [`Error::MissingSigner`], [`Error::Setup`], and of the session's
+    /// [`SessionError::InvalidUrl`] and [`SessionError::InvalidField`].
     pub fn judge(self) -> Result<Judged, Error> {
+        if matches!(&self.key, KeyChoice::Held { key, .. } if key.is_external()) && !self.has_signer {
+            // Else it would come out at the first proof, after a token was minted for the key.
+            return Err(Error::MissingSigner);
+        }
         let (plain, proxies) = (self.plain, self.proxy.judge()?);
         let mut config = Config::new(self.provider.ok_or(Error::MissingProvider)?.judge(plain)?);
         config.policy = self.policy.into();
