@@ -10,7 +10,7 @@ use satkeeper::store::{FileStore, Lease, MemoryStore, Store, StoreError};
 use satkeeper::{
     Error, Event, KeyAlgorithm, KeyChoice, Secret, SessionError, SessionNews, TeardownReason, Warning,
 };
-use satkeeper_fixtures::{Config, Counts, Server};
+use satkeeper_fixtures::{Config, Counts, Direction, Effect, Fault, Server, Target, Times};
 use satkeeper_tests::adapter::{Adapter, Setup};
 use satkeeper_tests::{SOON, bound, soon, with_each_adapter};
 
@@ -207,6 +207,40 @@ async fn who_leaves_is_resumed_by_the_next_client<A: Adapter>() {
         assert_eq!(after.fresh_connects, before.fresh_connects + 1 - resumes, "{going:?}");
         soon(client.destroy()).await;
     }
+}
+
+/// The server has exchanged the refresh token, and its answer is on its way when the process is told to end. Nobody waits
+/// for that: what was written says that it may be spent, and the next process does not present it, but mints.
+async fn who_leaves_while_a_refresh_token_is_used_costs_the_next_one_a_mint<A: Adapter>() {
+    // proves L31, L41
+    // survives W10
+    let config = Config { grant_scope: false, ..Config::plain() };
+    let server = Server::start(config).await.expect("the fixture server starts");
+    let store = MemoryStore::new();
+    let client: A = soon(subscriber(&server, store.clone()).connect()).await.expect("a live session");
+    soon(client.call("subscriber.online", serde_json::json!({}))).await.expect("an answer");
+    let held = client.credential().expect("a token in force");
+    let lost = Effect::Swallow(Direction::ToClient);
+    let fault = Fault::new(Target::SubscribersTokensRefresh, Times::Next(1), lost);
+    server.faults().add(fault).expect("a fault");
+    let renewing = tokio::spawn({
+        let client = client.clone();
+        async move { client.refresh_now().await }
+    });
+    let refreshes = |counts: &Counts| counts.of(Target::SubscribersTokensRefresh).total();
+    assert!(server.until(SOON, |counts| refreshes(counts) == 1).await);
+    assert_eq!(soon(client.leave()).await.reason, TeardownReason::Left);
+    assert!(soon(renewing).await.expect("no panic").is_err_and(|error| error.is_over()));
+
+    let client: A = soon(subscriber(&server, store).connect()).await.expect("a live session");
+    assert!(resumed(&client).await);
+    assert!(client.credential().is_some_and(|now| now.token == held.token));
+    let mints = |counts: &Counts| counts.of(Target::SubscribersTokens).ok;
+    let before = mints(&server.counts());
+    soon(client.refresh_now()).await.expect("a newer token");
+    let after = server.counts();
+    assert_eq!((mints(&after), refreshes(&after)), (before + 1, 1), "{after:?}");
+    soon(client.disconnect()).await;
 }
 
 async fn a_store_is_one_sessions_at_a_time<A: Adapter>() {
@@ -500,6 +534,7 @@ async fn a_key_that_could_not_be_kept_is_told_and_kept_later<A: Adapter>() {
 with_each_adapter! {
     killed_and_started_again_it_resumes_without_a_mint,
     who_leaves_is_resumed_by_the_next_client,
+    who_leaves_while_a_refresh_token_is_used_costs_the_next_one_a_mint,
     a_store_is_one_sessions_at_a_time,
     what_cannot_be_read_is_set_aside_and_the_session_begins_anew,
     anothers_store_is_refused_and_not_overwritten,

@@ -18,9 +18,9 @@ pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 
 /// Brings tokens to a session. [`Callback`] makes one of closures.
 ///
-/// Each call has a deadline (60 s for the first `authenticate`, then 30 s); at it the future is dropped, so
-/// what must not be interrupted, such as the use of a one-time secret, belongs into a task of its own. The
-/// futures run on tasks of the client's runtime and must not block.
+/// Each call has a deadline (60 s for the first `authenticate`, then 30 s); at it, and where the session ends before, the
+/// future is dropped, so what must not be interrupted, such as the use of a one-time secret, belongs into a task of its
+/// own. The futures run on tasks of the client's runtime and must not block.
 ///
 /// ```
 /// use satkeeper::{AuthenticateContext, BoxFuture, Credential, CredentialProvider, ProviderError, Refresh, Secret};
