@@ -164,7 +164,7 @@ fn wakes() -> Vec<Wake> {
         Wake::Deadline(CommandId(1)),
         Wake::Expiry,
         Wake::GraceOver,
-        Wake::Lapse,
+        Wake::TokenEnds,
         Wake::Vain,
         Wake::Refused,
         Wake::SecondRound,

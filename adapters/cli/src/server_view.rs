@@ -180,7 +180,7 @@ pub(crate) fn next(why: &Why, tick: u64) -> String {
         Wake::Open => "open a socket",
         Wake::Stable => "the connection counts as stable",
         Wake::Deadline(_) => "an answer is due",
-        Wake::Lapse => "a token ends",
+        Wake::TokenEnds => "a token ends",
         Wake::GraceOver => "the grace after the end is over",
         Wake::Vain => "say that nobody can renew to who waits for it",
         Wake::Refused => "every token was refused: get another",

@@ -24,7 +24,7 @@ impl Lifecycle {
             Wake::Handover => self.hand_over(),
             Wake::Promotion => self.promote(),
             // Time alone has changed what counts as valid: the agenda has been derived anew.
-            Wake::Lapse => {}
+            Wake::TokenEnds => {}
             Wake::Vain => self.deny_vain_asks(),
             Wake::Fallback => self.tell_fallback(),
             Wake::NoMechanism => self.tell_no_mechanism(),

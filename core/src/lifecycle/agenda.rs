@@ -61,7 +61,7 @@ impl Lifecycle {
         agenda.offer(self.next_push(&look).map(|(at, _)| at), Wake::Push);
         agenda.offer(self.next_verdict(&look), Wake::Verdict);
         agenda.offer(self.next_open(&look), Wake::Open);
-        agenda.offer(look.ends.lapse, Wake::Lapse);
+        agenda.offer(look.ends.next, Wake::TokenEnds);
         agenda.best
     }
 

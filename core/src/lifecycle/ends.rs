@@ -11,7 +11,7 @@ pub(super) struct Ends<'a> {
     /// The same with assumed ends taken at their word, for what is said about it.
     pub(super) presumed: Option<At>,
     /// When the next token stops to count as valid, for any use or for opening a socket.
-    pub(super) lapse: Option<At>,
+    pub(super) next: Option<At>,
     /// The newest token that counts as valid.
     pub(super) valid: Option<&'a Token>,
 }
@@ -19,7 +19,7 @@ pub(super) struct Ends<'a> {
 impl Lifecycle {
     pub(super) fn ends(&self) -> Ends<'_> {
         let (now, margin) = (self.clock.now(), self.policy.reopen_margin);
-        let mut ends = Ends { session: None, presumed: None, lapse: None, valid: None };
+        let mut ends = Ends { session: None, presumed: None, next: None, valid: None };
         let mut endless = false;
         for token in &self.held {
             let end = token.end(&self.clock);
@@ -30,9 +30,9 @@ impl Lifecycle {
             let Some(at) = end.at else { continue };
             ends.presumed = ends.presumed.max(end.at);
             let stops = at.saturating_sub(margin);
-            let lapse = if stops > now { stops } else { at };
-            if lapse > now {
-                ends.lapse = Some(ends.lapse.map_or(lapse, |first| first.min(lapse)));
+            let stop = if stops > now { stops } else { at };
+            if stop > now {
+                ends.next = Some(ends.next.map_or(stop, |first| first.min(stop)));
             }
         }
         ends.session = ends.presumed.filter(|_| !endless);

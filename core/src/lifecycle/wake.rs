@@ -18,7 +18,7 @@ pub enum Wake {
     /// The grace period after the end is over (L22).
     GraceOver,
     /// A held token ends, or is about to: what follows is derived anew.
-    Lapse,
+    TokenEnds,
     /// Somebody waits for a renewal and nobody can renew (L24), or for a token that has ended (L40).
     Vain,
     /// Every offer was refused: get a new token, or end (L35).
@@ -69,7 +69,7 @@ impl Wake {
             Self::Deadline(_) => "deadline",
             Self::Expiry => "expiry",
             Self::GraceOver => "grace_over",
-            Self::Lapse => "lapse",
+            Self::TokenEnds => "token_ends",
             Self::Vain => "vain",
             Self::Refused => "refused",
             Self::SecondRound => "second_round",

@@ -8,7 +8,7 @@ fn a_step_that_is_late_by_more_than_the_tolerance_is_a_jump() {
     let tolerance = Policy::default().jump;
     for (late, jumps) in [(tolerance - 1, false), (tolerance, false), (tolerance + 1, true)] {
         let mut machine = live();
-        machine.wake = Some((NOW + 100, Wake::Lapse));
+        machine.wake = Some((NOW + 100, Wake::TokenEnds));
         let at = NOW + 100 + late;
         let step = machine.step(Now::new(at, EPOCH + at), Input::Tick);
         let told = Output::Tell(Event::ClockJump { by: late });
@@ -80,7 +80,7 @@ fn what_is_told_of_the_next_attempt_is_when_it_begins() {
         machine.retries.provider.not_before = NOW + 870_000;
         assert_eq!(machine.next_attempt(), Some(told), "{retry}");
         // And so it is.
-        machine.wake = Some((retry, Wake::Lapse));
+        machine.wake = Some((retry, Wake::TokenEnds));
         let step = machine.step(Now::new(retry, EPOCH + retry), Input::Tick);
         let renews = |output: &Output| {
             matches!(output, Output::Do(Command { action: Action::Renew { .. } | Action::Refresh, .. }))
