@@ -2,7 +2,7 @@
 //! whichever address of a name answers first.
 
 use std::io::{self, ErrorKind, Read as _, Write as _};
-use std::net::{SocketAddr, TcpStream, ToSocketAddrs as _};
+use std::net::{SocketAddr, TcpStream};
 use std::sync::Arc;
 use std::sync::mpsc::{RecvTimeoutError, channel};
 use std::thread;
@@ -13,6 +13,7 @@ use rustls::{ClientConfig, ClientConnection, StreamOwned};
 use satkeeper_core::error::Error as SessionError;
 use satkeeper_core::wire::url::SecureUrl;
 use satkeeper_host::handshake::{Handshake, Tunnel, Upgrade};
+use satkeeper_host::names;
 use satkeeper_host::peer::Peer;
 use satkeeper_host::socket::{MAX_QUEUED_BYTES, STAGGER, config, in_turns, late};
 use tungstenite::WebSocket;
@@ -31,20 +32,19 @@ pub(crate) struct Dialed {
 /// Opens a WebSocket within this time.
 pub(crate) fn dial(url: &SecureUrl, network: &Network, within: Duration) -> Result<Dialed, SessionError> {
     let (until, peer) = (Instant::now() + within, Peer::of(url));
-    let opened = connect(url, network, until, |_| {}).and_then(|mut connection| {
-        let upgraded = perform(&mut connection, Upgrade::to(url), &peer)?;
-        // Nothing else holds what waits to be sent.
-        let config = config().max_write_buffer_size(MAX_QUEUED_BYTES);
-        let stream = Watched::new(connection, &upgraded.rest);
-        let websocket = WebSocket::from_partially_read(stream, upgraded.rest, Role::Client, Some(config));
-        Ok(Dialed { websocket, date: upgraded.date })
-    });
-    // Whatever it was that took so long.
-    opened.map_err(|error| if left(until).is_err() { late(&peer, within) } else { error })
+    let mut connection = connect(url, network, until, |_| {})?;
+    let upgraded = perform(&mut connection, Upgrade::to(url));
+    let upgraded =
+        upgraded.map_err(|error| if left(until).is_err() { late(&peer, within) } else { error })?;
+    // Nothing else holds what waits to be sent.
+    let config = config().max_write_buffer_size(MAX_QUEUED_BYTES);
+    let stream = Watched::new(connection, &upgraded.rest);
+    let websocket = WebSocket::from_partially_read(stream, upgraded.rest, Role::Client, Some(config));
+    Ok(Dialed { websocket, date: upgraded.date })
 }
 
-/// Connects to where the URL points, until then at the latest; `begun` is shown the TCP stream before anything is sent
-/// on it.
+/// Connects to where the URL points, until then at the latest; each step has its own words for what took too long.
+/// `begun` is shown the TCP stream before anything is sent on it.
 pub(crate) fn connect(
     url: &SecureUrl,
     network: &Network,
@@ -74,7 +74,7 @@ pub(crate) fn connect(
                 let config = network.tls.config().map_err(|why| between.untrusted(&why))?;
                 connection = encrypt(&between, config, proxy.host(), connection)?;
             }
-            perform(&mut connection, Tunnel::through(&proxy, url), &between)?;
+            perform(&mut connection, Tunnel::through(&proxy, url))?;
             connection
         }
     };
@@ -85,17 +85,12 @@ pub(crate) fn connect(
 }
 
 /// Sends a request that decides what the connection is used for, and waits for the answer.
-fn perform<H: Handshake>(
-    connection: &mut Connection,
-    mut handshake: H,
-    peer: &Peer,
-) -> Result<H::Done, SessionError> {
-    let broken = |error: io::Error| peer.broken(&error);
-    connection.write_all(handshake.request()).map_err(broken)?;
-    connection.flush().map_err(broken)?;
+fn perform<H: Handshake>(connection: &mut Connection, mut handshake: H) -> Result<H::Done, SessionError> {
+    let sent = connection.write_all(handshake.request()).and_then(|()| connection.flush());
+    sent.map_err(|error| handshake.broken(&error))?;
     let mut bytes = [0; 4096];
     loop {
-        let count = connection.read(&mut bytes).map_err(broken)?;
+        let count = connection.read(&mut bytes).map_err(|error| handshake.broken(&error))?;
         if count == 0 {
             return Err(handshake.cut_short());
         }
@@ -128,11 +123,10 @@ fn encrypt(
     Ok(Connection::Sealed(Box::new(StreamOwned::new(conn, connection))))
 }
 
-/// The system's resolver knows no time limit: where it takes too long, its thread is left to it.
+/// The system's resolver knows no time limit: where it takes too long, it is left to itself.
 fn look_up(host: &str, port: u16, until: Instant) -> io::Result<Vec<SocketAddr>> {
-    let ((sender, found), host) = (channel(), host.to_owned());
-    let look = move || sender.send((host.as_str(), port).to_socket_addrs().map(Iterator::collect));
-    thread::Builder::new().name("satkeeper-names".to_owned()).spawn(look)?;
+    let (teller, found) = channel();
+    let _waiting = names::look_up(host, port, move |found| drop(teller.send(found)));
     found.recv_timeout(left(until)?).unwrap_or_else(|_| Err(ErrorKind::TimedOut.into()))
 }
 

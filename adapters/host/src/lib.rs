@@ -34,6 +34,7 @@ pub mod feed;
 pub mod handshake;
 pub mod keeper;
 pub mod keys;
+pub mod names;
 pub mod peer;
 mod private;
 pub mod program;

@@ -45,7 +45,15 @@ impl Peer {
     /// Its name leads to no address.
     #[must_use]
     pub fn unresolved(&self, error: &io::Error) -> SessionError {
-        self.unreachable(&chain(error), "check its name, and whether this machine can resolve names")
+        match error.kind() {
+            ErrorKind::TimedOut => self.unreachable(
+                "its name was not resolved in time",
+                "the resolver does not answer: check whether this machine can resolve names",
+            ),
+            _ => {
+                self.unreachable(&chain(error), "check its name, and whether this machine can resolve names")
+            }
+        }
     }
 
     /// No address of it takes a connection.
@@ -53,6 +61,7 @@ impl Peer {
     pub fn unconnected(&self, error: &io::Error) -> SessionError {
         let advice = match error.kind() {
             ErrorKind::ConnectionRefused => "check host and port: nothing listens there",
+            ErrorKind::TimedOut if self.is_proxy => "check network and firewall",
             ErrorKind::TimedOut => {
                 "check network and firewall, and whether there is only a way through a proxy"
             }
@@ -61,10 +70,11 @@ impl Peer {
         self.unreachable(&chain(error), advice)
     }
 
-    /// It took no connection, or said nothing for so long.
+    /// There was no connection to it within this time, and nobody knows at what that hung.
     #[must_use]
     pub fn silent(&self, within: Duration) -> SessionError {
-        self.unconnected(&io::Error::new(ErrorKind::TimedOut, format!("no connection within {within:?}")))
+        let what = format!("no connection within {within:?}");
+        self.unreachable(&what, "check the network, the firewall and what else is in between")
     }
 
     /// No TLS came to be, for want of trust or otherwise.
@@ -158,6 +168,7 @@ fn about_certificate(why: &CertificateError) -> &'static str {
 #[cfg(test)]
 mod tests {
     use super::Peer;
+    use crate::proxy::Proxies;
     use crate::tls::Tls;
     use rcgen::{BasicConstraints, CertificateParams, IsCa, KeyPair};
     use rustls::crypto::aws_lc_rs;
@@ -181,6 +192,9 @@ mod tests {
             (peer().unresolved(&io::Error::other("failed to lookup address information")), "resolve names"),
             (peer().unconnected(&error(ErrorKind::ConnectionRefused)), "nothing listens"),
             (peer().unconnected(&error(ErrorKind::NetworkUnreachable)), "check the network"),
+            (peer().unresolved(&error(ErrorKind::TimedOut)), "the resolver does not answer"),
+            (peer().unconnected(&error(ErrorKind::TimedOut)), "only a way through a proxy"),
+            (peer().unencrypted(&error(ErrorKind::TimedOut)), "does not go on"),
             (peer().silent(Duration::from_secs(10)), "firewall"),
             (peer().unencrypted(&error(ErrorKind::UnexpectedEof)), "TLS"),
         ] {
@@ -189,6 +203,14 @@ mod tests {
             assert!(text.starts_with("could not connect: space.test:443: ") && text.contains(word), "{text}");
             assert!(!text.contains("certificate") && !text.contains("proxy,"), "{text}");
         }
+        let between = Proxies::through("http://between.test:3128").unwrap();
+        let between =
+            between.of(&SecureUrl::parse("https://space.test", Plain::Never).unwrap()).unwrap().unwrap();
+        let told = Peer::of_proxy(&between).unconnected(&error(ErrorKind::TimedOut)).to_string();
+        assert!(
+            told.contains("the proxy http://between.test:3128: ") && !told.contains("way through"),
+            "{told}"
+        );
         let told = peer().late("an HTTP request to", Duration::from_millis(300)).to_string();
         assert_eq!(told, "no answer to an HTTP request to space.test:443 within 300 ms");
     }

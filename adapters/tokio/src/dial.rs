@@ -1,7 +1,7 @@
 //! TCP and TLS connections, for HTTP and WebSockets alike: straight or through a proxy, to whichever address of a
 //! name answers first.
 
-use std::io;
+use std::io::{self, ErrorKind};
 use std::net::SocketAddr;
 use std::sync::Arc;
 
@@ -15,10 +15,11 @@ use satkeeper_host::handshake::{Handshake, Tunnel};
 use satkeeper_host::peer::Peer;
 use satkeeper_host::socket::{STAGGER, in_turns};
 use satkeeper_host::tls::Tls;
-use satkeeper_host::{Error, Proxies};
+use satkeeper_host::{Error, Proxies, names};
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
-use tokio::net::{TcpStream, lookup_host};
-use tokio::time::sleep;
+use tokio::net::TcpStream;
+use tokio::sync::oneshot;
+use tokio::time::{Instant, sleep, timeout_at};
 use tokio_rustls::TlsConnector;
 
 /// A connection, encrypted or not.
@@ -57,8 +58,8 @@ impl Dialer {
         self.tls.trust(ca_pem)
     }
 
-    /// Connects to where the URL points. Takes as long as it takes: bound it.
-    pub(crate) async fn dial(&self, url: &SecureUrl) -> Result<Dialed, SessionError> {
+    /// Connects to where the URL points, until then at the latest. Each step has its own words for what took too long.
+    pub(crate) async fn dial(&self, url: &SecureUrl, until: Instant) -> Result<Dialed, SessionError> {
         let peer = Peer::of(url);
         // The TLS configuration comes first: without one, nothing must be sent.
         let config = match (url.is_encrypted(), self.tls.config()) {
@@ -68,38 +69,42 @@ impl Dialer {
         };
         let host = url.host().trim_start_matches('[').trim_end_matches(']');
         let connection: Box<dyn Connection> = match self.proxies.of(url)? {
-            None => Box::new(connect(&peer, host, url.port()).await?),
+            None => Box::new(connect(&peer, host, url.port(), until).await?),
             Some(proxy) => {
                 let between = Peer::of_proxy(&proxy);
-                let stream = connect(&between, proxy.host(), proxy.port()).await?;
+                let stream = connect(&between, proxy.host(), proxy.port(), until).await?;
                 let mut connection: Box<dyn Connection> = Box::new(stream);
                 if proxy.is_encrypted() {
                     let config = self.tls.config().map_err(|why| between.untrusted(&why))?;
-                    connection = Box::new(encrypt(&between, config, &[], proxy.host(), connection).await?);
+                    let encrypting = encrypt(&between, config, &[], proxy.host(), connection, until);
+                    connection = Box::new(encrypting.await?);
                 }
-                perform(&mut connection, Tunnel::through(&proxy, url), &between).await?;
+                perform(&mut connection, Tunnel::through(&proxy, url), until).await?;
                 connection
             }
         };
         let Some(config) = config else { return Ok(Dialed { connection, is_http2: false }) };
-        let stream = encrypt(&peer, config, self.protocols, host, connection).await?;
+        let stream = encrypt(&peer, config, self.protocols, host, connection, until).await?;
         let is_http2 = stream.get_ref().1.alpn_protocol() == Some(b"h2");
         Ok(Dialed { connection: Box::new(stream), is_http2 })
     }
 }
 
-/// Sends a request that decides what the connection is used for, and waits for the answer.
+/// Sends a request that decides what the connection is used for, and waits for the answer, until then at the latest.
 pub(crate) async fn perform<H: Handshake>(
     connection: &mut (impl Connection + ?Sized),
     mut handshake: H,
-    peer: &Peer,
+    until: Instant,
 ) -> Result<H::Done, SessionError> {
-    let broken = |error: io::Error| peer.broken(&error);
-    connection.write_all(handshake.request()).await.map_err(broken)?;
-    connection.flush().await.map_err(broken)?;
+    let asking = async {
+        connection.write_all(handshake.request()).await?;
+        connection.flush().await
+    };
+    in_time(until, asking).await.map_err(|error| handshake.broken(&error))?;
     let mut bytes = [0; 4096];
     loop {
-        let count = connection.read(&mut bytes).await.map_err(broken)?;
+        let read = in_time(until, connection.read(&mut bytes)).await;
+        let count = read.map_err(|error| handshake.broken(&error))?;
         if count == 0 {
             return Err(handshake.cut_short());
         }
@@ -109,9 +114,10 @@ pub(crate) async fn perform<H: Handshake>(
     }
 }
 
-async fn connect(peer: &Peer, host: &str, port: u16) -> Result<TcpStream, SessionError> {
-    let found = lookup_host((host, port)).await.map_err(|error| peer.unresolved(&error))?;
-    let stream = race(in_turns(found)).await.map_err(|error| peer.unconnected(&error))?;
+async fn connect(peer: &Peer, host: &str, port: u16, until: Instant) -> Result<TcpStream, SessionError> {
+    let found = in_time(until, look_up(host, port)).await.map_err(|error| peer.unresolved(&error))?;
+    let racing = in_time(until, race(in_turns(found.into_iter())));
+    let stream = racing.await.map_err(|error| peer.unconnected(&error))?;
     // What is sent is small and answered one by one: waiting for more to send only delays it.
     stream.set_nodelay(true).map_err(|error| peer.unconnected(&error))?;
     Ok(stream)
@@ -123,13 +129,27 @@ async fn encrypt(
     protocols: &[&[u8]],
     host: &str,
     connection: Box<dyn Connection>,
+    until: Instant,
 ) -> Result<tokio_rustls::client::TlsStream<Box<dyn Connection>>, SessionError> {
     let name = ServerName::try_from(host.to_owned()).map_err(|_| SessionError::InvalidUrl {
         reason: "its host is no name that a certificate can be for",
     })?;
     let protocols = protocols.iter().map(|protocol| protocol.to_vec()).collect();
     let connector = TlsConnector::from(config);
-    connector.with_alpn(protocols).connect(name, connection).await.map_err(|error| peer.unencrypted(&error))
+    let sealing = in_time(until, connector.with_alpn(protocols).connect(name, connection));
+    sealing.await.map_err(|error| peer.unencrypted(&error))
+}
+
+/// Not by way of tokio's own: its blocking threads are for what ends by itself, and a resolver may not.
+async fn look_up(host: &str, port: u16) -> io::Result<Vec<SocketAddr>> {
+    let (tell, told) = oneshot::channel();
+    let _waiting = names::look_up(host, port, move |found| drop(tell.send(found)));
+    told.await.unwrap_or_else(|_| Err(io::Error::other("the lookup was given up")))
+}
+
+/// What has not come until then comes no more.
+async fn in_time<T>(until: Instant, act: impl Future<Output = io::Result<T>>) -> io::Result<T> {
+    timeout_at(until, act).await.unwrap_or_else(|_| Err(ErrorKind::TimedOut.into()))
 }
 
 /// Tries one address after the other, each with a head start over the next unless it fails, and keeps the first that

@@ -3,6 +3,7 @@
 mod connector;
 
 use std::error::Error as StdError;
+use std::io;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -12,6 +13,7 @@ use http::{Method, Request, Response};
 use http_body_util::{BodyExt as _, Full};
 use hyper::body::Incoming;
 use hyper_util::client::legacy::Client;
+use hyper_util::client::legacy::connect::capture_connection;
 use hyper_util::rt::{TokioExecutor, TokioTimer};
 use satkeeper_core::Tick;
 use satkeeper_core::error::Error as SessionError;
@@ -19,10 +21,10 @@ use satkeeper_core::wire::http::{self as wire, HttpRequest, HttpResponse, MAX_BO
 use satkeeper_host::Clock;
 use satkeeper_host::body::is_whole;
 use satkeeper_host::peer::Peer;
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout_at};
 
 use crate::dial::Dialer;
-use connector::Connector;
+use connector::{Connector, UNTIL};
 
 /// A connection is of no use for long: renewals are minutes apart, and one that was idle while the machine
 /// slept is dead without anybody knowing.
@@ -32,6 +34,9 @@ const IDLE: Duration = Duration::from_secs(15);
 /// is given up without one: TCP acknowledges for many that have died behind it. 5 s together.
 const PING_AFTER: Duration = Duration::from_secs(2);
 const PONG_WITHIN: Duration = Duration::from_secs(3);
+
+/// How much earlier than its request a connection has to be there.
+const CONNECTED_BEFORE: Duration = Duration::from_millis(20);
 
 /// Largest head of an answer.
 const MAX_HEAD: usize = 64 * 1024;
@@ -60,18 +65,25 @@ impl Http {
         clock: Clock,
     ) -> Result<HttpResponse, SessionError> {
         let (left, peer) = (clock.until(deadline), Peer::of(&request.url));
-        let request = translate(&request)?;
+        let mut request = translate(&request)?;
+        let (begun, capture) = (Instant::now(), capture_connection(&mut request));
+        let until = begun + left;
+        let connected_until = begun + left.saturating_sub(CONNECTED_BEFORE);
+        // Nothing has been presented where there was no connection to present it on (L31).
+        let is_connected = || capture.connection_metadata().is_some();
         let pool = Arc::clone(&self.pool.lock().unwrap_or_else(PoisonError::into_inner));
         // What has come of the answer outlives the time that there was for it.
         let mut answer = None;
         let exchange = async {
-            let response = pool.request(request).await.map_err(|error| failed(&peer, error))?;
+            // A little less: whatever hung is to say so, in place of the end of all.
+            let sending = UNTIL.scope(connected_until, pool.request(request));
+            let response = sending.await.map_err(|error| failed(&peer, error, is_connected()))?;
             receive(response, &mut answer).await.map_err(|error| peer.broken(&error))
         };
-        let done = timeout(left, exchange).await.unwrap_or_else(|_| {
+        let done = timeout_at(until, exchange).await.unwrap_or_else(|_| {
             // Whatever took so long may be the connection: nobody waits on it again.
             self.retire(&pool);
-            Err(peer.late("an HTTP request to", left))
+            Err(if is_connected() { peer.late("an HTTP request to", left) } else { peer.silent(left) })
         });
         match (done, answer) {
             (Ok(()), Some(answer)) => Ok(answer),
@@ -166,7 +178,7 @@ async fn receive(
 }
 
 /// What went wrong: the connector's own word, or what broke.
-fn failed(peer: &Peer, error: hyper_util::client::legacy::Error) -> SessionError {
+fn failed(peer: &Peer, error: hyper_util::client::legacy::Error, is_connected: bool) -> SessionError {
     let mut cause: Option<&(dyn StdError + 'static)> = Some(&error);
     while let Some(known) = cause {
         if let Some(said) = known.downcast_ref::<SessionError>() {
@@ -174,7 +186,7 @@ fn failed(peer: &Peer, error: hyper_util::client::legacy::Error) -> SessionError
         }
         cause = known.source();
     }
-    peer.broken(&error)
+    if is_connected { peer.broken(&error) } else { peer.unconnected(&io::Error::other(error)) }
 }
 
 #[cfg(test)]

@@ -23,7 +23,7 @@ use satkeeper_host::socket::{
 };
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
 use tokio::task::JoinSet;
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout};
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::tungstenite::protocol::Role;
@@ -167,10 +167,9 @@ impl Task {
     ) {
         let opened = tokio::select! {
             _ = &mut stopped => return,
-            opened = timeout(within, open(&url, &self.peer, &dialer)) => opened,
+            opened = open(&url, &self.peer, &dialer, within) => opened,
         };
-        let Opened { websocket, watch, date } = match opened.unwrap_or_else(|_| Err(late(&self.peer, within)))
-        {
+        let Opened { websocket, watch, date } = match opened {
             Ok(opened) => opened,
             Err(error) => return self.closed(error).await,
         };
@@ -219,9 +218,17 @@ struct Opened {
     date: Option<String>,
 }
 
-async fn open(url: &SecureUrl, peer: &Peer, dialer: &Dialer) -> Result<Opened, SessionError> {
-    let Dialed { mut connection, .. } = dialer.dial(url).await?;
-    let upgraded = perform(&mut connection, Upgrade::to(url), peer).await?;
+async fn open(
+    url: &SecureUrl,
+    peer: &Peer,
+    dialer: &Dialer,
+    within: Duration,
+) -> Result<Opened, SessionError> {
+    let until = Instant::now() + within;
+    let Dialed { mut connection, .. } = dialer.dial(url, until).await?;
+    let upgraded = perform(&mut connection, Upgrade::to(url), until).await;
+    let upgraded =
+        upgraded.map_err(|error| if Instant::now() >= until { late(peer, within) } else { error })?;
     let (stream, watch) = Watched::new(connection, &upgraded.rest);
     let websocket =
         WebSocketStream::from_partially_read(stream, upgraded.rest, Role::Client, Some(config())).await;

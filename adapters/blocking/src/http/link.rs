@@ -7,7 +7,6 @@ use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
 
 use satkeeper_core::wire::url::{Plain, SecureUrl};
-use satkeeper_host::peer::Peer;
 use ureq::Error;
 use ureq::config::Config;
 use ureq::http::Uri;
@@ -44,8 +43,7 @@ impl Connector<()> for Dialing {
     fn connect(&self, details: &ConnectionDetails<'_>, _: Option<()>) -> Result<Option<Link>, Error> {
         // What was judged already.
         let url = SecureUrl::parse(&details.uri.to_string(), Plain::Loopback).map_err(io::Error::other)?;
-        let within = (*details.timeout.after).min(CONNECT_WITHIN);
-        let until = Instant::now() + within;
+        let until = Instant::now() + (*details.timeout.after).min(CONNECT_WITHIN);
         let mut registered = Err(Error::ConnectionFailed);
         // What changes meanwhile has changed after it.
         let born = self.0.changes();
@@ -56,10 +54,7 @@ impl Connector<()> for Dialing {
                 (details.register_shutdown)(weak as Weak<dyn ShutdownHandle>).map(|()| handle)
             });
         });
-        let connection = opened.map_err(|error| {
-            let is_late = Instant::now() >= until;
-            io::Error::other(if is_late { Peer::of(&url).silent(within) } else { error })
-        })?;
+        let connection = opened.map_err(io::Error::other)?;
         let handle = registered?;
         let sizes = (details.config.input_buffer_size(), details.config.output_buffer_size());
         Ok(Some(Link {

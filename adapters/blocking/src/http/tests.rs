@@ -1,6 +1,6 @@
 //! Against servers that do what they should not.
 
-use std::net::{Ipv6Addr, SocketAddr, TcpListener};
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener};
 use std::sync::atomic::Ordering;
 use std::thread;
 use std::time::{Duration, Instant};
@@ -9,7 +9,7 @@ use satkeeper_core::error::Error as SessionError;
 use satkeeper_core::secret::Secret;
 use satkeeper_core::wire::http::{HeaderValue, HttpRequest, HttpResponse, MAX_BODY, Method};
 use satkeeper_core::wire::url::{Plain, SecureUrl};
-use satkeeper_fixtures::canned::{Canned, Identity, Sealed, Swallowing};
+use satkeeper_fixtures::canned::{Breaking, Canned, Identity, Sealed, Swallowing};
 use satkeeper_host::Proxies;
 
 use super::Http;
@@ -214,6 +214,43 @@ fn errors_name_host_and_port() {
     let here = silent.local_addr().unwrap();
     let late = send(&post(&format!("http://{here}/")), 200).unwrap_err().to_string();
     assert!(late.starts_with(&format!("no answer to an HTTP request to {here} within")), "{late}");
+}
+
+// proves L31
+// survives W19
+#[test]
+fn where_no_connection_came_to_be_nothing_was_presented_and_the_reason_is_told() {
+    let identity = Identity::new("localhost", false);
+    // Takes connections, and says nothing.
+    let silent = TcpListener::bind("127.0.0.1:0").unwrap();
+    let silent = silent.local_addr().unwrap();
+    let breaking = Breaking::start();
+    let swallowing = Swallowing::start(SocketAddr::from((Ipv4Addr::new(127, 0, 0, 2), 0)));
+    let through = |proxy: SocketAddr| Proxies::through(&format!("http://{proxy}")).unwrap();
+    let straight = |to: SocketAddr, word| (Proxies::none(), format!("http://{to}/"), to.to_string(), word);
+    let mut cases = vec![
+        (Proxies::none(), format!("https://{silent}/"), silent.to_string(), "does not go on"),
+        (
+            through(silent),
+            "https://relay.test/".to_owned(),
+            format!("the proxy http://{silent}"),
+            "is a proxy",
+        ),
+        (
+            through(breaking.address),
+            "https://relay.test/".to_owned(),
+            format!("the proxy http://{}", breaking.address),
+            "broke the connection",
+        ),
+    ];
+    cases.extend(swallowing.as_ref().map(|it| straight(it.address, "a way through a proxy")));
+    for (proxies, to, who, word) in cases {
+        let http = Http::new(Network::by_way_of(proxies, Some(identity.ca_pem.as_bytes())).unwrap());
+        let error = http.send(&post(&to), Duration::from_millis(400)).unwrap_err();
+        let told = error.to_string();
+        assert!(matches!(error, SessionError::Unreachable { .. }), "{to}: {told}");
+        assert!(told.contains(&who) && told.contains(word), "{to}: {told}");
+    }
 }
 
 // survives W6

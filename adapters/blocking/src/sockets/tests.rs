@@ -38,9 +38,13 @@ struct Loop {
 
 impl Loop {
     fn new(ca_pem: Option<&str>) -> Self {
+        Self::by_way_of(Proxies::none(), ca_pem)
+    }
+
+    fn by_way_of(proxies: Proxies, ca_pem: Option<&str>) -> Self {
         let poll = Poll::new().unwrap();
         let (mailbox, inbox) = Mailbox::new(poll.registry(), Token(0)).unwrap();
-        let network = Network::by_way_of(Proxies::none(), ca_pem.map(str::as_bytes)).unwrap();
+        let network = Network::by_way_of(proxies, ca_pem.map(str::as_bytes)).unwrap();
         let registry = poll.registry().try_clone().unwrap();
         let sockets = Sockets::new(registry, 1, mailbox, Threads::default(), network);
         Self { poll, inbox, sockets, inputs: VecDeque::new() }
@@ -242,6 +246,19 @@ fn whoever_does_not_speak_websocket_is_told_apart() {
 
     client.open("ws://127.0.0.1:1/", 5_000);
     assert!(matches!(client.closed(), SessionError::Unreachable { .. }));
+
+    // And at which step it hung, on the way to one that is not reached at all.
+    let proxy = silent.local_addr().unwrap();
+    let identity = Identity::new("localhost", false);
+    for (proxies, to, word) in [
+        (Proxies::none(), format!("wss://{proxy}/"), "does not go on"),
+        (Proxies::through(&format!("http://{proxy}")).unwrap(), "wss://relay.test/".to_owned(), "the proxy"),
+    ] {
+        let mut client = Loop::by_way_of(proxies, Some(&identity.ca_pem));
+        client.open(&to, 200);
+        let error = client.closed();
+        assert!(matches!(&error, SessionError::Unreachable { message } if message.contains(word)), "{error}");
+    }
 }
 
 // proves L50

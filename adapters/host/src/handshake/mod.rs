@@ -18,6 +18,8 @@ mod head;
 mod tunnel;
 mod upgrade;
 
+use std::io;
+
 use satkeeper_core::error::Error as SessionError;
 
 pub use tunnel::Tunnel;
@@ -39,4 +41,7 @@ pub trait Handshake {
 
     /// What is to be said where the connection ends before the answer does.
     fn cut_short(&self) -> SessionError;
+
+    /// What is to be said where the connection breaks before the answer has come, or its time is over.
+    fn broken(&self, error: &io::Error) -> SessionError;
 }

@@ -1,6 +1,7 @@
 //! A way through a proxy (RFC 9110 section 9.3.6).
 
 use std::fmt;
+use std::io::{self, ErrorKind};
 
 use satkeeper_core::error::Error as SessionError;
 use satkeeper_core::wire::url::SecureUrl;
@@ -9,6 +10,7 @@ use super::Handshake;
 use super::head::{Head, HeadReader};
 use crate::peer::Peer;
 use crate::proxy::Proxy;
+use crate::text::chain;
 
 /// Asks a proxy for a connection to where a URL points. It learns host and port; all else goes through TLS.
 pub struct Tunnel {
@@ -72,6 +74,18 @@ impl Handshake for Tunnel {
 
     fn cut_short(&self) -> SessionError {
         self.peer.unusable(&format!("closed the connection when it was to connect to {}", self.target))
+    }
+
+    /// Nothing has gone through to whoever is behind it (L31).
+    fn broken(&self, error: &io::Error) -> SessionError {
+        let target = &self.target;
+        self.peer.unusable(&match error.kind() {
+            ErrorKind::TimedOut => format!(
+                "takes connections and gave no answer when it was to connect to {target}; check that it is a proxy, \
+                 or go without it (`no_proxy`, --no-proxy)"
+            ),
+            _ => format!("broke the connection when it was to connect to {target}: {}", chain(error)),
+        })
     }
 }
 

@@ -2,6 +2,7 @@
 //! Upgrade` and interim answers, which proxies and content networks send.
 
 use std::fmt;
+use std::io;
 
 use satkeeper_core::error::Error as SessionError;
 use satkeeper_core::wire::http::HttpResponse;
@@ -109,6 +110,10 @@ impl Handshake for Upgrade {
 
     fn cut_short(&self) -> SessionError {
         self.peer.odd("it closed the connection in place of an answer to the upgrade")
+    }
+
+    fn broken(&self, error: &io::Error) -> SessionError {
+        self.peer.broken(error)
     }
 }
 

@@ -12,14 +12,19 @@ use hyper_util::client::legacy::connect::{Connected, Connection};
 use hyper_util::rt::TokioIo;
 use satkeeper_core::error::Error as SessionError;
 use satkeeper_core::wire::url::{Plain, SecureUrl};
-use satkeeper_host::peer::Peer;
-use tokio::time::timeout;
+use tokio::time::Instant;
 use tower_service::Service;
 
 use crate::dial::{self, Dialed, Dialer};
 
 /// As long as a WebSocket may take: who waits longer for a connection does not get one.
 const CONNECT_WITHIN: Duration = Duration::from_secs(10);
+
+tokio::task_local! {
+    /// When the time of the request is over that a connection is made for: who runs out of it is to know at which step.
+    /// One that is still made for the pool when its request has gone has the time of any other.
+    pub(super) static UNTIL: Instant;
+}
 
 /// Dials as for WebSockets.
 #[derive(Clone)]
@@ -39,9 +44,9 @@ impl Service<Uri> for Connector {
         Box::pin(async move {
             // What was judged already, without its path.
             let url = SecureUrl::parse(&uri.to_string(), Plain::Loopback)?;
-            let dialed = timeout(CONNECT_WITHIN, dialer.dial(&url)).await;
-            let Dialed { connection, is_http2 } =
-                dialed.unwrap_or_else(|_| Err(Peer::of(&url).silent(CONNECT_WITHIN)))?;
+            let most = Instant::now() + CONNECT_WITHIN;
+            let until = UNTIL.try_with(|until| most.min(*until)).unwrap_or(most);
+            let Dialed { connection, is_http2 } = dialer.dial(&url, until).await?;
             Ok(Link { io: TokioIo::new(connection), is_http2 })
         })
     }

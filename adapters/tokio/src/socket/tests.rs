@@ -196,6 +196,20 @@ async fn whoever_does_not_speak_websocket_is_told_apart() {
 
     sockets.open(ONE, url("ws://127.0.0.1:1/"), Duration::from_secs(5));
     assert!(matches!(closed(&mut news).await, SessionError::Unreachable { .. }));
+
+    // And at which step it hung, on the way to one that is not reached at all.
+    let proxy = silent.local_addr().unwrap();
+    let identity = Identity::new("localhost", false);
+    for (proxies, to, word) in [
+        (Proxies::none(), format!("wss://{proxy}/"), "does not go on"),
+        (Proxies::through(&format!("http://{proxy}")).unwrap(), "wss://relay.test/".to_owned(), "the proxy"),
+    ] {
+        let tls = Tls::new(Some(identity.ca_pem.as_bytes())).unwrap();
+        let (mut sockets, mut news) = Sockets::new(Dialer::new(tls, proxies));
+        sockets.open(ONE, url(&to), Duration::from_millis(200));
+        let error = closed(&mut news).await;
+        assert!(matches!(&error, SessionError::Unreachable { message } if message.contains(word)), "{error}");
+    }
 }
 
 // proves L50
