@@ -5,9 +5,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 
-/// Most threads of one session. It never needs a handful, unless the application's code or the system's resolver
-/// does not return.
-const MOST: usize = 32;
+/// Most threads of one kind that a session has. It never needs a handful, unless the application's code does not return.
+pub(crate) const MOST: usize = 32;
 
 /// Starts them. Cheap to clone; clones count together.
 #[derive(Clone, Default)]

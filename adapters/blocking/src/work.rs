@@ -22,7 +22,10 @@ use crate::threads::Threads;
 /// and nobody hears of it.
 pub(crate) struct Work {
     mailbox: Mailbox,
+    /// For what ends by itself, shared with sockets that are opened.
     threads: Threads,
+    /// For the application's code: what does not return must not take the threads that the session's own I/O needs.
+    calls: Threads,
     http: Http,
     clock: Clock,
     /// The session's store, its own for as long as this is.
@@ -32,14 +35,14 @@ pub(crate) struct Work {
 }
 
 impl Work {
-    pub(crate) const fn new(
+    pub(crate) fn new(
         mailbox: Mailbox,
         threads: Threads,
         http: Http,
         clock: Clock,
         keeper: Option<Keeper>,
     ) -> Self {
-        Self { mailbox, threads, http, clock, keeper, writes: Vec::new() }
+        Self { mailbox, threads, calls: Threads::default(), http, clock, keeper, writes: Vec::new() }
     }
 
     /// What becomes of a session that nobody holds any more: one that is kept waits for the next process.
@@ -49,7 +52,10 @@ impl Work {
 
     pub(crate) fn request(&self, id: RequestId, request: HttpRequest, deadline: Tick) {
         let (http, within) = (self.http.clone(), self.clock.until(deadline));
-        self.run(Errand::Request(id), move || SessionInput::Http { id, result: http.send(&request, within) });
+        self.run(&self.threads, Errand::Request(id), move || SessionInput::Http {
+            id,
+            result: http.send(&request, within),
+        });
     }
 
     pub(crate) fn network_changed(&self) {
@@ -63,7 +69,7 @@ impl Work {
         call: ProviderCall,
     ) {
         let errand = Errand::Provider(id);
-        self.run(errand, move || {
+        self.run(&self.calls, errand, move || {
             // Only where a built-in provider took its place meanwhile.
             let Some(provider) = provider else { return errand.fail("the provider has been replaced") };
             SessionInput::Credential { id, result: provider::ask(provider.as_ref(), call) }
@@ -77,7 +83,7 @@ impl Work {
         request: SigningRequest,
     ) {
         let errand = Errand::Signature(id);
-        self.run(errand, move || {
+        self.run(&self.calls, errand, move || {
             let Some(signer) = signer else { return errand.fail("no signer was named") };
             match signer.sign(request) {
                 Ok(signature) => SessionInput::Signature { id, result: Ok(signature) },
@@ -88,7 +94,7 @@ impl Work {
 
     pub(crate) fn make_key(&self, id: RequestId, algorithm: KeyAlgorithm) {
         let keeper = self.keeper.clone();
-        self.run(Errand::Key(id), move || SessionInput::Key {
+        self.run(&self.threads, Errand::Key(id), move || SessionInput::Key {
             id,
             result: make_key(keeper.as_ref(), algorithm),
         });
@@ -141,12 +147,12 @@ impl Work {
     }
 
     /// What takes longer than its deadline is failed by the session itself, and what comes of it later is stale.
-    fn run(&self, errand: Errand, act: impl FnOnce() -> SessionInput + Send + 'static) {
+    fn run(&self, threads: &Threads, errand: Errand, act: impl FnOnce() -> SessionInput + Send + 'static) {
         let mailbox = self.mailbox.clone();
         let tell = move |done: Option<SessionInput>| {
             mailbox.send(Message::Done(done.unwrap_or_else(|| errand.fail("it panicked"))));
         };
-        if let Err(why) = self.threads.run(act, tell) {
+        if let Err(why) = threads.run(act, tell) {
             self.mailbox.send(Message::Done(errand.fail(&why)));
         }
     }
@@ -168,14 +174,61 @@ mod tests {
     use crate::http::Http;
     use crate::mailbox::{Mailbox, Message};
     use crate::network::Network;
-    use crate::threads::Threads;
+    use crate::provider::CredentialProvider;
+    use crate::threads::{MOST, Threads};
     use mio::{Poll, Token};
-    use satkeeper_core::session::{RequestId, SessionInput};
+    use satkeeper_core::session::{Credential, ProviderCall, ProviderError, RequestId, SessionInput};
     use satkeeper_core::wire::http::{HttpRequest, Method};
     use satkeeper_core::wire::url::{Plain, SecureUrl};
-    use satkeeper_host::{Clock, Proxies};
+    use satkeeper_host::{AuthenticateContext, Clock, Proxies};
     use std::net::TcpListener;
+    use std::sync::mpsc::{Receiver, Sender, channel};
+    use std::sync::{Arc, Mutex};
     use std::time::Duration;
+
+    fn work() -> (Poll, Work, Receiver<Message>) {
+        let poll = Poll::new().unwrap();
+        let (mailbox, inbox) = Mailbox::new(poll.registry(), Token(0)).unwrap();
+        let http = Http::new(Network::by_way_of(Proxies::none(), None).unwrap());
+        (poll, Work::new(mailbox, Threads::default(), http, Clock::start(), None), inbox)
+    }
+
+    /// Returns when its gate is dropped.
+    struct Stuck(Mutex<Receiver<()>>);
+
+    impl CredentialProvider for Stuck {
+        fn authenticate(&self, _: AuthenticateContext) -> Result<Credential, ProviderError> {
+            let _ = self.0.lock().unwrap().recv();
+            Err(ProviderError::transient("too late"))
+        }
+    }
+
+    // survives W5
+    #[test]
+    fn an_application_that_does_not_return_leaves_threads_for_requests() {
+        let (_poll, work, inbox) = work();
+        let (open, gate): (Sender<()>, _) = channel();
+        let stuck = Arc::new(Stuck(Mutex::new(gate)));
+        let mut refused = 0;
+        for id in 0..2 * MOST as u64 {
+            let call = ProviderCall::Authenticate { fingerprint: None };
+            work.ask_provider(RequestId(id), Some(stuck.clone()), call);
+        }
+        while let Ok(Message::Done(SessionInput::Credential { result: Err(_), .. })) = inbox.try_recv() {
+            refused += 1;
+        }
+        assert_eq!(refused, MOST, "it has its own, and no more");
+        let dead = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+        let url = SecureUrl::parse(&format!("http://{dead}/"), Plain::Loopback).unwrap();
+        let request = HttpRequest { method: Method::Get, url, headers: Vec::new(), body: None };
+        work.request(RequestId(999), request, work.clock.now().tick.after(5_000));
+        let told = inbox.recv_timeout(Duration::from_secs(10)).expect("an answer");
+        let Message::Done(SessionInput::Http { id: RequestId(999), result: Err(error) }) = told else {
+            panic!("an answer to the request")
+        };
+        assert!(error.to_string().contains("nothing listens"), "{error}");
+        drop(open);
+    }
 
     // proves L41
     #[test]
@@ -183,10 +236,7 @@ mod tests {
         let silent = TcpListener::bind("127.0.0.1:0").unwrap();
         let url = format!("http://{}/", silent.local_addr().unwrap());
         let url = SecureUrl::parse(&url, Plain::Loopback).unwrap();
-        let poll = Poll::new().unwrap();
-        let (mailbox, inbox) = Mailbox::new(poll.registry(), Token(0)).unwrap();
-        let http = Http::new(Network::by_way_of(Proxies::none(), None).unwrap());
-        let work = Work::new(mailbox, Threads::default(), http, Clock::start(), None);
+        let (_poll, work, inbox) = work();
         let request = HttpRequest { method: Method::Get, url, headers: Vec::new(), body: None };
         work.request(RequestId(1), request, work.clock.now().tick.after(600_000));
         let (_stream, _) = silent.accept().unwrap();
