@@ -414,6 +414,25 @@ async fn a_store_that_hangs_holds_up_neither_renewals_nor_the_end<A: Adapter>() 
     assert_eq!(end.reason, TeardownReason::Left);
 }
 
+/// A store that does not even open.
+#[derive(Clone, Default)]
+struct NeverOpens(Hangs);
+
+impl Store for NeverOpens {
+    fn lease(&self) -> Result<Box<dyn Lease>, StoreError> {
+        self.0.wait()
+    }
+}
+
+async fn a_store_that_does_not_open_has_no_longer_than_the_session_has<A: Adapter>() {
+    // survives W2
+    let server = Server::start(Config::plain()).await.expect("the fixture server starts");
+    let limit = Duration::from_millis(300);
+    let setup = subscriber(&server, NeverOpens::default()).connect_timeout(limit);
+    let error = soon(setup.connect::<A>()).await.expect_err("it does not open");
+    assert!(error.to_string().contains("the store: it did not open within 300ms"), "{error}");
+}
+
 /// Sessions without a key, each with a store that hangs, on one runtime that is then shut down.
 fn many_with_stores_that_hang() {
     let runtime = tokio::runtime::Runtime::new().expect("a runtime");
@@ -539,6 +558,7 @@ with_each_adapter! {
     what_cannot_be_read_is_set_aside_and_the_session_begins_anew,
     anothers_store_is_refused_and_not_overwritten,
     a_store_that_hangs_holds_up_neither_renewals_nor_the_end,
+    a_store_that_does_not_open_has_no_longer_than_the_session_has,
     sessions_that_share_a_key_bind_to_the_same_and_the_last_takes_it_along,
     a_key_that_could_not_be_kept_is_told_and_kept_later,
     #[ignore = "run by killed_and_started_again_it_resumes_without_a_mint, which kills it"]

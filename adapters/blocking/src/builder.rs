@@ -89,7 +89,8 @@ impl Builder {
     ///
     /// # Errors
     /// [`SessionError::Store`](crate::SessionError::Store) where the store is in use, is refused or does not open within
-    /// 5 s, [`Error::StoreOfAnother`]; [`Error::MissingProvider`], [`Error::MissingSigner`],
+    /// 5 s or [`Builder::connect_timeout`], [`Error::StoreOfAnother`]; [`Error::MissingProvider`],
+    /// [`Error::MissingSigner`],
     /// [`Error::Certificate`], [`Error::Setup`], and of the session's
     /// [`SessionError::InvalidUrl`](crate::SessionError::InvalidUrl) and [`SessionError::InvalidField`](crate::SessionError::InvalidField).
     pub fn start(self) -> Result<Client, Error> {

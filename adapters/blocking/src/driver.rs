@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::io;
 use std::sync::Arc;
-use std::sync::mpsc::Receiver;
+use std::sync::mpsc::{Receiver, sync_channel};
 use std::time::{Duration, Instant};
 
 use mio::{Events as PollEvents, Poll, Token};
@@ -14,6 +14,7 @@ use satkeeper_core::session::{
     CallId, EventKind, InForce, Notification, Session, SessionEvent, SessionInput, SessionOutput, SessionStep,
 };
 use satkeeper_host::feed::{Feed, Publisher};
+use satkeeper_host::keeper::PATIENCE;
 use satkeeper_host::report::Log;
 use satkeeper_host::tape::Tape;
 use satkeeper_host::{Clock, End, Opened, Progress, SigningRequest, report};
@@ -170,7 +171,7 @@ impl Driver {
         let SessionStep { outputs, wake_at, .. } = self.session.step(now, input);
         self.log.count(now.tick);
         self.wake_at = wake_at.map(|(at, _)| at);
-        if let Some(tape) = &mut self.tape {
+        if let Some(tape) = &self.tape {
             tape.write(&mut self.session);
         }
         // Before anybody is told: who is told that a token is in force, finds it.
@@ -299,8 +300,13 @@ impl Driver {
     /// The session is over: nothing is taken on any more, sockets say goodbye. Nothing in flight can bring it back
     /// (L41); whoever still waits is told when the reply is dropped.
     fn finish(self, ready: &mut PollEvents) {
-        let Self { mut poll, mut sockets, inbox, mut work, calls, waiting, .. } = self;
+        let Self { mut poll, mut sockets, inbox, mut work, calls, waiting, tape, .. } = self;
         let (begun, store) = (Instant::now(), work.release());
+        let run = tape.map(|tape| {
+            let (tell, told) = sync_channel::<()>(1);
+            tape.finish(move || drop(tell));
+            (PATIENCE, told)
+        });
         drop((inbox, work, calls, waiting));
         sockets.close_all();
         while sockets.are_leaving() {
@@ -309,9 +315,9 @@ impl Driver {
                 wait(&mut poll, ready, patience);
             }
         }
-        if let Some((patience, freed)) = store {
+        for (patience, done) in store.into_iter().chain(run) {
             // Whether it is or not: nobody waits for longer.
-            let _ = freed.recv_timeout(patience.saturating_sub(begun.elapsed()));
+            let _ = done.recv_timeout(patience.saturating_sub(begun.elapsed()));
         }
     }
 }

@@ -86,18 +86,22 @@ impl Keeper {
         Self::open_within(store, OPENING)
     }
 
-    fn open_within(store: Box<dyn Store>, limit: Duration) -> Result<(Self, Kept), Error> {
+    /// The same; waits so long at most.
+    ///
+    /// # Errors
+    /// As [`Keeper::open`].
+    pub fn open_within(store: Box<dyn Store>, limit: Duration) -> Result<(Self, Kept), Error> {
         let (name, (teller, told)) = (store.name(), sync_channel(1));
         // Who has stopped waiting drops what has been opened, and so lets go of it.
         Self::open_and(store, move |opened| drop(teller.send(opened)));
         match told.recv_timeout(limit) {
             Ok(opened) => opened,
-            Err(_) => Err(does_not_open(&name)),
+            Err(_) => Err(does_not_open(&name, limit)),
         }
     }
 
     /// The same on a thread of its own, without waiting: `tell` hears what came of it. For whoever waits by other
-    /// means; [`does_not_open`] is the error once [`OPENING`] has passed.
+    /// means; [`does_not_open`] is the error once they have waited long enough.
     pub fn open_and(store: Box<dyn Store>, tell: impl FnOnce(Result<(Self, Kept), Error>) + Send + 'static) {
         let name = store.name();
         let others = OPENING_NOW.fetch_add(1, Ordering::SeqCst);
@@ -224,15 +228,16 @@ pub fn make_key(keeper: Option<&Keeper>, algorithm: KeyAlgorithm) -> Result<Proo
     Ok(told.recv_timeout(PATIENCE).ok().flatten().unwrap_or(key))
 }
 
-/// A store that has not opened within [`OPENING`].
+/// A store that has not opened within this time.
 ///
 /// ```
-/// let error = satkeeper_host::keeper::does_not_open("/mnt/alice.session");
-/// assert!(error.to_string().contains("/mnt/alice.session: it did not open within 5 s"));
+/// use satkeeper_host::keeper::{OPENING, does_not_open};
+/// let error = does_not_open("/mnt/alice.session", OPENING);
+/// assert!(error.to_string().contains("/mnt/alice.session: it did not open within 5s"));
 /// ```
 #[must_use]
-pub fn does_not_open(name: &str) -> Error {
-    refused(name, &format!("it did not open within {} s", OPENING.as_secs()))
+pub fn does_not_open(name: &str, within: Duration) -> Error {
+    refused(name, &format!("it did not open within {within:?}"))
 }
 
 fn refused(name: &str, why: &str) -> Error {

@@ -13,6 +13,8 @@
 //! | [`program`] | credentials that another program prints |
 //! | [`store`], [`keeper`] | a session outlives its process |
 //! | [`tape`] | a session's run in a file |
+//! | [`files`] | what there is at a path |
+//! | [`names`] | what the system's resolver is asked, once for all who ask |
 //! | [`tls`] | whom a session trusts |
 //! | [`proxy`] | which way a session goes |
 //! | [`handshake`], [`peer`], [`body`] | how connections begin, what is said where they fail, how answers end |
@@ -31,6 +33,7 @@ mod end;
 mod errand;
 mod error;
 pub mod feed;
+pub mod files;
 pub mod handshake;
 pub mod keeper;
 pub mod keys;

@@ -192,7 +192,8 @@ macro_rules! setters {
 
         /// Writes down what the machine that decides hears and says, after what is in this file; a new one is for its
         /// owner only. Facts, times, kinds of failures, one JSON object a line, and no token, key or text. The program
-        /// `scenario replay` of satkeeper's repository plays it again, step by step. It grows for as long as the
+        /// `scenario replay` of satkeeper's repository plays it again, step by step. A disk that hangs does not hold the
+        /// session up: what finds no room is missing, and `{"missing":3}` says so; the end waits 2 s for it. It grows for as long as the
         /// session lasts, by some 100 KB an hour where all is quiet. Default: nothing is recorded.
         pub fn record_to(mut self, path: impl Into<::std::path::PathBuf>) -> Self {
             self.settings.record_to = Some(path.into());

@@ -15,7 +15,7 @@ use satkeeper_core::wire::routing::AllowedHosts;
 use satkeeper_core::wire::url::{Plain, SecureUrl};
 
 use crate::error::Error;
-use crate::keeper::{Keeper, Kept};
+use crate::keeper::{Keeper, Kept, OPENING};
 use crate::proxy::Proxies;
 use crate::random;
 use crate::store::Store;
@@ -334,12 +334,19 @@ impl Judged {
         self.proxies.clone()
     }
 
+    /// How long the store may take to open, and the file of the run: a start has a limit, and they are part of it.
+    #[must_use]
+    pub fn opening(&self) -> Duration {
+        OPENING.min(self.connect_timeout)
+    }
+
     /// The session that was kept, or a new one. Reads and writes files; waits for the store.
     ///
     /// # Errors
     /// As [`Keeper::open`] and [`Judged::open_with`].
     pub fn open(mut self, now: Now) -> Result<Opened, Error> {
-        let kept = self.take_store().map(Keeper::open).transpose()?;
+        let within = self.opening();
+        let kept = self.take_store().map(|store| Keeper::open_within(store, within)).transpose()?;
         self.open_with(kept, now)
     }
 
@@ -353,6 +360,7 @@ impl Judged {
     /// # Errors
     /// [`Error::StoreOfAnother`] where another subscriber's session is kept there; as [`Tape::begin`].
     pub fn open_with(self, kept: Option<(Keeper, Kept)>, now: Now) -> Result<Opened, Error> {
+        let within = self.opening();
         let Self { config, seed, record_to, store: _, connect_timeout: _, ca_pem: _, proxies: _ } = self;
         let (mut session, keeper, news) = match kept {
             None => (Session::new(config, seed), None, Vec::new()),
@@ -362,7 +370,7 @@ impl Judged {
                 (go_on(config, seed, kept, &keeper, now)?, Some(keeper), news)
             }
         };
-        let tape = record_to.map(|path| Tape::begin(&path, &mut session, now)).transpose()?;
+        let tape = record_to.map(|path| Tape::begin(&path, &mut session, now, within)).transpose()?;
         Ok(Opened { session, keeper, tape, news })
     }
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use satkeeper_host::feed::Feed;
-use satkeeper_host::keeper::{Keeper, Kept, OPENING, does_not_open};
+use satkeeper_host::keeper::{Keeper, Kept, does_not_open};
 use satkeeper_host::store::Store;
 use satkeeper_host::{Clock, Error, Opened, Progress, Settings, Wanted};
 use tokio::runtime::Handle;
@@ -97,7 +97,8 @@ impl Builder {
     ///
     /// # Errors
     /// [`SessionError::Store`](crate::SessionError::Store) where the store is in use, is refused or does not open within
-    /// 5 s, [`Error::StoreOfAnother`]; [`Error::MissingProvider`], [`Error::MissingSigner`],
+    /// 5 s or [`Builder::connect_timeout`], [`Error::StoreOfAnother`]; [`Error::MissingProvider`],
+    /// [`Error::MissingSigner`],
     /// [`Error::Certificate`], [`Error::NoRuntime`], [`Error::Setup`], and of the
     /// session's [`SessionError::InvalidUrl`](crate::SessionError::InvalidUrl) and [`SessionError::InvalidField`](crate::SessionError::InvalidField).
     pub async fn start(self) -> Result<Client, Error> {
@@ -110,8 +111,9 @@ impl Builder {
         let runtime = Handle::try_current().map_err(|_| Error::NoRuntime)?;
         let mut judged = self.settings.judge()?;
         let limit = judged.connect_timeout();
+        let opening = judged.opening();
         let kept = match judged.take_store() {
-            Some(store) => Some(taken(store).await?),
+            Some(store) => Some(taken(store, opening).await?),
             None => None,
         };
         let (network, clock) = (self.network, Clock::start());
@@ -133,13 +135,13 @@ impl Builder {
 }
 
 /// A store that hangs keeps its own thread, and this waits no longer than it must.
-async fn taken(store: Box<dyn Store>) -> Result<(Keeper, Kept), Error> {
+async fn taken(store: Box<dyn Store>, within: Duration) -> Result<(Keeper, Kept), Error> {
     let (name, (tell, told)) = (store.name(), oneshot::channel());
     // Who has stopped waiting drops what has been opened, and so lets go of it.
     Keeper::open_and(store, move |opened| drop(tell.send(opened)));
-    match timeout(OPENING, told).await {
+    match timeout(within, told).await {
         Ok(Ok(opened)) => opened,
-        _ => Err(does_not_open(&name)),
+        _ => Err(does_not_open(&name, within)),
     }
 }
 

@@ -10,11 +10,12 @@ use satkeeper_core::session::{
     CallId, EventKind, InForce, Notification, Session, SessionEvent, SessionInput, SessionOutput, SessionStep,
 };
 use satkeeper_host::feed::Publisher;
+use satkeeper_host::keeper::PATIENCE;
 use satkeeper_host::report::Log;
 use satkeeper_host::tape::Tape;
 use satkeeper_host::{Clock, End, Progress, SigningRequest, report};
 use tokio::sync::{mpsc, oneshot, watch};
-use tokio::time::sleep;
+use tokio::time::{sleep, timeout};
 
 use crate::ask::{Ask, Returned, Settled};
 use crate::provider::CredentialProvider;
@@ -128,7 +129,7 @@ impl Driver {
         let SessionStep { outputs, wake_at, .. } = self.session.step(now, input);
         self.log.count(now.tick);
         self.wake_at = wake_at.map(|(at, _)| at);
-        if let Some(tape) = &mut self.tape {
+        if let Some(tape) = &self.tape {
             tape.write(&mut self.session);
         }
         // Before anybody is told: who is told that a token is in force, finds it.
@@ -249,15 +250,24 @@ impl Driver {
 
     /// The session is over: nothing is taken on any more, sockets say goodbye, whoever still waits is told.
     async fn finish(self, end: End) {
-        let Self { mut asks, work, sockets, news, calls, waiting, shown, .. } = self;
+        let Self { mut asks, work, sockets, news, calls, waiting, shown, tape, .. } = self;
         let Shown { events, notifications, progress, .. } = shown;
         // Nothing in flight can bring it back (L41); whatever was asked and not answered fails when its
         // `oneshot` is dropped.
         drop((calls, waiting));
         asks.close();
         while asks.try_recv().is_ok() {}
-        tokio::join!(work.finish(), sockets.finish(news));
+        tokio::join!(work.finish(), sockets.finish(news), taped(tape));
         drop((events, notifications));
         progress.send_replace(Progress::Over(end));
+    }
+}
+
+/// Waits for the run to be written, no longer than for a store.
+async fn taped(tape: Option<Tape>) {
+    if let Some(tape) = tape {
+        let (tell, told) = oneshot::channel::<()>();
+        tape.finish(move || drop(tell));
+        let _ = timeout(PATIENCE, told).await;
     }
 }

@@ -224,6 +224,9 @@ impl Process {
             self.head = Some(head);
             return Ok(written);
         }
+        if let Some(count) = line.get("missing").and_then(Value::as_u64) {
+            return Err(format!("{count} lines are missing here, which a disk was too slow for"));
+        }
         let line: Line = read(line)?;
         if wire::is_start(&line.input) {
             self.start = Some(line.input.clone());

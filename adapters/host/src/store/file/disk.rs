@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use satkeeper_core::secret::Secret;
 
+use crate::files::{self, Found};
 use crate::private::private;
 use crate::store::StoreError;
 
@@ -58,11 +59,10 @@ pub(super) fn read(path: &Path) -> Result<Option<Secret>, StoreError> {
 /// Whether there is something, which must be a file: looked at before it is opened, since opening a pipe waits for
 /// somebody at its other end.
 pub(super) fn is_file(path: &Path) -> Result<bool, StoreError> {
-    match fs::metadata(path) {
-        Ok(facts) if facts.is_file() => Ok(true),
-        Ok(_) => Err(StoreError::Refused(format!("{} is no file", path.display()))),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
-        Err(error) => Err(failed("read", path, &error)),
+    match files::look(path).map_err(|error| failed("read", path, &error))? {
+        Found::Nothing => Ok(false),
+        Found::File => Ok(true),
+        Found::Folder | Found::Special => Err(StoreError::Refused(format!("{} is no file", path.display()))),
     }
 }
 
