@@ -39,9 +39,10 @@
 //! logs every frame in clear at TRACE, and at DEBUG the reason for which a server closes a socket, whatever it
 //! repeats in it; ureq logs at DEBUG some headers of answers (`Date`, `Server`), whatever a server puts into them, and
 //! at TRACE, with target `ureq_proto`, every byte of requests and answers, tokens and API token among them: leave the
-//! targets `tungstenite`, `ureq` and `ureq_proto` at INFO, or filter for `satkeeper` alone. What others say (servers,
-//! stores, providers) is told without any part of a secret that the session knows, and without words of over 32
-//! characters; the errors of an application's own provider keep their words. Buffers of HTTP and TLS keep copies of
+//! targets `tungstenite`, `ureq` and `ureq_proto` at INFO, or filter for `satkeeper` alone. What others say
+//! (servers, networks, stores but `FileStore`) is told without any part of a secret that the session knows, and without
+//! words of over 32 characters; the errors of an application's own provider and signer keep their words, without such
+//! secrets. Buffers of HTTP and TLS keep copies of
 //! tokens that nobody wipes.
 //!
 //! # Memory

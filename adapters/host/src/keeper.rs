@@ -20,6 +20,7 @@ use crate::keys;
 use crate::store::{Lease, Store};
 
 mod desk;
+mod foreign;
 mod opening;
 
 use desk::{Desk, Job};

@@ -29,9 +29,10 @@
 //! # Secrets
 //! No error, event, log line of target `satkeeper` or `Debug` text holds a token, key or proof. Tungstenite
 //! logs every frame in clear at TRACE, and at DEBUG the reason for which a server closes a socket, whatever it
-//! repeats in it: leave its target at INFO, or filter for `satkeeper` alone. What others say (servers, stores, providers)
-//! is told without any part of a secret that the session knows, and without words of over 32 characters; the errors of an
-//! application's own provider keep their words. Buffers of HTTP and TLS keep copies of tokens that nobody wipes.
+//! repeats in it: leave its target at INFO, or filter for `satkeeper` alone. What others say
+//! (servers, networks, stores but `FileStore`) is told without any part of a secret that the session knows, and without
+//! words of over 32 characters; the errors of an application's own provider and signer keep their words, without such
+//! secrets. Buffers of HTTP and TLS keep copies of tokens that nobody wipes.
 //!
 //! # Memory
 //! Whatever a server sends, and however fast, one session stays under 64 MiB of resident memory (a test has it so):

@@ -5,14 +5,14 @@ use satkeeper_core::dpop::ProofKey;
 use satkeeper_core::error::Error as SessionError;
 use satkeeper_core::session::{Record, SessionEvent, SessionNews};
 
-use super::{Keeper, Kept, refused, store};
+use super::{Keeper, Kept, foreign, refused, store};
 use crate::error::Error;
 use crate::keys;
 use crate::store::{Lease, Part, Store, StoreError};
 
 pub(super) fn open(from: &dyn Store) -> Result<(Keeper, Kept), Error> {
     let name = from.name();
-    let mut lease = from.lease().map_err(|error| refused(&name, &error.to_string()))?;
+    let mut lease = foreign::lease(from).map_err(|error| refused(&name, &error.to_string()))?;
     let mut news = Vec::new();
     let record = record(lease.as_mut(), &name, &mut news)?;
     let key = key(lease.as_mut(), &name, &mut news)?;

@@ -10,7 +10,7 @@ use satkeeper_core::secret::{Secret, Seed};
 use satkeeper_core::session::{Config, Credential, Provider, Record, Session, SessionNews, StoreFailure};
 
 use super::{Keeper, PATIENCE};
-use crate::store::{FileStore, Lease, MemoryStore, Store, StoreError};
+use crate::store::{FileStore, Lease, MemoryStore, Part, Store, StoreError};
 
 const SOON: Duration = Duration::from_secs(30);
 
@@ -191,6 +191,96 @@ fn a_write_that_panics_is_a_failed_one() {
     // Who finds that the store is somebody else's hears just that.
     keeper.erase(move |came| teller.send(came).unwrap());
     assert!(matches!(told.recv_timeout(SOON), Ok(Err(StoreFailure::Taken(_)))));
+}
+
+/// A store whose server repeats what it was given.
+#[derive(Clone, Default)]
+struct Repeats {
+    opens: bool,
+}
+
+/// Nothing that a session would know as a secret of its own, nor a token by its looks.
+const ECHO: &str = "x6F/ZTVksAsb6C4gGN7gX3dDb79owcZTb09N3DSY";
+
+fn echo<T>() -> Result<T, StoreError> {
+    Err(StoreError::Failed(format!("ERR unknown command SET {ECHO}")))
+}
+
+impl Store for Repeats {
+    fn name(&self) -> String {
+        "redis://cache.test/a-name-that-is-longer-than-any-word-and-told-as-IT-1S".to_owned()
+    }
+
+    fn lease(&self) -> Result<Box<dyn Lease>, StoreError> {
+        if self.opens { Ok(Box::new(self.clone())) } else { echo() }
+    }
+}
+
+impl Lease for Repeats {
+    fn load(&mut self) -> Result<Option<Secret>, StoreError> {
+        Err(StoreError::Unusable(ECHO.to_owned()))
+    }
+
+    fn save(&mut self, _: &Secret) -> Result<(), StoreError> {
+        echo()
+    }
+
+    fn load_key(&mut self) -> Result<Option<Secret>, StoreError> {
+        Ok(None)
+    }
+
+    fn save_key(&mut self, _: &Secret) -> Result<(), StoreError> {
+        echo()
+    }
+
+    fn erase(&mut self) -> Result<(), StoreError> {
+        Err(StoreError::Refused(ECHO.to_owned()))
+    }
+
+    fn set_aside(&mut self, _: Part) -> Result<String, StoreError> {
+        Ok("cache.test/alice-told-as-IT-1S.unusable-1796031234".to_owned())
+    }
+
+    fn lacks(&mut self) -> Vec<String> {
+        vec![ECHO.to_owned()]
+    }
+}
+
+// proves L49
+// survives W18
+#[test]
+fn what_a_store_of_the_applications_repeats_is_not_told() {
+    let mut told = vec![Keeper::open(Box::new(Repeats { opens: false })).err().unwrap().to_string()];
+    let (keeper, kept) = Keeper::open(Box::new(Repeats { opens: true })).unwrap();
+    told.extend(kept.news.iter().map(|news| news.cause.clone().unwrap().to_string()));
+    let (teller, heard) = channel();
+    for erase in [false, true] {
+        let teller = teller.clone();
+        let tell = move |came: Result<(), StoreFailure>| teller.send(came.unwrap_err()).unwrap();
+        if erase {
+            keeper.erase(tell)
+        } else {
+            keeper.save(record("token"), tell)
+        }
+        let StoreFailure::Failed(error) = heard.recv_timeout(SOON).unwrap() else { panic!("failed") };
+        told.push(error.to_string());
+    }
+    assert_eq!(told.len(), 5, "{told:?}");
+    for text in told {
+        assert!(text.contains("[redacted]") && !text.contains("ZTVks"), "{text}");
+        assert!(text.contains("told-as-IT-1S"), "its name is the application's: {text}");
+    }
+}
+
+// survives W18
+#[test]
+fn where_a_file_lies_is_told_whatever_it_is_called() {
+    let folder = Folder::new("x6F-ZTVksAsb6C4gGN7gX3dDb79owcZTb09N3DSY");
+    let path = folder.write("session", b"no record");
+    let (_keeper, kept) = Keeper::open(Box::new(FileStore::new(&path))).unwrap();
+    let told = kept.news[0].cause.clone().unwrap().to_string();
+    let [place] = folder.set_aside().try_into().unwrap();
+    assert!(told.contains(&place.display().to_string()), "{told}");
 }
 
 /// A folder of its own, gone with it.

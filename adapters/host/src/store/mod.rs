@@ -6,6 +6,8 @@
 mod file;
 mod memory;
 
+use std::any::Any;
+
 pub use file::FileStore;
 pub use memory::MemoryStore;
 
@@ -60,7 +62,9 @@ pub enum Part {
     Key,
 }
 
-/// Keeps one session. May block: it is called on a thread of its own, one call at a time.
+/// Keeps one session. May block: it is called on a thread of its own, one call at a time. The errors of a store of your
+/// own, and what it lacks, are told bounded and without long words: they may be the words of a database or a server, who
+/// may repeat what they were given. Its [`name`](Store::name), and where something was set aside, are told as they are.
 ///
 /// ```
 /// # use satkeeper_host as satkeeper;
@@ -70,7 +74,7 @@ pub enum Part {
 /// assert!(store.lease()?.set_aside(Part::Record).is_err(), "unless a store can do it");
 /// # Ok::<(), satkeeper::store::StoreError>(())
 /// ```
-pub trait Store: Send + Sync + 'static {
+pub trait Store: Any + Send + Sync {
     /// What errors call it, such as the path of its file.
     fn name(&self) -> String {
         "the store".to_owned()
