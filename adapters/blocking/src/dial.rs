@@ -58,7 +58,7 @@ pub(crate) fn connect(
         (true, Ok(config)) => Some(config),
         (true, Err(why)) => return Err(peer.untrusted(&why)),
     };
-    let host = url.host().trim_start_matches('[').trim_end_matches(']');
+    let host = url.bare_host();
     let connection = match network.proxies.of(url)? {
         None => {
             let stream = reach(&peer, host, url.port(), until)?;

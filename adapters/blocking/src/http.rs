@@ -2,14 +2,13 @@
 
 mod link;
 
-use std::io::{self, Read as _};
+use std::io::Read as _;
 use std::time::Duration;
 
 use satkeeper_core::error::Error as SessionError;
 use satkeeper_core::wire::http::{self as wire, HttpRequest, HttpResponse, MAX_BODY};
 use satkeeper_host::body::is_whole;
 use satkeeper_host::peer::Peer;
-use satkeeper_host::text::chain;
 use ureq::http::{HeaderName, HeaderValue, Method, Request, Response};
 use ureq::{Agent, AsSendBody, Body, Error};
 
@@ -131,14 +130,10 @@ fn failed(peer: &Peer, error: Error, within: Duration) -> SessionError {
         Error::BadUri(_) => SessionError::InvalidUrl { reason: "no request can be made of it" },
         Error::Io(error) => match error.downcast::<SessionError>() {
             Ok(said) => said,
-            Err(error) => peer.odd(&told(&error)),
+            Err(error) => peer.broken(&error),
         },
-        error => peer.odd(&chain(&error)),
+        error => peer.broken(&error),
     }
-}
-
-fn told(error: &io::Error) -> String {
-    chain(error)
 }
 
 #[cfg(test)]

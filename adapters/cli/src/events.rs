@@ -1,10 +1,11 @@
 //! Each event as one line of JSON (`run --events`), without secrets: tokens are numbers.
 
-use std::fs::{self, File, OpenOptions};
+use std::fs::{File, OpenOptions};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 use satkeeper::{Event, Now, SessionEvent, SessionNews, Tick, Warning};
+use satkeeper_host::files::{Found, look};
 use serde_json::{Map, Value, json};
 
 use crate::exit::Failure;
@@ -73,11 +74,7 @@ impl EventLog {
 
 /// Whether it is something whose opening may take until somebody is at its other end.
 fn is_special(path: &Path) -> io::Result<bool> {
-    match fs::metadata(path) {
-        Ok(found) => Ok(!found.is_file() && !found.is_dir()),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
-        Err(error) => Err(error),
-    }
+    Ok(look(path)? == Found::Special)
 }
 
 fn append(path: &Path) -> io::Result<File> {

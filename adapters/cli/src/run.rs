@@ -10,6 +10,7 @@ use satkeeper::{
     Builder, Client, End, Error, EventKind, Events, Network, Phase, ProviderFault, Proxies, SessionError,
     SessionEvent, TeardownReason,
 };
+use satkeeper_host::files::{Found, look};
 use tokio::task::spawn_blocking;
 use tokio::time::{Instant, sleep_until, timeout};
 
@@ -124,10 +125,9 @@ fn network(args: &RunArgs) -> Result<Network, Failure> {
 
 /// To open a named pipe takes until somebody is at its other end, and a device keeps nothing.
 fn looks_like_a_file(path: &Path) -> std::io::Result<()> {
-    match std::fs::metadata(path) {
-        Ok(found) if !found.is_file() => Err(std::io::Error::other("it is not a file")),
-        Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(error),
-        _ => Ok(()),
+    match look(path)? {
+        Found::Folder | Found::Special => Err(std::io::Error::other("it is not a file")),
+        Found::File | Found::Nothing => Ok(()),
     }
 }
 

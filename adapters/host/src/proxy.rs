@@ -15,7 +15,7 @@ use url::Url;
 use zeroize::Zeroizing;
 
 use crate::error::Error;
-use bypass::{Bypass, is_loopback};
+use bypass::{Bypass, bare, is_loopback};
 
 /// Where a proxy is named, in the order in which it is looked for. `HTTP_PROXY` is not among them: what is sent in
 /// plain goes to loopback, and that goes through no proxy.
@@ -103,7 +103,7 @@ impl Proxies {
     /// [`SessionError::Unreachable`] where the environment names one that cannot be used: to go without would be
     /// against what it says.
     pub fn of(&self, url: &SecureUrl) -> Result<Option<Arc<Proxy>>, SessionError> {
-        let host = url.host().trim_start_matches('[').trim_end_matches(']');
+        let host = url.bare_host();
         if !url.is_encrypted() || is_loopback(host) || self.bypass.covers(host, url.port()) {
             return Ok(None);
         }
@@ -169,7 +169,7 @@ impl Proxy {
     /// Its name or address, without brackets.
     #[must_use]
     pub fn host(&self) -> &str {
-        self.host.trim_start_matches('[').trim_end_matches(']')
+        bare(&self.host)
     }
 
     /// Its port.

@@ -67,7 +67,7 @@ impl Dialer {
             (true, Ok(config)) => Some(config),
             (true, Err(why)) => return Err(peer.untrusted(&why)),
         };
-        let host = url.host().trim_start_matches('[').trim_end_matches(']');
+        let host = url.bare_host();
         let connection: Box<dyn Connection> = match self.proxies.of(url)? {
             None => Box::new(connect(&peer, host, url.port(), until).await?),
             Some(proxy) => {

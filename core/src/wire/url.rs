@@ -98,6 +98,18 @@ impl SecureUrl {
         split_port(self.parts().1).map_or("", |(host, _)| host)
     }
 
+    /// Host without the brackets of an IPv6 address: what is looked up, and what a certificate is for.
+    ///
+    /// ```
+    /// use satkeeper_core::wire::url::{Plain, SecureUrl};
+    /// let url = SecureUrl::parse("https://[::1]:8443/", Plain::Never)?;
+    /// assert_eq!((url.host(), url.bare_host()), ("[::1]", "::1"));
+    /// # Ok::<(), satkeeper_core::error::Error>(())
+    /// ```
+    pub fn bare_host(&self) -> &str {
+        self.host().trim_start_matches('[').trim_end_matches(']')
+    }
+
     /// Port, the scheme's default where none is written.
     pub fn port(&self) -> u16 {
         let written = split_port(self.parts().1).ok().and_then(|(_, port)| port);

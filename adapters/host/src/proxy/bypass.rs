@@ -56,7 +56,7 @@ impl Entry {
             Some((host, port)) => (host, Some(port.parse().ok()?)),
             None => (text, None),
         };
-        let host = host.trim_start_matches('[').trim_end_matches(']');
+        let host = bare(host);
         let what = network(host).unwrap_or_else(|| {
             let name = host.strip_prefix('*').unwrap_or(host).trim_start_matches('.');
             What::Name(name.trim_end_matches('.').to_ascii_lowercase())
@@ -65,10 +65,15 @@ impl Entry {
     }
 }
 
+/// Without the brackets of an IPv6 address.
+pub(super) fn bare(host: &str) -> &str {
+    host.trim_start_matches('[').trim_end_matches(']')
+}
+
 /// An address, or one and the number of bits that count.
 fn network(text: &str) -> Option<What> {
     let (address, bits) = text.split_once('/').unwrap_or((text, ""));
-    let address: IpAddr = address.trim_start_matches('[').trim_end_matches(']').parse().ok()?;
+    let address: IpAddr = bare(address).parse().ok()?;
     let most = if address.is_ipv4() { 32 } else { 128 };
     let bits = if bits.is_empty() { most } else { bits.parse().ok().filter(|bits| *bits <= most)? };
     Some(What::Network(address, bits))
