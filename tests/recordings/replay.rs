@@ -296,7 +296,7 @@ fn config(scenario: &Scenario, recording: &Recording) -> Config {
     let token = || recording.first_token.clone().expect("a token was minted");
     let provider = match scenario.provider {
         Brings::Callback { can_refresh } => {
-            Provider::Callback(ProviderFacts { can_refresh, can_mint_again: false })
+            Provider::callback(ProviderFacts { can_refresh, can_mint_again: false })
         }
         Brings::Static => Provider::Static(Credential::new(Secret::new(token()))),
         Brings::Embed => {

@@ -3,7 +3,7 @@
 use std::fmt;
 
 use satkeeper_core::lifecycle::ProviderFacts;
-use satkeeper_core::session::{Credential, ProviderCall, ProviderError};
+use satkeeper_core::session::{Credential, Provider, ProviderCall, ProviderError};
 use satkeeper_host::{AuthenticateContext, RefreshContext};
 
 /// Brings tokens to a session. [`Callback`] makes one of closures.
@@ -70,6 +70,13 @@ pub trait CredentialProvider: Send + Sync + 'static {
     fn can_mint_again(&self) -> bool {
         false
     }
+
+    /// Whose tokens it brings, in words and without a secret, such as the name of a user. A store that keeps the session
+    /// of one is refused to another ([`Error::StoreOfAnother`](crate::Error::StoreOfAnother)). Default `None`: the
+    /// application sees to it that a store is always used for the same one. It is looked at when the provider is named.
+    fn whose(&self) -> Option<String> {
+        None
+    }
 }
 
 /// One refresh, begun when it is called: what [`CredentialProvider::refresh`] returns.
@@ -109,8 +116,11 @@ impl fmt::Debug for Refresh<'_> {
     }
 }
 
-pub(crate) fn facts(provider: &dyn CredentialProvider) -> ProviderFacts {
-    ProviderFacts { can_refresh: provider.refresh().is_some(), can_mint_again: provider.can_mint_again() }
+/// What a session knows of it.
+pub(crate) fn described(provider: &dyn CredentialProvider) -> Provider {
+    let (can_refresh, can_mint_again) = (provider.refresh().is_some(), provider.can_mint_again());
+    let facts = ProviderFacts { can_refresh, can_mint_again };
+    Provider::Callback { facts, whose: provider.whose() }
 }
 
 /// Calls the function that the session wants.
@@ -137,7 +147,8 @@ type Answer = Result<Credential, ProviderError>;
 ///     let _fingerprint = context.fingerprint;
 ///     Ok(Credential::new(Secret::new("from the backend")))
 /// })
-/// .with_refresh(|_| Ok(Credential::new(Secret::new("a newer one"))));
+/// .with_refresh(|_| Ok(Credential::new(Secret::new("a newer one"))))
+/// .of("alice@example.com");
 /// # let _ = satkeeper_blocking::Client::builder().provider(provider);
 /// ```
 #[must_use]
@@ -145,12 +156,13 @@ pub struct Callback {
     authenticate: Box<dyn Fn(AuthenticateContext) -> Answer + Send + Sync>,
     refresh: Option<Box<dyn Fn(RefreshContext) -> Answer + Send + Sync>>,
     again: bool,
+    whose: Option<String>,
 }
 
 impl Callback {
     /// With this `authenticate`, which is called once unless [`Callback::repeatable`] says more.
     pub fn new(authenticate: impl Fn(AuthenticateContext) -> Answer + Send + Sync + 'static) -> Self {
-        Self { authenticate: Box::new(authenticate), refresh: None, again: false }
+        Self { authenticate: Box::new(authenticate), refresh: None, again: false, whose: None }
     }
 
     /// With this `refresh` as well.
@@ -167,6 +179,12 @@ impl Callback {
         self.again = true;
         self
     }
+
+    /// It brings this one's tokens, in words and without a secret: see [`CredentialProvider::whose`].
+    pub fn of(mut self, whose: impl Into<String>) -> Self {
+        self.whose = Some(whose.into());
+        self
+    }
 }
 
 impl CredentialProvider for Callback {
@@ -181,6 +199,10 @@ impl CredentialProvider for Callback {
     fn can_mint_again(&self) -> bool {
         self.again
     }
+
+    fn whose(&self) -> Option<String> {
+        self.whose.clone()
+    }
 }
 
 impl fmt::Debug for Callback {
@@ -188,6 +210,7 @@ impl fmt::Debug for Callback {
         f.debug_struct("Callback")
             .field("refresh", &self.refresh.is_some())
             .field("repeatable", &self.again)
+            .field("whose", &self.whose)
             .finish_non_exhaustive()
     }
 }

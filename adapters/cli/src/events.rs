@@ -248,6 +248,7 @@ mod tests {
             SessionNews::NotKept { field: "protocol" },
             SessionNews::SetAside,
             SessionNews::StoreLacks,
+            SessionNews::RecordUnused,
         ])
         .map(|event| SessionEvent::new(Now::new(10_000, 1_767_225_600_000), event, None))
         .collect()

@@ -10,6 +10,7 @@ use std::time::Duration;
 use satkeeper::core::wire::text::Cleaner;
 use satkeeper::{AuthenticateContext, BoxFuture, Credential, CredentialProvider, ProviderError, Refresh};
 use satkeeper_host::program;
+use sha2::{Digest as _, Sha256};
 use tokio::io::{AsyncBufReadExt as _, AsyncRead, AsyncReadExt as _, BufReader};
 use tokio::process::{Child, Command};
 use tokio::time::timeout;
@@ -120,6 +121,19 @@ impl CredentialProvider for ExecProvider {
 
     fn can_mint_again(&self) -> bool {
         self.repeatable
+    }
+
+    /// Another program, or other arguments, may well bring another's tokens. Arguments can be long, and may hold what
+    /// nobody should read in an error: a digest tells them apart.
+    fn whose(&self) -> Option<String> {
+        let program = std::path::absolute(&self.program).unwrap_or_else(|_| self.program.clone());
+        let mut digest = Sha256::new();
+        for arg in &self.args {
+            digest.update(arg.len().to_be_bytes());
+            digest.update(arg);
+        }
+        let digest: String = digest.finalize().iter().take(6).map(|byte| format!("{byte:02x}")).collect();
+        Some(format!("the program {} with arguments of digest {digest}", program.display()))
     }
 }
 

@@ -90,6 +90,11 @@ pub(crate) fn sentence(told: &SessionEvent, now: Now) -> Sentence {
             with("the session begins anew: what its store had cannot be read", cause),
         ),
         SessionNews::StoreLacks => (Level::Warning, told.event.code(), with("a limit of the store", cause)),
+        SessionNews::RecordUnused => (
+            Level::Warning,
+            told.event.code(),
+            with("the session begins anew: the one that was kept is not used", cause),
+        ),
         SessionNews::ScopeWithoutFingerprint => {
             let text = "`sat:refresh` was asked for without a fingerprint: the token will live 60 s at most";
             (Level::Warning, told.event.code(), text.to_owned())

@@ -82,7 +82,7 @@ macro_rules! setters {
 
         /// Tokens from one of the providers that the session implements itself.
         pub fn builtin_provider(self, provider: ::satkeeper_core::session::Provider) -> Self {
-            self.wanted($crate::Wanted::Builtin(provider))
+            self.wanted($crate::Wanted::Ready(provider))
         }
 
         /// The numbers behind the decisions.
@@ -181,9 +181,11 @@ macro_rules! setters {
 
         /// Keeps the session's tokens, key and resume state there ([`FileStore`](crate::store::FileStore)), and
         /// goes on with what is there: nothing is minted while it is fresh, and what was left or killed is resumed.
-        /// What cannot be read is set aside and told of in an event. What is another subscriber's is refused
-        /// ([`Error::StoreOfAnother`](crate::Error::StoreOfAnother)); what else belongs to another provider is not used
-        /// and is overwritten. The store is this session's alone until the session is over. Default: nothing outlives
+        /// What cannot be read is set aside and told of in an event. What is another's, or was kept
+        /// with another kind of provider, is refused ([`Error::StoreOfAnother`](crate::Error::StoreOfAnother)); an
+        /// application's own provider says whose tokens it brings ([`CredentialProvider::whose`](crate::CredentialProvider::whose)).
+        /// A session that began with another static token is not used, which is told of in an event, and the new one
+        /// takes its place. The store is this session's alone until the session is over. Default: nothing outlives
         /// the process.
         pub fn store(mut self, store: impl $crate::store::Store) -> Self {
             self.settings.store = Some(Box::new(store));

@@ -7,9 +7,11 @@ use std::time::Duration;
 use satkeeper_core::Now;
 use satkeeper_core::dpop::ProofKey;
 use satkeeper_core::error::Error as SessionError;
-use satkeeper_core::lifecycle::{Policy, ProviderFacts};
+use satkeeper_core::lifecycle::Policy;
 use satkeeper_core::secret::{Secret, Seed};
-use satkeeper_core::session::{CALL_TIMEOUT, Config, Credential, KeyChoice, Provider, Session, SessionEvent};
+use satkeeper_core::session::{
+    CALL_TIMEOUT, Config, Credential, KeyChoice, Provider, Session, SessionEvent, SessionNews,
+};
 use satkeeper_core::wire::rest::{CreateSubscriberToken, GuestToken, Space};
 use satkeeper_core::wire::routing::AllowedHosts;
 use satkeeper_core::wire::url::{Plain, SecureUrl};
@@ -152,10 +154,8 @@ impl ProxyChoice {
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum Wanted {
-    /// The application's own code.
-    Own(ProviderFacts),
-    /// One that the session implements itself, ready made.
-    Builtin(Provider),
+    /// One that is ready made: the application's own functions, or one that the session implements itself.
+    Ready(Provider),
     /// An embed token and its host.
     Embed {
         /// `c2c_…`
@@ -213,7 +213,7 @@ impl Wanted {
     /// One token, ready made.
     #[must_use]
     pub fn static_token(token: impl Into<String>) -> Self {
-        Self::Builtin(Provider::Static(Credential::new(Secret::new(token))))
+        Self::Ready(Provider::Static(Credential::new(Secret::new(token))))
     }
 
     /// Tokens that are exchanged for a click-to-call token at `host`.
@@ -224,8 +224,7 @@ impl Wanted {
 
     fn judge(self, plain: Plain) -> Result<Provider, Error> {
         Ok(match self {
-            Self::Own(facts) => Provider::Callback(facts),
-            Self::Builtin(provider) => provider,
+            Self::Ready(provider) => provider,
             Self::Embed { token, host } => Provider::Embed { token, host: judged(&host, plain, Kind::Http)? },
             Self::Subscriber { space, request } => {
                 let space = space.judge(plain)?;
@@ -292,7 +291,7 @@ impl Settings {
         config.durable = self.store.is_some();
         let seed = self.seed.map_or_else(random::seed, Ok)?;
         let usual = match &config.provider {
-            Provider::Callback(facts) if !facts.can_mint_again => CONNECT_WITH_A_PERSON,
+            Provider::Callback { facts, .. } if !facts.can_mint_again => CONNECT_WITH_A_PERSON,
             _ => CONNECT,
         };
         let connect_timeout = self.connect_timeout.unwrap_or(usual);
@@ -358,7 +357,8 @@ impl Judged {
     /// The session that was kept, or a new one. Reads and writes the file that its run is recorded to, if it is.
     ///
     /// # Errors
-    /// [`Error::StoreOfAnother`] where another subscriber's session is kept there; as [`Tape::begin`].
+    /// [`Error::StoreOfAnother`] where another's session is kept there, or one of another kind of provider; as
+    /// [`Tape::begin`].
     pub fn open_with(self, kept: Option<(Keeper, Kept)>, now: Now) -> Result<Opened, Error> {
         let within = self.opening();
         let Self { config, seed, record_to, store: _, connect_timeout: _, ca_pem: _, proxies: _ } = self;
@@ -367,7 +367,8 @@ impl Judged {
             Some((keeper, mut kept)) => {
                 let mut news = std::mem::take(&mut kept.news);
                 news.iter_mut().for_each(|told| told.at = now);
-                (go_on(config, seed, kept, &keeper, now)?, Some(keeper), news)
+                let session = go_on(config, seed, kept, &keeper, now, &mut news)?;
+                (session, Some(keeper), news)
             }
         };
         let tape = record_to.map(|path| Tape::begin(&path, &mut session, now, within)).transpose()?;
@@ -375,13 +376,23 @@ impl Judged {
     }
 }
 
-/// The session that was kept, or a new one where nothing of it is of use.
-fn go_on(config: Config, seed: Seed, kept: Kept, keeper: &Keeper, now: Now) -> Result<Session, Error> {
+/// The session that was kept, or a new one where nothing of it is of use, which is told.
+fn go_on(
+    config: Config,
+    seed: Seed,
+    kept: Kept,
+    keeper: &Keeper,
+    now: Now,
+    news: &mut Vec<SessionEvent>,
+) -> Result<Session, Error> {
     let Some(record) = kept.record else { return Ok(Session::new(config, seed)) };
+    // One mistyped name, or one token for another, must not cost anybody's session. Who begins to say whose tokens
+    // their own functions bring may keep the store that they have.
     let ours = config.provider.whose();
-    if let Some(theirs) = record.whose().filter(|theirs| ours.as_deref() != Some(theirs)) {
-        // One mistyped name must not cost another's session.
-        return Err(Error::StoreOfAnother { store: keeper.name().to_owned(), theirs: theirs.to_owned() });
+    let begins_to_say = record.whose().is_none() && matches!(config.provider, Provider::Callback { .. });
+    if record.whose() != ours.as_deref() && !begins_to_say {
+        let theirs = record.whose().unwrap_or("an application that does not say whose").to_owned();
+        return Err(Error::StoreOfAnother { store: keeper.name().to_owned(), theirs });
     }
     let fits = |key: &ProofKey| match config.key {
         KeyChoice::Auto => true,
@@ -395,7 +406,16 @@ fn go_on(config: Config, seed: Seed, kept: Kept, keeper: &Keeper, now: Now) -> R
         None => config.clone(),
     };
     let session = Session::restore(restored, seed.clone(), &record, now);
-    Ok(if session.is_restored() { session } else { Session::new(config, seed) })
+    if session.is_restored() {
+        return Ok(session);
+    }
+    let why = match &config.provider {
+        Provider::Static(_) => "the token that its session began with is another",
+        _ => "nobody had said whose session it keeps",
+    };
+    let cause = SessionError::Store { message: format!("{}: {why}", keeper.name()) };
+    news.push(SessionEvent::new(now, SessionNews::RecordUnused, Some(cause)));
+    Ok(Session::new(config, seed))
 }
 
 /// A bare host name is short for `https://` and the name.

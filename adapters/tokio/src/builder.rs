@@ -56,7 +56,7 @@ impl Builder {
 
     /// Tokens from the application's own code; [`Callback`](crate::Callback) makes a provider of closures.
     pub fn provider(mut self, provider: impl CredentialProvider) -> Self {
-        self = self.wanted(Wanted::Own(provider::facts(&provider)));
+        self = self.wanted(Wanted::Ready(provider::described(&provider)));
         self.own.provider = Some(Arc::new(provider));
         self
     }

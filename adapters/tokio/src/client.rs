@@ -178,9 +178,9 @@ impl Client {
     /// # Errors
     /// [`SessionError::SessionOver`](crate::SessionError::SessionOver).
     pub async fn set_provider(&self, provider: impl CredentialProvider) -> Result<(), Error> {
-        let facts = Provider::Callback(provider::facts(&provider));
+        let described = provider::described(&provider);
         let own: Option<Arc<dyn CredentialProvider>> = Some(Arc::new(provider));
-        self.ask(|done| Ask::SetProvider { provider: facts, own, done }).await
+        self.ask(|done| Ask::SetProvider { provider: described, own, done }).await
     }
 
     /// Replaces the provider by one of those that the session implements itself.

@@ -5,7 +5,7 @@ use std::future::Future;
 use std::pin::Pin;
 
 use satkeeper_core::lifecycle::ProviderFacts;
-use satkeeper_core::session::{Credential, ProviderCall, ProviderError};
+use satkeeper_core::session::{Credential, Provider, ProviderCall, ProviderError};
 use satkeeper_host::{AuthenticateContext, RefreshContext};
 
 /// A boxed future, as [`CredentialProvider`] returns it.
@@ -84,6 +84,13 @@ pub trait CredentialProvider: Send + Sync + 'static {
     fn can_mint_again(&self) -> bool {
         false
     }
+
+    /// Whose tokens it brings, in words and without a secret, such as the name of a user. A store that keeps the session
+    /// of one is refused to another ([`Error::StoreOfAnother`](crate::Error::StoreOfAnother)). Default `None`: the
+    /// application sees to it that a store is always used for the same one. It is looked at when the provider is named.
+    fn whose(&self) -> Option<String> {
+        None
+    }
 }
 
 /// One refresh, begun when it is called: what [`CredentialProvider::refresh`] returns.
@@ -124,8 +131,11 @@ impl fmt::Debug for Refresh<'_> {
     }
 }
 
-pub(crate) fn facts(provider: &dyn CredentialProvider) -> ProviderFacts {
-    ProviderFacts { can_refresh: provider.refresh().is_some(), can_mint_again: provider.can_mint_again() }
+/// What a session knows of it.
+pub(crate) fn described(provider: &dyn CredentialProvider) -> Provider {
+    let (can_refresh, can_mint_again) = (provider.refresh().is_some(), provider.can_mint_again());
+    let facts = ProviderFacts { can_refresh, can_mint_again };
+    Provider::Callback { facts, whose: provider.whose() }
 }
 
 /// Calls the function that the session wants.
@@ -152,7 +162,8 @@ type Answer = Result<Credential, ProviderError>;
 ///     let _fingerprint = context.fingerprint;
 ///     Ok(Credential::new(Secret::new("from the backend")))
 /// })
-/// .with_refresh(|_| async { Ok(Credential::new(Secret::new("a newer one"))) });
+/// .with_refresh(|_| async { Ok(Credential::new(Secret::new("a newer one"))) })
+/// .of("alice@example.com");
 /// # let _ = satkeeper::Client::builder().provider(provider);
 /// ```
 #[must_use]
@@ -160,6 +171,7 @@ pub struct Callback {
     authenticate: Function<AuthenticateContext>,
     refresh: Option<Function<RefreshContext>>,
     again: bool,
+    whose: Option<String>,
 }
 
 type Function<C> = Box<dyn Fn(C) -> BoxFuture<'static, Answer> + Send + Sync>;
@@ -179,7 +191,7 @@ impl Callback {
         F: Fn(AuthenticateContext) -> A + Send + Sync + 'static,
         A: Future<Output = Result<Credential, ProviderError>> + Send + 'static,
     {
-        Self { authenticate: boxed(authenticate), refresh: None, again: false }
+        Self { authenticate: boxed(authenticate), refresh: None, again: false, whose: None }
     }
 
     /// With this `refresh` as well.
@@ -197,6 +209,12 @@ impl Callback {
         self.again = true;
         self
     }
+
+    /// It brings this one's tokens, in words and without a secret: see [`CredentialProvider::whose`].
+    pub fn of(mut self, whose: impl Into<String>) -> Self {
+        self.whose = Some(whose.into());
+        self
+    }
 }
 
 impl CredentialProvider for Callback {
@@ -211,6 +229,10 @@ impl CredentialProvider for Callback {
     fn can_mint_again(&self) -> bool {
         self.again
     }
+
+    fn whose(&self) -> Option<String> {
+        self.whose.clone()
+    }
 }
 
 impl fmt::Debug for Callback {
@@ -218,6 +240,7 @@ impl fmt::Debug for Callback {
         f.debug_struct("Callback")
             .field("refresh", &self.refresh.is_some())
             .field("repeatable", &self.again)
+            .field("whose", &self.whose)
             .finish_non_exhaustive()
     }
 }

@@ -175,7 +175,7 @@ impl Session {
                 turn.reply(command.id, Reply::Token(facts));
                 Ok(())
             }
-            Provider::Callback(facts) => {
+            Provider::Callback { facts, .. } => {
                 let fingerprint = self.fingerprint(key);
                 // Few backends have a place for a fingerprint in a refresh: what the server says binds its token.
                 let (call, key) = if renewal && facts.can_refresh {

@@ -71,6 +71,10 @@ pub enum SessionNews {
     SetAside,
     /// The store cannot do all that it should, such as being locked; the cause says what. Told by the driver, once.
     StoreLacks,
+    /// The store keeps the session of an earlier token, or of an application that did not say whose it was: that one is
+    /// not used, and the session begins anew in its place; the cause says which store. Told by the driver,
+    /// before anything else.
+    RecordUnused,
     /// A token with `sat:refresh` was asked for without a fingerprint: it will live 60 s at most (L43).
     ScopeWithoutFingerprint,
 }
@@ -87,6 +91,7 @@ impl SessionNews {
             Self::NotKept { .. } => "resume_state_not_kept",
             Self::SetAside => "store_set_aside",
             Self::StoreLacks => "store_lacks",
+            Self::RecordUnused => "record_unused",
             Self::ScopeWithoutFingerprint => "scope_without_fingerprint",
         }
     }
@@ -225,6 +230,9 @@ pub enum EventKind {
     SetAside,
     /// The store cannot do all that it should, such as being locked; the cause says what.
     StoreLacks,
+    /// The store keeps the session of an earlier token, or of an application that did not say whose it was: that one is
+    /// not used, and the session begins anew in its place; the cause says which store.
+    RecordUnused,
     /// A token with `sat:refresh` was asked for without a fingerprint: it will live 60 s at most.
     ScopeWithoutFingerprint,
 }
@@ -280,6 +288,7 @@ impl SessionEvent {
             SessionNews::NotKept { field } => EventKind::NotKept { field },
             SessionNews::SetAside => EventKind::SetAside,
             SessionNews::StoreLacks => EventKind::StoreLacks,
+            SessionNews::RecordUnused => EventKind::RecordUnused,
             SessionNews::ScopeWithoutFingerprint => EventKind::ScopeWithoutFingerprint,
         }
     }
@@ -366,6 +375,7 @@ impl EventKind {
             Self::NotKept { .. } => "resume_state_not_kept",
             Self::SetAside => "store_set_aside",
             Self::StoreLacks => "store_lacks",
+            Self::RecordUnused => "record_unused",
             Self::ScopeWithoutFingerprint => "scope_without_fingerprint",
         }
     }
@@ -404,6 +414,7 @@ impl EventKind {
             | Self::NotKept { .. }
             | Self::SetAside
             | Self::StoreLacks
+            | Self::RecordUnused
             | Self::ScopeWithoutFingerprint => Severity::Warning,
         }
     }

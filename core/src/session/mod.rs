@@ -370,7 +370,7 @@ impl Session {
         self.tokens = Tokens::default();
         self.keys = Keys::default();
         self.config.key = KeyChoice::None;
-        self.config.provider = Provider::Callback(self.config.provider.facts());
+        self.config.provider = Provider::callback(self.config.provider.facts());
     }
 
     fn wake_at(&self) -> Option<(Tick, SessionWake)> {

@@ -1,5 +1,6 @@
 //! Credential providers (L42, L43): who brings tokens.
 
+use alloc::borrow::ToOwned;
 use alloc::boxed::Box;
 use alloc::format;
 use alloc::string::String;
@@ -45,10 +46,22 @@ pub enum Provider {
     },
     /// The application's own functions, asked through
     /// [`SessionOutput::AskProvider`](super::SessionOutput::AskProvider).
-    Callback(ProviderFacts),
+    Callback {
+        /// What they can do.
+        facts: ProviderFacts,
+        /// Whose tokens they bring, in words and without a secret, such as the name of a user. `None`: always the
+        /// same one's, as far as anybody knows.
+        whose: Option<String>,
+    },
 }
 
 impl Provider {
+    /// The application's own functions, which do not say whose tokens they bring.
+    #[must_use]
+    pub const fn callback(facts: ProviderFacts) -> Self {
+        Self::Callback { facts, whose: None }
+    }
+
     /// What it can do.
     #[must_use]
     pub const fn facts(&self) -> ProviderFacts {
@@ -58,33 +71,49 @@ impl Provider {
                 ProviderFacts { can_refresh: false, can_mint_again: true }
             }
             Self::Subscriber { .. } => ProviderFacts { can_refresh: true, can_mint_again: true },
-            Self::Callback(facts) => *facts,
+            Self::Callback { facts, .. } => *facts,
         }
     }
 
-    /// Whose tokens it brings, in words, where that is a named subscriber: what is kept of one is not to be
-    /// overwritten by another's. No secret.
+    /// Whose tokens it brings, in words: what is kept of one is not to be overwritten by another's. No secret. `None`:
+    /// an application's own functions that do not say.
     ///
     /// ```
-    /// # use satkeeper_core::{secret::Secret, session::Provider, wire::{rest::{CreateSubscriberToken, Space}, url::{Plain, SecureUrl}}};
+    /// # use satkeeper_core::{lifecycle::ProviderFacts, secret::Secret, session::{Credential, Provider}};
+    /// # use satkeeper_core::wire::{rest::{CreateSubscriberToken, Space}, url::{Plain, SecureUrl}};
     /// let space = Space::new(SecureUrl::parse("https://example.signalwire.com", Plain::Never)?, "project", &Secret::new("PT"))?;
     /// let request = CreateSubscriberToken { reference: "alice@example.com".into(), ..Default::default() };
     /// let provider = Provider::Subscriber { space, request: Box::new(request) };
     /// assert_eq!(provider.whose().as_deref(), Some("alice@example.com at https://example.signalwire.com/"));
+    ///
+    /// let facts = ProviderFacts { can_refresh: true, can_mint_again: false };
+    /// assert_eq!(Provider::callback(facts).whose(), None);
+    /// let own = Provider::Callback { facts, whose: Some("alice".into()) };
+    /// assert_eq!(own.whose().as_deref(), Some("alice"));
     /// # Ok::<(), satkeeper_core::error::Error>(())
     /// ```
     #[must_use]
     pub fn whose(&self) -> Option<String> {
         match self {
+            // One follows the other: that this is another subscriber's, nobody can see.
+            Self::Static(_) => Some("a token that was handed in".to_owned()),
+            Self::Embed { token, host } => {
+                let digest = URL_SAFE_NO_PAD.encode(Sha256::digest(token.expose().as_bytes()));
+                let short = digest.get(..8).unwrap_or_default();
+                Some(format!("the click-to-call token of digest {short} at {}", host.as_str()))
+            }
             Self::Subscriber { space, request } => {
                 Some(format!("{} at {}", request.reference, space.url().as_str()))
             }
-            Self::Static(_) | Self::Embed { .. } | Self::Guest { .. } | Self::Callback(_) => None,
+            Self::Guest { space, request } => {
+                let addresses = request.allowed_addresses.join(" and ");
+                Some(format!("a guest who may call {addresses} at {}", space.url().as_str()))
+            }
+            Self::Callback { whose, .. } => whose.clone(),
         }
     }
 
-    /// Whose tokens it brings, as a digest: a record of another's is of no use. The application's own provider
-    /// is taken to stay the same.
+    /// Whose tokens it brings, as a digest: a record of another's is of no use.
     pub(super) fn identity(&self) -> String {
         let mut hash = Sha256::new();
         let mut part = |text: &str| {
@@ -111,7 +140,10 @@ impl Provider {
                 part(space.url().as_str());
                 request.allowed_addresses.iter().for_each(|address| part(address));
             }
-            Self::Callback(_) => part("callback"),
+            Self::Callback { whose, .. } => {
+                part("callback");
+                whose.iter().for_each(|whose| part(whose));
+            }
         }
         URL_SAFE_NO_PAD.encode(hash.finalize())
     }

@@ -213,6 +213,7 @@ fn what_is_told_has_a_stable_code_and_says_nothing_in_confidence() {
         (SessionNews::NotKept { field: "protocol" }, "resume_state_not_kept"),
         (SessionNews::SetAside, "store_set_aside"),
         (SessionNews::StoreLacks, "store_lacks"),
+        (SessionNews::RecordUnused, "record_unused"),
     ] {
         assert_eq!(news.code(), code);
     }

@@ -215,7 +215,7 @@ fn run(seed: u64) -> (u64, bool) {
     let provider = match dice.roll(3) {
         0 => subscriber(),
         1 => Provider::Static(Credential::new(Secret::new(sat("static", "relay.sw.test")))),
-        _ => Provider::Callback(satkeeper_core::lifecycle::ProviderFacts {
+        _ => Provider::callback(satkeeper_core::lifecycle::ProviderFacts {
             can_refresh: dice.roll(2) == 0,
             can_mint_again: dice.roll(2) == 0,
         }),

@@ -67,9 +67,9 @@ pub(crate) fn algorithm_of(of: &str) -> Option<KeyAlgorithm> {
 
 pub(crate) fn config(policy: Policy, set_up: &SetUp) -> Config {
     let provider = match set_up.callback {
-        Some(facts) => Provider::Callback(facts),
+        Some(facts) => Provider::callback(facts),
         None => subscriber()
-            .unwrap_or(Provider::Callback(ProviderFacts { can_refresh: false, can_mint_again: false })),
+            .unwrap_or(Provider::callback(ProviderFacts { can_refresh: false, can_mint_again: false })),
     };
     let choice = match set_up.key {
         KeySetUp::Auto => KeyChoice::Auto,
@@ -177,7 +177,7 @@ impl Given {
             Self::Rejected { ask, generation } => {
                 SessionInput::Rejected { ask: AskId(ask), generation: Generation(generation) }
             }
-            Self::SetProvider(facts) => SessionInput::SetProvider(Provider::Callback(facts)),
+            Self::SetProvider(facts) => SessionInput::SetProvider(Provider::callback(facts)),
             Self::Suspend => SessionInput::Suspend,
             Self::Resume => SessionInput::Resume,
             Self::NetworkChanged => SessionInput::NetworkChanged,

@@ -86,6 +86,34 @@ fn an_odd_end_costs_no_token() {
 }
 
 #[test]
+fn a_store_is_one_programs_and_one_persons() {
+    // survives W19
+    let world = World::new("exec-whose", Config::default());
+    let text = "echo x >> \"$1.asked\"; echo \"{\\\"token\\\": \\\"$TOKEN\\\"}\"";
+    let script = script(&world, "exec-whose", text);
+    let store = file("exec-whose.session");
+    let _ = std::fs::remove_file(&store);
+    let path = store.to_string_lossy();
+    let run = |whom: &str| {
+        let whom = file(whom);
+        let _ = std::fs::remove_file(whom.with_added_extension("asked"));
+        let options = ["--arg", &whom.to_string_lossy(), "--store", &path];
+        let outcome = ran(&world, &script, &options);
+        (outcome, whom.with_added_extension("asked").exists())
+    };
+    let (first, asked) = run("exec-alice");
+    assert_eq!((first.code, asked), (Some(0), true), "{}", first.err);
+    let kept = std::fs::read(&store).unwrap();
+    let (other, asked) = run("exec-bob");
+    assert_eq!((other.code, asked), (Some(2), false), "{}", other.err);
+    assert!(other.err.contains("it keeps the session of the program /"), "{}", other.err);
+    assert!(!other.err.contains("exec-alice") && std::fs::read(&store).unwrap() == kept, "{}", other.err);
+    let (again, asked) = run("exec-alice");
+    assert_eq!((again.code, asked), (Some(0), false), "{}", again.err);
+    assert!(again.err.contains("restored the session"), "{}", again.err);
+}
+
+#[test]
 fn what_it_says_is_bounded() {
     // survives W13
     let world = World::new("exec-talks", Config::default());

@@ -99,6 +99,54 @@ fn the_second_run_goes_on_where_the_first_has_stopped() {
 }
 
 #[test]
+fn a_store_of_one_provider_is_none_of_anothers() {
+    // survives W19
+    let world = World::new("store-kinds", Config::default());
+    let api_token = format!("PT{CANARY}");
+    let guest = |address| {
+        let project = ["--provider", "guest", "--space-url", &world.https, "--project", "p"];
+        [&project[..], &["--api-token", &api_token, "--address", address]].concat()
+    };
+    let embed = |token| ["--provider", "embed", "--embed-url", &world.https, "--embed-token", token].to_vec();
+    let (one, other) = ("2f0b3c52-6f0b-4b0e-8b6a-3d2f9a3d1c11", "2f0b3c52-6f0b-4b0e-8b6a-3d2f9a3d1c12");
+    let project = ["--provider", "subscriber", "--space-url", &world.https, "--project", "p"];
+    let subscriber = [&project[..], &["--api-token", &api_token, "--reference", "alice"]].concat();
+    let tokens = [0; 2].map(|_| world.server().mint(MintSpec::default()));
+    let by_hand = |token| vec!["--provider", "static", "--token", token];
+    let visitors = [0; 2].map(|_| format!("c2c_{CANARY}{}", world.server().embed_token()));
+    for (first, others, theirs) in [
+        (guest(one), [guest(other), subscriber.clone()], "a guest who may call 2f0b3c52"),
+        (
+            embed(&visitors[0]),
+            [embed(&visitors[1]), by_hand(&tokens[0])],
+            "the click-to-call token of digest",
+        ),
+        (by_hand(&tokens[0]), [guest(one), subscriber.clone()], "a token that was handed in"),
+        (subscriber.clone(), [guest(one), by_hand(&tokens[0])], "alice at https"),
+    ] {
+        let store = fresh_store("store-kinds");
+        let path = store.to_string_lossy();
+        let run = |options: &[&str]| world.ran(&[options, &["--store", &path, "--for", "3s"]].concat());
+        assert_eq!(run(&first).code, Some(0));
+        let kept = std::fs::read(&store).unwrap();
+        for another in others {
+            let outcome = run(&another);
+            assert_eq!(outcome.code, Some(2), "{another:?}: {}", outcome.err);
+            assert!(outcome.err.contains(theirs), "{another:?}: {}", outcome.err);
+            assert_eq!(std::fs::read(&store).unwrap(), kept);
+        }
+        if first == by_hand(&tokens[0]) {
+            assert!(run(&first).err.contains("restored the session"));
+            // One token follows the other, and that is said.
+            let outcome = run(&by_hand(&tokens[1]));
+            assert_eq!(outcome.code, Some(0), "{}", outcome.err);
+            assert!(outcome.err.contains("a new session"), "{}", outcome.err);
+            assert!(outcome.err.contains("is another [record_unused]"), "{}", outcome.err);
+        }
+    }
+}
+
+#[test]
 fn a_store_that_cannot_be_read_is_set_aside_and_said() {
     // survives W3
     let world = World::new("unusable", Config::default());

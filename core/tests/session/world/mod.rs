@@ -45,7 +45,7 @@ pub const EMBED: &str = "/api/fabric/embeds/tokens";
 pub const GUEST: &str = "/api/fabric/guests/tokens";
 
 /// An application's own provider, which refreshes.
-pub const CALLBACK: Provider = Provider::Callback(ProviderFacts { can_refresh: true, can_mint_again: false });
+pub const CALLBACK: Provider = Provider::callback(ProviderFacts { can_refresh: true, can_mint_again: false });
 
 /// An unbound session with a token of two hours.
 pub fn unbound() -> World {
