@@ -22,7 +22,7 @@ use crate::files;
 use crate::log;
 use crate::providers::{self, Chosen, Scheme, url};
 use crate::run_args::RunArgs;
-use crate::sentences::{Level, Sentence, sentence};
+use crate::sentences::{Level, Sentence, sentence, tone};
 use crate::signals::{Signals, Wishes};
 use crate::stamp::utc;
 use crate::terminal::{Line, Terminal, Tone};
@@ -321,7 +321,7 @@ impl Story {
     fn show(&mut self, time: &str, said: &Sentence) {
         if self.least.is_some_and(|least| said.level >= least) {
             let line = Line::new().with(Tone::Faint, format!("{time} "));
-            let line = line.with(said.level.tone(), format!("{:<7} ", said.level.name())).plain(&said.text);
+            let line = line.with(tone(said.level), format!("{:<7} ", said.level.name())).plain(&said.text);
             self.terminal.line(&line.with(Tone::Faint, format!(" [{}]", said.name)).hanging(INDENT));
         }
     }

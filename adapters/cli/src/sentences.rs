@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+/// How much a reader has to care.
+pub(crate) use satkeeper::Severity as Level;
 use satkeeper::core::lifecycle::{AskError, Ignored};
 use satkeeper::core::wire::time::Oddity;
 use satkeeper::{
@@ -16,36 +18,13 @@ use crate::terminal::Tone;
 /// Of what this program is too old for.
 const UNKNOWN: &str = "something that this version has no words for";
 
-/// How much a reader has to care.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) enum Level {
-    /// Only for who looks for something.
-    Detail,
-    /// All is well.
-    Info,
-    /// Will end badly unless somebody acts, or explains what follows.
-    Warning,
-    /// It has ended badly.
-    Error,
-}
-
-impl Level {
-    pub(crate) const fn name(self) -> &'static str {
-        match self {
-            Self::Detail => "detail",
-            Self::Info => "info",
-            Self::Warning => "warning",
-            Self::Error => "error",
-        }
-    }
-
-    pub(crate) const fn tone(self) -> Tone {
-        match self {
-            Self::Detail => Tone::Faint,
-            Self::Info => Tone::Good,
-            Self::Warning => Tone::Warn,
-            Self::Error => Tone::Bad,
-        }
+/// In which tone a sentence is told.
+pub(crate) const fn tone(level: Level) -> Tone {
+    match level {
+        Level::Detail => Tone::Faint,
+        Level::Info => Tone::Good,
+        Level::Warning => Tone::Warn,
+        _ => Tone::Bad,
     }
 }
 
@@ -58,101 +37,69 @@ pub(crate) struct Sentence {
     pub(crate) text: String,
 }
 
-/// Puts an event into words. `now` is what spans are counted from.
+/// Puts an event into words; its name and how much it matters are its own. `now` is what spans are counted from.
 pub(crate) fn sentence(told: &SessionEvent, now: Now) -> Sentence {
-    let cause = told.cause.as_ref().map(cause);
-    let (level, name, text) = match &told.event {
-        SessionNews::Lifecycle(event) => lifecycle(event, cause.as_deref(), now),
-        SessionNews::SocketLost => {
-            (Level::Info, told.event.code(), with("the socket is gone, another is on its way", cause))
+    let (kind, cause) = (told.kind(), told.cause.as_ref().map(cause));
+    let text = match &told.event {
+        SessionNews::Lifecycle(event) => lifecycle(event, cause, now),
+        SessionNews::SocketLost => with("the socket is gone, another is on its way", cause),
+        SessionNews::FrameDropped { count: 1 } => {
+            with("a frame of the server was no JSON-RPC and was dropped", cause)
         }
         SessionNews::FrameDropped { count } => {
-            let what = match count {
-                1 => "a frame of the server was no JSON-RPC and was dropped".to_owned(),
-                _ => format!("{count} more frames of the server were no JSON-RPC and were dropped"),
-            };
-            (Level::Warning, told.event.code(), with(what, cause))
+            with(format!("{count} more frames of the server were no JSON-RPC and were dropped"), cause)
         }
-        SessionNews::OddTime { field, oddity } => {
-            let level = if *oddity == Oddity::Unusable { Level::Warning } else { Level::Detail };
-            (level, told.event.code(), format!("the time in `{field}` {}", odd(*oddity)))
+        SessionNews::OddTime { field, oddity } => format!("the time in `{field}` {}", odd(*oddity)),
+        SessionNews::NotKept { field } => format!(
+            "the server's `{field}` is larger than 16 KiB and is not kept: the session may not be resumable"
+        ),
+        SessionNews::SetAside => with("the session begins anew: what its store had cannot be read", cause),
+        SessionNews::StoreLacks => with("a limit of the store", cause),
+        SessionNews::RecordUnused => {
+            with("the session begins anew: the one that was kept is not used", cause)
         }
-        SessionNews::NotKept { field } => (
-            Level::Warning,
-            told.event.code(),
-            format!(
-                "the server's `{field}` is larger than 16 KiB and is not kept: the session may not be resumable"
-            ),
-        ),
-        SessionNews::SetAside => (
-            Level::Warning,
-            told.event.code(),
-            with("the session begins anew: what its store had cannot be read", cause),
-        ),
-        SessionNews::StoreLacks => (Level::Warning, told.event.code(), with("a limit of the store", cause)),
-        SessionNews::RecordUnused => (
-            Level::Warning,
-            told.event.code(),
-            with("the session begins anew: the one that was kept is not used", cause),
-        ),
         SessionNews::ScopeWithoutFingerprint => {
-            let text = "`sat:refresh` was asked for without a fingerprint: the token will live 60 s at most";
-            (Level::Warning, told.event.code(), text.to_owned())
+            "`sat:refresh` was asked for without a fingerprint: the token will live 60 s at most".to_owned()
         }
-        other => (Level::Detail, other.code(), UNKNOWN.to_owned()),
+        _ => UNKNOWN.to_owned(),
     };
-    Sentence { level, name, text }
+    Sentence { level: kind.severity(), name: kind.code(), text }
 }
 
-fn lifecycle(event: &Event, cause: Option<&str>, now: Now) -> (Level, &'static str, String) {
-    let cause = cause.map(str::to_owned);
+fn lifecycle(event: &Event, cause: Option<String>, now: Now) -> String {
     match event {
-        Event::Live { resumed: true, generation } => (
-            Level::Info,
-            "live",
-            format!("authenticated; the server restored the session, generation {}", generation.0),
-        ),
-        Event::Live { resumed: false, generation } => {
-            (Level::Info, "live", format!("authenticated; a new session, generation {}", generation.0))
+        Event::Live { resumed: true, generation } => {
+            format!("authenticated; the server restored the session, generation {}", generation.0)
         }
-        Event::Bound { .. } => (
-            Level::Info,
-            "bound",
-            "the token in force is client-bound: it is renewed with proofs of its key".to_owned(),
-        ),
+        Event::Live { resumed: false, generation } => {
+            format!("authenticated; a new session, generation {}", generation.0)
+        }
+        Event::Bound { .. } => {
+            "the token in force is client-bound: it is renewed with proofs of its key".to_owned()
+        }
         Event::Renewed { generation, by, ends, .. } => {
             let by = by.map_or("the application", who);
-            (
-                Level::Info,
-                "renewed",
-                format!("renewed by {by}, generation {}{}", generation.0, ends_in(*ends, now)),
-            )
+            format!("renewed by {by}, generation {}{}", generation.0, ends_in(*ends, now))
         }
         Event::Warn(warning) => warn(warning, cause, now),
-        Event::Failed { error, .. } => (Level::Warning, "failed", with(ask_error(*error), cause)),
+        Event::Failed { error, .. } => with(ask_error(*error), cause),
         Event::Recovered { generation, .. } => {
-            (Level::Info, "recovered", format!("a new token is in force, generation {}", generation.0))
+            format!("a new token is in force, generation {}", generation.0)
         }
-        Event::ClockJump { by } => {
-            (Level::Warning, "clock_jump", format!("the clock jumped by {}: sleep, or it was set", ms(*by)))
+        Event::ClockJump { by } => format!("the clock jumped by {}: sleep, or it was set", ms(*by)),
+        Event::Expired { renewing: true } => {
+            "no token is valid any more; attempts to renew go on for a while".to_owned()
         }
-        Event::Expired { renewing: true } => (
-            Level::Error,
-            "expired",
-            "no token is valid any more; attempts to renew go on for a while".to_owned(),
-        ),
-        Event::Expired { renewing: false } => {
-            (Level::Error, "expired", "no token is valid any more, and nobody can renew".to_owned())
-        }
-        Event::Suspended => (Level::Info, "suspended", "at rest until it is resumed".to_owned()),
-        Event::Ignored(ignored) => (Level::Detail, "ignored", ignored_what(*ignored).to_owned()),
+        Event::Expired { renewing: false } => "no token is valid any more, and nobody can renew".to_owned(),
+        Event::Suspended => "at rest until it is resumed".to_owned(),
+        Event::Ignored(ignored) => ignored_what(*ignored).to_owned(),
         Event::Teardown { reason, .. } => teardown(*reason, cause),
-        _ => (Level::Detail, "other", UNKNOWN.to_owned()),
+        _ => UNKNOWN.to_owned(),
     }
 }
 
-fn warn(warning: &Warning, cause: Option<String>, now: Now) -> (Level, &'static str, String) {
-    let text = match warning {
+fn warn(warning: &Warning, cause: Option<String>, now: Now) -> String {
+    match warning {
         Warning::RefreshFallback { reason } => {
             format!("the provider renews instead of the client-bound exchange: {}", fallback(*reason))
         }
@@ -209,23 +156,20 @@ fn warn(warning: &Warning, cause: Option<String>, now: Now) -> (Level, &'static 
             "the token is bound to a key that is not this session's: it cannot be used".to_owned()
         }
         _ => UNKNOWN.to_owned(),
-    };
-    (Level::Warning, warning.code(), text)
+    }
 }
 
-fn teardown(reason: TeardownReason, cause: Option<String>) -> (Level, &'static str, String) {
-    let (level, text) = match reason {
-        TeardownReason::Expired => (Level::Error, "over: the credential expired and nobody could renew it"),
-        TeardownReason::InvalidCredentials => {
-            (Level::Error, "over: the server refuses every credential there is")
-        }
-        TeardownReason::MintFailed => (Level::Error, "over: no first token could be had"),
-        TeardownReason::Disconnected => (Level::Info, "over: disconnected as asked"),
-        TeardownReason::Left => (Level::Info, "at rest in its store, to be resumed by the next process"),
-        TeardownReason::Destroyed => (Level::Info, "over: destroyed as asked"),
-        _ => (Level::Error, "over"),
+fn teardown(reason: TeardownReason, cause: Option<String>) -> String {
+    let text = match reason {
+        TeardownReason::Expired => "over: the credential expired and nobody could renew it",
+        TeardownReason::InvalidCredentials => "over: the server refuses every credential there is",
+        TeardownReason::MintFailed => "over: no first token could be had",
+        TeardownReason::Disconnected => "over: disconnected as asked",
+        TeardownReason::Left => "at rest in its store, to be resumed by the next process",
+        TeardownReason::Destroyed => "over: destroyed as asked",
+        _ => "over",
     };
-    (level, "teardown", with(text, cause))
+    with(text, cause)
 }
 
 /// Who renews.

@@ -5,7 +5,7 @@ use satkeeper::{Phase, Status};
 
 use crate::duration::show;
 use crate::lifetimes::{Lifetimes, seconds};
-use crate::sentences::{Level, Sentence, who};
+use crate::sentences::{Level, Sentence, tone, who};
 use crate::server_view::Exchange;
 use crate::terminal::{Line, Tone};
 use std::time::Duration;
@@ -78,9 +78,9 @@ pub(crate) fn event(at: u64, said: &Sentence) -> Line {
         Level::Detail => "· ",
         Level::Info => "● ",
         Level::Warning => "▲ ",
-        Level::Error => "■ ",
+        _ => "■ ",
     };
-    time(at).with(said.level.tone(), format!("{mark}{:<16} ", said.name)).plain(&said.text)
+    time(at).with(tone(said.level), format!("{mark}{:<16} ", said.name)).plain(&said.text)
 }
 
 /// The session asked the server for something.

@@ -8,9 +8,9 @@ use std::collections::BTreeMap;
 
 use satkeeper_core::Tick;
 use satkeeper_core::error::Error as SessionError;
-use satkeeper_core::lifecycle::{Event, Status, TeardownReason};
+use satkeeper_core::lifecycle::{Event, Status, Warning};
 use satkeeper_core::session::{
-    InForce, Repeats, Session, SessionEvent, SessionInput, SessionNews, SessionOutput,
+    InForce, Repeats, Session, SessionEvent, SessionInput, SessionNews, SessionOutput, Severity,
 };
 use satkeeper_core::time::Millis;
 use tracing::{debug, error, info, warn};
@@ -31,15 +31,15 @@ const HOUR: Millis = 3_600_000;
 /// ```
 #[derive(Debug, Default)]
 pub struct Log {
-    /// By the code of what is told.
-    repeats: BTreeMap<&'static str, Repeats>,
+    /// By the code of what is told, and how much it matters.
+    repeats: BTreeMap<&'static str, (Level, Repeats)>,
     /// Something went wrong since the last renewal.
     is_troubled: bool,
     is_bound: bool,
 }
 
 /// How much a line matters.
-#[derive(Clone, Copy, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Level {
     Debug,
     Info,
@@ -77,7 +77,7 @@ impl Log {
 
     /// Writes an event, or counts it.
     pub fn tell(&mut self, now: Tick, event: &SessionEvent) {
-        let (level, code) = self.judge(&event.event);
+        let (level, code) = (self.judge(event), event.kind().code());
         let cause = event.cause.as_ref();
         match event.event {
             // The end is the end.
@@ -85,8 +85,10 @@ impl Log {
                 self.rest();
                 write(level, code, event, cause);
             }
-            // Already gathered by the session.
-            SessionNews::FrameDropped { .. } => write(level, code, event, cause),
+            // Nobody may overlook it. The other is gathered by the session already.
+            SessionNews::Lifecycle(Event::Expired { .. }) | SessionNews::FrameDropped { .. } => {
+                write(level, code, event, cause);
+            }
             _ if level == Level::Debug => write(level, code, event, cause),
             _ if self.of(code, level).happened(now) => write(level, code, event, cause),
             _ => write(Level::Debug, code, event, cause),
@@ -95,9 +97,9 @@ impl Log {
 
     /// Writes how often something was told, where it is time to.
     pub fn count(&mut self, now: Tick) {
-        for (code, repeats) in &mut self.repeats {
+        for (code, (level, repeats)) in &mut self.repeats {
             if let Some(count) = repeats.due(now) {
-                counted(code, count);
+                counted(*level, code, count);
             }
         }
     }
@@ -110,59 +112,55 @@ impl Log {
             (_, Level::Warn) => Repeats::every(HOUR / 6),
             _ => Repeats::default(),
         };
-        self.repeats.entry(code).or_insert(repeats)
+        let (known, repeats) = self.repeats.entry(code).or_insert((level, repeats));
+        *known = level;
+        repeats
     }
 
     fn rest(&mut self) {
-        for (code, repeats) in &mut self.repeats {
+        for (code, (level, repeats)) in &mut self.repeats {
             if let Some(count) = repeats.rest() {
-                counted(code, count);
+                counted(*level, code, count);
             }
         }
     }
 
-    fn judge(&mut self, news: &SessionNews) -> (Level, &'static str) {
-        let SessionNews::Lifecycle(event) = news else {
-            let level = match news {
-                SessionNews::SocketLost | SessionNews::OddTime { .. } => Level::Info,
-                _ => Level::Warn,
-            };
-            return (level, news.code());
+    /// As much as its severity, but for what only those who look for something want to read each time.
+    fn judge(&mut self, event: &SessionEvent) -> Level {
+        let usual = match event.kind().severity() {
+            Severity::Detail => Level::Debug,
+            Severity::Info => Level::Info,
+            Severity::Error => Level::Error,
+            _ => Level::Warn,
         };
-        match event {
-            Event::Live { .. } => (Level::Info, "live"),
-            Event::Bound { .. } if std::mem::replace(&mut self.is_bound, true) => (Level::Debug, "bound"),
-            Event::Bound { .. } => (Level::Info, "bound"),
-            Event::Renewed { .. } if std::mem::take(&mut self.is_troubled) => (Level::Info, "renewed"),
-            Event::Renewed { .. } => (Level::Debug, "renewed"),
-            Event::Warn(warning) => {
+        let SessionNews::Lifecycle(happened) = &event.event else { return usual };
+        match happened {
+            Event::Bound { .. } if std::mem::replace(&mut self.is_bound, true) => Level::Debug,
+            Event::Renewed { .. } if !std::mem::take(&mut self.is_troubled) => Level::Debug,
+            Event::Warn(_) | Event::Expired { .. } => {
                 self.is_troubled = true;
-                // Its end will be told as well.
-                self.is_bound &= warning.code() != "credential_refresh_fallback";
-                (Level::Warn, warning.code())
+                // The end of a fallback will be told as well.
+                self.is_bound &= !matches!(happened, Event::Warn(Warning::RefreshFallback { .. }));
+                usual
             }
-            Event::Failed { .. } => (Level::Debug, "failed"),
-            Event::Recovered { .. } => (Level::Debug, "recovered"),
-            Event::ClockJump { .. } => (Level::Info, "clock_jump"),
-            Event::Expired { .. } => {
-                self.is_troubled = true;
-                (Level::Warn, "expired")
-            }
-            Event::Suspended => (Level::Info, "suspended"),
-            Event::Ignored(_) => (Level::Debug, "ignored"),
-            Event::Teardown { reason, .. } => match reason {
-                TeardownReason::Disconnected | TeardownReason::Left | TeardownReason::Destroyed => {
-                    (Level::Info, "teardown")
-                }
-                _ => (Level::Error, "teardown"),
-            },
-            _ => (Level::Info, "other"),
+            // Who waited for it has been told.
+            Event::Failed { .. } | Event::Recovered { .. } => Level::Debug,
+            // What it does to the session, if anything, is told besides.
+            Event::ClockJump { .. } => Level::Info,
+            _ => usual,
         }
     }
 }
 
-fn counted(code: &str, count: u64) {
-    info!(target: "satkeeper", event = code, count, "the same again, so many times");
+/// At the level of what is counted: who reads nothing but warnings reads that they go on.
+fn counted(level: Level, code: &str, count: u64) {
+    const TEXT: &str = "the same again, so many times";
+    match level {
+        Level::Debug => debug!(target: "satkeeper", event = code, count, "{TEXT}"),
+        Level::Info => info!(target: "satkeeper", event = code, count, "{TEXT}"),
+        Level::Warn => warn!(target: "satkeeper", event = code, count, "{TEXT}"),
+        Level::Error => error!(target: "satkeeper", event = code, count, "{TEXT}"),
+    }
 }
 
 /// An output that this adapter is too old for: the session is told so, and so is whoever reads the log.
@@ -331,7 +329,7 @@ mod tests {
             "WARN credential_refresh_fallback",
             "INFO renewed",
             "INFO bound",
-            "WARN expired",
+            "ERROR expired",
         ];
         assert_eq!(heard(story), lines);
     }
@@ -341,8 +339,20 @@ mod tests {
         let night = (0..960).map(|n| failed(n * 30));
         let lines = heard(night.chain([renewed(28_800), renewed(29_000)]));
         assert!(lines.len() < 15, "{lines:#?}");
-        assert_eq!(lines.first().map(String::as_str), Some("WARN credential_refresh_failed"));
+        // Who reads nothing but warnings reads of all of it (W17).
+        let warned: Vec<&String> = lines.iter().filter(|line| line.starts_with("WARN ")).collect();
+        assert_eq!(warned.first().map(|line| line.as_str()), Some("WARN credential_refresh_failed"));
+        let counts = warned.iter().filter_map(|line| line.strip_prefix("WARN credential_refresh_failed "));
+        let counted: u64 = counts.map(|count| count.parse::<u64>().unwrap()).sum();
+        assert!(counted > 800, "{lines:#?}");
         assert_eq!(lines.last().map(String::as_str), Some("INFO renewed"));
+    }
+
+    // survives W17
+    #[test]
+    fn an_expiry_is_never_one_of_many() {
+        let expired = |second| told(second, Event::Expired { renewing: true });
+        assert_eq!(heard([expired(0), expired(60), expired(120)]), ["ERROR expired"; 3]);
     }
 
     // survives W17
