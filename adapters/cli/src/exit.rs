@@ -5,14 +5,14 @@ use std::process::ExitCode;
 /// The exit codes, for `--help`.
 pub(crate) const CODES: &str = "\
 Exit codes:
-  0  ended as asked: --for has passed, SIGINT, SIGTERM, or the demo kept every promise. A second signal ends the \
-program at once
+  0  ended as asked: --for has passed, SIGINT, SIGTERM, or the demo kept every promise. A second signal, half a \
+second later or more, ends the program at once
   1  something else, such as a promise of the demo that was not kept
   2  usage: an option, a URL, a file or a field that is no good; nothing was sent
   3  the credentials were refused by the server (an expired token at the start, too), or for good by who should \
 bring them
   4  the credential expired during the session and nobody could renew it
-  5  no connection: no session within --connect-timeout, or a program failed to bring the first token and may not be \
+  5  no session within --connect-timeout, or a program failed to bring the first token and may not be \
 asked again (see --repeatable)";
 
 /// Why the program does not end as it was asked to. No text holds a credential.

@@ -3,34 +3,36 @@
 
 use crate::exit::Failure;
 
+/// Signals that follow the first one within this time are the same one: a terminal sends it to the whole group, and a
+/// wrapper in that group sends it on.
+#[cfg(unix)]
+const SAME: std::time::Duration = std::time::Duration::from_millis(500);
+
 /// The signals that ask the program to end.
 pub(crate) struct Signals {
     #[cfg(unix)]
     interrupt: tokio::signal::unix::Signal,
     #[cfg(unix)]
     terminate: tokio::signal::unix::Signal,
+    /// One has come.
+    #[cfg(unix)]
+    asked: bool,
 }
 
 impl Signals {
-    /// From now on the first signal does not kill the program but is reported by [`Signals::next`]. A second one
-    /// does, by the operating system's own means: whatever the program waits for has no say in it.
+    /// From now on the first signal does not kill the program but is reported by [`Signals::next`]. A second one, from
+    /// [`SAME`] later on, does, by the operating system's own means: whatever the program waits for has no say in it.
     #[cfg(unix)]
     pub(crate) fn watch() -> Result<Self, Failure> {
         use std::sync::Arc;
         use std::sync::atomic::AtomicBool;
 
-        use signal_hook::consts::{SIGINT, SIGTERM};
-        use signal_hook::flag;
         use tokio::signal::unix::SignalKind;
 
-        let asked = Arc::new(AtomicBool::new(false));
-        for number in [SIGINT, SIGTERM] {
-            // In this order: the first one finds that nobody has asked yet.
-            flag::register_conditional_default(number, Arc::clone(&asked))
-                .map_err(|error| unwatched(&error))?;
-            flag::register(number, Arc::clone(&asked)).map_err(|error| unwatched(&error))?;
-        }
-        Ok(Self { interrupt: listen(SignalKind::interrupt())?, terminate: listen(SignalKind::terminate())? })
+        let is_second = Arc::new(AtomicBool::new(false));
+        kill_at_the_second(is_second).map_err(|error| unwatched(&error))?;
+        let [interrupt, terminate] = [SignalKind::interrupt(), SignalKind::terminate()].map(listen);
+        Ok(Self { interrupt: interrupt?, terminate: terminate?, asked: false })
     }
 
     /// From now on the first signal does not kill the program but is reported by [`Signals::next`].
@@ -39,12 +41,19 @@ impl Signals {
         Ok(Self {})
     }
 
-    /// The name of the next signal. Cancel safe.
+    /// The name of the next signal. Cancel safe. On Unix there is one only: the second ends the program.
     pub(crate) async fn next(&mut self) -> &'static str {
         #[cfg(unix)]
-        tokio::select! {
-            _ = self.interrupt.recv() => "SIGINT",
-            _ = self.terminate.recv() => "SIGTERM",
+        {
+            if self.asked {
+                std::future::pending::<()>().await;
+            }
+            let name = tokio::select! {
+                _ = self.interrupt.recv() => "SIGINT",
+                _ = self.terminate.recv() => "SIGTERM",
+            };
+            self.asked = true;
+            name
         }
         #[cfg(not(unix))]
         match tokio::signal::ctrl_c().await {
@@ -113,6 +122,32 @@ impl Wishes {
     pub(crate) async fn next(&mut self) -> Wish {
         std::future::pending().await
     }
+}
+
+/// A thread of its own, asleep until the first signal: neither a runtime that is stuck nor a session that does not end
+/// can keep the second one from being the last.
+#[cfg(unix)]
+fn kill_at_the_second(is_second: std::sync::Arc<std::sync::atomic::AtomicBool>) -> std::io::Result<()> {
+    use std::io::Read as _;
+    use std::os::unix::net::UnixStream;
+    use std::sync::Arc;
+    use std::sync::atomic::Ordering;
+
+    use signal_hook::consts::{SIGINT, SIGTERM};
+    use signal_hook::{flag, low_level::pipe};
+
+    let (mut first, bell) = UnixStream::pair()?;
+    for number in [SIGINT, SIGTERM] {
+        flag::register_conditional_default(number, Arc::clone(&is_second))?;
+        pipe::register(number, bell.try_clone()?)?;
+    }
+    let arm = move || {
+        if first.read_exact(&mut [0]).is_ok() {
+            std::thread::sleep(SAME);
+            is_second.store(true, Ordering::SeqCst);
+        }
+    };
+    std::thread::Builder::new().name("satkeeper-signals".to_owned()).spawn(arm).map(drop)
 }
 
 #[cfg(unix)]
