@@ -151,12 +151,28 @@ fn given(whole: &clap::Command, run: &ArgMatches) -> BTreeSet<String> {
 
 #[cfg(test)]
 mod tests {
-    use super::{Whole, is_harmless};
+    use super::{Command, Whole, is_harmless, parse};
     use clap::CommandFactory as _;
 
     #[test]
     fn the_command_line_is_consistent() {
         Whole::command().debug_assert();
+    }
+
+    // survives W11
+    #[test]
+    fn a_program_that_asks_a_person_has_the_time_that_it_is_promised() {
+        let within = |options: &[&str]| {
+            let args = ["satkeeper", "run", "--command", "x"].iter().chain(options).map(Into::into);
+            match parse(args) {
+                Ok(Command::Run(run)) => run.connect_within().as_secs(),
+                _ => 0,
+            }
+        };
+        assert_eq!(within(&["--provider", "exec"]), 90);
+        assert_eq!(within(&["--provider", "exec", "--repeatable"]), 30);
+        assert_eq!(within(&["--provider", "static"]), 30);
+        assert_eq!(within(&["--provider", "exec", "--connect-timeout", "7"]), 7);
     }
 
     #[test]

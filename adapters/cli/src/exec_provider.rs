@@ -23,7 +23,7 @@ use crate::terminal::{Line, Terminal, Tone};
 pub(crate) const CONTRACT: &str = "\
 The program of --provider exec:
   It is run as `PROGRAM [ARG..]` for a token and as `PROGRAM [ARG..] refresh` for a newer one, without a shell, in a \
-process group of its own, and killed with that after 60 s for the first token, 30 s at most for others. What it \
+process group of its own, and killed with that after 60 s for the first token (or at --connect-timeout), 30 s at most for others. What it \
 leaves behind when it ends is killed, too.
   environment      SATKEEPER_FINGERPRINT, the thumbprint of the session's key: pass it on as `fingerprint`, with \
 `scope: \"sat:refresh\"`, where the token is minted, and the session renews by itself

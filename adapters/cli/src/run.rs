@@ -1,6 +1,6 @@
 //! `satkeeper run`: one session, kept alive.
 
-use std::future::{Future, pending};
+use std::io::IsTerminal as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,7 +12,7 @@ use satkeeper::{
 };
 use satkeeper_host::files::{Found, look};
 use tokio::task::spawn_blocking;
-use tokio::time::{Instant, sleep_until, timeout};
+use tokio::time::{Instant, timeout};
 
 use crate::causes::{cause, when_expired, when_none_came, when_refused};
 use crate::duration::show;
@@ -22,9 +22,11 @@ use crate::files;
 use crate::log;
 use crate::providers::{self, Chosen, Scheme, url};
 use crate::run_args::RunArgs;
+use crate::secrets::Places;
 use crate::sentences::{Level, Sentence, sentence, tone};
 use crate::signals::{Signals, Wishes};
 use crate::stamp::utc;
+use crate::stop::{Reasons, Stop};
 use crate::terminal::{Line, Terminal, Tone};
 use crate::wishes::Wishing;
 
@@ -40,13 +42,19 @@ pub(crate) async fn run(args: RunArgs) -> Result<(), Failure> {
     let mut reasons = Reasons {
         signals: Signals::watch()?,
         time_is_up: args.span.map(|span| begun + span),
-        connect_by: begun + args.connect_timeout,
+        connect_by: Some(begun + args.connect_within()),
     };
     let wishes = Wishes::watch()?;
     if args.verbose > 1 {
         log::show();
     }
     let args = Arc::new(args);
+    let from_stdin = providers::secret(&args).as_ref().is_some_and(Places::is_standard_input);
+    let is_typed = from_stdin && std::io::stdin().is_terminal();
+    if is_typed {
+        // Who types or pastes has the time that it takes.
+        reasons.connect_by = None;
+    }
     // Files may be pipes that nobody writes to, or lie on a disk that does not answer.
     let reading = Arc::clone(&args);
     let reading = spawn_blocking(move || {
@@ -58,29 +66,42 @@ pub(crate) async fn run(args: RunArgs) -> Result<(), Failure> {
     });
     let (builder, log, mut wishing) = match reasons.unless(reading).await {
         Ok(read) => read.map_err(|_| Failure::Broken("the options cannot be read".to_owned()))??,
-        Err(stop) => return stop.before_it_began(&args, "a file that was given cannot be read"),
+        Err(stop) => {
+            let waiting = match from_stdin {
+                true => "nothing came on standard input, or it was not closed",
+                false => "a file that was given cannot be read",
+            };
+            return stop.before_it_began(&args, waiting);
+        }
     };
+    if is_typed {
+        reasons.connect_by = Some(Instant::now() + args.connect_within());
+    }
     let client = match reasons.unless(builder.start()).await {
         Ok(started) => started.map_err(|error| not_set_up(error, &args))?,
         Err(stop) => return stop.before_it_began(&args, "it is not set up: the store does not answer"),
     };
     let mut story = Story {
         terminal: Terminal::stderr(),
-        least: least_told(&args),
+        least: args.least_told(),
         log,
         been_live: false,
         renewals: 0,
         is_troubled: false,
         failed: None,
+        unwritten: None,
     };
     let mut events = client.events();
     let stop = story.follow(&client, &mut events, &mut reasons, &mut wishing).await;
     let phase = client.status().borrow().phase;
+    // What is written last decides.
+    story.unwritten = None;
     let end = story.wind_up(&client, &mut events, &mut reasons.signals, &args, stop.is_some()).await;
+    let left = args.leaves().then(|| story.left(end.as_ref()));
     let verdict = story.verdict(&args, stop, phase, end);
     if verdict.is_ok() {
         let why = stop.map_or_else(String::new, |stop| stop.told(&args));
-        story.close(&client, &why, args.leaves(), begun.elapsed());
+        story.close(&client, &why, left, begun.elapsed());
     }
     verdict
 }
@@ -90,7 +111,7 @@ fn builder(args: &RunArgs, chosen: Chosen, network: &Network) -> Result<Builder,
     let mut builder = chosen.add_to(Client::builder()).network(network);
     builder = builder.allow_plain_on_loopback(args.allow_plain);
     builder = builder.full_htu(args.full_htu).ath_on_activation(args.ath);
-    builder = builder.connect_timeout(args.connect_timeout);
+    builder = builder.connect_timeout(args.connect_within());
     if let Some(text) = &args.relay_url {
         builder = builder.relay_url(url("relay-url", text, Scheme::WebSocket, args)?.as_str());
     }
@@ -133,7 +154,7 @@ fn looks_like_a_file(path: &Path) -> std::io::Result<()> {
 
 /// Where events go as JSON. That they go nowhere any more is told by whoever writes them.
 fn event_log(args: &RunArgs) -> Result<Option<EventLog>, Failure> {
-    let tells = least_told(args).is_some();
+    let tells = args.least_told().is_some();
     let failed = move |error| {
         if tells {
             let text = format!("--events: {error}; nothing more is written, the session goes on");
@@ -141,86 +162,6 @@ fn event_log(args: &RunArgs) -> Result<Option<EventLog>, Failure> {
         }
     };
     args.events.as_deref().map(|path| EventLog::open(path, failed)).transpose()
-}
-
-/// From which level on events are told.
-fn least_told(args: &RunArgs) -> Option<Level> {
-    match (args.quiet, args.verbose) {
-        (0, 0) => Some(Level::Info),
-        (0, _) => Some(Level::Detail),
-        (1, _) => Some(Level::Warning),
-        _ => None,
-    }
-}
-
-/// Why the session is to end although it could go on.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Stop {
-    Signal(&'static str),
-    TimeIsUp,
-    NoConnection,
-}
-
-/// What there is to listen to besides the session.
-struct Reasons {
-    signals: Signals,
-    time_is_up: Option<Instant>,
-    /// For as long as there has been no session.
-    connect_by: Instant,
-}
-
-impl Reasons {
-    /// Waits for one to come. Cancel safe.
-    async fn next(&mut self, been_live: bool) -> Stop {
-        tokio::select! {
-            name = self.signals.next() => Stop::Signal(name),
-            () = at(self.time_is_up) => Stop::TimeIsUp,
-            () = sleep_until(self.connect_by), if !been_live => Stop::NoConnection,
-        }
-    }
-
-    /// What comes of something that precedes the session, unless one of them comes first.
-    async fn unless<T>(&mut self, work: impl Future<Output = T>) -> Result<T, Stop> {
-        tokio::select! {
-            came = work => Ok(came),
-            stop = self.next(false) => Err(stop),
-        }
-    }
-}
-
-impl Stop {
-    /// Nothing was sent so far, and something still had to be waited for.
-    fn before_it_began(self, args: &RunArgs, waiting: &str) -> Result<(), Failure> {
-        match self {
-            Self::Signal(name) => {
-                if least_told(args).is_some_and(|least| least <= Level::Info) {
-                    let text = format!("ended as asked ({name}) before anything was sent");
-                    Terminal::stderr().line(&Line::new().plain(text).hanging(2));
-                }
-                Ok(())
-            }
-            Self::TimeIsUp | Self::NoConnection => {
-                let within = self.within(args);
-                Err(Failure::Unreachable(format!("no session within {}: {waiting}", show(within))))
-            }
-        }
-    }
-
-    /// The limit that was reached.
-    fn within(self, args: &RunArgs) -> Duration {
-        match self {
-            Self::TimeIsUp => args.span.unwrap_or_default(),
-            Self::Signal(_) | Self::NoConnection => args.connect_timeout,
-        }
-    }
-
-    fn told(self, args: &RunArgs) -> String {
-        match self {
-            Self::Signal(name) => name.to_owned(),
-            Self::TimeIsUp => format!("--for {}", args.span.map(show).unwrap_or_default()),
-            Self::NoConnection => "--connect-timeout".to_owned(),
-        }
-    }
 }
 
 /// What is told of a session, and what has to be remembered of it.
@@ -234,6 +175,8 @@ struct Story {
     is_troubled: bool,
     /// What went wrong last, by the session's own account.
     failed: Option<SessionError>,
+    /// Why the record could not be written since the session was told to end.
+    unwritten: Option<String>,
 }
 
 impl Story {
@@ -304,6 +247,9 @@ impl Story {
             }
             _ => self.is_troubled |= level >= Level::Warning,
         }
+        if event.kind() == EventKind::StoreFailed {
+            self.unwritten = Some(event.cause.as_ref().map_or_else(String::new, cause));
+        }
         // Nothing ends with a socket.
         if event.cause.is_some() && event.kind() != EventKind::SocketLost {
             self.failed.clone_from(&event.cause);
@@ -355,20 +301,40 @@ impl Story {
         }
     }
 
+    /// Whether the next start finds all of the session in the store; why not.
+    fn left(&self, end: Option<&End>) -> Result<(), String> {
+        match (end.map(|end| &end.reason), &self.unwritten) {
+            (_, Some(why)) => Err(why.clone()),
+            (Some(TeardownReason::Left), None) => Ok(()),
+            (Some(reason), None) => Err(format!("it ended meanwhile ({})", reason.name())),
+            (None, None) => Err(format!("it did not end within {}", show(END_WITHIN))),
+        }
+    }
+
     /// The last line.
-    fn close(&mut self, client: &Client, why: &str, leaves: bool, after: Duration) {
+    fn close(&mut self, client: &Client, why: &str, left: Option<Result<(), String>>, after: Duration) {
         let now = client.now();
         let generation = client.status().borrow().generation.0;
         let renewals = match self.renewals {
             1 => "1 renewal".to_owned(),
             n => format!("{n} renewals"),
         };
-        let left = if leaves { ", the session is left to the next start" } else { "" };
+        let (level, left) = match left {
+            None => (Level::Info, String::new()),
+            Some(Ok(())) => (Level::Info, ", the session is left to the next start".to_owned()),
+            Some(Err(cause)) => (
+                Level::Warning,
+                format!(
+                    ", but the session could not be left to the next start ({})",
+                    cause.trim_end_matches('.')
+                ),
+            ),
+        };
         let text = format!(
             "ended as asked ({why}) after {}{left}: {renewals}, generation {generation}",
             show(after)
         );
-        self.show(&utc(now.unix), &Sentence { level: Level::Info, name: "end", text });
+        self.show(&utc(now.unix), &Sentence { level, name: "end", text });
     }
 }
 
@@ -377,14 +343,6 @@ const fn awaited(phase: Phase) -> &'static str {
     match phase {
         Phase::Idle | Phase::Minting => "the first token has not come yet",
         _ => "the server has not answered yet",
-    }
-}
-
-/// Waits for a moment that may never come.
-async fn at(moment: Option<Instant>) {
-    match moment {
-        Some(moment) => sleep_until(moment).await,
-        None => pending().await,
     }
 }
 

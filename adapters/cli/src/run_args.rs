@@ -8,6 +8,7 @@ use clap::builder::{OsStringValueParser, TypedValueParser};
 use clap::{ArgAction, Args, ValueEnum};
 
 use crate::duration;
+use crate::sentences::Level;
 
 pub(crate) const ABOUT: &str = "\
 Keeps one session alive until it is told to stop, or until nobody can renew its credential any more. What \
@@ -224,9 +225,10 @@ pub(crate) struct RunArgs {
     #[arg(long = "for", value_name = "TIME", value_parser = duration::positive)]
     pub(crate) span: Option<Duration>,
     /// Give up (code 5) if there is no session by then; until then a first token that does not come is asked for
-    /// again. Reading files and opening the store count
-    #[arg(long, value_name = "TIME", value_parser = duration::positive, default_value = "30s")]
-    pub(crate) connect_timeout: Duration,
+    /// again. Reading files and opening the store count, but not what somebody types [default: 30s; 90s for exec
+    /// without --repeatable, whose program may have to ask a person first]
+    #[arg(long, value_name = "TIME", value_parser = duration::positive)]
+    pub(crate) connect_timeout: Option<Duration>,
     /// Append each event as a line of JSON, without secrets. `-`: standard output. May be a named pipe; what nobody
     /// reads in time is counted in a line `events_missing`. Opened anew on SIGHUP, for logrotate
     #[arg(long, value_name = "FILE")]
@@ -267,6 +269,22 @@ impl RunArgs {
             file.take_if(|file| file.as_os_str().is_empty() && !given.contains(option));
         }
         self.given = given;
+    }
+
+    /// From which level on events are told.
+    pub(crate) const fn least_told(&self) -> Option<Level> {
+        match (self.quiet, self.verbose) {
+            (0, 0) => Some(Level::Info),
+            (0, _) => Some(Level::Detail),
+            (1, _) => Some(Level::Warning),
+            _ => None,
+        }
+    }
+
+    /// How long a session may take to come to be.
+    pub(crate) fn connect_within(&self) -> Duration {
+        let asks_a_person = self.provider == ProviderKind::Exec && !self.repeatable;
+        self.connect_timeout.unwrap_or(Duration::from_secs(if asks_a_person { 90 } else { 30 }))
     }
 
     /// Whether a session that is told to stop is left to the next start.

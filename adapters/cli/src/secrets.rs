@@ -1,5 +1,6 @@
 //! Secrets from the command line, files and the environment. They are never printed, not even in part.
 
+use std::borrow::Cow;
 use std::ffi::OsString;
 use std::io::{IsTerminal as _, Read as _};
 use std::path::{Path, PathBuf};
@@ -16,7 +17,7 @@ use crate::terminal::{Line, Terminal, Tone};
 const MOST: u64 = 64 * 1024;
 
 /// The places where one secret may be: `--NAME`, `--NAME-file`, `SATKEEPER_NAME`, `SATKEEPER_NAME_FILE`, in this
-/// order.
+/// order. An empty variable is as good as none: a template may have left it so.
 pub(crate) struct Places<'a> {
     /// As in `--api-token`.
     pub(crate) name: &'static str,
@@ -24,6 +25,17 @@ pub(crate) struct Places<'a> {
     pub(crate) kind: Kind,
     pub(crate) given: Option<&'a str>,
     pub(crate) file: Option<&'a Path>,
+}
+
+/// The one that counts.
+enum Place<'a> {
+    /// `--NAME`.
+    Given(&'a str),
+    /// A file, and what names it.
+    File(Cow<'a, Path>, String),
+    /// A variable, and its name.
+    Variable(OsString, String),
+    Nowhere,
 }
 
 /// What a secret is.
@@ -41,12 +53,15 @@ pub(crate) struct Found {
     pub(crate) file: Option<PathBuf>,
 }
 
-impl Places<'_> {
+impl<'a> Places<'a> {
     /// Whether there is anything in any of them. Nothing is read.
     pub(crate) fn is_given(&self) -> bool {
-        let [variable, file_variable] = self.variables();
-        let is_set = |name: &str| std::env::var_os(name).is_some();
-        self.given.is_some() || self.file.is_some() || is_set(&variable) || is_set(&file_variable)
+        !matches!(self.place(in_environment), Place::Nowhere)
+    }
+
+    /// Whether standard input is waited for.
+    pub(crate) fn is_standard_input(&self) -> bool {
+        matches!(self.place(in_environment), Place::File(path, _) if *path == *Path::new("-"))
     }
 
     /// The secret.
@@ -54,7 +69,7 @@ impl Places<'_> {
     /// # Errors
     /// It is nowhere, a file cannot be read, or what is there can be no such secret.
     pub(crate) fn find(&self) -> Result<Found, Failure> {
-        self.find_in(|name| std::env::var_os(name))
+        self.find_in(in_environment)
     }
 
     /// Where to put it, for who has given it nowhere.
@@ -71,22 +86,34 @@ impl Places<'_> {
     }
 
     fn find_in(&self, environment: impl Fn(&str) -> Option<OsString>) -> Result<Found, Failure> {
+        match self.place(environment) {
+            Place::Given(given) => self.checked(given, &format!("--{}", self.name)).map(fixed),
+            Place::File(path, from) => self.in_file(&path, &from),
+            Place::Variable(value, from) => {
+                let value = value.into_string().map(Zeroizing::new);
+                let value = value.map_err(|_| Failure::usage(format!("{from} is not UTF-8")))?;
+                self.checked(&value, &from).map(fixed)
+            }
+            Place::Nowhere => Err(Failure::usage(format!("a secret is missing: {}", self.hint()))),
+        }
+    }
+
+    fn place(&self, environment: impl Fn(&str) -> Option<OsString>) -> Place<'a> {
         let [variable, file_variable] = self.variables();
+        let set = |name: &str| environment(name).filter(|value| !value.is_empty());
         if let Some(given) = self.given {
-            return self.checked(given, &format!("--{}", self.name)).map(fixed);
+            return Place::Given(given);
         }
         if let Some(file) = self.file {
-            return self.in_file(file, &format!("--{}-file", self.name));
+            return Place::File(Cow::Borrowed(file), format!("--{}-file", self.name));
         }
-        if let Some(value) = environment(&variable) {
-            let value = value.into_string().map(Zeroizing::new);
-            let value = value.map_err(|_| Failure::usage(format!("{variable} is not UTF-8")))?;
-            return self.checked(&value, &variable).map(fixed);
+        if let Some(value) = set(&variable) {
+            return Place::Variable(value, variable);
         }
-        if let Some(path) = environment(&file_variable) {
-            return self.in_file(Path::new(&path), &file_variable);
+        if let Some(path) = set(&file_variable) {
+            return Place::File(Cow::Owned(path.into()), file_variable);
         }
-        Err(Failure::usage(format!("a secret is missing: {}", self.hint())))
+        Place::Nowhere
     }
 
     fn in_file(&self, path: &Path, from: &str) -> Result<Found, Failure> {
@@ -134,6 +161,10 @@ impl Places<'_> {
         }
         Ok(secret)
     }
+}
+
+fn in_environment(name: &str) -> Option<OsString> {
+    std::env::var_os(name)
 }
 
 const fn fixed(secret: Secret) -> Found {
@@ -190,6 +221,22 @@ mod tests {
         let given = Places { given: Some("given"), ..NOWHERE };
         assert_eq!(found(&given, environment), "given");
         assert!(NOWHERE.find_in(|_| None).is_err());
+    }
+
+    // survives W21
+    #[test]
+    fn an_empty_variable_is_as_good_as_none() {
+        let file = std::env::temp_dir().join(format!("satkeeper-secret-{}", std::process::id()));
+        std::fs::write(&file, "from-file").unwrap();
+        let environment = |name: &str| match name {
+            "SATKEEPER_API_TOKEN" => Some("".into()),
+            "SATKEEPER_API_TOKEN_FILE" => Some(file.clone().into()),
+            _ => None,
+        };
+        assert_eq!(found(&NOWHERE, environment), "from-file");
+        std::fs::remove_file(&file).unwrap();
+        let refused = NOWHERE.find_in(|_| Some("".into())).err().as_ref().map(Failure::to_string);
+        assert!(refused.is_some_and(|refused| refused.contains("missing")));
     }
 
     #[test]

@@ -148,6 +148,66 @@ fn a_signal_that_comes_twice_is_one() {
 }
 
 #[test]
+fn what_could_not_be_left_is_not_said_to_be() {
+    // survives W10
+    let world = World::new("not-left", Config::default());
+    let folder = fresh_folder("not-left");
+    let running = with_store(&world, &folder.join("session"));
+    std::fs::remove_dir_all(&folder).unwrap();
+    signal(&running, "-TERM");
+    let outcome = Outcome::from(running.wait_with_output().unwrap());
+    assert_eq!(outcome.code, Some(0), "{}", outcome.err);
+    let last = outcome.err.lines().rfind(|line| line.contains("[end]")).unwrap_or_default();
+    for said in [
+        "warning ended as asked (SIGTERM)",
+        "but the session could not be left to the next start (",
+        "No such file",
+    ] {
+        assert!(last.contains(said), "{said}: {}", outcome.err);
+    }
+}
+
+#[test]
+fn who_types_the_secret_has_the_time_that_it_takes() {
+    // survives W2
+    use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
+    let world = World::new("typed", Config::default());
+    let token = world.server().mint(MintSpec::default());
+    let keyboard = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).unwrap();
+    grantpt(&keyboard).unwrap();
+    unlockpt(&keyboard).unwrap();
+    let terminal = ptsname(&keyboard, Vec::new()).unwrap().into_string().unwrap();
+    let terminal = OpenOptions::new().read(true).write(true).open(terminal).unwrap();
+    let mut run = world.run(&["--provider", "static", "--token-file", "-", "--connect-timeout", "2s"]);
+    let mut running = run.stdin(terminal).spawn().unwrap();
+    when_it_listens(&running);
+    std::thread::sleep(Duration::from_secs(3));
+    assert!(running.try_wait().unwrap().is_none());
+    writeln!(std::fs::File::from(keyboard.try_clone().unwrap()), "{token}\n\u{4}").unwrap();
+    until(&world, |counts| counts.sessions_live == 1);
+    std::thread::sleep(Duration::from_millis(300));
+    signal(&running, "-TERM");
+    let outcome = Outcome::from(running.wait_with_output().unwrap());
+    assert_eq!(outcome.code, Some(0), "{}", outcome.err);
+}
+
+#[test]
+fn a_standard_input_on_which_nothing_comes_is_named() {
+    // survives W2, W19
+    let mut run = run(&["--token-file", "-", "--connect-timeout", "1"]);
+    let mut waiting = run.stdin(Stdio::piped()).spawn().unwrap();
+    let open = waiting.stdin.take();
+    let outcome = Outcome::from(waiting.wait_with_output().unwrap());
+    drop(open);
+    assert_eq!(outcome.code, Some(5), "{}", outcome.err);
+    assert!(
+        outcome.err.contains("no session within 1.0 s: nothing came on standard input"),
+        "{}",
+        outcome.err
+    );
+}
+
+#[test]
 fn who_reads_late_is_told_what_is_missing() {
     // survives W2
     let world = World::new("late-reader", Config::plain());
