@@ -11,7 +11,6 @@ use tokio::task::spawn_blocking;
 
 use crate::causes::cause;
 use crate::events::LogFile;
-use crate::exit::Failure;
 use crate::files;
 use crate::providers::{Chosen, builtin, secret};
 use crate::run_args::{ProviderKind, RunArgs};
@@ -33,7 +32,7 @@ name, so that it can be moved away before. What cannot be read changes nothing, 
 pub(crate) struct Wishing {
     wishes: Wishes,
     args: Arc<RunArgs>,
-    /// The file that the secret came from, and what was read of it last.
+    /// The file that the secret came from, and what of it is in use.
     file: Option<(PathBuf, Arc<Mutex<Secret>>)>,
     network: Network,
     /// What --events names.
@@ -198,37 +197,33 @@ async fn read_again(
 ) {
     let shown = file.display().to_string();
     let tell = |level, text: String| say(&tell, level, "sighup", format!("SIGHUP: {text}"));
-    let (read_by, last_kept) = (Arc::clone(&args), Arc::clone(&last));
+    let read_by = Arc::clone(&args);
     // It may be a pipe that takes its time.
-    let read = spawn_blocking(move || {
-        let Some(places) = secret(&read_by) else { return Ok(None) };
-        let secret = places.read_again(&file)?;
-        let mut last = last_kept.lock().unwrap_or_else(PoisonError::into_inner);
-        Ok((*last != secret).then(|| {
-            *last = secret.clone();
-            secret
-        }))
-    });
-    let secret = match read.await {
+    let read = spawn_blocking(move || secret(&read_by).map(|places| places.read_again(&file)).transpose());
+    let is_new = |secret: &Secret| *secret != *last.lock().unwrap_or_else(PoisonError::into_inner);
+    let secret = match read.await.map(|read| read.map(|secret| secret.filter(is_new))) {
         Ok(Ok(Some(secret))) => secret,
         Ok(Ok(None)) => return tell(Level::Info, format!("there is nothing new in {shown}")),
         Ok(Err(failure)) => {
-            let failure: Failure = failure;
             return tell(Level::Warning, format!("{failure}; what was read before stays"));
         }
         Err(_) => return,
     };
+    // Not before: what was refused is tried again when it is asked for again.
+    let in_use = |secret| *last.lock().unwrap_or_else(PoisonError::into_inner) = secret;
     if args.provider == ProviderKind::Static {
         tell(Level::Info, format!("another token in {shown}; it is handed to the session"));
-        let credential = Credential::new(secret);
-        // A record is of the provider's token; after a restart, that will be this one.
-        let set = client.set_builtin_provider(Provider::Static(credential.clone())).await;
-        let taken = match set {
-            Ok(()) => client.update_token(credential).await.map(drop),
+        let credential = Credential::new(secret.clone());
+        let taken = match client.update_token(credential.clone()).await {
+            // A record is of the provider's token; after a restart, that will be this one.
+            Ok(_) => client.set_builtin_provider(Provider::Static(credential)).await,
             Err(error) => Err(error),
         };
-        if let Err(error) = taken {
-            tell(Level::Warning, format!("the token in {shown} is not used: {}", told(&error)));
+        match taken {
+            Ok(()) => in_use(secret),
+            Err(error) => {
+                tell(Level::Warning, format!("the token in {shown} is not used: {}", told(&error)));
+            }
         }
         return;
     }
@@ -237,7 +232,10 @@ async fn read_again(
         Err(failure) => Err(failure.to_string()),
     };
     match set {
-        Ok(()) => tell(Level::Info, format!("another secret in {shown}; it serves from the next renewal on")),
+        Ok(()) => {
+            in_use(secret);
+            tell(Level::Info, format!("another secret in {shown}; it serves from the next renewal on"));
+        }
         Err(why) => tell(Level::Warning, format!("the secret in {shown} is not used: {why}")),
     }
 }

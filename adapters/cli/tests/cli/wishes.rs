@@ -85,6 +85,33 @@ fn a_new_token_in_the_file_takes_effect() {
 }
 
 #[test]
+fn a_token_that_is_refused_is_neither_used_nor_forgotten() {
+    // survives W21
+    let world = World::new("hup-refused", Config::default());
+    let token = world.server().mint(MintSpec::default());
+    let store = file("hup-refused.session");
+    let _ = std::fs::remove_file(&store);
+    let store = store.to_string_lossy().into_owned();
+    let options = ["--provider", "static", "--store", &store];
+    let running = Running::start(world, "hup-refused", "--token-file", &token, &options);
+    // The server does not know it.
+    write(&running.secret, &format!("eyJhbGciOiJkaXIifQ.{CANARY}.b.c.d"));
+    running.signal("-HUP");
+    running.signal("-HUP");
+    write(&running.secret, &token);
+    running.signal("-HUP");
+    running.signal("-TERM");
+    let Running { world, child, .. } = running;
+    let outcome = Outcome::from(child.wait_with_output().unwrap());
+    assert_eq!(outcome.err.matches("SIGHUP: another token in ").count(), 2, "{}", outcome.err);
+    has(&outcome, ".secret is not used: ");
+    assert_eq!(outcome.err.matches("SIGHUP: there is nothing new in ").count(), 1, "{}", outcome.err);
+    // Its record is still that of the token that it has.
+    let again = world.ran(&["--provider", "static", "--token", &token, "--store", &store, "--for", "2s"]);
+    has(&again, "restored the session");
+}
+
+#[test]
 fn another_api_token_serves_from_the_next_renewal_on() {
     // survives W21
     let config =
