@@ -9,7 +9,7 @@ use satkeeper_host::socket::CloseWatch;
 
 /// What a WebSocket runs over.
 pub(crate) enum Connection {
-    /// Unencrypted; loopback only.
+    /// As it is: what TLS runs over, the words with a proxy, and sessions on loopback.
     Plain(Wire),
     /// TLS.
     Sealed(Box<StreamOwned<ClientConnection, Connection>>),

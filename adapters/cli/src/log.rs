@@ -34,7 +34,7 @@ impl Visit for Fields {
 }
 
 impl Subscriber for Listener {
-    /// Tungstenite logs frames in clear, reqwest URLs: only the adapter is listened to.
+    /// Tungstenite logs frames in clear, and HTTP libraries what they send: only the adapter is listened to.
     fn enabled(&self, metadata: &Metadata<'_>) -> bool {
         metadata.target() == "satkeeper" && metadata.is_event()
     }
