@@ -1,8 +1,9 @@
 //! Whoever is told a secret may say a part of it again, in whatever words (L49).
 
 use crate::world::*;
+use satkeeper_core::dpop::{Algorithm, ProofKey};
 use satkeeper_core::error::Error;
-use satkeeper_core::session::{CallId, Config, ProviderError, SessionInput, StoreFailure};
+use satkeeper_core::session::{CallId, Config, KeyChoice, ProviderError, SessionInput, StoreFailure};
 use satkeeper_core::wire::http::HttpResponse;
 use satkeeper_core::wire::text::SHORTEST_PART;
 use serde_json::{Value, json};
@@ -116,6 +117,43 @@ fn an_http_error_repeats_no_part_of_token_or_proof() {
         assert_hidden(&world, proof);
         assert_hidden(&world, &token(&world));
     }
+}
+
+#[test]
+fn errors_of_the_drivers_own_repeat_no_part_of_what_was_sent() {
+    // survives W18
+    // proves L49
+    // A proxy, a signer and whoever has taken the store may have been told it, and say it again.
+    let mut world = World::new(Config::new(subscriber()));
+    world.server.http_faults.insert(DEVICE_TOKEN, [Fault::Silent].into());
+    world.give(SessionInput::Start);
+    let (id, request) = world.silent.pop().expect("an activation");
+    let body: Value = serde_json::from_str(request.body.as_ref().unwrap().expose()).unwrap();
+    let proof = body["dpop_token"].as_str().unwrap();
+    // The proof is known by the request that it went with, and by nothing else.
+    let message = format!("the proxy says: {} {}", pieces(proof), pieces(&token(&world)));
+    world.give(SessionInput::Http { id, result: Err(Error::Transport { message }) });
+    assert_hidden(&world, proof);
+    assert_hidden(&world, &token(&world));
+
+    let key = ProofKey::external(Algorithm::Es256, ec().jwk().clone()).unwrap();
+    let mut world = World::new(Config::new(subscriber()).key(KeyChoice::Held { key, proved: true }));
+    world.signs = Signs::Later;
+    world.give(SessionInput::Start);
+    let id = world.signatures[0].0;
+    let minted = world.server.tokens.keys().next().unwrap().clone();
+    let message = format!("the key service says: {}", pieces(&minted));
+    world.give(SessionInput::Signature { id, result: Err(Error::Transport { message }) });
+    assert_hidden(&world, &minted);
+
+    let mut world = World::new(Config::new(CALLBACK).durable(true));
+    let ends = EPOCH + 7_200_000;
+    world.server.tokens.insert(sat("one", "relay.sw.test"), Minted { ends, ..Minted::default() });
+    world.provider.push_back(Ok(credential("one")));
+    let message = format!("it is held by {}", pieces(&sat("one", "relay.sw.test")));
+    world.stores.push_back(Some(StoreFailure::Taken(Error::Store { message })));
+    world.give(SessionInput::Start);
+    assert_hidden(&world, &token(&world));
 }
 
 #[test]
