@@ -350,6 +350,83 @@ fn what_cannot_be_read_is_set_aside_and_told() {
     }
 }
 
+/// Keeps nothing, and says what it cannot do.
+struct Lacking;
+
+impl Store for Lacking {
+    fn name(&self) -> String {
+        "/mnt/old".to_owned()
+    }
+
+    fn lease(&self) -> Result<Box<dyn Lease>, StoreError> {
+        Ok(Box::new(Self))
+    }
+}
+
+impl Lease for Lacking {
+    fn load(&mut self) -> Result<Option<Secret>, StoreError> {
+        Ok(None)
+    }
+
+    fn save(&mut self, _: &Secret) -> Result<(), StoreError> {
+        Ok(())
+    }
+
+    fn load_key(&mut self) -> Result<Option<Secret>, StoreError> {
+        Ok(None)
+    }
+
+    fn save_key(&mut self, _: &Secret) -> Result<(), StoreError> {
+        Ok(())
+    }
+
+    fn erase(&mut self) -> Result<(), StoreError> {
+        Ok(())
+    }
+
+    fn lacks(&mut self) -> Vec<String> {
+        vec!["it knows no locks".to_owned(), "it cannot be flushed".to_owned()]
+    }
+}
+
+#[test]
+fn what_a_store_cannot_do_is_told_and_lived_with() {
+    // survives W4
+    let (_keeper, kept) = Keeper::open(Box::new(Lacking)).unwrap();
+    let told = kept.news.iter().map(|it| (it.event, it.cause.clone().unwrap().to_string()));
+    let said = |what: &str| (SessionNews::StoreLacks, format!("the store failed: /mnt/old: {what}"));
+    assert_eq!(told.collect::<Vec<_>>(), [said("it knows no locks"), said("it cannot be flushed")]);
+}
+
+#[test]
+fn what_no_store_could_read_again_is_not_written() {
+    // survives W3
+    // Read, this is just small enough; written, each of its tokens has a member more.
+    let tokens = vec![r#"{"id":1,"token":"x"}"#; 40_000].join(",");
+    let text = record("token").encode().expose().replace("\"tokens\":[]", &format!("\"tokens\":[{tokens}]"));
+    let large = Record::decode(text.as_bytes()).unwrap();
+    assert!(text.len() < Record::MOST && large.encode().len() > Record::MOST);
+    let store = MemoryStore::new();
+    let (keeper, _) = Keeper::open(Box::new(store.clone())).unwrap();
+    let (teller, told) = channel();
+    for record in [record("token"), Box::new(large)] {
+        let teller = teller.clone();
+        keeper.save(record, move |came| teller.send(came).unwrap());
+        let came = told.recv_timeout(SOON).unwrap();
+        if let Err(failure) = came {
+            let StoreFailure::Failed(error) = failure else { panic!("{failure:?}") };
+            assert!(error.to_string().contains("larger than 1 MiB"), "{error}");
+            let (freer, freed) = channel();
+            keeper.release(move |()| freer.send(()).unwrap());
+            freed.recv_timeout(SOON).unwrap();
+            let there = Keeper::open(Box::new(store)).unwrap().1.record.unwrap();
+            assert!(there.encode() == super::tests::record("token").encode(), "the one before it stays");
+            return;
+        }
+    }
+    panic!("it was written");
+}
+
 #[test]
 fn a_key_that_is_none_is_set_aside_unless_it_is_shared() {
     // survives W3

@@ -1,5 +1,6 @@
 //! A store in a file that survives being killed at any instruction.
 
+use std::io;
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
@@ -159,14 +160,19 @@ impl Lease for Leased {
     }
 
     fn lacks(&mut self) -> Vec<String> {
-        let unlocked = (!self.hold.is_locked()).then(|| {
-            "its file system knows no locks: a second process is noticed only by what it writes".to_owned()
-        });
-        let unflushed = sync_folder(&self.record).err().map(|error| {
-            format!("its folder cannot be flushed ({error}): the last write may be lost with the power")
-        });
-        unlocked.into_iter().chain(unflushed).collect()
+        lacking(self.hold.is_locked(), sync_folder(&self.record))
     }
+}
+
+/// What is to be told of a file system without locks, or whose folders cannot be flushed.
+fn lacking(is_locked: bool, flushed: io::Result<()>) -> Vec<String> {
+    let unlocked = (!is_locked).then(|| {
+        "its file system knows no locks: a second process is noticed only by what it writes".to_owned()
+    });
+    let unflushed = flushed.err().map(|error| {
+        format!("its folder cannot be flushed ({error}): the last write may be lost with the power")
+    });
+    unlocked.into_iter().chain(unflushed).collect()
 }
 
 /// Where nothing is yet.

@@ -117,7 +117,7 @@ pub(super) fn replace(
     rename(&temporary, path)?;
     crash.at(6)?;
     // It is there: that its folder cannot be flushed is no failed write, and is told when the store is taken.
-    let _ = sync_folder(path);
+    let _ = crash.at(7).and_then(|()| sync_folder(path).map_err(failed_to("flush")));
     Ok(file)
 }
 

@@ -115,7 +115,11 @@ impl Hold {
 
 /// Takes the lock on a file; `false`: there are no locks here, and who else writes is noticed by what is written.
 pub(super) fn lock(file: &File, path: &Path) -> Result<bool, StoreError> {
-    match file.try_lock() {
+    judge(file.try_lock(), path)
+}
+
+fn judge(locked: Result<(), TryLockError>, path: &Path) -> Result<bool, StoreError> {
+    match locked {
         Ok(()) => Ok(true),
         Err(TryLockError::WouldBlock) => Err(StoreError::InUse),
         Err(TryLockError::Error(error)) if knows_no_locks(&error) => Ok(false),
@@ -124,7 +128,7 @@ pub(super) fn lock(file: &File, path: &Path) -> Result<bool, StoreError> {
 }
 
 /// Network file systems without a lock manager say so in several ways.
-pub(super) fn knows_no_locks(error: &io::Error) -> bool {
+fn knows_no_locks(error: &io::Error) -> bool {
     #[cfg(unix)]
     if error.raw_os_error() == Some(libc::ENOLCK) {
         return true;
@@ -174,15 +178,22 @@ fn has_names(_: &File) -> bool {
 
 #[cfg(all(test, unix))]
 mod tests {
-    use super::knows_no_locks;
+    use super::judge;
+    use crate::store::StoreError;
+    use std::fs::TryLockError;
     use std::io::Error;
+    use std::path::Path;
 
     #[test]
     fn a_file_system_without_locks_is_lived_with() {
         // survives W4
+        let said = |error: TryLockError| judge(Err(error), Path::new("/mnt/session"));
+        let failed = |errno| said(TryLockError::Error(Error::from_raw_os_error(errno)));
         for errno in [libc::ENOLCK, libc::ENOTSUP, libc::EOPNOTSUPP, libc::ENOSYS] {
-            assert!(knows_no_locks(&Error::from_raw_os_error(errno)), "{errno}");
+            assert_eq!(failed(errno), Ok(false), "{errno}");
         }
-        assert!(!knows_no_locks(&Error::from_raw_os_error(libc::EIO)));
+        assert!(matches!(failed(libc::EIO), Err(StoreError::Failed(why)) if why.contains("/mnt/session")));
+        assert_eq!(said(TryLockError::WouldBlock), Err(StoreError::InUse));
+        assert_eq!(judge(Ok(()), Path::new("/mnt/session")), Ok(true));
     }
 }

@@ -9,7 +9,7 @@ use std::time::Duration;
 use satkeeper_core::lifecycle::KeyAlgorithm;
 use satkeeper_core::secret::Secret;
 
-use super::{Crash, FileStore, beside, read, replace};
+use super::{Crash, FileStore, beside, lacking, read, replace};
 use crate::keys;
 use crate::store::{Lease, Part, Store as _, StoreError, Written};
 
@@ -261,6 +261,13 @@ fn a_folder_that_cannot_be_flushed_is_told_and_lived_with() {
     let error = super::sync_folder(std::path::Path::new("/proc/self/session")).unwrap_err();
     assert_eq!(error.kind(), std::io::ErrorKind::InvalidInput, "{error}");
     let folder = Folder::new("lacks");
+    // What was written is written.
+    replace(&folder.file(), &text("record"), Crash(7), |_| {}).unwrap();
+    assert_eq!(read(&folder.file()).unwrap().unwrap().expose(), "record");
+    let told = lacking(true, Err(error));
+    assert!(told.len() == 1 && told[0].contains("flushed") && told[0].contains("the power"), "{told:?}");
+    let told = lacking(false, Ok(()));
+    assert!(told.len() == 1 && told[0].contains("knows no locks"), "{told:?}");
     let mut lease = FileStore::new(folder.file()).lease().unwrap();
     assert_eq!(lease.lacks(), Vec::<String>::new());
 }
