@@ -142,6 +142,11 @@ async fn encrypt(
 
 /// Not by way of tokio's own: its blocking threads are for what ends by itself, and a resolver may not.
 async fn look_up(host: &str, port: u16) -> io::Result<Vec<SocketAddr>> {
+    // What names lead to is the machine's business, and not the same on each.
+    #[cfg(test)]
+    if let Some(found) = tests::known(host) {
+        return Ok(found);
+    }
     let (tell, told) = oneshot::channel();
     let _waiting = names::look_up(host, port, move |found| drop(tell.send(found)));
     told.await.unwrap_or_else(|_| Err(io::Error::other("the lookup was given up")))
@@ -173,4 +178,4 @@ async fn race(addresses: Vec<SocketAddr>) -> io::Result<TcpStream> {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
