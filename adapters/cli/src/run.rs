@@ -395,7 +395,11 @@ fn is_refusal(error: &Error) -> bool {
             (400..500).contains(&http.status) && !matches!(http.status, 408 | 425 | 429)
         }
         Error::Session(SessionError::Provider { kind, .. }) => *kind == ProviderFault::Rejected,
-        Error::Session(SessionError::InvalidCredentials { .. } | SessionError::InvalidField { .. }) => true,
+        Error::Session(
+            SessionError::InvalidCredentials { .. }
+            | SessionError::InvalidField { .. }
+            | SessionError::HostNotAllowed { .. },
+        ) => true,
         _ => false,
     }
 }

@@ -186,6 +186,7 @@ mod tests {
 
     #[test]
     fn plain_lines_on_a_terminal_fit_too() {
+        // survives W20
         let (mut terminal, paper) = terminal(true, false);
         terminal.show(&[Line::from("one two three four").hanging(2)], &["block".into()]);
         assert_eq!(read(&terminal, &paper), "one two\n  three four\n");

@@ -428,6 +428,45 @@ fn an_error_of_the_network_says_where_and_what_to_do() {
 }
 
 #[test]
+fn without_a_proxy_where_that_is_asked_for() {
+    // survives W14
+    let closed = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    // A label that no name may have: nobody is asked for its address.
+    let relay = format!("wss://{}.invalid", "x".repeat(64));
+    let run = |more: &[&str]| {
+        let (relay, fabric) = (["--relay-url", &relay], ["--fabric-url", "https://127.0.0.1:9"]);
+        let mut run = satkeeper(&["run", "--provider", "static", "--token", "e30.a.b.c.d"]);
+        run.args(relay).args(fabric).args(["--connect-timeout", "2s"]).args(more);
+        run.env("HTTPS_PROXY", format!("http://{closed}"));
+        let outcome = Outcome::from(run.output().unwrap());
+        assert_eq!(outcome.code, Some(5), "{}", outcome.err);
+        outcome.err
+    };
+    let said = run(&[]);
+    assert!(said.contains(&format!("the proxy http://{closed}")), "{said}");
+    let said = run(&["--no-proxy"]);
+    assert!(said.contains(".invalid:443") && !said.contains("the proxy"), "{said}");
+}
+
+#[test]
+fn a_token_leads_to_hosts_that_are_allowed() {
+    // survives W9
+    use base64::Engine as _;
+    let header = br#"{"alg":"dir","enc":"A256GCM","typ":"SAT","ch":"relay.evil.example"}"#;
+    let header = base64::engine::general_purpose::URL_SAFE_NO_PAD.encode(header);
+    let token = format!("{header}..iv.{CANARY}.tag");
+    let run = ["run", "--provider", "static", "--token", &token, "--allow-host", "*.example.com"];
+    let outcome = Outcome::from(satkeeper(&run).output().unwrap());
+    // To start again with it cannot help.
+    assert_eq!(outcome.code, Some(3), "{}", outcome.err);
+    assert!(
+        outcome.err.contains("relay.evil.example") && outcome.err.contains("--allow-host"),
+        "{}",
+        outcome.err
+    );
+}
+
+#[test]
 fn an_outage_of_the_token_endpoint_is_no_refusal() {
     // survives W11
     let world = World::new("outage", Config::default());
@@ -436,8 +475,10 @@ fn an_outage_of_the_token_endpoint_is_no_refusal() {
     let embed = ["--provider", "embed", "--embed-url", &world.https, "--embed-token", "c2c_x"];
     let outcome = world.ran(&[&embed[..], &["--connect-timeout", "3s"]].concat());
     assert_eq!(outcome.code, Some(5), "{}", outcome.err);
-    assert!(outcome.err.contains("error: no session within 3.0 s: "), "{}", outcome.err);
-    assert!(outcome.err.contains("503") && !outcome.err.contains("repeated later"), "{}", outcome.err);
+    // The last line names it by itself: with -qq there is no other.
+    let last = outcome.err.lines().last().unwrap();
+    assert!(last.starts_with("error: no session within 3.0 s: ") && last.contains("503"), "{}", outcome.err);
+    assert!(!outcome.err.contains("repeated later"), "{}", outcome.err);
     assert!(outcome.err.contains("attempt 1 to get a token") && outcome.err.contains("; again in "));
     assert!(world.server().counts().of(Target::EmbedsTokens).total() >= 2);
 }

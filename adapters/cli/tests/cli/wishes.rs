@@ -160,6 +160,11 @@ fn nobody_can_renew_and_no_file_can_be_read_and_it_goes_on() {
     has(&outcome, "what was read before stays");
     has(&outcome, "usr-static.pem: it has no CERTIFICATE section; those who were trusted before still are");
     assert_eq!((counts.sockets_opened, counts.of(Target::FreshConnect).ok), (1, 1), "{}", outcome.err);
+    assert!(
+        counts.of(Target::Ping).ok >= 1,
+        "nobody has looked whether the connection works: {}",
+        outcome.err
+    );
 }
 
 #[test]
