@@ -113,6 +113,17 @@ impl Hold {
     }
 }
 
+impl Drop for Hold {
+    /// To close the files is not enough: a child that another thread has just forked has them as well, until it has
+    /// become another program, and whoever wants the store next would find it in use.
+    fn drop(&mut self) {
+        for file in self.older.iter().chain([&self.current]) {
+            // An error: there are no locks here.
+            let _ = file.unlock();
+        }
+    }
+}
+
 /// Takes the lock on a file; `false`: there are no locks here, and who else writes is noticed by what is written.
 pub(super) fn lock(file: &File, path: &Path) -> Result<bool, StoreError> {
     judge(file.try_lock(), path)
@@ -178,11 +189,30 @@ fn has_names(_: &File) -> bool {
 
 #[cfg(all(test, unix))]
 mod tests {
-    use super::judge;
+    use super::{Hold, judge};
     use crate::store::StoreError;
     use std::fs::TryLockError;
     use std::io::Error;
     use std::path::Path;
+
+    #[test]
+    fn who_lets_go_lets_go_whoever_was_forked_meanwhile() {
+        // proves L30
+        let path = std::env::temp_dir().join(format!("satkeeper-forked-{}", std::process::id()));
+        let mut hold = Hold::take(&path).unwrap();
+        // What a fork does to the files of a process.
+        let before = hold.current.try_clone().unwrap();
+        let next = std::fs::OpenOptions::new().read(true).write(true).open(&path).unwrap();
+        std::fs::hard_link(&path, path.with_extension("other")).unwrap();
+        hold.follow(next);
+        assert_eq!(Hold::take(&path).err(), Some(StoreError::InUse));
+        drop(hold);
+        assert!(Hold::take(&path).is_ok());
+        drop(before);
+        for path in [path.with_extension("other"), path] {
+            std::fs::remove_file(path).unwrap();
+        }
+    }
 
     #[test]
     fn a_file_system_without_locks_is_lived_with() {
