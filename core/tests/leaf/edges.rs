@@ -145,6 +145,7 @@ fn bodies_and_headers() {
     assert_eq!(response.dpop_nonce.map(|nonce| nonce.len()), Some(4096));
 }
 
+// survives W18
 // proves L49
 #[test]
 fn what_is_cut_out_of_texts() {

@@ -221,6 +221,7 @@ fn an_authorization_may_be_anything() {
     assert_eq!(of(json!({"fabric_subscriber": 7})).unwrap().expires_at, Parsed::ABSENT);
 }
 
+// survives W7
 // proves L28
 #[test]
 fn a_result_without_a_code_or_with_2xx_reports_no_failure() {

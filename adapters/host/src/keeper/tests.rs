@@ -188,6 +188,7 @@ fn a_write_that_panics_is_a_failed_one() {
         let Ok(Err(StoreFailure::Failed(error))) = told.recv_timeout(SOON) else { panic!("it was written") };
         assert_eq!(error.to_string(), "the store failed: /mnt/odd: it panicked");
     }
+    // survives W4
     // Who finds that the store is somebody else's hears just that.
     keeper.erase(move |came| teller.send(came).unwrap());
     assert!(matches!(told.recv_timeout(SOON), Ok(Err(StoreFailure::Taken(_)))));

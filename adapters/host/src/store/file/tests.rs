@@ -81,6 +81,7 @@ fn only_the_owner_can_read_what_is_written() {
 
 #[test]
 fn what_is_no_text_or_too_large_is_refused_and_left_alone() {
+    // survives W3
     let folder = Folder::new("odd");
     let store = FileStore::new(folder.file());
     let mut lease = store.lease().unwrap();
