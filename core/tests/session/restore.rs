@@ -227,6 +227,8 @@ fn a_server_cannot_make_the_record_outgrow_its_store() {
     world.pass(30_000);
     assert!(world.is_live());
     assert_eq!(told(&world, "protocol"), 1);
+    // The push that follows would have to name the project, and its answer names another.
+    assert!(world.server.frames.iter().all(|(_, frame)| !frame.to_string().contains(&large)));
     let kept = world.session.record().encode();
     assert!(!kept.expose().contains(&large) && kept.expose().contains("\"project\":\"project\""));
     world.drop_socket();
