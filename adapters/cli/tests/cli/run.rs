@@ -50,6 +50,11 @@ fn a_subscriber_becomes_client_bound_and_is_renewed() {
     let counts = world.server().counts();
     assert_eq!((counts.of(Target::DevicesToken).ok, counts.all_proofs_refused()), (1, 0));
     assert!(counts.of(Target::DevicesRefresh).ok >= 1, "{counts:?}");
+    // survives W17
+    // The first shows that it works; from then on nothing is said of them but their number.
+    assert_eq!(outcome.err.matches("[renewed]").count(), 1, "{}", outcome.err);
+    let last = outcome.err.lines().last().unwrap();
+    assert!(last.contains(" renewals, "), "there are more of them: {last}");
 }
 
 /// A file for a store, with nothing of an earlier run.
