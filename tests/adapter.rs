@@ -5,10 +5,14 @@
 
 use std::fmt::Debug;
 use std::future::Future;
+use std::ops::Deref;
+use std::sync::Arc;
 use std::time::Duration;
 
+use satkeeper::core::session;
 use satkeeper::{
-    Credential, End, Error, Generation, InForce, Missed, Notification, SessionEvent, Status, Why,
+    Answer, Connection, Credential, End, Error, Generation, InForce, Missed, SessionEvent, Status,
+    Subscriber, Why,
 };
 use serde_json::Value;
 use tokio::sync::{mpsc, oneshot};
@@ -21,6 +25,39 @@ pub type Events = mpsc::UnboundedReceiver<Result<SessionEvent, Missed>>;
 
 /// What the server tells the application.
 pub type Notifications = mpsc::UnboundedReceiver<Result<Notification, Missed>>;
+
+/// A notification of one of them.
+#[derive(Clone, Debug)]
+pub enum Notification {
+    /// Of tokio's.
+    OnTokio(satkeeper::Notification),
+    /// Of the one for threads.
+    OnThreads(satkeeper_blocking::Notification),
+}
+
+impl Notification {
+    /// Answers it.
+    ///
+    /// # Errors
+    /// Those of the adapter's.
+    pub async fn respond(&self, answer: Answer) -> Result<(), Error> {
+        match self {
+            Self::OnTokio(notification) => notification.respond(answer).await,
+            Self::OnThreads(notification) => on_a_thread(notification, |it| it.respond(answer)).await,
+        }
+    }
+}
+
+impl Deref for Notification {
+    type Target = session::Notification;
+
+    fn deref(&self) -> &Self::Target {
+        match self {
+            Self::OnTokio(notification) => notification,
+            Self::OnThreads(notification) => notification,
+        }
+    }
+}
 
 /// A client. Methods are those of the clients themselves; what waits is a future.
 pub trait Adapter: Clone + Debug + Send + Sync + 'static {
@@ -65,6 +102,12 @@ pub trait Adapter: Clone + Debug + Send + Sync + 'static {
     fn until(&self, wanted: fn(&Status) -> bool) -> impl Future<Output = Option<Status>> + Send;
     /// The token in force.
     fn credential(&self) -> Option<InForce>;
+    /// What the server has told of the connection.
+    fn connection(&self) -> Option<Arc<Connection>>;
+    /// Who the subscriber is.
+    fn subscriber(&self) -> Option<Arc<Subscriber>>;
+    /// Asks who.
+    fn refresh_subscriber(&self) -> impl Future<Output = Result<Arc<Subscriber>, Error>> + Send;
     /// Its events, from the first.
     fn events(&self) -> Events;
     /// What the server tells.
@@ -117,6 +160,15 @@ macro_rules! told {
         }
         if let Some(url) = setup.proxy {
             builder = builder.proxy(url);
+        }
+        if setup.online {
+            builder = builder.online(true);
+        }
+        if let Some(contexts) = setup.contexts {
+            builder = builder.contexts(contexts).eventing(["e"]).topics(["t"]);
+        }
+        if let Some(limit) = setup.answer_timeout {
+            builder = builder.answer_timeout(limit);
         }
         if let Some(limit) = setup.call_timeout {
             builder = builder.call_timeout(limit);
@@ -230,6 +282,18 @@ impl Adapter for satkeeper::Client {
         self.credential().borrow().clone()
     }
 
+    fn connection(&self) -> Option<Arc<Connection>> {
+        self.connection().borrow().clone()
+    }
+
+    fn subscriber(&self) -> Option<Arc<Subscriber>> {
+        self.subscriber().borrow().clone()
+    }
+
+    async fn refresh_subscriber(&self) -> Result<Arc<Subscriber>, Error> {
+        self.refresh_subscriber().await
+    }
+
     fn events(&self) -> Events {
         let (mut events, (sender, receiver)) = (self.events(), mpsc::unbounded_channel());
         tokio::spawn(async move {
@@ -244,7 +308,7 @@ impl Adapter for satkeeper::Client {
         let (mut notifications, (sender, receiver)) = (self.notifications(), mpsc::unbounded_channel());
         tokio::spawn(async move {
             while let Some(notification) = notifications.recv().await
-                && sender.send(notification).is_ok()
+                && sender.send(notification.map(Notification::OnTokio)).is_ok()
             {}
         });
         receiver
@@ -342,6 +406,18 @@ impl Adapter for satkeeper_blocking::Client {
         self.credential().get()
     }
 
+    fn connection(&self) -> Option<Arc<Connection>> {
+        self.connection().get()
+    }
+
+    fn subscriber(&self) -> Option<Arc<Subscriber>> {
+        self.subscriber().get()
+    }
+
+    async fn refresh_subscriber(&self) -> Result<Arc<Subscriber>, Error> {
+        on_a_thread(self, |client| client.refresh_subscriber()).await
+    }
+
     fn events(&self) -> Events {
         let (mut events, (sender, receiver)) = (self.events(), mpsc::unbounded_channel());
         std::thread::spawn(move || events.all(|event| sender.send(event).is_ok()));
@@ -350,7 +426,9 @@ impl Adapter for satkeeper_blocking::Client {
 
     fn notifications(&self) -> Notifications {
         let (mut notifications, (sender, receiver)) = (self.notifications(), mpsc::unbounded_channel());
-        std::thread::spawn(move || notifications.all(|notification| sender.send(notification).is_ok()));
+        std::thread::spawn(move || {
+            notifications.all(|notification| sender.send(notification.map(Notification::OnThreads)).is_ok())
+        });
         receiver
     }
 }

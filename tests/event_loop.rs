@@ -31,6 +31,7 @@ fn listen(session: usize, kind: EventKind) {
             LOST.fetch_add(1, Ordering::Relaxed);
         }
         EventKind::Live { .. }
+        | EventKind::Survived { .. }
         | EventKind::Bound
         | EventKind::Teardown { reason: TeardownReason::Disconnected } => {}
         other => {

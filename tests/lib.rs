@@ -8,6 +8,7 @@
 //! | `first_token` | a first token that does not come at once, and the limit of the connect |
 //! | `sessions` | what a session does and can be asked, from the mint to the goodbye |
 //! | `store` | the same session goes on after `kill -9` |
+//! | `phone` | what the server tells of the connection, being reachable, answers to the server |
 //! | `external_signer` | keys that live in a key service |
 //! | `left_behind` | a hundred sessions leave no descriptor and no thread |
 //! | `event_loop` | many sessions on one thread, without a runtime |

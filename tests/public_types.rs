@@ -8,7 +8,7 @@ const CRATES: [&str; 4] = ["core/src", "adapters/host/src", "adapters/tokio/src"
 
 /// Enums that are complete by what they are, so that who matches on them is told by the compiler of a case that was
 /// forgotten.
-const CLOSED: [(&str, &str); 10] = [
+const CLOSED: [(&str, &str); 11] = [
     ("Mechanism", "the table of L12 has three outcomes"),
     ("Confirmation", "a token is bound to a key, to none, or nobody has said"),
     ("Output", "a command or an event"),
@@ -18,12 +18,27 @@ const CLOSED: [(&str, &str); 10] = [
     ("Frame", "JSON-RPC 2.0 has three"),
     ("Method", "who sends requests must not send a third as one of these two"),
     ("Progress", "before, during, after"),
+    ("Found", "who opens what is there must not take a third kind for a file"),
     ("Errand", "what an adapter has under way; each must be failed in its own kind"),
 ];
 
 /// Structs that applications and drivers are handed and that will get more fields.
-const GROWING: [&str; 8] =
-    ["SessionEvent", "SessionStep", "Status", "InForce", "Why", "Policy", "Config", "End"];
+const GROWING: [&str; 14] = [
+    "SessionEvent",
+    "SessionStep",
+    "Status",
+    "InForce",
+    "Why",
+    "Policy",
+    "Config",
+    "End",
+    "Connection",
+    "IceServer",
+    "Subscriber",
+    "Address",
+    "Refusal",
+    "Missed",
+];
 
 fn workspace() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("the workspace's folder").to_owned()

@@ -7,7 +7,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use satkeeper::{
     Credential, Error, Event, EventKind, KeyAlgorithm, KeyChoice, Mechanism, Phase, ProviderError, Secret,
-    SessionError, SessionNews, Severity, TeardownReason,
+    SessionError, SessionNews, Severity, Survival, TeardownReason,
 };
 use satkeeper_fixtures::{Config, MintSpec, Server, What};
 use satkeeper_tests::adapter::{Adapter, Events, Own};
@@ -198,6 +198,8 @@ async fn suspended_and_resumed_and_dropped_by_the_server<A: Adapter>() {
     assert!(server.until(SOON, |counts| counts.sockets_closed == 1).await);
     soon(client.resume()).await.expect("not over");
     until(&mut events, |event| matches!(event, Event::Live { resumed: true, .. })).await;
+    let survived = soon(events.recv()).await.expect("one more").expect("none missed");
+    assert!(matches!(survived.event, SessionNews::Survived { calls: Survival::Kept, .. }), "{survived:?}");
     server.control().drop_sockets();
     let lost = soon(events.recv()).await.expect("one more").expect("none missed");
     assert!(lost.event == SessionNews::SocketLost && lost.cause.is_some(), "{lost:?}");

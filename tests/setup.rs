@@ -24,6 +24,9 @@ pub struct Setup {
     pub(crate) network: Option<Networks>,
     pub(crate) proxy: Option<String>,
     pub(crate) plain: bool,
+    pub(crate) online: bool,
+    pub(crate) contexts: Option<Vec<String>>,
+    pub(crate) answer_timeout: Option<Duration>,
     pub(crate) call_timeout: Option<Duration>,
     pub(crate) connect_timeout: Option<Duration>,
     pub(crate) source: Option<Source>,
@@ -93,6 +96,24 @@ impl Setup {
     /// Plain text to loopback.
     pub fn allow_plain_on_loopback(mut self, allow: bool) -> Self {
         self.plain = allow;
+        self
+    }
+
+    /// Keeps the subscriber reachable.
+    pub fn online(mut self) -> Self {
+        self.online = true;
+        self
+    }
+
+    /// With these contexts, and something of the other interests.
+    pub fn contexts(mut self, contexts: &[&str]) -> Self {
+        self.contexts = Some(contexts.iter().map(|context| (*context).to_owned()).collect());
+        self
+    }
+
+    /// How long the server waits for an answer.
+    pub fn answer_timeout(mut self, limit: Duration) -> Self {
+        self.answer_timeout = Some(limit);
         self
     }
 

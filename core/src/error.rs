@@ -138,6 +138,12 @@ pub enum Error {
         /// Why. The value itself is not repeated.
         reason: &'static str,
     },
+    /// An answer to a request of the server's was not sent; nothing has happened.
+    #[error("the answer was not sent: {reason}")]
+    AnswerNotTaken {
+        /// Why.
+        reason: &'static str,
+    },
     /// A 2xx answer or a frame that does not have what it must have.
     #[error("unexpected answer to {what}: {reason}")]
     UnexpectedReply {
@@ -189,6 +195,7 @@ impl Error {
             Self::InvalidUrl { .. } => "invalid_url",
             Self::HostNotAllowed { .. } => "host_not_allowed",
             Self::InvalidField { .. } => "invalid_field",
+            Self::AnswerNotTaken { .. } => "answer_not_taken",
             Self::UnexpectedReply { .. } => "unexpected_reply",
         }
     }
@@ -212,6 +219,7 @@ impl Error {
             | Self::SessionOver
             | Self::InvalidUrl { .. }
             | Self::HostNotAllowed { .. }
+            | Self::AnswerNotTaken { .. }
             | Self::InvalidField { .. } => None,
         }
     }
@@ -243,6 +251,7 @@ impl Error {
             | Self::SessionOver
             | Self::InvalidUrl { .. }
             | Self::HostNotAllowed { .. }
+            | Self::AnswerNotTaken { .. }
             | Self::InvalidField { .. } => {}
         }
         self

@@ -94,8 +94,15 @@ fn frames() {
         authorization_state: Secret::new("STATE"),
         protocol: "signalwire_p".to_owned(),
     };
-    let fresh =
-        connect::Connect { id: UUID, jwt_token: &token, dpop_token: None, resume: None, agent: "agent" };
+    let nothing = connect::Interests::default();
+    let fresh = connect::Connect {
+        id: UUID,
+        jwt_token: &token,
+        dpop_token: None,
+        resume: None,
+        agent: "agent",
+        interests: &nothing,
+    };
     let resume = connect::Connect { dpop_token: Some(&proof), resume: Some(&state), ..fresh };
     let again = reauthenticate::Reauthenticate {
         id: UUID,
@@ -121,7 +128,14 @@ fn frames() {
         under("push::Ping", &[said(push::ping(UUID, 1_800_000_000_250))]),
         under(
             "push::Pong",
-            &[push::pong(&id, None, None), push::pong(&id, Some(&json!(1.25)), Some(&json!("a payload")))],
+            &[
+                push::pong(&id, None, None),
+                push::pong(
+                    &id,
+                    Some(&json!(1.25)),
+                    Some(&serde_json::value::to_raw_value("a payload").unwrap()),
+                ),
+            ],
         ),
         under("push::Nothing", &[push::acknowledge(&id)]),
         under("rpc::Failure", &[rpc::failure(&id, -32_601, "Method not found")]),

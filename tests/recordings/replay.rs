@@ -202,7 +202,9 @@ impl<'a> World<'a> {
             | SessionOutput::Sign { .. }
             | SessionOutput::Settled { .. }
             | SessionOutput::Returned { .. }
-            | SessionOutput::Notification(_) => {}
+            | SessionOutput::Notification(_)
+            | SessionOutput::Connection(_)
+            | SessionOutput::Subscriber(_) => {}
             other => panic!("no recording has {other:?}"),
         }
     }

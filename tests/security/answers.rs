@@ -160,7 +160,7 @@ async fn an_inquiry_whose_answer_cannot_be_used_stops_nobody<A: Adapter>() {
 async fn odd_frame(events: &mut Events) -> SessionNews {
     loop {
         let event = soon(events.recv()).await.expect("no end").expect("none missed").event;
-        if !matches!(event, SessionNews::Lifecycle(_)) {
+        if !matches!(event, SessionNews::Lifecycle(_) | SessionNews::Survived { .. }) {
             return event;
         }
     }

@@ -5,7 +5,7 @@ use std::sync::mpsc::SyncSender;
 
 use satkeeper_core::error::Error as SessionError;
 use satkeeper_core::lifecycle::{Generation, Why};
-use satkeeper_core::session::{Credential, Provider, SessionInput};
+use satkeeper_core::session::{Answer, Credential, NotificationId, Provider, SessionInput, Subscriber};
 use serde_json::Value;
 use serde_json::value::RawValue;
 
@@ -20,12 +20,23 @@ pub(crate) type Returned = Result<Box<RawValue>, SessionError>;
 /// The outcome of what leads to a token in force.
 pub(crate) type Settled = Result<Generation, SessionError>;
 
+/// Who the subscriber is, or why nobody knows.
+pub(crate) type Fetched = Result<Arc<Subscriber>, SessionError>;
+
 /// One wish of an application.
 pub(crate) enum Ask {
     Call {
         method: String,
         params: Value,
         reply: Reply<Returned>,
+    },
+    Respond {
+        notification: NotificationId,
+        answer: Answer,
+        reply: Reply<Result<(), SessionError>>,
+    },
+    FetchSubscriber {
+        reply: Reply<Fetched>,
     },
     UpdateToken {
         credential: Credential,

@@ -111,6 +111,8 @@ impl Builder {
         let shown = Shown {
             status: Watch::new(opened.session.status()),
             credential: Watch::new(None),
+            connection: Watch::new(None),
+            subscriber: Watch::new(None),
             progress: Watch::new(Progress::Starting),
             events: events_told,
             notifications: notified,

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use satkeeper_core::Now;
 use satkeeper_core::lifecycle::{Generation, Status, Why};
-use satkeeper_core::session::{Credential, InForce, Provider, SessionInput};
+use satkeeper_core::session::{Connection, Credential, InForce, Provider, SessionInput, Subscriber};
 use satkeeper_core::wire::json;
 use satkeeper_host::{Clock, End, Error, Progress};
 use serde_json::Value;
@@ -15,8 +15,9 @@ use serde_json::Value;
 use crate::ask::{Ask, Reply};
 use crate::builder::Builder;
 use crate::driver::Shown;
-use crate::events::{Events, Notifications};
+use crate::events::Events;
 use crate::mailbox::{Mailbox, Message};
+use crate::notifications::Notifications;
 use crate::provider::{self, CredentialProvider};
 use crate::watch::Watch;
 
@@ -261,6 +262,40 @@ impl Client {
         self.0.shown.credential.clone()
     }
 
+    /// What the server has told of the connection, now and from now on: who this is, its node, its ICE servers with
+    /// their credentials. `None` until the session is live; up to date when `Live` is told.
+    ///
+    /// ```no_run
+    /// # fn example(client: satkeeper_blocking::Client) {
+    /// if let Some(connection) = client.connection().get() {
+    ///     for server in &connection.ice_servers {
+    ///         println!("{:?}, good until {:?}", server.urls, connection.ice_expires_at);
+    ///     }
+    /// }
+    /// # }
+    /// ```
+    #[must_use]
+    pub fn connection(&self) -> Watch<Option<Arc<Connection>>> {
+        self.0.shown.connection.clone()
+    }
+
+    /// Who the subscriber is, as far as that was asked: by the session where it needs to know what a token may do, and
+    /// by [`Client::refresh_subscriber`].
+    #[must_use]
+    pub fn subscriber(&self) -> Watch<Option<Arc<Subscriber>>> {
+        self.0.shown.subscriber.clone()
+    }
+
+    /// Asks who the subscriber is (`subscriber/info`), with the token in force; shares a request that is under way.
+    ///
+    /// # Errors
+    /// [`SessionError::Http`](crate::SessionError::Http): what the server answered, after a renewal where it refused the
+    /// token. [`SessionError::Timeout`](crate::SessionError::Timeout): no token within 60 s, no answer within 30 s.
+    /// [`SessionError::Throttled`](crate::SessionError::Throttled): 64 wait. [`SessionError::SessionOver`](crate::SessionError::SessionOver).
+    pub fn refresh_subscriber(&self) -> Result<Arc<Subscriber>, Error> {
+        Ok(self.ask(|reply| Ask::FetchSubscriber { reply })??)
+    }
+
     /// The session's events, from the first; what to match on is [`SessionEvent::kind`](crate::SessionEvent::kind).
     #[must_use]
     pub fn events(&self) -> Events {
@@ -270,7 +305,7 @@ impl Client {
     /// The server's requests and events that are not the session's own.
     #[must_use]
     pub fn notifications(&self) -> Notifications {
-        Notifications::of(&self.0.shown.notifications)
+        Notifications::of(&self.0.shown.notifications, &self.0.mailbox)
     }
 
     /// The next deadline of the session, what it is for, and from which numbers it was computed. `None` where

@@ -9,9 +9,11 @@ use std::time::{Duration, Instant};
 
 use mio::{Events as PollEvents, Poll, Token};
 use satkeeper_core::Tick;
+use satkeeper_core::error::Error as SessionError;
 use satkeeper_core::lifecycle::{AskId, Status};
 use satkeeper_core::session::{
-    CallId, EventKind, InForce, Notification, Session, SessionEvent, SessionInput, SessionOutput, SessionStep,
+    CallId, Connection, EventKind, InForce, Notification, NotificationId, Session, SessionEvent,
+    SessionInput, SessionOutput, SessionStep, Subscriber,
 };
 use satkeeper_host::feed::{Feed, Publisher};
 use satkeeper_host::keeper::PATIENCE;
@@ -19,7 +21,7 @@ use satkeeper_host::report::Log;
 use satkeeper_host::tape::Tape;
 use satkeeper_host::{Clock, End, Opened, Progress, SigningRequest, report};
 
-use crate::ask::{Ask, Reply, Returned, Settled};
+use crate::ask::{Ask, Fetched, Reply, Returned, Settled};
 use crate::http::Http;
 use crate::mailbox::{Mailbox, Message};
 use crate::network::Network;
@@ -38,6 +40,8 @@ const MAIL: Token = Token(0);
 pub(crate) struct Shown {
     pub(crate) status: Watch<Status>,
     pub(crate) credential: Watch<Option<InForce>>,
+    pub(crate) connection: Watch<Option<Arc<Connection>>>,
+    pub(crate) subscriber: Watch<Option<Arc<Subscriber>>>,
     pub(crate) progress: Watch<Progress>,
     pub(crate) events: Feed<SessionEvent>,
     pub(crate) notifications: Feed<Notification>,
@@ -48,6 +52,8 @@ impl Shown {
     pub(crate) fn finish(&self, end: End) {
         self.status.finish();
         self.credential.finish();
+        self.connection.finish();
+        self.subscriber.finish();
         self.progress.change(|progress| {
             *progress = Progress::Over(end);
             true
@@ -80,6 +86,8 @@ pub(crate) struct Driver {
     calls: BTreeMap<CallId, Reply<Returned>>,
     next_call: u64,
     waiting: BTreeMap<AskId, Reply<Settled>>,
+    asking: BTreeMap<AskId, Reply<Fetched>>,
+    answering: BTreeMap<NotificationId, Reply<Result<(), SessionError>>>,
     next_ask: u64,
     /// Inputs that came of outputs.
     pending: VecDeque<SessionInput>,
@@ -120,6 +128,8 @@ impl Driver {
             calls: BTreeMap::new(),
             next_call: 0,
             waiting: BTreeMap::new(),
+            asking: BTreeMap::new(),
+            answering: BTreeMap::new(),
             next_ask: 0,
             pending: VecDeque::from([SessionInput::Start]),
             wake_at: None,
@@ -219,6 +229,18 @@ impl Driver {
                 }
             }
             SessionOutput::Notification(notification) => self.notifications.publish(notification),
+            SessionOutput::Responded { notification, result } => {
+                if let Some(reply) = self.answering.remove(&notification) {
+                    let _ = reply.send(result);
+                }
+            }
+            SessionOutput::Fetched { ask, result } => {
+                if let Some(reply) = self.asking.remove(&ask) {
+                    let _ = reply.send(result);
+                }
+            }
+            // Shown already.
+            SessionOutput::Connection(_) | SessionOutput::Subscriber(_) => {}
             other => {
                 report::unknown(&other);
                 self.pending.extend(other.decline());
@@ -255,6 +277,15 @@ impl Driver {
                 self.calls.insert(call, reply);
                 self.pending.push_back(SessionInput::Call { call, method, params });
             }
+            Ask::Respond { notification, answer, reply } => {
+                self.answering.insert(notification, reply);
+                self.step(SessionInput::Respond { notification, answer });
+            }
+            Ask::FetchSubscriber { reply } => {
+                let ask = self.name();
+                self.asking.insert(ask, reply);
+                self.pending.push_back(SessionInput::FetchSubscriber { ask });
+            }
             Ask::UpdateToken { credential, reply } => {
                 let ask = self.wait_for(reply);
                 self.pending.push_back(SessionInput::UpdateToken { ask, credential });
@@ -284,9 +315,14 @@ impl Driver {
     }
 
     fn wait_for(&mut self, reply: Reply<Settled>) -> AskId {
+        let ask = self.name();
+        self.waiting.insert(ask, reply);
+        ask
+    }
+
+    fn name(&mut self) -> AskId {
         let ask = AskId(self.next_ask);
         self.next_ask = self.next_ask.saturating_add(1);
-        self.waiting.insert(ask, reply);
         ask
     }
 
@@ -294,20 +330,24 @@ impl Driver {
     fn show(&self) {
         let (credential, status) = (self.session.credential(), self.session.status());
         self.shown.credential.change(|shown| report::show_credential(shown, credential));
+        let (connection, subscriber) = (self.session.connection(), self.session.subscriber());
+        self.shown.connection.change(|shown| report::show_shared(shown, connection));
+        self.shown.subscriber.change(|shown| report::show_shared(shown, subscriber));
         self.shown.status.change(|shown| report::show_status(shown, status));
     }
 
     /// The session is over: nothing is taken on any more, sockets say goodbye. Nothing in flight can bring it back
     /// (L41); whoever still waits is told when the reply is dropped.
     fn finish(self, ready: &mut PollEvents) {
-        let Self { mut poll, mut sockets, inbox, mut work, calls, waiting, tape, .. } = self;
+        let Self { mut poll, mut sockets, inbox, mut work, calls, waiting, asking, answering, tape, .. } =
+            self;
         let (begun, store) = (Instant::now(), work.release());
         let run = tape.map(|tape| {
             let (tell, told) = sync_channel::<()>(1);
             tape.finish(move || drop(tell));
             (PATIENCE, told)
         });
-        drop((inbox, work, calls, waiting));
+        drop((inbox, work, calls, waiting, asking, answering));
         sockets.close_all();
         while sockets.are_leaving() {
             let patience = sockets.turn(&mut VecDeque::new());

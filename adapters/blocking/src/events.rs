@@ -7,7 +7,7 @@ use std::task::{Context, Poll, Wake, Waker};
 use std::thread::{self, Thread};
 use std::time::{Duration, Instant};
 
-use satkeeper_core::session::{Notification, SessionEvent};
+use satkeeper_core::session::SessionEvent;
 use satkeeper_host::Missed;
 use satkeeper_host::feed::{Feed, Item, Receiver};
 
@@ -37,64 +37,41 @@ use satkeeper_host::feed::{Feed, Item, Receiver};
 /// ```
 pub struct Events(Receiver<SessionEvent>);
 
-/// The requests and events of the server that are not the session's own, from
-/// [`Client::notifications`](crate::Client::notifications).
-///
-/// The first receiver of a session is given those that came before it, as far as 256 KiB go; later ones begin with
-/// what comes after them. May fall behind by 4 MiB. Nothing is kept where nobody receives. As an iterator it waits
-/// for each and ends with the session.
-///
-/// ```no_run
-/// # fn watch(client: satkeeper_blocking::Client) {
-/// for notification in client.notifications().flatten() {
-///     println!("{}: {}", notification.method, notification.params_json());
-/// }
-/// # }
-/// ```
-pub struct Notifications(Receiver<Notification>);
+impl Events {
+    pub(crate) fn of(feed: &Feed<SessionEvent>) -> Self {
+        Self(feed.subscribe())
+    }
 
-macro_rules! receiver {
-    ($name:ident, $item:ident) => {
-        impl $name {
-            pub(crate) fn of(feed: &Feed<$item>) -> Self {
-                Self(feed.subscribe())
-            }
+    /// Waits for the next one, or how many were missed. `None` after the last one: the session is over.
+    pub fn recv(&mut self) -> Option<Result<SessionEvent, Missed>> {
+        self.recv_timeout(Duration::MAX).ok()
+    }
 
-            /// Waits for the next one, or how many were missed. `None` after the last one: the session is over.
-            pub fn recv(&mut self) -> Option<Result<$item, Missed>> {
-                self.recv_timeout(Duration::MAX).ok()
-            }
-
-            /// As `recv`, but for so long at most.
-            ///
-            /// # Errors
-            /// [`RecvTimeoutError::Timeout`]; [`RecvTimeoutError::Disconnected`]: the session is over.
-            pub fn recv_timeout(
-                &mut self,
-                limit: Duration,
-            ) -> Result<Result<$item, Missed>, RecvTimeoutError> {
-                take(&mut self.0, limit)
-            }
-        }
-
-        impl fmt::Debug for $name {
-            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.debug_struct(stringify!($name)).finish_non_exhaustive()
-            }
-        }
-
-        impl Iterator for $name {
-            type Item = Result<$item, Missed>;
-
-            fn next(&mut self) -> Option<Self::Item> {
-                self.recv()
-            }
-        }
-    };
+    /// As `recv`, but for so long at most.
+    ///
+    /// # Errors
+    /// [`RecvTimeoutError::Timeout`]; [`RecvTimeoutError::Disconnected`]: the session is over.
+    pub fn recv_timeout(
+        &mut self,
+        limit: Duration,
+    ) -> Result<Result<SessionEvent, Missed>, RecvTimeoutError> {
+        take(&mut self.0, until(limit))
+    }
 }
 
-receiver!(Events, SessionEvent);
-receiver!(Notifications, Notification);
+impl fmt::Debug for Events {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Events").finish_non_exhaustive()
+    }
+}
+
+impl Iterator for Events {
+    type Item = Result<SessionEvent, Missed>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        self.recv()
+    }
+}
 
 /// Wakes a thread that waits.
 struct Unpark(Thread);
@@ -105,9 +82,16 @@ impl Wake for Unpark {
     }
 }
 
-/// The next item, for so long at most.
-fn take<T: Item>(receiver: &mut Receiver<T>, limit: Duration) -> Result<Result<T, Missed>, RecvTimeoutError> {
-    let until = Instant::now().checked_add(limit);
+/// When this time is over; `None`: never.
+pub(crate) fn until(limit: Duration) -> Option<Instant> {
+    Instant::now().checked_add(limit)
+}
+
+/// The next item, until then at most.
+pub(crate) fn take<T: Item>(
+    receiver: &mut Receiver<T>,
+    until: Option<Instant>,
+) -> Result<Result<T, Missed>, RecvTimeoutError> {
     let waker = Waker::from(Arc::new(Unpark(thread::current())));
     loop {
         match receiver.poll_recv(&mut Context::from_waker(&waker)) {
@@ -120,30 +104,5 @@ fn take<T: Item>(receiver: &mut Receiver<T>, limit: Duration) -> Result<Result<T
                 Some(left) => thread::park_timeout(left),
             },
         }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::Notifications;
-    use satkeeper_core::session::Notification;
-    use satkeeper_host::feed::Feed;
-    use serde_json::value::RawValue;
-    use std::sync::mpsc::RecvTimeoutError;
-    use std::time::Duration;
-
-    #[test]
-    fn a_thread_that_waits_is_woken_by_what_comes_and_by_the_end() {
-        let (publisher, feed) = Feed::of_notifications();
-        let mut notifications = Notifications::of(&feed);
-        let limit = Duration::from_millis(1);
-        assert_eq!(notifications.recv_timeout(limit), Err(RecvTimeoutError::Timeout));
-        let waiting = std::thread::spawn(move || {
-            let first = notifications.recv().map(|first| first.map(|first| first.method));
-            (first, notifications.recv())
-        });
-        publisher.publish(Notification::new("ring", RawValue::NULL));
-        drop(publisher);
-        assert_eq!(waiting.join().expect("no panic"), (Some(Ok("ring".to_owned())), None));
     }
 }

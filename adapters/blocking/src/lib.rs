@@ -73,6 +73,7 @@ mod events;
 mod http;
 mod mailbox;
 mod network;
+mod notifications;
 mod provider;
 mod signer;
 mod sockets;
@@ -82,8 +83,9 @@ mod work;
 
 pub use builder::Builder;
 pub use client::Client;
-pub use events::{Events, Notifications};
+pub use events::Events;
 pub use network::Network;
+pub use notifications::{Notification, Notifications};
 pub use provider::{Callback, CredentialProvider, Refresh};
 pub use signer::ExternalSigner;
 pub use watch::Watch;
@@ -101,8 +103,8 @@ pub use satkeeper_core::lifecycle::{
 };
 pub use satkeeper_core::secret::{Secret, Seed};
 pub use satkeeper_core::session::{
-    Credential, EventKind, InForce, KeyChoice, Notification, Provider, ProviderError, SessionEvent,
-    SessionNews, Severity,
+    Address, Answer, Connection, Credential, EventKind, IceServer, InForce, KeyChoice, Provider,
+    ProviderError, Refusal, SessionEvent, SessionNews, Severity, Subscriber, Survival,
 };
 pub use satkeeper_core::wire::rest::{CreateSubscriberToken, GuestToken};
 pub use satkeeper_core::{Now, Tick, UnixMillis};

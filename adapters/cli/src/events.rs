@@ -122,6 +122,15 @@ fn fields(news: &SessionNews, now: Now) -> Vec<(&'static str, Value)> {
             return vec![("field", json!(field))];
         }
         SessionNews::FrameDropped { count } => return vec![("count", json!(count))],
+        SessionNews::Survived { registration, calls, subscriptions } => {
+            let survived =
+                [("registration", registration), ("calls", calls), ("subscriptions", subscriptions)];
+            return survived.map(|(what, survival)| (what, json!(survival.name()))).into();
+        }
+        SessionNews::RegistrationFailed { next } => {
+            return vec![("next_at", next.as_ref().map_or(Value::Null, at))];
+        }
+        SessionNews::IceExpiring { ends } => return vec![("ends_at", at(ends))],
         _ => return Vec::new(),
     };
     match event {
@@ -179,7 +188,9 @@ mod tests {
         TeardownReason, TokenId,
     };
     use satkeeper::core::wire::time::Oddity;
-    use satkeeper::{Event, Mechanism, Now, SessionError, SessionEvent, SessionNews, Tick, Warning};
+    use satkeeper::{
+        Event, Mechanism, Now, SessionError, SessionEvent, SessionNews, Survival, Tick, Warning,
+    };
     use serde_json::json;
 
     #[test]
@@ -246,6 +257,16 @@ mod tests {
             SessionNews::FrameDropped { count: 548_000 },
             SessionNews::ScopeWithoutFingerprint,
             SessionNews::NotKept { field: "protocol" },
+            SessionNews::NotKept { field: "ice_servers" },
+            SessionNews::Survived {
+                registration: Survival::Lost,
+                calls: Survival::Unsure,
+                subscriptions: Survival::Kept,
+            },
+            SessionNews::Registered,
+            SessionNews::RegistrationFailed { next: None },
+            SessionNews::RegistrationFailed { next: ends },
+            SessionNews::IceExpiring { ends: Tick(70_000) },
             SessionNews::SetAside,
             SessionNews::StoreLacks,
             SessionNews::RecordUnused,

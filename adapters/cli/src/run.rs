@@ -111,6 +111,7 @@ fn builder(args: &RunArgs, chosen: Chosen, network: &Network) -> Result<Builder,
     let mut builder = chosen.add_to(Client::builder()).network(network);
     builder = builder.allow_plain_on_loopback(args.allow_plain);
     builder = builder.full_htu(args.full_htu).ath_on_activation(args.ath);
+    builder = builder.online(args.online).contexts(&args.contexts);
     builder = builder.connect_timeout(args.connect_within());
     if let Some(text) = &args.relay_url {
         builder = builder.relay_url(url("relay-url", text, Scheme::WebSocket, args)?.as_str());

@@ -214,6 +214,12 @@ pub(crate) struct RunArgs {
     #[arg(long, help_heading = "Where the server is")]
     pub(crate) ath: bool,
 
+    /// Keep the subscriber reachable: `subscriber.online` whenever the session is live
+    #[arg(long)]
+    pub(crate) online: bool,
+    /// Take the calls and messages of this context, too; can be given several times
+    #[arg(long = "context", value_name = "NAME")]
+    pub(crate) contexts: Vec<String>,
     /// Keep the session in this file (and its key beside it), and go on with what is there: SIGTERM, SIGINT and the
     /// end of --for leave the session to the next start, which resumes it
     #[arg(long, value_name = "FILE", env = "SATKEEPER_STORE", hide_env_values = true, value_parser = path())]

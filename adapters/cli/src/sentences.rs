@@ -50,9 +50,31 @@ pub(crate) fn sentence(told: &SessionEvent, now: Now) -> Sentence {
             with(format!("{count} more frames of the server were no JSON-RPC and were dropped"), cause)
         }
         SessionNews::OddTime { field, oddity } => format!("the time in `{field}` {}", odd(*oddity)),
-        SessionNews::NotKept { field } => format!(
+        SessionNews::Survived { registration, calls, subscriptions } => format!(
+            "of the time before: registration {}, calls {}, subscriptions {}",
+            registration.name(),
+            calls.name(),
+            subscriptions.name()
+        ),
+        SessionNews::Registered => "the subscriber can be called".to_owned(),
+        SessionNews::RegistrationFailed { next } => {
+            let next = next.map_or_else(
+                || "; again with the next token".to_owned(),
+                |next| format!("; again{}", in_span(Some(next), now)),
+            );
+            with(format!("the subscriber cannot be called: `subscriber.online` failed{next}"), cause)
+        }
+        SessionNews::IceExpiring { ends } => with(
+            format!(
+                "the credentials of the ICE servers end{}, and no others came",
+                in_span(Some(*ends), now)
+            ),
+            cause,
+        ),
+        SessionNews::NotKept { field: field @ ("protocol" | "authorization_state") } => format!(
             "the server's `{field}` is larger than 16 KiB and is not kept: the session may not be resumable"
         ),
+        SessionNews::NotKept { field } => with(format!("the server's `{field}` is not kept"), cause),
         SessionNews::SetAside => with("the session begins anew: what its store had cannot be read", cause),
         SessionNews::StoreLacks => with("a limit of the store", cause),
         SessionNews::RecordUnused => {

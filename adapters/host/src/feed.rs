@@ -26,15 +26,30 @@ pub const BEFORE_THE_FIRST: usize = 256 * 1024;
 /// What an item takes beside its texts: its own size, its place in the line, the allocator's share.
 const EACH: usize = 256;
 
-/// How many items a receiver has lost by falling behind.
+/// What a receiver has lost by falling behind.
 ///
 /// ```
 /// # use satkeeper_host as satkeeper;
-/// assert_eq!(satkeeper::Missed(3).to_string(), "3 items were missed: the receiver fell behind");
+/// let missed = satkeeper::Missed::new(3, 4_096);
+/// assert_eq!(missed.to_string(), "3 items of 4096 bytes in all were missed: the receiver fell behind");
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{0} items were missed: the receiver fell behind")]
-pub struct Missed(pub u64);
+#[error("{items} items of {bytes} bytes in all were missed: the receiver fell behind")]
+#[non_exhaustive]
+pub struct Missed {
+    /// How many, whatever a filter would have let through.
+    pub items: u64,
+    /// How many bytes they took.
+    pub bytes: u64,
+}
+
+impl Missed {
+    /// For tests of receivers; feeds make their own.
+    #[must_use]
+    pub const fn new(items: u64, bytes: u64) -> Self {
+        Self { items, bytes }
+    }
+}
 
 /// What can be told.
 pub trait Item: Clone {
@@ -131,6 +146,8 @@ struct Line<T> {
     bytes: usize,
     /// The number of the first item; they are counted from 0.
     first: u64,
+    /// The bytes of all items before it.
+    gone: u64,
     /// By the receivers' names.
     places: BTreeMap<u64, Place>,
     next_name: u64,
@@ -141,6 +158,8 @@ struct Line<T> {
 struct Place {
     /// The number of the item that is read next.
     next: u64,
+    /// The bytes of all items before that.
+    passed: u64,
     waker: Option<Waker>,
 }
 
@@ -180,6 +199,7 @@ impl<T: Item> Feed<T> {
             items: VecDeque::new(),
             bytes: 0,
             first: 0,
+            gone: 0,
             places: BTreeMap::new(),
             next_name: 0,
             past,
@@ -193,18 +213,18 @@ impl<T: Item> Feed<T> {
     #[must_use]
     pub fn subscribe(&self) -> Receiver<T> {
         let mut line = self.line();
-        let next = match line.past {
+        let (next, passed) = match line.past {
             // What is not there any more is long past, and of no use to somebody who only comes now.
-            Past::Everybody => line.first,
-            Past::TheFirst => 0,
-            Past::Nobody => line.end(),
+            Past::Everybody => (line.first, line.gone),
+            Past::TheFirst => (0, 0),
+            Past::Nobody => (line.end(), line.gone.saturating_add(line.bytes as u64)),
         };
         if line.past == Past::TheFirst {
             line.past = Past::Nobody;
         }
         let name = line.next_name;
         line.next_name = name.saturating_add(1);
-        line.places.insert(name, Place { next, waker: None });
+        line.places.insert(name, Place { next, passed, waker: None });
         drop(line);
         Receiver { feed: self.clone(), name }
     }
@@ -278,6 +298,7 @@ impl<T> Line<T> {
     fn shift(&mut self) {
         if let Some((_, weight)) = self.items.pop_front() {
             self.first = self.first.saturating_add(1);
+            self.gone = self.gone.saturating_add(weight as u64);
             self.bytes = self.bytes.saturating_sub(weight);
         }
     }
@@ -313,16 +334,18 @@ impl<T: Item> Line<T> {
 
     /// What this receiver is given next, if there is something.
     fn take(&mut self, name: u64) -> Option<Result<Arc<T>, Missed>> {
-        let first = self.first;
+        let (first, gone) = (self.first, self.gone);
         let place = self.places.get_mut(&name)?;
         if place.next < first {
-            let missed = first.saturating_sub(place.next);
-            place.next = first;
-            return Some(Err(Missed(missed)));
+            let missed = Missed::new(first.saturating_sub(place.next), gone.saturating_sub(place.passed));
+            (place.next, place.passed) = (first, gone);
+            return Some(Err(missed));
         }
         let index = usize::try_from(place.next.saturating_sub(first)).ok()?;
-        let item = Arc::clone(&self.items.get(index)?.0);
+        let (item, weight) = self.items.get(index)?;
+        let item = Arc::clone(item);
         place.next = place.next.saturating_add(1);
+        place.passed = place.passed.saturating_add(*weight as u64);
         self.let_go();
         Some(Ok(item))
     }
@@ -390,7 +413,10 @@ mod tests {
         let got = all(slow);
         let kept = got.iter().filter(|it| it.is_ok()).count();
         assert!(kept == NOTIFICATIONS / (size + 300) || kept == NOTIFICATIONS / (size + 200), "{kept}");
-        assert_eq!(got.first(), Some(&Err(Missed(100 - kept as u64))));
+        let Some(Err(missed)) = got.first() else { panic!("{got:?}") };
+        assert_eq!(missed.items, 100 - kept as u64);
+        let each = missed.bytes / missed.items;
+        assert!(each >= size as u64 && each < size as u64 + 400, "{missed:?}");
         assert_eq!(got.iter().filter(|it| it.is_err()).count(), 1);
         assert_eq!(got.last(), Some(&Ok(99)));
         assert_eq!(holds(&feed), (0, 0), "all have read it all");
@@ -405,7 +431,7 @@ mod tests {
         assert!(bytes <= BEFORE_THE_FIRST && held > 100, "{held}");
         let mut first = feed.subscribe();
         assert!(
-            matches!(next(&mut first), Poll::Ready(Some(Err(Missed(missed)))) if missed as usize == 1_000 - held)
+            matches!(next(&mut first), Poll::Ready(Some(Err(missed))) if missed.items as usize == 1_000 - held)
         );
         assert!(matches!(next(&mut first), Poll::Ready(Some(Ok(_)))));
         drop(first);
@@ -422,7 +448,8 @@ mod tests {
         let (publisher, feed) = Feed::of_notifications();
         publisher.publish(notification(1, 10));
         publisher.publish(notification(2, BEFORE_THE_FIRST));
-        assert_eq!(all(feed.subscribe()), [Err(Missed(1)), Ok(2)]);
+        let told = all(feed.subscribe());
+        assert!(matches!(told.as_slice(), [Err(Missed { items: 1, .. }), Ok(2)]), "{told:?}");
     }
 
     // survives W1

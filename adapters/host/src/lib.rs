@@ -32,6 +32,7 @@ mod clock;
 mod end;
 mod errand;
 mod error;
+pub mod event_types;
 pub mod feed;
 pub mod files;
 pub mod handshake;

@@ -5,6 +5,7 @@
 //! repeats is said once, and then as its number.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use satkeeper_core::Tick;
 use satkeeper_core::error::Error as SessionError;
@@ -133,7 +134,12 @@ impl Log {
             Severity::Error => Level::Error,
             _ => Level::Warn,
         };
-        let SessionNews::Lifecycle(happened) = &event.event else { return usual };
+        let happened = match &event.event {
+            SessionNews::Lifecycle(happened) => happened,
+            // With each `Live`, which is said.
+            SessionNews::Survived { .. } | SessionNews::Registered => return Level::Debug,
+            _ => return usual,
+        };
         match happened {
             Event::Bound { .. } if std::mem::replace(&mut self.is_bound, true) => Level::Debug,
             Event::Renewed { .. } if !std::mem::take(&mut self.is_troubled) => Level::Debug,
@@ -189,6 +195,18 @@ pub fn show_status(shown: &mut Status, status: Status) -> bool {
     let news = timeless(*shown) != timeless(status);
     *shown = status;
     news
+}
+
+/// Shows what the session shares now; whether that is news.
+pub fn show_shared<T>(shown: &mut Option<Arc<T>>, held: Option<&Arc<T>>) -> bool {
+    let same = match (&*shown, held) {
+        (Some(shown), Some(held)) => Arc::ptr_eq(shown, held),
+        (shown, held) => shown.is_none() && held.is_none(),
+    };
+    if !same {
+        *shown = held.cloned();
+    }
+    !same
 }
 
 /// Shows the credential in force now. Whether that is news: its end is computed anew from both clocks at each step,

@@ -213,6 +213,42 @@ macro_rules! setters {
             self
         }
 
+        /// `contexts` of the connect: whose inbound calls and messages come to this session, beside the subscriber's
+        /// own. Told with each connect; at most 16 KiB together with the next two.
+        pub fn contexts<W: Into<String>>(mut self, contexts: impl IntoIterator<Item = W>) -> Self {
+            self.settings.interests.contexts = contexts.into_iter().map(Into::into).collect();
+            self
+        }
+
+        /// `eventing` of the connect.
+        pub fn eventing<W: Into<String>>(mut self, eventing: impl IntoIterator<Item = W>) -> Self {
+            self.settings.interests.eventing = eventing.into_iter().map(Into::into).collect();
+            self
+        }
+
+        /// `topics` of the connect.
+        pub fn topics<W: Into<String>>(mut self, topics: impl IntoIterator<Item = W>) -> Self {
+            self.settings.interests.topics = topics.into_iter().map(Into::into).collect();
+            self
+        }
+
+        /// Whether the session keeps its subscriber reachable: it calls `subscriber.online` whenever it is live,
+        /// again, as the official client does, and once more after a failure
+        /// ([`EventKind::Registered`](crate::EventKind::Registered),
+        /// [`EventKind::RegistrationFailed`](crate::EventKind::RegistrationFailed)). Who does not want to be disturbed
+        /// calls `subscriber.offline`, and is left in peace until `subscriber.online` is called. Default no.
+        pub fn online(mut self, online: bool) -> Self {
+            self.settings.online = online;
+            self
+        }
+
+        /// How long a request of the server's waits for the application's answer
+        /// ([`Notification::respond`](crate::Notification::respond)). Default 60 s.
+        pub fn answer_timeout(mut self, limit: ::std::time::Duration) -> Self {
+            self.settings.answer_timeout = limit;
+            self
+        }
+
         /// How long [`Client::call`](crate::Client::call) waits for an answer once the call has been sent. Default
         /// 10 s.
         pub fn call_timeout(mut self, limit: ::std::time::Duration) -> Self {

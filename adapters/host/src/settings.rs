@@ -10,7 +10,8 @@ use satkeeper_core::error::Error as SessionError;
 use satkeeper_core::lifecycle::Policy;
 use satkeeper_core::secret::{Secret, Seed};
 use satkeeper_core::session::{
-    CALL_TIMEOUT, Config, Credential, KeyChoice, Provider, Session, SessionEvent, SessionNews,
+    ANSWER_TIMEOUT, CALL_TIMEOUT, Config, Credential, Interests, KeyChoice, Provider, Session, SessionEvent,
+    SessionNews,
 };
 use satkeeper_core::wire::rest::{CreateSubscriberToken, GuestToken, Space};
 use satkeeper_core::wire::routing::AllowedHosts;
@@ -22,6 +23,9 @@ use crate::proxy::Proxies;
 use crate::random;
 use crate::store::Store;
 use crate::tape::Tape;
+
+/// Most bytes of what a session wants to hear of: it goes with each connect.
+const MOST_INTERESTS: usize = 16 * 1_024;
 
 /// How long a session may take to come to be.
 const CONNECT: Duration = Duration::from_secs(30);
@@ -63,6 +67,12 @@ pub struct Settings {
     pub plain: Plain,
     /// What jitter and proof ids are drawn from.
     pub seed: Option<Seed>,
+    /// What the server is told that the session wants to hear of.
+    pub interests: Interests,
+    /// Whether the session keeps its subscriber reachable.
+    pub online: bool,
+    /// How long a request of the server's waits for the application's answer.
+    pub answer_timeout: Duration,
     /// How long a call that has been sent waits for its answer.
     pub call_timeout: Duration,
     /// How long a session may take to come to be; `None`: as [`Judged::connect_timeout`] says.
@@ -101,6 +111,9 @@ impl Default for Settings {
             proxy: ProxyChoice::default(),
             plain: Plain::Never,
             seed: None,
+            interests: Interests::default(),
+            online: false,
+            answer_timeout: Duration::from_millis(ANSWER_TIMEOUT),
             call_timeout: Duration::from_millis(CALL_TIMEOUT),
             connect_timeout: None,
             store: None,
@@ -288,6 +301,13 @@ impl Settings {
         config.ath_on_activation = self.ath_on_activation;
         config.agent = self.agent;
         config.call_timeout = u64::try_from(self.call_timeout.as_millis()).unwrap_or(u64::MAX);
+        config.answer_timeout = u64::try_from(self.answer_timeout.as_millis()).unwrap_or(u64::MAX);
+        if self.interests.size() > MOST_INTERESTS {
+            let reason = "contexts, eventing and topics have more than 16 KiB in all";
+            return Err(SessionError::InvalidField { field: "contexts", reason }.into());
+        }
+        config.interests = self.interests;
+        config.online = self.online;
         config.durable = self.store.is_some();
         let seed = self.seed.map_or_else(random::seed, Ok)?;
         let usual = match &config.provider {

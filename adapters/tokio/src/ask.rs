@@ -4,7 +4,9 @@ use std::sync::Arc;
 
 use satkeeper_core::error::Error as SessionError;
 use satkeeper_core::lifecycle::{Generation, Why};
-use satkeeper_core::session::{CallId, Credential, Provider, SessionInput};
+use satkeeper_core::session::{
+    Answer, CallId, Credential, NotificationId, Provider, SessionInput, Subscriber,
+};
 use serde_json::Value;
 use serde_json::value::RawValue;
 use tokio::sync::{mpsc, oneshot};
@@ -21,6 +23,9 @@ pub(crate) type Returned = Result<Box<RawValue>, SessionError>;
 /// The outcome of what leads to a token in force.
 pub(crate) type Settled = Result<Generation, SessionError>;
 
+/// Who the subscriber is, or why nobody knows.
+pub(crate) type Fetched = Result<Arc<Subscriber>, SessionError>;
+
 /// One wish of an application.
 pub(crate) enum Ask {
     Call {
@@ -30,6 +35,14 @@ pub(crate) enum Ask {
         reply: oneshot::Sender<Returned>,
     },
     CancelCall(CallId),
+    Respond {
+        notification: NotificationId,
+        answer: Answer,
+        reply: oneshot::Sender<Result<(), SessionError>>,
+    },
+    FetchSubscriber {
+        reply: oneshot::Sender<Fetched>,
+    },
     UpdateToken {
         credential: Credential,
         reply: oneshot::Sender<Settled>,

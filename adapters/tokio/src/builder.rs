@@ -12,7 +12,7 @@ use tokio::runtime::Handle;
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::timeout;
 
-use crate::client::Client;
+use crate::client::{Client, Seen};
 use crate::driver::{Driver, Own, Shown};
 use crate::network::Network;
 use crate::provider::{self, CredentialProvider};
@@ -150,6 +150,8 @@ fn launch(runtime: &Handle, opened: Opened, own: Own, network: Network, clock: C
     let (asks, asked) = mpsc::unbounded_channel();
     let (status, status_shown) = watch::channel(session.status());
     let (credential, credential_shown) = watch::channel(None);
+    let (connection, connection_shown) = watch::channel(None);
+    let (subscriber, subscriber_shown) = watch::channel(None);
     let (progress, progress_shown) = watch::channel(Progress::Starting);
     let ((events, events_told), (notifications, notified)) = (Feed::of_events(), Feed::of_notifications());
     let driver = Driver::new(
@@ -159,8 +161,17 @@ fn launch(runtime: &Handle, opened: Opened, own: Own, network: Network, clock: C
         own,
         Work::new(network.http, clock, keeper),
         Sockets::new(network.dialer),
-        Shown { status, credential, progress, events, notifications },
+        Shown { status, credential, connection, subscriber, progress, events, notifications },
     );
     runtime.spawn(driver.run());
-    Client::new(asks, status_shown, credential_shown, progress_shown, (events_told, notified), clock)
+    let seen = Seen {
+        status: status_shown,
+        credential: credential_shown,
+        connection: connection_shown,
+        subscriber: subscriber_shown,
+        progress: progress_shown,
+        events: events_told,
+        notifications: notified,
+    };
+    Client::new(asks, seen, clock)
 }

@@ -8,7 +8,7 @@ use std::time::Duration;
 use satkeeper_core::Now;
 use satkeeper_core::lifecycle::{Generation, Status, Why};
 use satkeeper_core::session::{
-    CallId, Credential, InForce, Notification, Provider, SessionEvent, SessionInput,
+    CallId, Connection, Credential, InForce, Provider, SessionEvent, SessionInput, Subscriber,
 };
 use satkeeper_core::wire::json;
 use satkeeper_host::feed::Feed;
@@ -19,7 +19,8 @@ use tokio::time::timeout;
 
 use crate::ask::{Ask, Asks};
 use crate::builder::Builder;
-use crate::events::{Events, Notifications};
+use crate::events::Events;
+use crate::notifications::Notifications;
 use crate::provider::{self, CredentialProvider};
 
 /// How long a session that is given up may take to end: closing its socket takes 2 s at most.
@@ -45,13 +46,21 @@ const GIVE_UP: Duration = Duration::from_secs(3);
 #[derive(Clone)]
 pub struct Client {
     asks: Asks,
-    status: watch::Receiver<Status>,
-    credential: watch::Receiver<Option<InForce>>,
-    progress: watch::Receiver<Progress>,
-    events: Feed<SessionEvent>,
-    notifications: Feed<Notification>,
+    seen: Seen,
     calls: Arc<AtomicU64>,
     clock: Clock,
+}
+
+/// What the driver shows.
+#[derive(Clone)]
+pub(crate) struct Seen {
+    pub(crate) status: watch::Receiver<Status>,
+    pub(crate) credential: watch::Receiver<Option<InForce>>,
+    pub(crate) connection: watch::Receiver<Option<Arc<Connection>>>,
+    pub(crate) subscriber: watch::Receiver<Option<Arc<Subscriber>>>,
+    pub(crate) progress: watch::Receiver<Progress>,
+    pub(crate) events: Feed<SessionEvent>,
+    pub(crate) notifications: Feed<satkeeper_core::session::Notification>,
 }
 
 impl Client {
@@ -60,16 +69,8 @@ impl Client {
         Builder::new()
     }
 
-    pub(crate) fn new(
-        asks: Asks,
-        status: watch::Receiver<Status>,
-        credential: watch::Receiver<Option<InForce>>,
-        progress: watch::Receiver<Progress>,
-        (events, notifications): (Feed<SessionEvent>, Feed<Notification>),
-        clock: Clock,
-    ) -> Self {
-        let calls = Arc::new(AtomicU64::new(0));
-        Self { asks, status, credential, progress, events, notifications, calls, clock }
+    pub(crate) fn new(asks: Asks, seen: Seen, clock: Clock) -> Self {
+        Self { asks, seen, calls: Arc::new(AtomicU64::new(0)), clock }
     }
 
     /// Waits until the session is live for the first time. At once where it has been.
@@ -77,7 +78,7 @@ impl Client {
     /// # Errors
     /// Where it ends before: the error that ended it, of a first mint that is not repeated the provider's own.
     pub async fn ready(&self) -> Result<(), Error> {
-        let mut progress = self.progress.clone();
+        let mut progress = self.seen.progress.clone();
         match progress.wait_for(Progress::has_begun).await.map(|progress| progress.clone()) {
             Ok(Progress::Over(end)) => Err(end.into_error()),
             Ok(_) => Ok(()),
@@ -87,7 +88,7 @@ impl Client {
 
     /// It was not live within this time: it is let go of, and what went wrong last is told.
     pub(crate) async fn give_up(self, after: Duration) -> Error {
-        let (mut events, phase) = (self.events(), self.status.borrow().phase);
+        let (mut events, phase) = (self.events(), self.seen.status.borrow().phase);
         drop(self);
         let mut told = Vec::new();
         // Down to its last word: after that its store is free for another try.
@@ -249,7 +250,7 @@ impl Client {
 
     /// Waits for the end of the session.
     pub async fn closed(&self) -> End {
-        let mut progress = self.progress.clone();
+        let mut progress = self.seen.progress.clone();
         match progress.wait_for(Progress::is_over).await.map(|progress| progress.clone()) {
             Ok(Progress::Over(end)) => end,
             _ => End::stopped(),
@@ -267,7 +268,7 @@ impl Client {
     /// ```
     #[must_use]
     pub fn status(&self) -> watch::Receiver<Status> {
-        self.status.clone()
+        self.seen.status.clone()
     }
 
     /// The token in force, now and from now on, for the application's own HTTP calls. `None` until the server
@@ -276,19 +277,60 @@ impl Client {
     /// Where a server refuses it: [`Client::rejected`].
     #[must_use]
     pub fn credential(&self) -> watch::Receiver<Option<InForce>> {
-        self.credential.clone()
+        self.seen.credential.clone()
+    }
+
+    /// What the server has told of the connection, now and from now on: who this is, its node, its ICE servers with
+    /// their credentials. `None` until the session is live; up to date when `Live` is told.
+    ///
+    /// ```no_run
+    /// # fn example(client: satkeeper::Client) {
+    /// if let Some(connection) = client.connection().borrow().as_deref() {
+    ///     for server in &connection.ice_servers {
+    ///         println!("{:?}, good until {:?}", server.urls, connection.ice_expires_at);
+    ///     }
+    /// }
+    /// # }
+    /// ```
+    #[must_use]
+    pub fn connection(&self) -> watch::Receiver<Option<Arc<Connection>>> {
+        self.seen.connection.clone()
+    }
+
+    /// Who the subscriber is, as far as that was asked: by the session where it needs to know what a token may do, and
+    /// by [`Client::refresh_subscriber`].
+    #[must_use]
+    pub fn subscriber(&self) -> watch::Receiver<Option<Arc<Subscriber>>> {
+        self.seen.subscriber.clone()
+    }
+
+    /// Asks who the subscriber is (`subscriber/info`), with the token in force; shares a request that is under way.
+    ///
+    /// ```no_run
+    /// # async fn example(client: satkeeper::Client) -> Result<(), satkeeper::Error> {
+    /// let subscriber = client.refresh_subscriber().await?;
+    /// println!("{:?} can be reached at {:?}", subscriber.display_name, subscriber.addresses);
+    /// # Ok(()) }
+    /// ```
+    ///
+    /// # Errors
+    /// [`SessionError::Http`](crate::SessionError::Http): what the server answered, after a renewal where it refused the
+    /// token. [`SessionError::Timeout`](crate::SessionError::Timeout): no token within 60 s, no answer within 30 s.
+    /// [`SessionError::Throttled`](crate::SessionError::Throttled): 64 wait. [`SessionError::SessionOver`](crate::SessionError::SessionOver).
+    pub async fn refresh_subscriber(&self) -> Result<Arc<Subscriber>, Error> {
+        Ok(self.ask(|reply| Ask::FetchSubscriber { reply }).await??)
     }
 
     /// The session's events, from the first; what to match on is [`SessionEvent::kind`](crate::SessionEvent::kind).
     #[must_use]
     pub fn events(&self) -> Events {
-        Events::of(&self.events)
+        Events::of(&self.seen.events)
     }
 
     /// The server's requests and events that are not the session's own.
     #[must_use]
     pub fn notifications(&self) -> Notifications {
-        Notifications::of(&self.notifications)
+        Notifications::of(&self.seen.notifications, &self.asks)
     }
 
     /// The next deadline of the session, what it is for, and from which numbers it was computed. `None` where
@@ -321,7 +363,7 @@ impl Client {
 
 impl fmt::Debug for Client {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let status = *self.status.borrow();
+        let status = *self.seen.status.borrow();
         f.debug_struct("Client")
             .field("phase", &status.phase.name())
             .field("mechanism", &status.mechanism.name())

@@ -5,9 +5,11 @@ use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
 use satkeeper_core::Tick;
+use satkeeper_core::error::Error as SessionError;
 use satkeeper_core::lifecycle::{AskId, Status};
 use satkeeper_core::session::{
-    CallId, EventKind, InForce, Notification, Session, SessionEvent, SessionInput, SessionOutput, SessionStep,
+    CallId, Connection, EventKind, InForce, Notification, NotificationId, Session, SessionEvent,
+    SessionInput, SessionOutput, SessionStep, Subscriber,
 };
 use satkeeper_host::feed::Publisher;
 use satkeeper_host::keeper::PATIENCE;
@@ -17,7 +19,7 @@ use satkeeper_host::{Clock, End, Progress, SigningRequest, report};
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::{sleep, timeout};
 
-use crate::ask::{Ask, Returned, Settled};
+use crate::ask::{Ask, Fetched, Returned, Settled};
 use crate::provider::CredentialProvider;
 use crate::signer::ExternalSigner;
 use crate::socket::{News, Sockets};
@@ -27,6 +29,8 @@ use crate::work::Work;
 pub(crate) struct Shown {
     pub(crate) status: watch::Sender<Status>,
     pub(crate) credential: watch::Sender<Option<InForce>>,
+    pub(crate) connection: watch::Sender<Option<Arc<Connection>>>,
+    pub(crate) subscriber: watch::Sender<Option<Arc<Subscriber>>>,
     pub(crate) progress: watch::Sender<Progress>,
     pub(crate) events: Publisher<SessionEvent>,
     pub(crate) notifications: Publisher<Notification>,
@@ -55,6 +59,8 @@ pub(crate) struct Driver {
     own: Own,
     calls: BTreeMap<CallId, oneshot::Sender<Returned>>,
     waiting: BTreeMap<AskId, oneshot::Sender<Settled>>,
+    asking: BTreeMap<AskId, oneshot::Sender<Fetched>>,
+    answering: BTreeMap<NotificationId, oneshot::Sender<Result<(), SessionError>>>,
     next_ask: u64,
     /// Inputs that came of outputs.
     pending: VecDeque<SessionInput>,
@@ -87,6 +93,8 @@ impl Driver {
             own,
             calls: BTreeMap::new(),
             waiting: BTreeMap::new(),
+            asking: BTreeMap::new(),
+            answering: BTreeMap::new(),
             next_ask: 0,
             pending: VecDeque::from([SessionInput::Start]),
             wake_at: None,
@@ -175,6 +183,18 @@ impl Driver {
                 }
             }
             SessionOutput::Notification(notification) => self.shown.notifications.publish(notification),
+            SessionOutput::Responded { notification, result } => {
+                if let Some(reply) = self.answering.remove(&notification) {
+                    let _ = reply.send(result);
+                }
+            }
+            SessionOutput::Fetched { ask, result } => {
+                if let Some(reply) = self.asking.remove(&ask) {
+                    let _ = reply.send(result);
+                }
+            }
+            // Shown already.
+            SessionOutput::Connection(_) | SessionOutput::Subscriber(_) => {}
             other => {
                 report::unknown(&other);
                 self.pending.extend(other.decline());
@@ -206,6 +226,15 @@ impl Driver {
                     self.pending.push_back(SessionInput::CancelCall { call });
                 }
             }
+            Ask::Respond { notification, answer, reply } => {
+                self.answering.insert(notification, reply);
+                self.step(SessionInput::Respond { notification, answer });
+            }
+            Ask::FetchSubscriber { reply } => {
+                let ask = self.name();
+                self.asking.insert(ask, reply);
+                self.pending.push_back(SessionInput::FetchSubscriber { ask });
+            }
             Ask::UpdateToken { credential, reply } => {
                 let ask = self.wait(reply);
                 self.pending.push_back(SessionInput::UpdateToken { ask, credential });
@@ -235,9 +264,14 @@ impl Driver {
     }
 
     fn wait(&mut self, reply: oneshot::Sender<Settled>) -> AskId {
+        let ask = self.name();
+        self.waiting.insert(ask, reply);
+        ask
+    }
+
+    fn name(&mut self) -> AskId {
         let ask = AskId(self.next_ask);
         self.next_ask = self.next_ask.saturating_add(1);
-        self.waiting.insert(ask, reply);
         ask
     }
 
@@ -245,16 +279,19 @@ impl Driver {
     fn show(&self) {
         let (credential, status) = (self.session.credential(), self.session.status());
         self.shown.credential.send_if_modified(|shown| report::show_credential(shown, credential));
+        let (connection, subscriber) = (self.session.connection(), self.session.subscriber());
+        self.shown.connection.send_if_modified(|shown| report::show_shared(shown, connection));
+        self.shown.subscriber.send_if_modified(|shown| report::show_shared(shown, subscriber));
         self.shown.status.send_if_modified(|shown| report::show_status(shown, status));
     }
 
     /// The session is over: nothing is taken on any more, sockets say goodbye, whoever still waits is told.
     async fn finish(self, end: End) {
-        let Self { mut asks, work, sockets, news, calls, waiting, shown, tape, .. } = self;
+        let Self { mut asks, work, sockets, news, calls, waiting, asking, answering, shown, tape, .. } = self;
         let Shown { events, notifications, progress, .. } = shown;
         // Nothing in flight can bring it back (L41); whatever was asked and not answered fails when its
         // `oneshot` is dropped.
-        drop((calls, waiting));
+        drop((calls, waiting, asking, answering));
         asks.close();
         while asks.try_recv().is_ok() {}
         tokio::join!(work.finish(), sockets.finish(news), taped(tape));

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::future::poll_fn;
 
-use satkeeper_core::session::{Notification, SessionEvent};
+use satkeeper_core::session::SessionEvent;
 use satkeeper_host::Missed;
 use satkeeper_host::feed::{Feed, Receiver};
 
@@ -47,61 +47,5 @@ impl Events {
     /// The next event, or how many were missed. `None` after the last one, `Teardown`. Cancel safe.
     pub async fn recv(&mut self) -> Option<Result<SessionEvent, Missed>> {
         poll_fn(|context| self.0.poll_recv(context)).await
-    }
-}
-
-/// The requests and events of the server that are not the session's own, from
-/// [`Client::notifications`](crate::Client::notifications).
-///
-/// The first receiver of a session is given those that came before it, as far as 256 KiB go; later ones begin with
-/// what comes after them. May fall behind by 4 MiB. Nothing is kept where nobody receives.
-///
-/// ```no_run
-/// # async fn watch(client: satkeeper::Client) {
-/// let mut notifications = client.notifications();
-/// while let Some(Ok(notification)) = notifications.recv().await {
-///     println!("{}: {}", notification.method, notification.params_json());
-/// }
-/// # }
-/// ```
-pub struct Notifications(Receiver<Notification>);
-
-impl fmt::Debug for Notifications {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Notifications").finish_non_exhaustive()
-    }
-}
-
-impl Notifications {
-    pub(crate) fn of(feed: &Feed<Notification>) -> Self {
-        Self(feed.subscribe())
-    }
-
-    /// The next notification, or how many were missed. `None` once the session is over. Cancel safe.
-    pub async fn recv(&mut self) -> Option<Result<Notification, Missed>> {
-        poll_fn(|context| self.0.poll_recv(context)).await
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::Notifications;
-    use satkeeper_core::session::Notification;
-    use satkeeper_host::feed::Feed;
-    use serde_json::value::RawValue;
-
-    #[tokio::test]
-    async fn a_task_that_waits_is_woken_by_what_comes_and_by_the_end() {
-        let (publisher, feed) = Feed::of_notifications();
-        let mut notifications = Notifications::of(&feed);
-        let waiting = tokio::spawn(async move {
-            let first = notifications.recv().await;
-            (first.map(|first| first.map(|first| first.method)), notifications.recv().await)
-        });
-        tokio::task::yield_now().await;
-        publisher.publish(Notification::new("ring", RawValue::NULL));
-        tokio::task::yield_now().await;
-        drop(publisher);
-        assert_eq!(waiting.await.expect("no panic"), (Some(Ok("ring".to_owned())), None));
     }
 }

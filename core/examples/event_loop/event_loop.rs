@@ -156,7 +156,10 @@ impl EventLoop {
             // Nobody calls, and nobody reads what the server tells.
             SessionOutput::Settled { .. }
             | SessionOutput::Returned { .. }
-            | SessionOutput::Notification(_) => {}
+            // A phone would act on these; this program only keeps the sessions.
+            | SessionOutput::Notification(_)
+            | SessionOutput::Connection(_)
+            | SessionOutput::Subscriber(_) => {}
             // These sessions have no store, no provider and no signer of the application's own; and what this loop
             // does not know yet is not dropped in silence.
             other => {

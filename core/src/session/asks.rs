@@ -71,6 +71,7 @@ impl Session {
         turn.news(SessionNews::Lifecycle(event), result.as_ref().err().cloned());
         if ask.0 >= OWN_ASKS {
             self.call_verdict(turn, ask, result.is_ok());
+            self.info_verdict(turn, ask, result.is_ok());
         } else if self.asks.take(ask).is_some() {
             turn.put(SessionOutput::Settled { ask, result });
         }
@@ -128,10 +129,17 @@ impl Session {
 
     /// Tells an event of the lifecycle, with the error behind it.
     pub(super) fn tell(&mut self, turn: &mut Turn, event: Event) {
+        let mut survived = None;
         match event {
             Event::Recovered { .. } | Event::Failed { .. } => return self.ask_ended(turn, event),
+            Event::Live { .. } => {
+                survived = self.admitted(turn);
+                self.online_is_due(turn.now.tick);
+            }
+            Event::Renewed { .. } => self.online_has_token(turn.now.tick),
             Event::Teardown { .. } => {
                 self.fail_calls(turn);
+                self.info_ended(turn, Err(Error::SessionOver));
                 self.fail_asks(turn);
                 self.tell_dropped(turn);
             }
@@ -144,6 +152,9 @@ impl Session {
             _ => error,
         };
         turn.news(SessionNews::Lifecycle(event), error);
+        if let Some(survived) = survived {
+            turn.news(survived, None);
+        }
         if matches!(event, Event::Teardown { .. }) {
             self.put_away();
         }

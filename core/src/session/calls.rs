@@ -17,10 +17,10 @@ use crate::wire::{connect, reauthenticate};
 
 use super::Session;
 use super::asks::OWN_ASKS;
-use super::connection::lost;
 use super::frames::Answer;
 use super::input::CallId;
 use super::output::SessionOutput;
+use super::socket::lost;
 use super::turn::Turn;
 
 /// Most calls that are open at once.
@@ -31,6 +31,8 @@ const MOST_WAITING: usize = MAX_FRAME;
 const MOST_OPEN: usize = 4 * MAX_FRAME;
 /// What a frame has besides method and params.
 const ENVELOPE: usize = 128;
+/// Calls from here on are the session's own.
+pub(super) const OWN_CALL: CallId = CallId(1 << 63);
 /// Longest time that a call waits for a live session, or for the verdict on its rejection.
 const PATIENCE: Millis = 60_000;
 
@@ -86,6 +88,13 @@ impl Call {
 }
 
 impl Calls {
+    /// A name for an ask of the session's own.
+    pub(super) fn own_ask(&mut self) -> AskId {
+        let ask = AskId(OWN_ASKS.saturating_add(self.next_ask));
+        self.next_ask = self.next_ask.saturating_add(1);
+        ask
+    }
+
     fn take(&mut self, is_it: impl Fn(&Call) -> bool) -> Option<Call> {
         let at = self.open.iter().position(is_it)?;
         self.open.remove(at)
@@ -113,6 +122,9 @@ impl Session {
             _ if matches!(method.as_str(), connect::METHOD | reauthenticate::METHOD) => {
                 Error::InvalidField { field: "method", reason: "it is the session's own" }
             }
+            _ if id >= OWN_CALL => {
+                Error::InvalidField { field: "call", reason: "numbers from 2^63 on are the session's own" }
+            }
             _ if self.calls.open.iter().any(|call| call.id == id) => {
                 Error::InvalidField { field: "call", reason: "a call of this name is open" }
             }
@@ -130,6 +142,14 @@ impl Session {
             Err(_) => Error::InvalidField { field: "params", reason: "they cannot be written as JSON" },
         };
         turn.put(SessionOutput::Returned { call: id, result: Err(refused) });
+    }
+
+    /// A call of the session's own, without parameters.
+    pub(super) fn call_own(&mut self, turn: &mut Turn, id: CallId, method: &str) {
+        let stage = Stage::Waiting { since: turn.now.tick };
+        let (method, params) =
+            (method.to_owned(), RawValue::from_string("{}".to_owned()).unwrap_or_default());
+        self.calls.open.push_back(Call { id, method, params, stage, repeated: false });
     }
 
     pub(super) fn cancel_call(&mut self, id: CallId) {
@@ -158,13 +178,13 @@ impl Session {
                 let refusal = RpcError::parse(refusal);
                 let error = refusal.to_error(&self.secrets());
                 if refusal.is_auth_refusal()
-                    && let Some(call) = self.calls.open.get_mut(at)
-                    && let Stage::Sent { generation, .. } = call.stage
-                    && !call.repeated
+                    && let Some(Call { stage: Stage::Sent { generation, .. }, repeated: false, .. }) =
+                        self.calls.open.get(at)
                 {
-                    let ask = AskId(OWN_ASKS.saturating_add(self.calls.next_ask));
-                    self.calls.next_ask = self.calls.next_ask.saturating_add(1);
-                    call.stage = Stage::Refused { ask, at: turn.now.tick, error };
+                    let (generation, ask) = (*generation, self.calls.own_ask());
+                    if let Some(call) = self.calls.open.get_mut(at) {
+                        call.stage = Stage::Refused { ask, at: turn.now.tick, error };
+                    }
                     turn.feed(Input::Rejected { ask, generation });
                     return;
                 }
@@ -172,8 +192,19 @@ impl Session {
             }
         };
         if let Some(call) = self.calls.open.remove(at) {
-            turn.put(SessionOutput::Returned { call: call.id, result });
+            self.returned(turn, &call, result);
         }
+    }
+
+    /// The end of a call: the application's, or the session's own.
+    fn returned(&mut self, turn: &mut Turn, call: &Call, result: Result<Box<RawValue>, Error>) {
+        if call.id >= OWN_CALL {
+            return self.online_answered(turn, result.as_deref().map_err(Clone::clone));
+        }
+        if let Ok(result) = &result {
+            self.heard_of_presence(&call.method, result);
+        }
+        turn.put(SessionOutput::Returned { call: call.id, result });
     }
 
     /// The lifecycle's verdict on a rejection: repeat the call once, or give its own error back.
@@ -202,24 +233,24 @@ impl Session {
     pub(super) fn calls_lost(&mut self, turn: &mut Turn) {
         while let Some(call) = self.calls.take(|call| matches!(call.stage, Stage::Sent { .. })) {
             let result = Err(lost("the connection was lost before the answer came"));
-            turn.put(SessionOutput::Returned { call: call.id, result });
+            self.returned(turn, &call, result);
         }
     }
 
     pub(super) fn fail_calls(&mut self, turn: &mut Turn) {
         while let Some(call) = self.calls.open.pop_front() {
-            turn.put(SessionOutput::Returned { call: call.id, result: Err(Error::SessionOver) });
+            self.returned(turn, &call, Err(Error::SessionOver));
         }
     }
 
-    fn give_up(&self, turn: &mut Turn, call: Call) {
-        let error = match call.stage {
-            Stage::Refused { error, .. } => error,
+    fn give_up(&mut self, turn: &mut Turn, call: Call) {
+        let error = match &call.stage {
+            Stage::Refused { error, .. } => error.clone(),
             Stage::Sent { .. } => {
                 Error::Timeout { what: "a call".into(), after_ms: self.config.call_timeout }
             }
             Stage::Waiting { .. } => Error::Timeout { what: "a live session".into(), after_ms: PATIENCE },
         };
-        turn.put(SessionOutput::Returned { call: call.id, result: Err(error) });
+        self.returned(turn, &call, Err(error));
     }
 }

@@ -17,6 +17,7 @@ use super::Session;
 use super::event::SessionNews;
 use super::exchanges::{Device, Exchange, Provision, Purpose};
 use super::facts::{EMBED_LIFE, SUBSCRIBER_LIFE, UNBOUND_SCOPE_LIFE};
+use super::ice;
 use super::journal::Fault;
 use super::output::{ProviderCall, SessionOutput};
 use super::provider::Provider;
@@ -68,6 +69,9 @@ impl Session {
         server_time: Option<UnixMillis>,
         signed_at: Option<UnixMillis>,
     ) {
+        if command == ice::OWN {
+            return self.ice_failed(turn, Some(fault.error));
+        }
         self.journal.fail(command, fault.error);
         turn.done(command, Outcome { result: Err(fault.failure), server_time, signed_at });
     }

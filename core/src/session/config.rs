@@ -6,6 +6,7 @@ use alloc::sync::Arc;
 use crate::dpop::ProofKey;
 use crate::lifecycle::{KeyAlgorithm, KeyFacts, Policy};
 use crate::time::Millis;
+use crate::wire::connect::Interests;
 use crate::wire::routing::AllowedHosts;
 use crate::wire::url::SecureUrl;
 
@@ -13,6 +14,10 @@ use super::provider::Provider;
 
 /// Time limit of a call where [`Config::call_timeout`] says nothing else (SignalWire browser SDK v3).
 pub const CALL_TIMEOUT: Millis = 10_000;
+
+/// How long a request of the server's may wait for the application's answer where [`Config::answer_timeout`] says nothing
+/// else: a person may have to decide.
+pub const ANSWER_TIMEOUT: Millis = 60_000;
 
 /// How a session is set up. All but the provider has a default.
 ///
@@ -50,6 +55,13 @@ pub struct Config {
     pub call_timeout: Millis,
     /// There is a store: the session asks for its record to be written.
     pub durable: bool,
+    /// What the server is told that the session wants to hear of.
+    pub interests: Interests,
+    /// The session keeps its subscriber reachable: `subscriber.online` after each connect and resume, and again after
+    /// a failure, as the official client repeats it.
+    pub online: bool,
+    /// How long a request of the server's waits for the application's answer, milliseconds.
+    pub answer_timeout: Millis,
 }
 
 impl Config {
@@ -68,6 +80,9 @@ impl Config {
             agent: None,
             call_timeout: CALL_TIMEOUT,
             durable: false,
+            interests: Interests::default(),
+            online: false,
+            answer_timeout: ANSWER_TIMEOUT,
         }
     }
 
@@ -138,6 +153,27 @@ impl Config {
     #[must_use]
     pub const fn call_timeout(mut self, call_timeout: Millis) -> Self {
         self.call_timeout = call_timeout;
+        self
+    }
+
+    /// With these as what the server is told that the session wants to hear of.
+    #[must_use]
+    pub fn interests(mut self, interests: Interests) -> Self {
+        self.interests = interests;
+        self
+    }
+
+    /// Keeping the subscriber reachable, or leaving that to the application.
+    #[must_use]
+    pub const fn online(mut self, online: bool) -> Self {
+        self.online = online;
+        self
+    }
+
+    /// With another time limit of answers to the server, milliseconds.
+    #[must_use]
+    pub const fn answer_timeout(mut self, answer_timeout: Millis) -> Self {
+        self.answer_timeout = answer_timeout;
         self
     }
 }

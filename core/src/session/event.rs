@@ -60,8 +60,29 @@ pub enum SessionNews {
         /// What was odd.
         oddity: Oddity,
     },
-    /// A part of what the session can be resumed with is larger than 16 KiB and is not kept: what was there before
-    /// stays (L37). Told once for each field.
+    /// What has survived of the time before; told right after each `Live`, the first included.
+    Survived {
+        /// That the subscriber can be called (`subscriber.online`).
+        registration: Survival,
+        /// Calls, and what they were subscribed to.
+        calls: Survival,
+        /// Subscriptions to events outside of calls.
+        subscriptions: Survival,
+    },
+    /// The subscriber has been made reachable (`Config::online`).
+    Registered,
+    /// It has not; the cause says why.
+    RegistrationFailed {
+        /// When it is tried again; `None`: with the next token, or when the session is live the next time.
+        next: Option<Tick>,
+    },
+    /// The credentials of the ICE servers end, and no others have come; the cause says why, where an attempt failed.
+    IceExpiring {
+        /// When.
+        ends: Tick,
+    },
+    /// A part of what the server sent is too large, or not of its kind, and is not kept: what was there before stays
+    /// (L37). Told once for each field; the cause says why, where it is not its size.
     NotKept {
         /// Which field.
         field: &'static str,
@@ -88,11 +109,45 @@ impl SessionNews {
             Self::SocketLost => "socket_lost",
             Self::FrameDropped { .. } => "frame_dropped",
             Self::OddTime { .. } => "odd_time",
-            Self::NotKept { .. } => "resume_state_not_kept",
+            Self::Survived { .. } => "survived",
+            Self::Registered => "registered",
+            Self::RegistrationFailed { .. } => "registration_failed",
+            Self::IceExpiring { .. } => "ice_servers_expiring",
+            Self::NotKept { .. } => "not_kept",
             Self::SetAside => "store_set_aside",
             Self::StoreLacks => "store_lacks",
             Self::RecordUnused => "record_unused",
             Self::ScopeWithoutFingerprint => "scope_without_fingerprint",
+        }
+    }
+}
+
+/// Whether something of the time before a connection is still there.
+///
+/// ```
+/// use satkeeper_core::session::Survival;
+/// assert_eq!(Survival::Unsure.name(), "unsure");
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Survival {
+    /// The server has restored the session that it belongs to. What ended during the outage is not told again.
+    Kept,
+    /// The server does not say. To do it again does no harm: `subscriber.online` may be repeated, and a call that is
+    /// attached to again is there or `CALL DOES NOT EXIST`.
+    Unsure,
+    /// It is gone: do it again.
+    Lost,
+}
+
+impl Survival {
+    /// A stable name.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Kept => "kept",
+            Self::Unsure => "unsure",
+            Self::Lost => "lost",
         }
     }
 }
@@ -220,7 +275,31 @@ pub enum EventKind {
         /// What was odd.
         oddity: Oddity,
     },
-    /// A part of what the session can be resumed with is too large and is not kept: what was there before stays.
+    /// What has survived of the time before, and what is to be done again; told right after each `Live`, the first
+    /// included: the one place where a phone registers and attaches to its calls.
+    Survived {
+        /// That the subscriber can be called (`subscriber.online`).
+        registration: Survival,
+        /// Calls, and what they were subscribed to.
+        calls: Survival,
+        /// Subscriptions to events outside of calls. Contexts, eventing and topics of the configuration are told with
+        /// each connect.
+        subscriptions: Survival,
+    },
+    /// The subscriber has been made reachable, where the session does that.
+    Registered,
+    /// It has not: nobody can call. The cause says why.
+    RegistrationFailed {
+        /// When it is tried again; `None`: with the next token, or when the session is live the next time.
+        next_at: Option<UnixMillis>,
+    },
+    /// The credentials of the ICE servers end, and no others have come: calls that begin after that find no relay.
+    /// Those that are there go on.
+    IceExpiring {
+        /// When.
+        ends_at: UnixMillis,
+    },
+    /// A part of what the server sent is too large, or not of its kind, and is not kept: what was there before stays.
     NotKept {
         /// Which field.
         field: &'static str,
@@ -285,6 +364,14 @@ impl SessionEvent {
             SessionNews::SocketLost => EventKind::SocketLost,
             SessionNews::FrameDropped { count } => EventKind::FrameDropped { count },
             SessionNews::OddTime { field, oddity } => EventKind::OddTime { field, oddity },
+            SessionNews::Survived { registration, calls, subscriptions } => {
+                EventKind::Survived { registration, calls, subscriptions }
+            }
+            SessionNews::Registered => EventKind::Registered,
+            SessionNews::RegistrationFailed { next } => {
+                EventKind::RegistrationFailed { next_at: self.wall(next) }
+            }
+            SessionNews::IceExpiring { ends } => EventKind::IceExpiring { ends_at: self.at.unix_at(ends) },
             SessionNews::NotKept { field } => EventKind::NotKept { field },
             SessionNews::SetAside => EventKind::SetAside,
             SessionNews::StoreLacks => EventKind::StoreLacks,
@@ -372,7 +459,11 @@ impl EventKind {
             Self::Ignored => "ignored",
             Self::FrameDropped { .. } => "frame_dropped",
             Self::OddTime { .. } => "odd_time",
-            Self::NotKept { .. } => "resume_state_not_kept",
+            Self::Survived { .. } => "survived",
+            Self::Registered => "registered",
+            Self::RegistrationFailed { .. } => "registration_failed",
+            Self::IceExpiring { .. } => "ice_servers_expiring",
+            Self::NotKept { .. } => "not_kept",
             Self::SetAside => "store_set_aside",
             Self::StoreLacks => "store_lacks",
             Self::RecordUnused => "record_unused",
@@ -386,11 +477,12 @@ impl EventKind {
         match self {
             // What cannot be read counts as absent; what was read all the same needs nobody.
             Self::OddTime { oddity: Oddity::Unusable, .. } => Severity::Warning,
-            Self::Ignored | Self::OddTime { .. } => Severity::Detail,
+            Self::Ignored | Self::OddTime { .. } | Self::Survived { .. } => Severity::Detail,
             Self::Live { .. }
             | Self::Bound
             | Self::Renewed { .. }
             | Self::SocketLost
+            | Self::Registered
             | Self::Suspended
             | Self::Recovered { .. }
             | Self::Teardown {
@@ -411,6 +503,8 @@ impl EventKind {
             | Self::ClockJump { .. }
             | Self::Failed
             | Self::FrameDropped { .. }
+            | Self::RegistrationFailed { .. }
+            | Self::IceExpiring { .. }
             | Self::NotKept { .. }
             | Self::SetAside
             | Self::StoreLacks

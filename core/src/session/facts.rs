@@ -10,7 +10,7 @@ use crate::wire::connect::{Authorization, Confirmation as Cnf};
 use crate::wire::rest::{SubscriberInfo, TokenReply};
 use crate::wire::routing::{Routing, Rules};
 use crate::wire::sat::SatHeader;
-use crate::wire::time::{MILLISECONDS_FROM, Oddity, Parsed};
+use crate::wire::time::{MILLISECONDS_FROM, Oddity, PLAUSIBLE, Parsed};
 
 use super::Session;
 use super::config::Config;
@@ -26,9 +26,6 @@ pub(super) const EMBED_LIFE: Millis = 3_600_000;
 pub(super) const UNBOUND_SCOPE_LIFE: Millis = 60_000;
 /// Lifetime of a client-bound token where its answer states none.
 const DEVICE_LIFE: Millis = 900_000;
-
-/// A server that says it is before 2020 or after 2199 lies, or does not speak of its clock.
-const PLAUSIBLE: core::ops::Range<u64> = 1_577_836_800_000..7_258_118_400_000;
 
 impl Session {
     /// Checks a token at the door (L11) and gives it its number.
@@ -159,6 +156,7 @@ impl Session {
     /// Every secret that a server could echo: what is held, and what is under way.
     pub(super) fn secrets(&self) -> Vec<&Secret> {
         let kept = [self.resume.state.as_ref(), self.source.secret()];
+        let ice = self.connection.iter().flat_map(|connection| connection.secrets());
         let sockets = self.socket.iter().chain(self.trial.as_deref());
         let states = sockets.clone().filter_map(|socket| socket.early_state.as_ref());
         let proofs = sockets.flat_map(|socket| &socket.waiting).filter_map(|waiting| waiting.proof.as_ref());
@@ -166,6 +164,7 @@ impl Session {
         self.tokens
             .secrets()
             .chain(kept.into_iter().flatten())
+            .chain(ice)
             .chain(states)
             .chain(proofs)
             .chain(sent)

@@ -10,18 +10,21 @@ use crate::error::Error;
 use crate::lifecycle::{Failure, Input, Outcome, Reply, SocketId};
 use crate::secret::Secret;
 use crate::wire::connect::{self, ConnectResult};
+use crate::wire::connection::Told;
 use crate::wire::json;
 use crate::wire::push::{self, Push};
 use crate::wire::reauthenticate::ReauthenticateResult;
 use crate::wire::rpc::{Frame, Id, RpcError, failing_result, is_auth_refusal};
 
 use super::Session;
-use super::connection::{Stage, Waiting};
 use super::event::SessionNews;
 use super::facts::server_time;
+use super::ice;
 use super::journal::Fault;
-use super::output::{Notification, SessionOutput};
+use super::notification::Notification;
+use super::output::SessionOutput;
 use super::repeats::Repeats;
+use super::socket::{Stage, Waiting};
 use super::turn::Turn;
 
 /// Most acknowledgements that wait for the connect to succeed.
@@ -83,7 +86,7 @@ impl Session {
     }
 
     /// A request or event of the server's. What the session does not know goes to the application, and is
-    /// left unanswered as the official client leaves it.
+    /// its to answer; else it is left unanswered as the official client leaves it.
     fn request_came(
         &mut self,
         turn: &mut Turn,
@@ -99,7 +102,7 @@ impl Session {
                 if let Some(current) = self.socket_mut(socket) {
                     current.liveness.hear_ping();
                 }
-                let pong = id.map(|id| push::pong(id, timestamp.as_ref(), payload.as_ref()));
+                let pong = id.map(|id| push::pong(id, timestamp.as_ref(), payload.as_deref()));
                 self.respond(turn, socket, pong);
                 if let Some(time) = time {
                     turn.feed(Input::ServerTime(time));
@@ -127,7 +130,11 @@ impl Session {
                 }
                 turn.feed(Input::ServerRestart { socket, wipe: restart });
             }
-            Push::Other => turn.put(SessionOutput::Notification(Notification::new(method, params))),
+            Push::Other => {
+                let request = id.and_then(|id| self.requests.open(id, socket, turn.now.tick));
+                let notification = Notification::new(method, params).asking(request);
+                turn.put(SessionOutput::Notification(notification));
+            }
         }
     }
 
@@ -138,7 +145,7 @@ impl Session {
             return;
         }
         if state.len() > MOST_STATE {
-            return self.tell_not_kept(turn, "authorization_state");
+            return self.tell_not_kept(turn, "authorization_state", None);
         }
         let Some(current) = self.socket_mut(socket) else { return };
         if current.stage != Stage::Authenticated {
@@ -152,10 +159,10 @@ impl Session {
     }
 
     /// Once: a server that does so once does so always.
-    fn tell_not_kept(&mut self, turn: &mut Turn, field: &'static str) {
+    pub(super) fn tell_not_kept(&mut self, turn: &mut Turn, field: &'static str, why: Option<Error>) {
         if !self.told_not_kept.contains(&field) {
             self.told_not_kept.push(field);
-            turn.news(SessionNews::NotKept { field }, None);
+            turn.news(SessionNews::NotKept { field }, why);
         }
     }
 
@@ -176,6 +183,7 @@ impl Session {
         });
         match (granted, waiting.resume) {
             (Ok(result), Some(resume)) => self.connect_answered(turn, socket, &waiting, resume, &result),
+            (Ok(result), None) if waiting.command == ice::OWN => self.ice_answered(turn, &result),
             (Ok(result), None) => self.push_answered(turn, &waiting, &result),
             (Err(error), _) => self.refused(turn, &waiting, &error),
         }
@@ -189,18 +197,21 @@ impl Session {
         resume: bool,
         result: &Value,
     ) {
-        let result = ConnectResult::parse(result);
+        let told = result;
+        let result = ConnectResult::parse(told);
         if result.protocol.is_none() {
             // The one member that a success is sure to have: nobody has been let in (L28).
             let error = Error::reply(connect::METHOD, "it has no `protocol`");
             return self.fail(turn, waiting.command, error.into(), None, waiting.signed_at);
         }
         let resumed = resume && result.session_restored != Some(false);
+        let is_same = resumed && self.resume.protocol == result.protocol;
         if !resumed {
             self.resume.forget();
         }
+        let admission = self.admission(turn, resumed, is_same, told);
         match &result.protocol {
-            Some(protocol) if protocol.len() > MOST_STATE => self.tell_not_kept(turn, "protocol"),
+            Some(protocol) if protocol.len() > MOST_STATE => self.tell_not_kept(turn, "protocol", None),
             protocol => self.resume.protocol.clone_from(protocol),
         }
         let authorization = result.authorization.as_ref();
@@ -212,6 +223,7 @@ impl Session {
         let now = turn.now.tick;
         let Some(socket) = self.socket_mut(id) else { return };
         socket.stage = Stage::Authenticated;
+        socket.admission = Some(admission);
         socket.liveness.arm(now);
         for text in core::mem::take(&mut socket.replies) {
             turn.put(SessionOutput::Send { socket: id, text: Secret::new(text) });
@@ -224,6 +236,9 @@ impl Session {
     }
 
     fn push_answered(&mut self, turn: &mut Turn, waiting: &Waiting, result: &Value) {
+        let connection = self.learn(turn, Told::Reauthenticated, result);
+        self.show_connection(turn, connection);
+        self.push_brought(result);
         let result = ReauthenticateResult::parse(result);
         self.learn_project(result.authorization.as_ref());
         let statement =
@@ -256,16 +271,21 @@ impl Session {
 
     /// An acknowledgement: at once when authenticated, else right after the connect has succeeded, since a
     /// response before that makes the server close the socket (protocol.md 3.1).
-    fn respond(&mut self, turn: &mut Turn, socket: SocketId, text: Option<String>) {
-        let (Some(text), Some(socket)) = (text, self.socket_mut(socket)) else { return };
+    ///
+    /// Whether it is on its way.
+    pub(super) fn respond(&mut self, turn: &mut Turn, socket: SocketId, text: Option<String>) -> bool {
+        let (Some(text), Some(socket)) = (text, self.socket_mut(socket)) else { return false };
         if socket.stage == Stage::Authenticated {
             turn.put(SessionOutput::Send { socket: socket.id, text: Secret::new(text) });
-        } else if socket.replies.len() < MOST_REPLIES
+            return true;
+        }
+        let has_room = socket.replies.len() < MOST_REPLIES
             && socket.replies.iter().map(String::len).sum::<usize>().saturating_add(text.len())
-                <= MOST_REPLY_BYTES
-        {
+                <= MOST_REPLY_BYTES;
+        if has_room {
             socket.replies.push(text);
         }
+        has_room
     }
 
     /// A frame that is of no use: told at once the first time, and from then on counted (L39).

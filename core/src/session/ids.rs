@@ -7,6 +7,7 @@ use rand_chacha::rand_core::{Rng, SeedableRng};
 
 use crate::dpop::jti_from;
 use crate::secret::Seed;
+use crate::time::Millis;
 
 use super::input::RequestId;
 use super::record::Counters;
@@ -17,6 +18,7 @@ use super::record::Counters;
 enum Domain {
     Proof,
     Frame,
+    Pause,
 }
 
 impl Domain {
@@ -24,6 +26,7 @@ impl Domain {
         match self {
             Self::Proof => u64::from_be_bytes(*b"proof id"),
             Self::Frame => u64::from_be_bytes(*b"frame id"),
+            Self::Pause => u64::from_be_bytes(*b"pauses  "),
         }
     }
 }
@@ -62,6 +65,13 @@ impl Ids {
         let count = self.frames;
         self.frames = count.wrapping_add(1);
         jti_from(self.draw(Domain::Frame, count))
+    }
+
+    /// At least half of it, so that many sessions do not come at once.
+    pub(super) fn pause(&self, most: Millis, attempt: u32) -> Millis {
+        let [byte, ..] = self.draw(Domain::Pause, u64::from(attempt));
+        let half = most / 2;
+        half.saturating_add(half.saturating_mul(u64::from(byte)) / 255)
     }
 
     pub(super) fn request(&mut self) -> RequestId {

@@ -12,8 +12,12 @@ use crate::secret::Secret;
 use crate::time::UnixMillis;
 use crate::wire::http::HttpResponse;
 
+#[cfg(doc)]
+use super::notification::Notification;
+use super::notification::NotificationId;
 use super::provider::Provider;
 use super::record::Record;
+use super::requests::Answer;
 
 /// Names one request of the session to its driver: an HTTP request, a call of the application's provider,
 /// a key to be made. The answer carries the same name; each is answered at most once, late answers are
@@ -110,6 +114,21 @@ pub enum SessionInput {
     CancelCall {
         /// Which.
         call: CallId,
+    },
+    /// The application answers a request of the server's, one that [`Notification::request`] names; ends in
+    /// [`SessionOutput::Responded`](super::SessionOutput::Responded). Each is answered once, within
+    /// [`Config::answer_timeout`](super::Config::answer_timeout), on the connection that it came on or not at all.
+    Respond {
+        /// Which.
+        notification: NotificationId,
+        /// What.
+        answer: Answer,
+    },
+    /// The application wants to know who the subscriber is, anew: `subscriber/info` is asked with the token in force,
+    /// once more after a renewal where that is refused. Ends in [`SessionOutput::Fetched`](super::SessionOutput::Fetched).
+    FetchSubscriber {
+        /// Who waits.
+        ask: AskId,
     },
     /// The application brings a token of its own (L40).
     UpdateToken {

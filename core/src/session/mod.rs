@@ -10,8 +10,11 @@
 //! | `input`, `output`, `event`, `config`, `provider` | what a driver and an application see |
 //! | `commands`, `exchanges`, `replies` | commands as requests, and what comes back |
 //! | `signing` | proofs, signed here or by an external signer |
-//! | `connection`, `frames`, `liveness` | the socket: first frame, acknowledgements, signs of life |
-//! | `calls`, `asks` | what the application waits for |
+//! | `socket`, `frames`, `liveness` | the socket: first frame, acknowledgements, signs of life |
+//! | `connected`, `ice` | what the server tells of the connection, and what of that ends |
+//! | `calls`, `asks`, `info` | what the application waits for |
+//! | `notification`, `requests` | what the server says to the application, and what it waits for |
+//! | `online` | keeps the subscriber reachable |
 //! | `tokens`, `keys`, `nonces`, `source` | the bytes behind the numbers |
 //! | `facts` | replies as facts |
 //! | `journal` | the errors behind the lifecycle's failures |
@@ -44,38 +47,49 @@ mod asks;
 mod calls;
 mod commands;
 mod config;
-mod connection;
+mod connected;
 mod event;
 mod exchanges;
 mod facts;
 mod frames;
+mod ice;
 mod ids;
+mod info;
 mod input;
 mod journal;
 mod keys;
 mod liveness;
 mod nonces;
+mod notification;
+mod online;
 mod output;
 mod provider;
 mod record;
 mod repeats;
 mod replies;
+mod requests;
 mod restore;
 #[cfg(feature = "std")]
 mod run;
 mod shown;
 mod signing;
+mod socket;
 mod source;
 mod tokens;
 mod turn;
 
-pub use config::{CALL_TIMEOUT, Config, KeyChoice};
-pub use event::{EventKind, SessionEvent, SessionNews, Severity};
+pub use crate::wire::connect::Interests;
+pub use crate::wire::connection::{Connection, IceServer};
+pub use crate::wire::rest::{Address, Subscriber};
+pub use config::{ANSWER_TIMEOUT, CALL_TIMEOUT, Config, KeyChoice};
+pub use event::{EventKind, SessionEvent, SessionNews, Severity, Survival};
 pub use input::{CallId, Credential, ProviderError, RequestId, SessionInput, StoreFailure};
-pub use output::{Notification, ProviderCall, SessionOutput, SessionStep, SessionWake};
+pub use notification::{Notification, NotificationId};
+pub use output::{ProviderCall, SessionOutput, SessionStep, SessionWake};
 pub use provider::Provider;
 pub use record::Record;
 pub use repeats::Repeats;
+pub use requests::{Answer, Refusal};
 
 use alloc::boxed::Box;
 use alloc::sync::Arc;
@@ -91,13 +105,17 @@ use crate::wire::time::Oddity;
 
 use asks::Asks;
 use calls::Calls;
-use connection::{Resume, Socket};
 use exchanges::Exchanges;
 use frames::Dropped;
+use ice::Ice;
 use ids::Ids;
+use info::Info;
 use journal::Journal;
 use keys::Keys;
 use nonces::Nonces;
+use online::Online;
+use requests::Requests;
+use socket::{Resume, Socket};
 use source::Source;
 use tokens::Tokens;
 use turn::Turn;
@@ -143,6 +161,13 @@ pub struct Session {
     /// Beside the current one, while a refused push is decided on (L27).
     trial: Option<Box<Socket>>,
     resume: Resume,
+    /// What its server has told of the connection, and of the subscriber.
+    connection: Option<Arc<Connection>>,
+    subscriber: Option<Arc<Subscriber>>,
+    ice: Ice,
+    online: Online,
+    requests: Requests,
+    info: Info,
     calls: Calls,
     asks: Asks,
     journal: Journal,
@@ -186,6 +211,12 @@ impl Session {
             socket: None,
             trial: None,
             resume: Resume::default(),
+            connection: None,
+            subscriber: None,
+            ice: Ice::default(),
+            online: Online::default(),
+            requests: Requests::default(),
+            info: Info::default(),
             calls: Calls::default(),
             asks: Asks::default(),
             journal: Journal::default(),
@@ -210,6 +241,10 @@ impl Session {
         if !self.over {
             self.watch_socket(&mut turn);
             self.watch_calls(&mut turn);
+            self.requests.expire(turn.now.tick, self.config.answer_timeout);
+            self.watch_info(&mut turn);
+            self.watch_online(&mut turn);
+            self.watch_ice(&mut turn);
             self.watch_dropped(&mut turn);
             if self.wake.is_some_and(|(at, _)| at <= self.now.tick) {
                 // The input was not the lifecycle's, but something of the lifecycle's is due.
@@ -247,6 +282,19 @@ impl Session {
         })
     }
 
+    /// What the server has told of the connection, once the session has been live.
+    #[must_use]
+    pub const fn connection(&self) -> Option<&Arc<Connection>> {
+        self.connection.as_ref()
+    }
+
+    /// Who the subscriber is, as far as `subscriber/info` was asked: by the session for its own needs, or for the
+    /// application ([`SessionInput::FetchSubscriber`]).
+    #[must_use]
+    pub const fn subscriber(&self) -> Option<&Arc<Subscriber>> {
+        self.subscriber.as_ref()
+    }
+
     /// An error of the driver's own without anything of the session's secrets, which whoever is on the other side may
     /// have put into it. What a session tells has been through this; for what a driver writes to its log.
     #[must_use]
@@ -270,6 +318,10 @@ impl Session {
             SessionInput::UpdateToken { ask, credential } => self.update_token(turn, ask, &credential),
             SessionInput::RefreshNow { ask } => self.refresh_now(turn, ask),
             SessionInput::Rejected { ask, generation } => self.rejected(turn, ask, generation),
+            SessionInput::Respond { notification, answer } => {
+                self.respond_to(turn, notification, &answer);
+            }
+            SessionInput::FetchSubscriber { ask } => self.fetch_subscriber(turn, ask),
             _ if self.over => {}
             SessionInput::Start => turn.feed(Input::Start(Start {
                 provider: self.config.provider.facts(),
@@ -365,6 +417,8 @@ impl Session {
         self.socket = None;
         self.trial = None;
         self.resume = Resume::default();
+        self.connection = None;
+        self.subscriber = None;
         self.source = Source::default();
         self.exchanges = Exchanges::default();
         self.tokens = Tokens::default();
@@ -381,6 +435,14 @@ impl Session {
         let liveness = self.liveness_due().map(|at| (at, SessionWake::Liveness));
         let call = self.calls.due(self.config.call_timeout).map(|(at, id)| (at, SessionWake::Call(id)));
         let dropped = self.dropped.repeats.next().map(|at| (at, SessionWake::Dropped));
-        [lifecycle, liveness, call, dropped].into_iter().flatten().min_by_key(|(at, _)| *at)
+        let answer = self.requests.due(self.config.answer_timeout);
+        let answer = answer.map(|(at, id)| (at, SessionWake::Answer(id)));
+        let info = self.info.due().map(|at| (at, SessionWake::Info));
+        let online = self.online_due().map(|at| (at, SessionWake::Online));
+        let ice = self.ice_due().map(|at| (at, SessionWake::Ice));
+        [lifecycle, liveness, call, dropped, answer, info, online, ice]
+            .into_iter()
+            .flatten()
+            .min_by_key(|(at, _)| *at)
     }
 }

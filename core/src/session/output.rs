@@ -3,8 +3,8 @@
 use alloc::borrow::ToOwned;
 use alloc::boxed::Box;
 use alloc::string::String;
+use alloc::sync::Arc;
 use alloc::vec::Vec;
-use core::fmt;
 
 use serde_json::value::RawValue;
 
@@ -12,12 +12,14 @@ use crate::error::Error;
 use crate::lifecycle::{AskId, Generation, KeyAlgorithm, SocketId, Wake};
 use crate::secret::Secret;
 use crate::time::Tick;
+use crate::wire::connection::Connection;
 use crate::wire::http::HttpRequest;
-use crate::wire::json;
+use crate::wire::rest::Subscriber;
 use crate::wire::url::SecureUrl;
 
 use super::event::SessionEvent;
 use super::input::{CallId, ProviderError, RequestId, SessionInput, StoreFailure};
+use super::notification::{Notification, NotificationId};
 use super::record::Record;
 
 /// What one step of a session produced. Run the outputs in order; step again at `wake_at` or before.
@@ -43,6 +45,14 @@ pub enum SessionWake {
     Call(CallId),
     /// The number of the frames that were dropped, to be told (L39).
     Dropped,
+    /// The time limit of an answer of the application's.
+    Answer(NotificationId),
+    /// The time limit of a look at `subscriber/info`.
+    Info,
+    /// The credentials for ICE near their end.
+    Ice,
+    /// The subscriber is to be made reachable again.
+    Online,
 }
 
 /// One output of a step.
@@ -165,6 +175,24 @@ pub enum SessionOutput {
     },
     /// A request or event of the server that is not the lifecycle's, untouched and in order (L39).
     Notification(Notification),
+    /// An answer of the application's to the server has gone out, or why it has not.
+    Responded {
+        /// To which notification.
+        notification: NotificationId,
+        /// Whether.
+        result: Result<(), Error>,
+    },
+    /// Who the subscriber is, for who has asked ([`SessionInput::FetchSubscriber`]), or why nobody knows.
+    Fetched {
+        /// Who waited.
+        ask: AskId,
+        /// The facts.
+        result: Result<Arc<Subscriber>, Error>,
+    },
+    /// What the server has told of the connection, now: before the event that it came with is told.
+    Connection(Arc<Connection>),
+    /// Who the subscriber is, from the newest answer of `subscriber/info`, whoever has asked.
+    Subscriber(Arc<Subscriber>),
 }
 
 impl SessionOutput {
@@ -196,7 +224,11 @@ impl SessionOutput {
             | Self::Tell(_)
             | Self::Settled { .. }
             | Self::Returned { .. }
-            | Self::Notification(_) => return None,
+            | Self::Notification(_)
+            | Self::Responded { .. }
+            | Self::Fetched { .. }
+            | Self::Connection(_)
+            | Self::Subscriber(_) => return None,
         })
     }
 }
@@ -217,55 +249,4 @@ pub enum ProviderCall {
         /// was passed on, the server says.
         fingerprint: Option<String>,
     },
-}
-
-/// A request or event of the server for the application, kept as its text until somebody reads it. Debug shows the
-/// method only: what is in the parameters is between server and application.
-///
-/// ```
-/// use satkeeper_core::session::Notification;
-/// let params = serde_json::value::to_raw_value(&serde_json::json!({"event_type": "call.state"})).unwrap();
-/// let notification = Notification::new("signalwire.event", &params);
-/// assert_eq!(notification.params()["event_type"], "call.state");
-/// assert_eq!(notification.params_json(), r#"{"event_type":"call.state"}"#);
-/// ```
-#[derive(Clone)]
-pub struct Notification {
-    /// JSON-RPC method.
-    pub method: String,
-    params: Box<RawValue>,
-}
-
-impl Notification {
-    /// As it came: for tests of whoever reads notifications.
-    #[must_use]
-    pub fn new(method: &str, params: &RawValue) -> Self {
-        Self { method: method.to_owned(), params: params.to_owned() }
-    }
-
-    /// JSON-RPC params as they came, read anew each time; `null` where there were none. A value can take ninety
-    /// times the memory of its text: who knows what is needed reads [`Notification::params_json`] into a type of
-    /// one's own.
-    #[must_use]
-    pub fn params(&self) -> serde_json::Value {
-        json::whole(&self.params)
-    }
-
-    /// JSON-RPC params as their text.
-    #[must_use]
-    pub fn params_json(&self) -> &str {
-        self.params.get()
-    }
-}
-
-impl PartialEq for Notification {
-    fn eq(&self, other: &Self) -> bool {
-        self.method == other.method && self.params.get() == other.params.get()
-    }
-}
-
-impl fmt::Debug for Notification {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Notification").field("method", &self.method).finish_non_exhaustive()
-    }
 }

@@ -24,6 +24,9 @@ use super::turn::Turn;
 
 impl Session {
     pub(super) fn http(&mut self, turn: &mut Turn, id: RequestId, result: Result<HttpResponse>) {
+        if self.info.is_answer(id) {
+            return self.info_came(turn, result);
+        }
         let is_http = |purpose: &Purpose| {
             matches!(purpose, Purpose::Space { .. } | Purpose::Inspect { .. } | Purpose::Device(_))
         };
@@ -52,6 +55,7 @@ impl Session {
                 });
                 match info {
                     Ok(info) => {
+                        self.show_subscriber(turn, info.subscriber.clone());
                         let statement = self.info_statement(turn, base, &info);
                         self.succeed(turn, &exchange, Reply::Inspected(statement), date);
                     }

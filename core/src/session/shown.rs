@@ -61,6 +61,11 @@ impl fmt::Debug for SessionInput {
                 fields!(f, "Stored", id, result)
             }
             Self::Call { call, method, params: _ } => fields!(f, "Call", call, method),
+            Self::Respond { notification, answer } => {
+                let answer = &answer.as_ref().map(|_| Hidden).map_err(|_| Hidden);
+                fields!(f, "Respond", notification, answer)
+            }
+            Self::FetchSubscriber { ask } => fields!(f, "FetchSubscriber", ask),
             Self::CancelCall { call } => fields!(f, "CancelCall", call),
             Self::UpdateToken { ask, credential } => fields!(f, "UpdateToken", ask, credential),
             Self::RefreshNow { ask } => fields!(f, "RefreshNow", ask),
@@ -100,6 +105,10 @@ impl fmt::Debug for SessionOutput {
                 fields!(f, "Returned", call, result)
             }
             Self::Notification(notification) => f.debug_tuple("Notification").field(notification).finish(),
+            Self::Responded { notification, result } => fields!(f, "Responded", notification, result),
+            Self::Fetched { ask, result } => fields!(f, "Fetched", ask, result),
+            Self::Connection(connection) => f.debug_tuple("Connection").field(connection).finish(),
+            Self::Subscriber(subscriber) => f.debug_tuple("Subscriber").field(subscriber).finish(),
         }
     }
 }

@@ -80,6 +80,11 @@ impl Tokens {
         self.forgotten.iter().copied().collect()
     }
 
+    /// The newest of those that may still be used.
+    pub(super) fn newest_held(&self) -> Option<TokenId> {
+        self.known.iter().map(|known| known.id).max()
+    }
+
     pub(super) const fn newest(&self) -> u32 {
         self.newest
     }

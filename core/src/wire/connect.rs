@@ -2,6 +2,7 @@
 
 use alloc::borrow::ToOwned;
 use alloc::string::String;
+use alloc::vec::Vec;
 
 use serde::Serialize;
 use serde_json::Value;
@@ -26,6 +27,33 @@ pub struct ResumeState {
     pub protocol: String,
 }
 
+/// What a session wants to hear of, beyond what concerns its subscriber. SignalWire's version 4 takes it with the
+/// connect alone.
+///
+/// ```
+/// use satkeeper_core::wire::connect::Interests;
+/// let interests = Interests { contexts: vec!["office".to_owned()], ..Interests::default() };
+/// assert!(interests.size() < 100);
+/// ```
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Interests {
+    /// `contexts`: whose inbound calls and messages come here.
+    pub contexts: Vec<String>,
+    /// `eventing`.
+    pub eventing: Vec<String>,
+    /// `topics`.
+    pub topics: Vec<String>,
+}
+
+impl Interests {
+    /// Bytes of it on the wire, about.
+    #[must_use]
+    pub fn size(&self) -> usize {
+        let all = self.contexts.iter().chain(&self.eventing).chain(&self.topics);
+        all.map(|word| word.len().saturating_add(3)).sum()
+    }
+}
+
 /// What goes into a connect request.
 #[derive(Clone, Copy, Debug)]
 pub struct Connect<'a> {
@@ -39,11 +67,13 @@ pub struct Connect<'a> {
     pub resume: Option<&'a ResumeState>,
     /// Normally [`AGENT`].
     pub agent: &'a str,
+    /// Normally nothing.
+    pub interests: &'a Interests,
 }
 
 impl Connect<'_> {
-    /// The frame, members in the order of the SignalWire browser SDK v4: version 4.0.0, `event_acks`, empty
-    /// contexts, eventing and topics (L33).
+    /// The frame, members in the order of the SignalWire browser SDK v4: version 4.0.0, `event_acks`, and
+    /// contexts, eventing and topics also where they are empty (L33).
     pub fn frame(&self) -> Secret {
         #[derive(Serialize)]
         struct Params<'a> {
@@ -51,9 +81,9 @@ impl Connect<'_> {
             event_acks: bool,
             authentication: Authentication<'a>,
             agent: &'a str,
-            contexts: [&'a str; 0],
-            eventing: [&'a str; 0],
-            topics: [&'a str; 0],
+            contexts: &'a [String],
+            eventing: &'a [String],
+            topics: &'a [String],
             #[serde(skip_serializing_if = "Option::is_none")]
             dpop_token: Option<&'a str>,
             #[serde(skip_serializing_if = "Option::is_none")]
@@ -76,9 +106,9 @@ impl Connect<'_> {
             event_acks: true,
             authentication: Authentication { jwt_token: self.jwt_token.expose() },
             agent: self.agent,
-            contexts: [],
-            eventing: [],
-            topics: [],
+            contexts: &self.interests.contexts,
+            eventing: &self.interests.eventing,
+            topics: &self.interests.topics,
             dpop_token: self.dpop_token.map(Secret::expose),
             authorization_state: self.resume.map(|resume| resume.authorization_state.expose()),
             protocol: self.resume.map(|resume| resume.protocol.as_str()),

@@ -4,6 +4,7 @@
 //! counts as absent, and nothing panics.
 
 pub mod connect;
+pub mod connection;
 pub mod http;
 pub mod json;
 pub mod push;

@@ -1,5 +1,7 @@
 //! What the server asks of the client, and pings in both directions (protocol.md 3.3, L37).
 
+use alloc::borrow::ToOwned;
+use alloc::boxed::Box;
 use alloc::string::String;
 use core::fmt;
 
@@ -12,15 +14,15 @@ use super::rpc::{self, Id};
 use crate::secret::Secret;
 
 /// A request of the server, as far as the session's upkeep is concerned. Debug shows which, and nothing that came with it.
-#[derive(Clone, PartialEq)]
+#[derive(Clone)]
 #[non_exhaustive]
 pub enum Push {
     /// `signalwire.ping`, to be answered by [`pong`].
     Ping {
         /// As sent, to be echoed; normally unix seconds with a fraction.
         timestamp: Option<Value>,
-        /// As sent, whatever it is, to be echoed.
-        payload: Option<Value>,
+        /// As sent, whatever it is, to be echoed byte for byte.
+        payload: Option<Box<RawValue>>,
     },
     /// `signalwire.event`, to be acknowledged by [`acknowledge`].
     Event {
@@ -43,7 +45,7 @@ impl Push {
             "signalwire.ping" => {
                 let timestamp = json::scalar(json::member(params, "timestamp"));
                 let timestamp = timestamp.filter(|it| it.is_number() || it.is_string());
-                Self::Ping { timestamp, payload: json::member(params, "payload").map(json::glance) }
+                Self::Ping { timestamp, payload: json::member(params, "payload").map(ToOwned::to_owned) }
             }
             "signalwire.event" => Self::Event { authorization_state: authorization_state(params) },
             "signalwire.disconnect" => {
@@ -92,13 +94,13 @@ pub fn authorization_state(params: &RawValue) -> Option<Secret> {
 }
 
 /// The answer to a server's ping: its own timestamp and payload, unchanged, or nothing where it sent none.
-pub fn pong(id: &Id, timestamp: Option<&Value>, payload: Option<&Value>) -> String {
+pub fn pong(id: &Id, timestamp: Option<&Value>, payload: Option<&RawValue>) -> String {
     #[derive(Serialize)]
     struct Pong<'a> {
         #[serde(skip_serializing_if = "Option::is_none")]
         timestamp: Option<&'a Value>,
         #[serde(skip_serializing_if = "Option::is_none")]
-        payload: Option<&'a Value>,
+        payload: Option<&'a RawValue>,
     }
     rpc::success(id, &Pong { timestamp, payload })
 }

@@ -18,6 +18,9 @@ pub const LAST_UNIX_MS: u64 = 253_402_300_799_999;
 /// 100 years of 365.25 days, the longest lifetime that is represented, milliseconds (L6).
 pub const LONGEST_LIFETIME_MS: u64 = 3_155_760_000_000;
 
+/// Who says that it is before 2020 or after 2199 lies, or does not speak of this age.
+pub const PLAUSIBLE: core::ops::Range<u64> = 1_577_836_800_000..7_258_118_400_000;
+
 /// The unit in which a field is documented.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Unit {

@@ -2,7 +2,7 @@
 
 use satkeeper_core::error::Error;
 use satkeeper_core::secret::Secret;
-use satkeeper_core::wire::connect::{self, Confirmation, Connect, ConnectResult, ResumeState};
+use satkeeper_core::wire::connect::{self, Confirmation, Connect, ConnectResult, Interests, ResumeState};
 use satkeeper_core::wire::json;
 use satkeeper_core::wire::push::{self, Push, acknowledge, ping, pong};
 use satkeeper_core::wire::reauthenticate::{Reauthenticate, ReauthenticateResult};
@@ -139,8 +139,15 @@ fn ids_are_echoed_exactly() {
 #[test]
 fn connect_has_the_official_client_s_members_in_its_order() {
     let (token, proof) = (Secret::new("T"), Secret::new("P"));
-    let fresh =
-        Connect { id: "U", jwt_token: &token, dpop_token: Some(&proof), resume: None, agent: connect::AGENT };
+    let nothing = Interests::default();
+    let fresh = Connect {
+        id: "U",
+        jwt_token: &token,
+        dpop_token: Some(&proof),
+        resume: None,
+        agent: connect::AGENT,
+        interests: &nothing,
+    };
     let start = r#"{"jsonrpc":"2.0","id":"U","method":"signalwire.connect","params":{"version":{"major":4,"minor":0,"revision":0},"event_acks":true,"authentication":{"jwt_token":"T"},"agent":"satkeeper/0.1.0","contexts":[],"eventing":[],"topics":[]"#;
     assert_eq!(fresh.frame().expose(), format!(r#"{start},"dpop_token":"P"}}}}"#));
     let resume = ResumeState { authorization_state: Secret::new("S:t"), protocol: "signalwire_x".to_owned() };
@@ -149,6 +156,10 @@ fn connect_has_the_official_client_s_members_in_its_order() {
         resumed.frame().expose(),
         format!(r#"{start},"dpop_token":"P","authorization_state":"S:t","protocol":"signalwire_x"}}}}"#)
     );
+    let word = |word: &str| vec![word.to_owned()];
+    let interests = Interests { contexts: word("office"), eventing: word("e"), topics: word("t") };
+    let interested = Connect { interests: &interests, ..fresh };
+    assert!(interested.frame().expose().contains(r#""contexts":["office"],"eventing":["e"],"topics":["t"]"#));
     let bare = Connect { dpop_token: None, ..fresh };
     assert_eq!(bare.frame().expose(), format!("{start}}}}}"));
 }
@@ -272,7 +283,7 @@ fn a_pong_repeats_the_payload_of_its_ping() {
     for payload in [json!("p-1"), json!({"a": [1, null, "\u{feff}"]}), json!([]), json!(1.5), json!(null)] {
         let params = json!({"timestamp": 7.25, "payload": payload});
         let Push::Ping { timestamp, payload } = pushed("signalwire.ping", &params) else { panic!() };
-        let pong = pong(&id("\"p\""), timestamp.as_ref(), payload.as_ref());
+        let pong = pong(&id("\"p\""), timestamp.as_ref(), payload.as_deref());
         let pong: Value = serde_json::from_str(&pong).unwrap();
         assert_eq!(pong["result"], params);
     }

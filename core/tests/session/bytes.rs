@@ -130,12 +130,13 @@ pub fn frame(dice: &mut Dice, ids: &[String]) -> String {
         5 => format!("{{\"id\":{id},\"method\":\"other\",\"params\":{}}}", odd_value(dice)),
         6 => odd_value(dice),
         _ => format!(
-            "{{\"id\":{id},\"result\":{{\"code\":{},\"protocol\":\"p\",\"session_restored\":{},\"authorization\":{{\"project_id\":\"p\",\"scope\":{},\"cnf\":{},\"fabric_subscriber\":{{\"expires_at\":{}}}}}}}}}",
+            "{{\"id\":{id},\"result\":{{\"code\":{},\"protocol\":\"p\",\"session_restored\":{},\"authorization\":{{\"project_id\":\"p\",\"scope\":{},\"cnf\":{},\"fabric_subscriber\":{{\"expires_at\":{}}}}},\"ice_servers\":[{{\"urls\":\"turn:t\",\"username\":\"{}:u\"}}]}}}}",
             dice.pick(&["null", "200", "\"200\"", "\"403\"", "null"]),
             odd_value(dice),
             odd_value(dice),
             odd_value(dice),
-            odd_value(dice)
+            odd_value(dice),
+            1_699_999_900 + dice.roll(1_000)
         ),
     }
 }

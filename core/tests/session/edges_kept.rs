@@ -210,7 +210,7 @@ fn what_is_told_has_a_stable_code_and_says_nothing_in_confidence() {
         (SessionNews::FrameDropped { count: 1 }, "frame_dropped"),
         (odd, "odd_time"),
         (SessionNews::ScopeWithoutFingerprint, "scope_without_fingerprint"),
-        (SessionNews::NotKept { field: "protocol" }, "resume_state_not_kept"),
+        (SessionNews::NotKept { field: "protocol" }, "not_kept"),
         (SessionNews::SetAside, "store_set_aside"),
         (SessionNews::StoreLacks, "store_lacks"),
         (SessionNews::RecordUnused, "record_unused"),

@@ -11,8 +11,8 @@ use satkeeper_core::error::Error;
 use satkeeper_core::lifecycle::{AskId, Event, Generation, KeyAlgorithm, Policy, SocketId};
 use satkeeper_core::secret::{Secret, Seed};
 use satkeeper_core::session::{
-    CallId, Config, Credential, KeyChoice, Provider, ProviderError, RequestId, Session, SessionInput,
-    SessionNews, SessionOutput,
+    CallId, Config, Credential, KeyChoice, NotificationId, Provider, ProviderError, RequestId, Session,
+    SessionInput, SessionNews, SessionOutput,
 };
 
 #[derive(Default)]
@@ -45,6 +45,8 @@ impl Seen {
                     output,
                     SessionOutput::Settled { result: Err(Error::SessionOver), .. }
                         | SessionOutput::Returned { result: Err(_), .. }
+                        | SessionOutput::Fetched { result: Err(Error::SessionOver), .. }
+                        | SessionOutput::Responded { result: Err(Error::SessionOver), .. }
                 )
         );
         match output {
@@ -95,6 +97,13 @@ impl Seen {
                 *self.calls.get_mut(&call.0).expect("called") += 1;
             }
             SessionOutput::Notification(notification) => self.note(&format!("{notification:?}")),
+            SessionOutput::Fetched { ask, result } => {
+                self.note(&format!("{result:?}"));
+                *self.asks.get_mut(&ask.0).expect("asked for") += 1;
+            }
+            SessionOutput::Responded { .. } | SessionOutput::Connection(_) | SessionOutput::Subscriber(_) => {
+                self.note(&format!("{output:?}"));
+            }
             other => panic!("{other:?} is new"),
         }
     }
@@ -203,6 +212,14 @@ fn input(dice: &mut Dice, seen: &mut Seen, step: u64) -> SessionInput {
         }
         36 if dice.roll(2) == 0 => SessionInput::NetworkChanged,
         37 if dice.roll(4) == 0 => SessionInput::Suspend,
+        36 => {
+            seen.asks.insert(step, 0);
+            SessionInput::FetchSubscriber { ask: AskId(step) }
+        }
+        37 if dice.roll(2) == 0 => SessionInput::Respond {
+            notification: NotificationId(dice.roll(4)),
+            answer: Ok(serde_json::json!({})),
+        },
         38 => SessionInput::Resume,
         39 if dice.roll(300) == 0 => SessionInput::Destroy,
         39 if dice.roll(20) == 0 => SessionInput::SetProvider(subscriber()),
@@ -229,7 +246,10 @@ fn run(seed: u64) -> (u64, bool) {
         1 => KeyChoice::Auto,
         _ => KeyChoice::Held { key: rsa(), proved: false },
     };
-    let config = Config::new(provider).key(key).policy(Policy::default().with(|it| it.grace = 30_000));
+    let config = Config::new(provider)
+        .key(key)
+        .online(dice.roll(2) == 0)
+        .policy(Policy::default().with(|it| it.grace = 30_000));
     let mut session = Session::new(config, Seed::from_bytes([3; 32]));
     let mut seen = Seen::default();
     let (mut now, mut wall) = (1_000_u64, 0_i64);

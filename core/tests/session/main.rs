@@ -16,6 +16,8 @@ mod edges_kept;
 mod frames;
 mod hostile;
 mod hosts;
+mod ice;
+mod phone;
 mod proofs;
 mod providers;
 mod restore;

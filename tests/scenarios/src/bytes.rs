@@ -131,8 +131,13 @@ impl Bytes {
                 request(id, What::Erase, String::new())
             }
             SessionOutput::Sign { .. } => return Err("no story has an external signer".to_owned()),
-            // The lifecycle says nothing of it: it was told so.
-            SessionOutput::Tell(SessionEvent { event: SessionNews::SocketLost, .. }) => return Ok(None),
+            // The lifecycle says nothing of it: it was told so, or does not know it.
+            SessionOutput::Tell(SessionEvent {
+                event: SessionNews::SocketLost | SessionNews::Survived { .. },
+                ..
+            })
+            | SessionOutput::Connection(_)
+            | SessionOutput::Subscriber(_) => return Ok(None),
             // Told once more as settled.
             SessionOutput::Tell(SessionEvent {
                 event: SessionNews::Lifecycle(Event::Failed { .. } | Event::Recovered { .. }),

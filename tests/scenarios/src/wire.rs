@@ -231,6 +231,12 @@ fn output(output: &SessionOutput) -> Value {
             json!({"returned": call.0, "result": format!("{result:?}")})
         }
         SessionOutput::Notification(it) => json!({"notification": it.method, "params": it.params()}),
+        SessionOutput::Responded { notification, result } => {
+            json!({"responded": notification.0, "result": format!("{result:?}")})
+        }
+        SessionOutput::Fetched { ask, result } => json!({"fetched": ask, "result": format!("{result:?}")}),
+        SessionOutput::Connection(it) => json!({"connection": format!("{it:?}")}),
+        SessionOutput::Subscriber(it) => json!({"subscriber": format!("{it:?}")}),
         other => unreachable!("not to be written down: {other:?}"),
     }
 }

@@ -5,6 +5,7 @@ mod fields;
 mod http_error;
 mod reply;
 mod space;
+mod subscriber;
 
 pub use device::{DEVICE_TTL_S, device_refresh, device_token, subscriber_info};
 pub use fields::is_fingerprint;
@@ -13,6 +14,7 @@ pub use reply::{SubscriberInfo, TokenReply};
 pub use space::{
     CreateSubscriberToken, EMBED_HOST, GuestToken, Space, embed_token, invite_token, refresh_subscriber_token,
 };
+pub use subscriber::{Address, Subscriber};
 
 use alloc::format;
 use alloc::vec;

@@ -5,7 +5,7 @@ use alloc::string::String;
 
 use serde_json::Value;
 
-use super::{Endpoint, HttpError};
+use super::{Endpoint, HttpError, Subscriber};
 use crate::error::{Error, Result};
 use crate::secret::Secret;
 use crate::wire::connect::{Confirmation, has_refresh_scope, text};
@@ -58,8 +58,8 @@ impl TokenReply {
 /// What is read of subscriber/info.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct SubscriberInfo {
-    /// Id of the subscriber.
-    pub id: Option<String>,
+    /// Who was asked about.
+    pub subscriber: Subscriber,
     /// Whether the token carries `sat:refresh`. `sat_claims` is there only where a token has special
     /// capabilities, so its absence says no; `None` where it cannot be read.
     pub refreshable: Option<bool>,
@@ -77,16 +77,16 @@ impl SubscriberInfo {
     /// that is no JSON object.
     pub fn parse(response: &HttpResponse, secrets: &[&Secret]) -> Result<Self> {
         let body = success_body(Endpoint::SubscriberInfo, response, secrets)?;
-        let id = text(&body, "id");
+        let subscriber = Subscriber::parse(&body);
         Ok(match body.get("sat_claims") {
             None | Some(Value::Null) => Self {
-                id,
+                subscriber,
                 refreshable: Some(false),
                 confirmation: Confirmation::None,
                 expires_at: Parsed::ABSENT,
             },
             Some(claims) if claims.is_object() => Self {
-                id,
+                subscriber,
                 refreshable: match claims.get("scope") {
                     None | Some(Value::Null) => Some(false),
                     Some(scope) => has_refresh_scope(scope),
@@ -94,7 +94,7 @@ impl SubscriberInfo {
                 confirmation: Confirmation::parse(claims.get("cnf")),
                 expires_at: absolute(claims.get("expires_at"), Unit::Seconds),
             },
-            Some(_) => Self { id, ..Self::default() },
+            Some(_) => Self { subscriber, ..Self::default() },
         })
     }
 }

@@ -18,6 +18,7 @@ use server::http_date;
 pub use server::{Fault, Minted, RpcFault, Server};
 
 use std::collections::VecDeque;
+use std::sync::Arc;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -26,8 +27,9 @@ use satkeeper_core::error::Error;
 use satkeeper_core::lifecycle::{AskId, Event, Generation, KeyAlgorithm, Phase, ProviderFacts, SocketId};
 use satkeeper_core::secret::Seed;
 use satkeeper_core::session::{
-    CallId, Config, Credential, KeyChoice, Notification, Provider, ProviderCall, ProviderError, Record,
-    RequestId, Session, SessionEvent, SessionInput, SessionNews, SessionOutput, SessionWake, StoreFailure,
+    CallId, Config, Connection, Credential, KeyChoice, Notification, NotificationId, Provider, ProviderCall,
+    ProviderError, Record, RequestId, Session, SessionEvent, SessionInput, SessionNews, SessionOutput,
+    SessionWake, StoreFailure, Subscriber,
 };
 use satkeeper_core::wire::http::HttpRequest;
 use satkeeper_core::wire::json;
@@ -94,6 +96,9 @@ pub struct World {
     pub settled: Vec<(AskId, Result<Generation, Error>)>,
     pub returned: Vec<(CallId, Result<Value, Error>)>,
     pub notifications: Vec<Notification>,
+    pub responded: Vec<(NotificationId, Result<(), Error>)>,
+    pub fetched: Vec<(AskId, Result<Arc<Subscriber>, Error>)>,
+    pub connections: Vec<Arc<Connection>>,
     pub opened: Vec<(SocketId, String)>,
     pub closed: Vec<SocketId>,
     pub keys_refused: bool,
@@ -130,6 +135,9 @@ impl World {
             settled: Vec::new(),
             returned: Vec::new(),
             notifications: Vec::new(),
+            responded: Vec::new(),
+            fetched: Vec::new(),
+            connections: Vec::new(),
             opened: Vec::new(),
             closed: Vec::new(),
             keys_refused: false,
@@ -183,6 +191,8 @@ impl World {
                     output,
                     SessionOutput::Settled { result: Err(Error::SessionOver), .. }
                         | SessionOutput::Returned { result: Err(Error::SessionOver), .. }
+                        | SessionOutput::Fetched { result: Err(Error::SessionOver), .. }
+                        | SessionOutput::Responded { result: Err(Error::SessionOver), .. }
                 );
                 assert!(!was_over || answers_the_late, "something came out after the end");
                 self.carry_out(output);
@@ -294,6 +304,10 @@ impl World {
                 self.returned.push((call, result.map(|result| json::whole(&result))));
             }
             SessionOutput::Notification(notification) => self.notifications.push(notification),
+            SessionOutput::Responded { notification, result } => self.responded.push((notification, result)),
+            SessionOutput::Fetched { ask, result } => self.fetched.push((ask, result)),
+            SessionOutput::Connection(connection) => self.connections.push(connection),
+            SessionOutput::Subscriber(_) => {}
             other => panic!("{other:?} is new"),
         }
     }
@@ -335,11 +349,21 @@ impl World {
                             if it.scope {
                                 authorization["scope"] = json!(["sat:refresh"]);
                             }
-                            json!({"jsonrpc": "2.0", "id": id, "result": {
+                            let mut result = json!({
                                 "identity": "i", "protocol": "signalwire_p", "session_restored":
                                 frame["params"]["authorization_state"].is_string(),
                                 "authorization": authorization,
-                            }})
+                            });
+                            if let Some(life) = self.server.ice_life_s
+                                && (method == "signalwire.connect" || self.server.reauthenticate_ice)
+                            {
+                                let username = format!("{}:alice", unix / 1_000 + life);
+                                result["ice_servers"] = json!([{
+                                    "urls": ["turn:turn.test"], "username": username,
+                                    "credential": format!("{CANARY}turn"),
+                                }]);
+                            }
+                            json!({"jsonrpc": "2.0", "id": id, "result": result})
                         }
                     }
                 }

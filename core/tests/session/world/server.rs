@@ -41,6 +41,10 @@ pub struct Server {
     pub life_s: u64,
     pub device_life_s: u64,
     pub scope: bool,
+    /// Of the credentials for TURN; `None`: there are none.
+    pub ice_life_s: Option<u64>,
+    /// Whether a reauthenticate brings new ones.
+    pub reauthenticate_ice: bool,
     pub tokens: BTreeMap<String, Minted>,
     pub refresh_token: Option<String>,
     pub serial: u32,
@@ -67,6 +71,8 @@ impl Server {
             life_s: 7_200,
             device_life_s: 900,
             scope: true,
+            ice_life_s: None,
+            reauthenticate_ice: false,
             tokens: BTreeMap::new(),
             refresh_token: None,
             serial: 0,

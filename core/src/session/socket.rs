@@ -18,8 +18,10 @@ use crate::wire::reauthenticate::{self, Reauthenticate};
 
 use super::Session;
 use super::commands::unknown_token;
+use super::connected::Admission;
 use super::event::SessionNews;
 use super::facts::server_time;
+use super::ice;
 use super::journal::Fault;
 use super::liveness::{Liveness, Verdict};
 use super::output::SessionOutput;
@@ -36,6 +38,8 @@ pub(super) struct Socket {
     pub(super) probes: Vec<CommandId>,
     /// Acknowledgements that wait for the connect to succeed.
     pub(super) replies: Vec<String>,
+    /// How it was let in, until the session is live on it.
+    pub(super) admission: Option<Admission>,
     /// The newest `authorization_state` that came before the connect's own answer.
     pub(super) early_state: Option<Secret>,
     pub(super) liveness: Liveness,
@@ -100,6 +104,7 @@ impl Session {
             waiting: Vec::new(),
             probes: Vec::new(),
             replies: Vec::new(),
+            admission: None,
             early_state: None,
             liveness: Liveness::default(),
             fate: "it gave no sign of life",
@@ -141,8 +146,9 @@ impl Session {
         let resume = if resume { self.resume.parts() } else { None };
         let agent = self.config.agent.as_deref().unwrap_or(AGENT);
         let dpop_token = signed.as_ref().map(|signed| &signed.proof);
+        let (jwt_token, interests) = (&jwt_token, &self.config.interests);
         let frame =
-            Connect { id: &id, jwt_token: &jwt_token, dpop_token, resume: resume.as_ref(), agent }.frame();
+            Connect { id: &id, jwt_token, dpop_token, resume: resume.as_ref(), agent, interests }.frame();
         let resume = Some(resume.is_some());
         let signed_at = signed.as_ref().map(|signed| signed.at);
         let proof = signed.map(|signed| signed.proof);
@@ -160,6 +166,11 @@ impl Session {
         offset: ClockOffset,
         signed: Option<Signed>,
     ) -> core::result::Result<(), Fault> {
+        if command.id == ice::OWN && !self.is_ice_wanted(socket, token) {
+            // Another token is in force by now, or on its way.
+            self.ice_put_off();
+            return Ok(());
+        }
         let Some(known) = self.tokens.get(token) else { return Err(unknown_token()) };
         let jwt_token = known.token.clone();
         self.socket_at(socket, Stage::Authenticated)?;
@@ -218,6 +229,7 @@ impl Session {
     /// A socket that is tried beside the current one takes its place when that is closed.
     pub(super) fn close(&mut self, turn: &mut Turn, socket: SocketId) {
         turn.put(SessionOutput::Close { socket });
+        self.requests.lose(socket);
         if self.is_on_trial(socket) {
             self.trial = None;
         } else if let Some(current) = self.socket.as_ref().filter(|current| current.id == socket) {
@@ -248,6 +260,7 @@ impl Session {
     pub(super) fn closed(&mut self, turn: &mut Turn, socket: SocketId, error: Option<Error>) {
         let on_trial = self.is_on_trial(socket);
         let Some(stage) = self.socket_mut(socket).map(|socket| socket.stage) else { return };
+        self.requests.lose(socket);
         if on_trial {
             self.trial = None;
         }
@@ -308,7 +321,9 @@ impl Session {
 
     /// Nothing of the current socket is of interest any more.
     pub(super) fn lose_socket(&mut self, turn: &mut Turn) {
-        if self.socket.take().is_some() {
+        if let Some(socket) = self.socket.take() {
+            self.requests.lose(socket.id);
+            self.ice_lost();
             self.calls_lost(turn);
         }
     }

@@ -1,0 +1,152 @@
+//! The server's requests that wait for the application's answer: each is answered at most once, within its time, on
+//! the socket that it came on.
+
+use alloc::collections::VecDeque;
+use alloc::string::String;
+
+use serde_json::Value;
+
+use crate::error::Error;
+use crate::lifecycle::SocketId;
+use crate::time::{Millis, Tick};
+use crate::wire::rpc::{self, Id, MAX_FRAME};
+
+use super::Session;
+use super::notification::NotificationId;
+use super::output::SessionOutput;
+use super::turn::Turn;
+
+/// Most that wait at once; the oldest are given up.
+const MOST: usize = 256;
+/// Most bytes of their ids, which a server chooses.
+const MOST_BYTES: usize = 64 * 1_024;
+/// Of so many that wait no more it is known why.
+const MOST_PAST: usize = 64;
+
+/// What the application answers: a result, or a refusal.
+pub type Answer = core::result::Result<Value, Refusal>;
+
+/// A refusal of a request of the server's, as JSON-RPC has it.
+///
+/// ```
+/// use satkeeper_core::session::Refusal;
+/// let refusal = Refusal::new(-32603, "the user declined");
+/// assert_eq!(refusal.code, -32603);
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Refusal {
+    /// JSON-RPC error code.
+    pub code: i64,
+    /// For whoever reads it on the other side.
+    pub message: String,
+}
+
+impl Refusal {
+    /// With this code and message.
+    pub fn new(code: i64, message: impl Into<String>) -> Self {
+        Self { code, message: message.into() }
+    }
+}
+
+/// Oldest first.
+#[derive(Default)]
+pub(super) struct Requests {
+    waiting: VecDeque<Request>,
+    past: VecDeque<(NotificationId, &'static str)>,
+    next: u64,
+}
+
+struct Request {
+    name: NotificationId,
+    id: Id,
+    socket: SocketId,
+    came: Tick,
+}
+
+const ANSWERED: &str = "it has been answered before";
+const LATE: &str = "its time is over";
+const CROWDED: &str = "too many newer requests came after it";
+const LOST: &str = "the connection that it came on is lost, and the answer with it";
+
+impl Requests {
+    pub(super) fn open(&mut self, id: &Id, socket: SocketId, now: Tick) -> Option<NotificationId> {
+        // One that is there twice is one: it is answered once.
+        let is_waiting = self.waiting.iter().any(|request| request.socket == socket && request.id == *id);
+        if is_waiting || id.as_json().len() > MOST_BYTES {
+            return None;
+        }
+        let name = NotificationId(self.next);
+        self.next = self.next.saturating_add(1);
+        self.waiting.push_back(Request { name, id: id.clone(), socket, came: now });
+        while self.waiting.len() > MOST || self.size() > MOST_BYTES {
+            self.close(CROWDED, |_| true);
+        }
+        Some(name)
+    }
+
+    fn size(&self) -> usize {
+        self.waiting.iter().map(|request| request.id.as_json().len()).sum()
+    }
+
+    /// The oldest of this kind waits no more.
+    fn close(&mut self, why: &'static str, is_it: impl Fn(&Request) -> bool) -> Option<Request> {
+        let at = self.waiting.iter().position(is_it)?;
+        let request = self.waiting.remove(at)?;
+        self.past.push_back((request.name, why));
+        if self.past.len() > MOST_PAST {
+            self.past.pop_front();
+        }
+        Some(request)
+    }
+
+    pub(super) fn lose(&mut self, socket: SocketId) {
+        while self.close(LOST, |request| request.socket == socket).is_some() {}
+    }
+
+    pub(super) fn expire(&mut self, now: Tick, timeout: Millis) {
+        while self.close(LATE, |request| request.came.after(timeout) <= now).is_some() {}
+    }
+
+    /// The next time limit.
+    pub(super) fn due(&self, timeout: Millis) -> Option<(Tick, NotificationId)> {
+        self.waiting.front().map(|request| (request.came.after(timeout), request.name))
+    }
+
+    fn why_not(&self, name: NotificationId) -> &'static str {
+        let past = self.past.iter().find(|(past, _)| *past == name);
+        past.map_or("no request of this name waits for one", |(_, why)| *why)
+    }
+}
+
+impl Session {
+    pub(super) fn respond_to(&mut self, turn: &mut Turn, name: NotificationId, answer: &Answer) {
+        let result = self.answer(turn, name, answer);
+        turn.put(SessionOutput::Responded { notification: name, result });
+    }
+
+    fn answer(&mut self, turn: &mut Turn, name: NotificationId, answer: &Answer) -> Result<(), Error> {
+        if self.over {
+            return Err(Error::SessionOver);
+        }
+        let waiting = self.requests.waiting.iter().find(|request| request.name == name);
+        let Some(Request { id, socket, .. }) = waiting else {
+            return Err(Error::AnswerNotTaken { reason: self.requests.why_not(name) });
+        };
+        let socket = *socket;
+        let text = match answer {
+            Ok(result) => rpc::success(id, result),
+            Err(refusal) => rpc::failure(id, refusal.code, &refusal.message),
+        };
+        if text.len() > MAX_FRAME {
+            // It still waits: another answer may do.
+            return Err(Error::InvalidField { field: "answer", reason: "the frame would exceed 1 MiB" });
+        }
+        self.requests.close(ANSWERED, |request| request.name == name);
+        if self.respond(turn, socket, Some(text)) {
+            Ok(())
+        } else {
+            Err(Error::AnswerNotTaken { reason: LOST })
+        }
+    }
+}
