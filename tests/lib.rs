@@ -9,6 +9,7 @@
 //! | `sessions` | what a session does and can be asked, from the mint to the goodbye |
 //! | `store` | the same session goes on after `kill -9` |
 //! | `phone` | what the server tells of the connection, being reachable, answers to the server |
+//! | `phone_calls` | calls go on through renewals and lost sockets, and their end is told |
 //! | `external_signer` | keys that live in a key service |
 //! | `left_behind` | a hundred sessions leave no descriptor and no thread |
 //! | `event_loop` | many sessions on one thread, without a runtime |
