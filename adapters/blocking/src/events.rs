@@ -24,7 +24,7 @@ use satkeeper_host::feed::{Feed, Item, Receiver};
 ///     // An error says how many were missed.
 ///     let Ok(event) = event else { continue };
 ///     match event.kind() {
-///         EventKind::Live { resumed: false, .. } => { /* a new session: register, place calls anew */ }
+///         EventKind::Survived { .. } => { /* live, perhaps again: what to do anew */ }
 ///         EventKind::SocketLost => { /* show it; a reconnect follows by itself */ }
 ///         EventKind::Expiring { ends_at, .. } => { /* ask the user to sign in before that */ }
 ///         EventKind::Teardown { reason } => println!("over: {}, {:?}", reason.name(), event.cause),

@@ -18,6 +18,7 @@
 //! | limit how long that may take | [`Builder::connect_timeout`]: a first token that fails to come is asked for until then |
 //! | take tokens from others | [`Builder::allow_hosts`]: where they may lead |
 //! | speak JSON-RPC over the session | [`Client::call`], [`Client::notifications`] |
+//! | build a phone | [`phone`], the guide |
 //! | make HTTP requests with its token | [`Client::credential`] |
 //! | know what goes on | [`Client::events`] and [`EventKind`], [`Client::status`], [`Client::why`], `tracing` with target `satkeeper` |
 //! | bring a token, renew now | [`Client::update_token`], [`Client::refresh_now`] |
@@ -65,6 +66,9 @@ mod provider;
 mod signer;
 mod socket;
 mod work;
+
+#[doc = include_str!("../docs/phone.md")]
+pub mod phone {}
 
 pub use builder::Builder;
 pub use client::Client;

@@ -12,7 +12,7 @@ use crate::time::{Millis, Tick};
 pub enum Event {
     /// The session is authenticated on a socket.
     Live {
-        /// The server restored the old session; if not, registrations and calls must be made anew.
+        /// The server let the old session go on, as far as it says.
         resumed: bool,
         /// Counts acknowledgements.
         generation: Generation,

@@ -12,8 +12,7 @@ use crate::wire::time::Oddity;
 ///
 /// fn on_event(event: &SessionEvent) {
 ///     match event.kind() {
-///         EventKind::Live { resumed: false, .. } => { /* register anew, calls are gone */ }
-///         EventKind::Live { resumed: true, .. } => { /* go on where it was */ }
+///         EventKind::Survived { calls, .. } => { /* live, perhaps again: what is to be done anew */ }
 ///         EventKind::SocketLost => { /* "reconnecting"; nothing else to do */ }
 ///         EventKind::Renewed { ends_at, .. } => { /* good until then */ }
 ///         EventKind::Expiring { ends_at, .. } => { /* ask the user to sign in before that */ }
@@ -165,7 +164,8 @@ impl Survival {
 pub enum EventKind {
     /// The session is authenticated on a socket: at its beginning, and after each outage.
     Live {
-        /// The server restored the old session; if not, registrations and calls must be made anew.
+        /// The server let the old session go on, as far as it says; what that means for registration and calls is told
+        /// next, by [`Survived`](Self::Survived).
         resumed: bool,
         /// Counts acknowledgements.
         generation: Generation,
