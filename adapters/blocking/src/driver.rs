@@ -87,7 +87,8 @@ pub(crate) struct Driver {
     next_call: u64,
     waiting: BTreeMap<AskId, Reply<Settled>>,
     asking: BTreeMap<AskId, Reply<Fetched>>,
-    answering: BTreeMap<NotificationId, Reply<Result<(), SessionError>>>,
+    /// In the order in which they were given.
+    answering: VecDeque<(NotificationId, Reply<Result<(), SessionError>>)>,
     next_ask: u64,
     /// Inputs that came of outputs.
     pending: VecDeque<SessionInput>,
@@ -129,7 +130,7 @@ impl Driver {
             next_call: 0,
             waiting: BTreeMap::new(),
             asking: BTreeMap::new(),
-            answering: BTreeMap::new(),
+            answering: VecDeque::new(),
             next_ask: 0,
             pending: VecDeque::from([SessionInput::Start]),
             wake_at: None,
@@ -230,7 +231,8 @@ impl Driver {
             }
             SessionOutput::Notification(notification) => self.notifications.publish(notification),
             SessionOutput::Responded { notification, result } => {
-                if let Some(reply) = self.answering.remove(&notification) {
+                let at = self.answering.iter().position(|(of, _)| *of == notification);
+                if let Some((_, reply)) = at.and_then(|at| self.answering.remove(at)) {
                     let _ = reply.send(result);
                 }
             }
@@ -278,8 +280,9 @@ impl Driver {
                 self.pending.push_back(SessionInput::Call { call, method, params });
             }
             Ask::Respond { notification, answer, reply } => {
-                self.answering.insert(notification, reply);
-                self.step(SessionInput::Respond { notification, answer });
+                self.answering.push_back((notification, reply));
+                // After what has come before it, such as the loss of its socket.
+                self.pending.push_back(SessionInput::Respond { notification, answer });
             }
             Ask::FetchSubscriber { reply } => {
                 let ask = self.name();

@@ -59,7 +59,7 @@ pub(crate) fn sentence(told: &SessionEvent, now: Now) -> Sentence {
         SessionNews::Registered => "the subscriber can be called".to_owned(),
         SessionNews::RegistrationFailed { next } => {
             let next = next.map_or_else(
-                || "; again with the next token".to_owned(),
+                || "; again with another token, or when it is live the next time".to_owned(),
                 |next| format!("; again{}", in_span(Some(next), now)),
             );
             with(format!("the subscriber cannot be called: `subscriber.online` failed{next}"), cause)

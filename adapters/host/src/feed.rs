@@ -277,8 +277,11 @@ impl<T: Item> Receiver<T> {
 impl<T: Item> Drop for Receiver<T> {
     fn drop(&mut self) {
         let mut line = self.feed.line();
-        line.places.remove(&self.name);
+        let place = line.places.remove(&self.name);
         line.let_go();
+        drop(line);
+        // Only now: with a waker a whole task may go, and a receiver in it.
+        drop(place);
     }
 }
 

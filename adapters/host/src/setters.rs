@@ -233,7 +233,7 @@ macro_rules! setters {
         }
 
         /// Whether the session keeps its subscriber reachable: it calls `subscriber.online` whenever it is live,
-        /// again, as the official client does, and once more after a failure
+        /// again, as the official client does, and again after failures
         /// ([`EventKind::Registered`](crate::EventKind::Registered),
         /// [`EventKind::RegistrationFailed`](crate::EventKind::RegistrationFailed)). Who does not want to be disturbed
         /// calls `subscriber.offline`, and is left in peace until `subscriber.online` is called. Default no.

@@ -281,7 +281,7 @@ impl Client {
     }
 
     /// What the server has told of the connection, now and from now on: who this is, its node, its ICE servers with
-    /// their credentials. `None` until the session is live; up to date when `Live` is told.
+    /// their credentials. `None` until the session is live and after its end; up to date when `Live` is told.
     ///
     /// ```no_run
     /// # fn example(client: satkeeper::Client) {

@@ -60,7 +60,8 @@ pub(crate) struct Driver {
     calls: BTreeMap<CallId, oneshot::Sender<Returned>>,
     waiting: BTreeMap<AskId, oneshot::Sender<Settled>>,
     asking: BTreeMap<AskId, oneshot::Sender<Fetched>>,
-    answering: BTreeMap<NotificationId, oneshot::Sender<Result<(), SessionError>>>,
+    /// In the order in which they were given.
+    answering: VecDeque<(NotificationId, oneshot::Sender<Result<(), SessionError>>)>,
     next_ask: u64,
     /// Inputs that came of outputs.
     pending: VecDeque<SessionInput>,
@@ -94,7 +95,7 @@ impl Driver {
             calls: BTreeMap::new(),
             waiting: BTreeMap::new(),
             asking: BTreeMap::new(),
-            answering: BTreeMap::new(),
+            answering: VecDeque::new(),
             next_ask: 0,
             pending: VecDeque::from([SessionInput::Start]),
             wake_at: None,
@@ -184,7 +185,8 @@ impl Driver {
             }
             SessionOutput::Notification(notification) => self.shown.notifications.publish(notification),
             SessionOutput::Responded { notification, result } => {
-                if let Some(reply) = self.answering.remove(&notification) {
+                let at = self.answering.iter().position(|(of, _)| *of == notification);
+                if let Some((_, reply)) = at.and_then(|at| self.answering.remove(at)) {
                     let _ = reply.send(result);
                 }
             }
@@ -227,8 +229,9 @@ impl Driver {
                 }
             }
             Ask::Respond { notification, answer, reply } => {
-                self.answering.insert(notification, reply);
-                self.step(SessionInput::Respond { notification, answer });
+                self.answering.push_back((notification, reply));
+                // After what has come before it, such as the loss of its socket.
+                self.pending.push_back(SessionInput::Respond { notification, answer });
             }
             Ask::FetchSubscriber { reply } => {
                 let ask = self.name();

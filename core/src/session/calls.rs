@@ -95,6 +95,11 @@ impl Calls {
         ask
     }
 
+    /// Whether the application waits for such a call.
+    pub(super) fn is_open(&self, is_it: impl Fn(&str) -> bool) -> bool {
+        self.open.iter().any(|call| call.id < OWN_CALL && is_it(&call.method))
+    }
+
     fn take(&mut self, is_it: impl Fn(&Call) -> bool) -> Option<Call> {
         let at = self.open.iter().position(is_it)?;
         self.open.remove(at)
@@ -144,16 +149,16 @@ impl Session {
         turn.put(SessionOutput::Returned { call: id, result: Err(refused) });
     }
 
-    /// A call of the session's own, without parameters.
-    pub(super) fn call_own(&mut self, turn: &mut Turn, id: CallId, method: &str) {
+    /// A call of the session's own, without parameters. One that is `repeated` is refused without a renewal.
+    pub(super) fn call_own(&mut self, turn: &mut Turn, id: CallId, method: &str, repeated: bool) {
         let stage = Stage::Waiting { since: turn.now.tick };
         let (method, params) =
             (method.to_owned(), RawValue::from_string("{}".to_owned()).unwrap_or_default());
-        self.calls.open.push_back(Call { id, method, params, stage, repeated: false });
+        self.calls.open.push_back(Call { id, method, params, stage, repeated });
     }
 
     pub(super) fn cancel_call(&mut self, id: CallId) {
-        self.calls.take(|call| call.id == id);
+        self.calls.take(|call| call.id == id && id < OWN_CALL);
     }
 
     /// Sends what waits, once the socket is authenticated.
@@ -211,7 +216,10 @@ impl Session {
     pub(super) fn call_verdict(&mut self, turn: &mut Turn, ask: AskId, recovered: bool) {
         let is_it = |call: &Call| matches!(call.stage, Stage::Refused { ask: asked, .. } if asked == ask);
         let Some(at) = self.calls.open.iter().position(is_it) else { return };
-        if recovered {
+        let is_own = self.calls.open.get(at).is_some_and(|call| call.id >= OWN_CALL);
+        if recovered && is_own && self.online_is_overtaken(turn.now.tick) {
+            self.calls.open.remove(at);
+        } else if recovered {
             if let Some(call) = self.calls.open.get_mut(at) {
                 call.repeated = true;
                 call.stage = Stage::Waiting { since: turn.now.tick };

@@ -47,7 +47,8 @@ impl Session {
         result: &Value,
     ) -> Admission {
         let restored = result.get("session_restored").and_then(Value::as_bool);
-        let connection = Box::new(self.learn(turn, Told::Connected { resumed, restored }, result));
+        let told = Told::Connected { resumed: resumed && is_same, restored };
+        let connection = Box::new(self.learn(turn, told, result));
         Admission { connection, resumed, is_same }
     }
 
@@ -75,6 +76,11 @@ impl Session {
     /// Shows it where it is news.
     pub(super) fn show_connection(&mut self, turn: &mut Turn, now: Connection) {
         self.ice.learn(turn.now, &now);
+        let before = self.connection.as_deref().and_then(|before| before.subscriber_id.as_ref());
+        if before.is_some() && before != now.subscriber_id.as_ref() {
+            // Somebody else's.
+            self.subscriber = None;
+        }
         if self.connection.as_deref() != Some(&now) {
             let now = Arc::new(now);
             turn.put(SessionOutput::Connection(Arc::clone(&now)));

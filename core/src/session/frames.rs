@@ -24,6 +24,7 @@ use super::journal::Fault;
 use super::notification::Notification;
 use super::output::SessionOutput;
 use super::repeats::Repeats;
+use super::requests::Opened;
 use super::socket::{Stage, Waiting};
 use super::turn::Turn;
 
@@ -131,7 +132,11 @@ impl Session {
                 turn.feed(Input::ServerRestart { socket, wipe: restart });
             }
             Push::Other => {
-                let request = id.and_then(|id| self.requests.open(id, socket, turn.now.tick));
+                let request = match id.map(|id| self.requests.open(id, socket, turn.now.tick)) {
+                    Some(Opened::Known) => return,
+                    Some(Opened::Waits(name)) => Some(name),
+                    Some(Opened::Unanswerable) | None => None,
+                };
                 let notification = Notification::new(method, params).asking(request);
                 turn.put(SessionOutput::Notification(notification));
             }

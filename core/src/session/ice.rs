@@ -3,8 +3,8 @@
 //!
 //! New servers come in the results of connects, resumes and, perhaps, reauthenticates (protocol.md 3.3, 8: not known).
 //! So, some time before the end, the session reauthenticates with the token that is in force already; the lifecycle
-//! knows nothing of it, and a refusal says nothing of the token. Where that brings nothing it is not tried again for
-//! this token, nor where a push has just brought nothing.
+//! knows nothing of it, and a refusal says nothing of the token. Where that is refused or brings nothing it is not tried
+//! again with this token, nor where a push has just brought nothing.
 
 use serde_json::Value;
 
@@ -15,7 +15,7 @@ use crate::wire::connection::{Connection, Told};
 
 use super::Session;
 use super::event::SessionNews;
-use super::socket::Stage;
+use super::socket::{Socket, Stage};
 use super::turn::Turn;
 
 /// The command of the session's own reauthenticate; the lifecycle counts from 0.
@@ -29,6 +29,10 @@ const PAUSE: Millis = 30_000;
 /// A clock that is this far off makes the end that is shown a wrong one.
 const DRIFT: Millis = 5_000;
 
+/// So many failures in a row, and it is not tried again with this token. One may be the network's fault; what was
+/// refused, or has brought nothing, counts for all.
+const MOST_FAILURES: u8 = 2;
+
 /// What is known of the credentials in force.
 #[derive(Default)]
 pub(super) struct Ice {
@@ -37,11 +41,18 @@ pub(super) struct Ice {
     margin: Millis,
     /// The application knows.
     told: bool,
-    /// Under way: since when, on which socket.
-    asked: Option<(Tick, SocketId)>,
+    asked: Option<Asked>,
     last: Option<Tick>,
-    /// A reauthenticate of this generation has brought none, or has failed.
-    in_vain: Option<Generation>,
+    /// How often in a row it has failed with the token of this generation.
+    failed: Option<(Generation, u8)>,
+}
+
+/// An attempt under way.
+#[derive(Clone, Copy)]
+struct Asked {
+    since: Tick,
+    socket: SocketId,
+    generation: Generation,
 }
 
 impl Ice {
@@ -65,25 +76,38 @@ impl Session {
     /// Whether an attempt can do any good.
     fn may_ask(&self) -> bool {
         let status = self.lifecycle.status();
-        let socket = self.socket.as_ref().filter(|socket| socket.stage == Stage::Authenticated);
+        let is_hopeless =
+            |(generation, failures)| generation == status.generation && failures >= MOST_FAILURES;
         self.ice.asked.is_none()
-            && self.ice.in_vain != Some(status.generation)
+            && !self.ice.failed.is_some_and(is_hopeless)
             && self.trial.is_none()
-            && socket.is_some_and(|socket| socket.waiting.is_empty())
+            && self.socket.as_ref().is_some_and(|socket| self.is_quiet(socket))
             // A newer one is on its way: its push may bring them.
             && status.in_force.is_some_and(|token| self.tokens.newest_held() == Some(token))
     }
 
-    pub(super) fn ice_due(&self) -> Option<Tick> {
-        if let Some((since, _)) = self.ice.asked {
-            return Some(since.after(PATIENCE));
-        }
-        let end = self.ice_end(self.now).filter(|_| !self.ice.told)?;
+    /// Whether nothing of the lifecycle's is under way on a socket that is let in.
+    fn is_quiet(&self, socket: &Socket) -> bool {
+        let now = self.now.tick;
+        let mut waiting = socket.waiting.iter().filter(|waiting| waiting.command != OWN);
+        socket.stage == Stage::Authenticated && !waiting.any(|waiting| waiting.at.after(PATIENCE) > now)
+    }
+
+    /// When it is to be asked for, and when it is to be told that nothing has come of it.
+    fn ice_plan(&self) -> (Option<Tick>, Option<Tick>) {
+        let Some(end) = self.ice_end(self.now) else { return (None, None) };
         let before = |margin: Millis| Tick(end.0.saturating_sub(margin));
-        // To be told in time, whatever comes.
-        let latest = before(self.ice.margin / 2);
         let rested = self.ice.last.map_or(Tick(0), |last| last.after(PAUSE));
-        Some(if self.may_ask() { before(self.ice.margin).max(rested).min(latest) } else { latest })
+        let ask = self.may_ask().then(|| before(self.ice.margin).max(rested));
+        (ask, (!self.ice.told).then(|| before(self.ice.margin / 2)))
+    }
+
+    pub(super) fn ice_due(&self) -> Option<Tick> {
+        if let Some(asked) = self.ice.asked {
+            return Some(asked.since.after(PATIENCE));
+        }
+        let (ask, tell) = self.ice_plan();
+        ask.into_iter().chain(tell).min()
     }
 
     pub(super) fn watch_ice(&mut self, turn: &mut Turn) {
@@ -95,13 +119,14 @@ impl Session {
             let error = Error::Timeout { what: "signalwire.reauthenticate".into(), after_ms: PATIENCE };
             return self.ice_failed(turn, Some(error));
         }
+        let (ask, _) = self.ice_plan();
         let status = self.lifecycle.status();
         let (Some(socket), Some(token), true) =
-            (self.authenticated_socket(), status.in_force, self.may_ask() && self.is_rested(turn.now))
+            (self.authenticated_socket(), status.in_force, ask.is_some_and(|at| at <= turn.now.tick))
         else {
             return self.ice_expiring(turn, None);
         };
-        self.ice.asked = Some((turn.now.tick, socket));
+        self.ice.asked = Some(Asked { since: turn.now.tick, socket, generation: status.generation });
         self.ice.last = Some(turn.now.tick);
         let action = Action::Reauthenticate { socket, token, offset: status.clock_offset };
         let command = Command { id: OWN, deadline: turn.now.tick.after(PATIENCE), action };
@@ -110,34 +135,40 @@ impl Session {
         }
     }
 
-    fn is_rested(&self, now: Now) -> bool {
-        self.ice.last.is_none_or(|last| last.after(PAUSE) <= now.tick)
-    }
-
     /// Whether the own reauthenticate, whose signature has come, is still to be sent.
     pub(super) fn is_ice_wanted(&self, socket: SocketId, token: TokenId) -> bool {
         let current = self.socket.as_ref().filter(|current| current.id == socket);
-        self.ice.asked.is_some_and(|(_, asked)| asked == socket)
+        self.ice.asked.is_some_and(|asked| asked.socket == socket)
             && self.lifecycle.status().in_force == Some(token)
-            && current.is_some_and(|current| current.waiting.is_empty())
+            && current.is_some_and(|current| self.is_quiet(current))
     }
 
     /// The own reauthenticate has been answered.
     pub(super) fn ice_answered(&mut self, turn: &mut Turn, result: &Value) {
         let before = self.ice.ends;
-        self.ice.asked = None;
         let connection = self.learn(turn, Told::Reauthenticated, result);
         self.show_connection(turn, connection);
         if self.ice.ends <= before {
-            self.ice_failed(turn, None);
+            return self.ice_failed(turn, None);
         }
+        self.ice.asked = None;
+        self.ice.failed = None;
     }
 
     /// It was refused, or not answered, or has brought nothing that lasts longer.
     pub(super) fn ice_failed(&mut self, turn: &mut Turn, error: Option<Error>) {
-        self.ice.asked = None;
-        self.ice.in_vain = Some(self.lifecycle.status().generation);
-        self.ice_expiring(turn, error);
+        let is_passing = matches!(error, Some(Error::Timeout { .. } | Error::Transport { .. }));
+        self.ice_has_failed(if is_passing { 1 } else { MOST_FAILURES });
+        let is_near = |end: Tick| end.0.saturating_sub(self.ice.margin) <= turn.now.tick.0;
+        if self.ice_end(turn.now).is_some_and(is_near) {
+            self.ice_expiring(turn, error);
+        }
+    }
+
+    fn ice_has_failed(&mut self, by: u8) {
+        let Some(Asked { generation, .. }) = self.ice.asked.take() else { return };
+        let before = self.ice.failed.filter(|(of, _)| *of == generation).map_or(0, |(_, failures)| failures);
+        self.ice.failed = Some((generation, before.saturating_add(by)));
     }
 
     /// A push was answered. Where that has brought none, asking once more with the same token would not, either.
@@ -145,7 +176,7 @@ impl Session {
         let has_ice = result.get("ice_servers").is_some_and(Value::is_array);
         // Of the generation that it makes.
         let Generation(before) = self.lifecycle.status().generation;
-        self.ice.in_vain = (!has_ice).then(|| Generation(before.saturating_add(1)));
+        self.ice.failed = (!has_ice).then(|| (Generation(before.saturating_add(1)), MOST_FAILURES));
     }
 
     /// What was asked for is not to be sent any more; perhaps later.
@@ -153,11 +184,9 @@ impl Session {
         self.ice.asked = None;
     }
 
-    /// The socket has gone, and an attempt on it with it. Perhaps because of it: once is enough.
+    /// The socket has gone, and an attempt on it with it. Perhaps because of it.
     pub(super) fn ice_lost(&mut self) {
-        if self.ice.asked.take().is_some() {
-            self.ice.in_vain = Some(self.lifecycle.status().generation);
-        }
+        self.ice_has_failed(1);
     }
 
     fn ice_expiring(&mut self, turn: &mut Turn, cause: Option<Error>) {

@@ -81,12 +81,13 @@ impl Session {
     /// Asks, where somebody wants to know and there is a token to ask with; and knows when to stop waiting.
     pub(super) fn watch_info(&mut self, turn: &mut Turn) {
         if self.info.due().is_some_and(|due| due <= turn.now.tick) {
-            let what = if matches!(self.info.stage, Stage::Sent { .. }) {
-                Error::Timeout { what: "subscriber/info".into(), after_ms: ANSWER }
-            } else {
-                Error::Timeout { what: "a token in force".into(), after_ms: PATIENCE }
+            let error = match core::mem::take(&mut self.info.stage) {
+                // Nobody has renewed it: the server's own word.
+                Stage::Refused { error, .. } => error,
+                Stage::Sent { .. } => Error::Timeout { what: "subscriber/info".into(), after_ms: ANSWER },
+                _ => Error::Timeout { what: "a token in force".into(), after_ms: PATIENCE },
             };
-            return self.info_ended(turn, Err(what));
+            return self.info_ended(turn, Err(error));
         }
         if !matches!(self.info.stage, Stage::Wanted { .. }) {
             return;

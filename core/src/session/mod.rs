@@ -438,8 +438,10 @@ impl Session {
         let answer = self.requests.due(self.config.answer_timeout);
         let answer = answer.map(|(at, id)| (at, SessionWake::Answer(id)));
         let info = self.info.due().map(|at| (at, SessionWake::Info));
-        let online = self.online_due().map(|at| (at, SessionWake::Online));
-        let ice = self.ice_due().map(|at| (at, SessionWake::Ice));
+        // What has become possible within this step is due now.
+        let now = self.now.tick;
+        let online = self.online_due().map(|at| (at.max(now), SessionWake::Online));
+        let ice = self.ice_due().map(|at| (at.max(now), SessionWake::Ice));
         [lifecycle, liveness, call, dropped, answer, info, online, ice]
             .into_iter()
             .flatten()

@@ -64,7 +64,7 @@ impl Notification {
     /// # Errors
     /// [`Error::AnswerNotTaken`] where no answer is wanted.
     pub fn answerable(&self) -> Result<NotificationId, Error> {
-        let reason = "none is wanted: the session has acknowledged it, or it came without an id";
+        let reason = "none is wanted: it is an event, or has no id that can be named in an answer";
         self.request.ok_or(Error::AnswerNotTaken { reason })
     }
 

@@ -1,6 +1,6 @@
 //! Keeps the subscriber reachable (`subscriber.online`), where the application wants that: said anew whenever the
 //! session is live, since no source tells whether it survives a restored session and the official client does so; and
-//! once more after a failure.
+//! again after failures.
 
 use alloc::borrow::ToOwned;
 
@@ -9,7 +9,7 @@ use serde_json::value::RawValue;
 use crate::error::Error;
 use crate::time::{Millis, Tick};
 use crate::wire::json;
-use crate::wire::rpc::{RpcError, failing_result};
+use crate::wire::rpc::{RpcError, failing_result, is_auth_refusal};
 
 use super::Session;
 use super::calls::OWN_CALL;
@@ -31,6 +31,12 @@ pub(super) struct Online {
     failures: u32,
     /// Refused for what this token may not do: another may.
     waits_for_token: bool,
+    /// The next refusal is no reason to renew: it was not the token's age the last time.
+    was_refused: bool,
+}
+
+fn is_presence(method: &str) -> bool {
+    matches!(method, ONLINE | OFFLINE)
 }
 
 impl Session {
@@ -38,6 +44,7 @@ impl Session {
     pub(super) fn online_is_due(&mut self, now: Tick) {
         self.online.failures = 0;
         self.online.waits_for_token = false;
+        self.online.was_refused = false;
         self.online.due = Some(now);
     }
 
@@ -50,20 +57,32 @@ impl Session {
 
     pub(super) fn online_due(&self) -> Option<Tick> {
         let is_wanted = self.config.online && !self.online.is_away && !self.online.is_asked;
-        self.online.due.filter(|_| is_wanted && self.authenticated_socket().is_some())
+        // What the application says of it itself comes first, and may be the last word.
+        let is_free = || !self.calls.is_open(is_presence) && self.authenticated_socket().is_some();
+        self.online.due.filter(|_| is_wanted && is_free())
     }
 
     pub(super) fn watch_online(&mut self, turn: &mut Turn) {
         if self.online_due().is_some_and(|due| due <= turn.now.tick) {
             self.online.due = None;
             self.online.is_asked = true;
-            self.call_own(turn, OWN_CALL, ONLINE);
+            self.call_own(turn, OWN_CALL, ONLINE, self.online.was_refused);
         }
+    }
+
+    /// The own call, which was refused, is not to be repeated: the application has spoken meanwhile.
+    pub(super) fn online_is_overtaken(&mut self, now: Tick) -> bool {
+        let is_overtaken = self.online.is_away || self.calls.is_open(is_presence);
+        if is_overtaken {
+            self.online.is_asked = false;
+            self.online.due = Some(now);
+        }
+        is_overtaken
     }
 
     /// A call of the application's own has succeeded: whether it wants to be reached is its to say.
     pub(super) fn heard_of_presence(&mut self, method: &str, result: &RawValue) {
-        if matches!(method, ONLINE | OFFLINE) && failing_result(&json::glance(result)).is_none() {
+        if is_presence(method) && failing_result(&json::glance(result)).is_none() {
             self.online.is_away = method == OFFLINE;
             // What was due has been said.
             self.online.due = None;
@@ -89,8 +108,11 @@ impl Session {
             Err(error) => {
                 let next = match &error {
                     // It was asked twice, with two tokens.
-                    Error::Rpc { code: -32_003 | 401 | 403, .. } => {
+                    Error::Rpc { code, message, .. }
+                        if matches!(code, 401 | 403) || is_auth_refusal(*code, message, None) =>
+                    {
                         self.online.waits_for_token = true;
+                        self.online.was_refused = true;
                         None
                     }
                     Error::Rpc { code: -32_601, .. } => None,

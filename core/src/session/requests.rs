@@ -14,12 +14,15 @@ use crate::wire::rpc::{self, Id, MAX_FRAME};
 use super::Session;
 use super::notification::NotificationId;
 use super::output::SessionOutput;
+use super::socket::Stage;
 use super::turn::Turn;
 
 /// Most that wait at once; the oldest are given up.
 const MOST: usize = 256;
 /// Most bytes of their ids, which a server chooses.
 const MOST_BYTES: usize = 64 * 1_024;
+/// An id that is remembered after its request: a UUID has 38 bytes.
+const SHORT_ID: usize = 128;
 /// Of so many that wait no more it is known why.
 const MOST_PAST: usize = 64;
 
@@ -53,8 +56,27 @@ impl Refusal {
 #[derive(Default)]
 pub(super) struct Requests {
     waiting: VecDeque<Request>,
-    past: VecDeque<(NotificationId, &'static str)>,
+    past: VecDeque<Past>,
     next: u64,
+}
+
+/// One that waits no more, and why.
+struct Past {
+    name: NotificationId,
+    why: &'static str,
+    socket: SocketId,
+    /// Where it is short, as ids are.
+    id: Option<Id>,
+}
+
+/// What becomes of a request that has come.
+pub(super) enum Opened {
+    /// It waits for an answer.
+    Waits(NotificationId),
+    /// The application knows it already.
+    Known,
+    /// It cannot be answered: its id is too large to be kept.
+    Unanswerable,
 }
 
 struct Request {
@@ -64,17 +86,21 @@ struct Request {
     came: Tick,
 }
 
+const TOO_EARLY: &str = "the connection that it came on is not let in yet; try again";
 const ANSWERED: &str = "it has been answered before";
 const LATE: &str = "its time is over";
 const CROWDED: &str = "too many newer requests came after it";
 const LOST: &str = "the connection that it came on is lost, and the answer with it";
 
 impl Requests {
-    pub(super) fn open(&mut self, id: &Id, socket: SocketId, now: Tick) -> Option<NotificationId> {
+    pub(super) fn open(&mut self, id: &Id, socket: SocketId, now: Tick) -> Opened {
         // One that is there twice is one: it is answered once.
         let is_waiting = self.waiting.iter().any(|request| request.socket == socket && request.id == *id);
-        if is_waiting || id.as_json().len() > MOST_BYTES {
-            return None;
+        if is_waiting || self.past.iter().any(|past| past.socket == socket && past.id.as_ref() == Some(id)) {
+            return Opened::Known;
+        }
+        if id.as_json().len() > MOST_BYTES {
+            return Opened::Unanswerable;
         }
         let name = NotificationId(self.next);
         self.next = self.next.saturating_add(1);
@@ -82,7 +108,7 @@ impl Requests {
         while self.waiting.len() > MOST || self.size() > MOST_BYTES {
             self.close(CROWDED, |_| true);
         }
-        Some(name)
+        Opened::Waits(name)
     }
 
     fn size(&self) -> usize {
@@ -93,7 +119,8 @@ impl Requests {
     fn close(&mut self, why: &'static str, is_it: impl Fn(&Request) -> bool) -> Option<Request> {
         let at = self.waiting.iter().position(is_it)?;
         let request = self.waiting.remove(at)?;
-        self.past.push_back((request.name, why));
+        let id = Some(request.id.clone()).filter(|id| id.as_json().len() <= SHORT_ID);
+        self.past.push_back(Past { name: request.name, why, socket: request.socket, id });
         if self.past.len() > MOST_PAST {
             self.past.pop_front();
         }
@@ -114,8 +141,8 @@ impl Requests {
     }
 
     fn why_not(&self, name: NotificationId) -> &'static str {
-        let past = self.past.iter().find(|(past, _)| *past == name);
-        past.map_or("no request of this name waits for one", |(_, why)| *why)
+        let past = self.past.iter().find(|past| past.name == name);
+        past.map_or("no request of this name waits for one", |past| past.why)
     }
 }
 
@@ -130,13 +157,16 @@ impl Session {
             return Err(Error::SessionOver);
         }
         let waiting = self.requests.waiting.iter().find(|request| request.name == name);
-        let Some(Request { id, socket, .. }) = waiting else {
+        let Some((id, socket)) = waiting.map(|request| (request.id.clone(), request.socket)) else {
             return Err(Error::AnswerNotTaken { reason: self.requests.why_not(name) });
         };
-        let socket = *socket;
+        if self.socket_mut(socket).is_some_and(|socket| socket.stage != Stage::Authenticated) {
+            // What waits for it can be lost with it. The request still waits.
+            return Err(Error::AnswerNotTaken { reason: TOO_EARLY });
+        }
         let text = match answer {
-            Ok(result) => rpc::success(id, result),
-            Err(refusal) => rpc::failure(id, refusal.code, &refusal.message),
+            Ok(result) => rpc::success(&id, result),
+            Err(refusal) => rpc::failure(&id, refusal.code, &refusal.message),
         };
         if text.len() > MAX_FRAME {
             // It still waits: another answer may do.

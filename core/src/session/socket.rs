@@ -11,7 +11,7 @@ use crate::lifecycle::{
     ClockOffset, Command, CommandId, Failure, Input, Outcome, Phase, Reply, SocketId, TokenId,
 };
 use crate::secret::Secret;
-use crate::time::UnixMillis;
+use crate::time::{Tick, UnixMillis};
 use crate::wire::connect::{self, AGENT, Connect, ResumeState};
 use crate::wire::push;
 use crate::wire::reauthenticate::{self, Reauthenticate};
@@ -62,6 +62,7 @@ pub(super) struct Waiting {
     /// For a connect, whether it was a resume; `None` for a reauthenticate.
     pub(super) resume: Option<bool>,
     pub(super) signed_at: Option<UnixMillis>,
+    pub(super) at: Tick,
     /// What went along, to be cut out of what comes back.
     pub(super) proof: Option<Secret>,
 }
@@ -152,7 +153,8 @@ impl Session {
         let resume = Some(resume.is_some());
         let signed_at = signed.as_ref().map(|signed| signed.at);
         let proof = signed.map(|signed| signed.proof);
-        self.expect(socket, Waiting { id, command: command.id, token, resume, signed_at, proof });
+        let at = turn.now.tick;
+        self.expect(socket, Waiting { id, command: command.id, token, resume, signed_at, at, proof });
         turn.put(SessionOutput::Send { socket, text: frame });
         Ok(())
     }
@@ -189,7 +191,8 @@ impl Session {
                 .frame();
         let signed_at = signed.as_ref().map(|signed| signed.at);
         let proof = signed.map(|signed| signed.proof);
-        self.expect(socket, Waiting { id, command: command.id, token, resume: None, signed_at, proof });
+        let at = turn.now.tick;
+        self.expect(socket, Waiting { id, command: command.id, token, resume: None, signed_at, at, proof });
         turn.put(SessionOutput::Send { socket, text: frame });
         Ok(())
     }
@@ -309,7 +312,7 @@ impl Session {
         }
     }
 
-    pub(super) fn liveness_due(&self) -> Option<crate::time::Tick> {
+    pub(super) fn liveness_due(&self) -> Option<Tick> {
         self.socket.as_ref()?.liveness.due()
     }
 

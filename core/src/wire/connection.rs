@@ -77,7 +77,8 @@ pub struct Connection {
     pub application_id: Option<String>,
     /// `authorization.fabric_subscriber.subscriber_id`.
     pub subscriber_id: Option<String>,
-    /// What the token may be used for (`authorization.scope`); empty where the server does not say.
+    /// What the token may be used for (`authorization.scope`), of the one that the server last spoke of: after a resume
+    /// that is the one before. Empty where it does not say.
     pub scopes: Vec<String>,
     /// For peer connections that are made from now on, and for ICE restarts: a TURN server knows an allocation by the
     /// credentials that it was made with, and refuses others on it.
@@ -159,8 +160,15 @@ impl Connection {
         let subscriber = authorization.get("fabric_subscriber").unwrap_or(&Value::Null);
         let who = text(subscriber, "subscriber_id");
         if who.is_some() && self.subscriber_id.is_some() && who != self.subscriber_id {
-            // Of somebody else nothing is left.
-            *self = Self { restored: self.restored, ..Self::default() };
+            // Of somebody else nothing is left; the channel and its node are what they were.
+            *self = Self {
+                protocol: core::mem::take(&mut self.protocol),
+                session_id: self.session_id.take(),
+                node_id: self.node_id.take(),
+                master_node_id: self.master_node_id.take(),
+                restored: self.restored,
+                ..Self::default()
+            };
         }
         let mut set =
             |kept: &mut Option<String>, object: &Value, member: &'static str| match text(object, member) {
@@ -210,7 +218,7 @@ impl Connection {
 
     /// What a server could repeat in an error.
     pub(crate) fn secrets(&self) -> impl Iterator<Item = &Secret> {
-        self.ice_servers.iter().filter_map(|server| server.credential.as_ref())
+        self.ice_servers.iter().flat_map(|server| server.username.iter().chain(&server.credential))
     }
 
     fn keep_the_rest(&mut self, result: &Value) -> Option<Unkept> {
@@ -287,8 +295,13 @@ fn ice_servers(told: &Value) -> Result<Vec<IceServer>, &'static str> {
     let secret = |server: &Value, member| text(server, member).map(Secret::new);
     let server = |server: &Value| IceServer {
         urls: match server.get("urls").or_else(|| server.get("url")) {
-            Some(Value::String(url)) => [url.clone()].into(),
-            Some(Value::Array(urls)) => urls.iter().filter_map(Value::as_str).map(str::to_owned).collect(),
+            Some(Value::String(url)) if !url.is_empty() => [url.clone()].into(),
+            Some(Value::Array(urls)) => urls
+                .iter()
+                .filter_map(Value::as_str)
+                .filter(|url| !url.is_empty())
+                .map(str::to_owned)
+                .collect(),
             _ => Vec::new(),
         },
         username: secret(server, "username"),

@@ -128,3 +128,47 @@ fn odd_servers_are_told_of_once_and_the_old_ones_stay() {
     assert_eq!(world.session.connection().unwrap().ice_servers.len(), 1);
     assert_eq!(expiring(&world).len(), 1);
 }
+
+#[test]
+fn an_attempt_that_the_network_has_cost_is_made_again() {
+    // proves L55
+    let mut world = with_ice(600, true);
+    world.server.rpc_faults.insert("signalwire.reauthenticate", [RpcFault::Silent].into());
+    world.pass(541_000);
+    assert_eq!(pushes(&world), 1);
+    // No answer, and the socket is there: once more after a pause.
+    let before = world.session.connection().unwrap().ice_expires_at.unwrap();
+    world.pass(36_000);
+    assert_eq!(pushes(&world), 2);
+    assert!(world.session.connection().unwrap().ice_expires_at.unwrap() > before);
+    // A loss in the middle of it, and a connect that brings others: the next end is met.
+    world.server.rpc_faults.insert("signalwire.reauthenticate", [RpcFault::Silent].into());
+    world.pass(541_000);
+    world.drop_socket();
+    world.pass(10_000);
+    let pushed = pushes(&world);
+    world.pass(550_000);
+    assert!(pushes(&world) > pushed);
+}
+
+#[test]
+fn where_it_was_told_too_early_it_is_asked_for_all_the_same() {
+    // proves L55
+    let mut world = with_ice(600, true);
+    world.push_state();
+    world.server.opens = false;
+    world.pass(500_000);
+    world.drop_socket();
+    world.pass(75_000);
+    assert_eq!(expiring(&world).len(), 1, "{:?}", world.events);
+    world.server.opens = true;
+    world
+        .server
+        .rpc_faults
+        .insert("signalwire.connect", [RpcFault::Result(json!({"protocol": "signalwire_p"}))].into());
+    world.pass(60_000);
+    assert!(world.is_live());
+    let ends = world.session.connection().unwrap().ice_expires_at.unwrap();
+    assert!(ends.0 > world.unix(), "{ends:?}");
+    assert_eq!(pushes(&world), 1);
+}

@@ -3,7 +3,7 @@
 
 use crate::world::*;
 use satkeeper_core::error::Error;
-use satkeeper_core::lifecycle::AskId;
+use satkeeper_core::lifecycle::{AskId, Event};
 use satkeeper_core::session::{
     CallId, Config, EventKind, Interests, KeyChoice, NotificationId, Refusal, SessionInput, SessionNews,
     Survival,
@@ -267,7 +267,7 @@ fn what_the_session_has_acknowledged_wants_no_answer() {
     let first = ask(&mut world, "twice");
     world.push(&json!({"jsonrpc": "2.0", "id": "twice", "method": "verto.attach", "params": {}}));
     let named: Vec<_> = world.notifications.iter().map(|notification| notification.request()).collect();
-    assert_eq!(named, [None, None, Some(first), None]);
+    assert_eq!(named, [None, None, Some(first)]);
     assert_eq!(answers(&world, "e").len(), 1);
 }
 
@@ -370,4 +370,97 @@ fn the_numbers_of_calls_and_asks_from_the_middle_on_are_the_sessions_own() {
             Err(Error::InvalidField { field: "call", reason: "numbers from 2^63 on are the session's own" })
         )]
     );
+}
+
+#[test]
+fn what_the_application_says_of_its_presence_is_the_last_word() {
+    // proves L55
+    // It was said while there was no connection, and goes out with the next one.
+    let mut world = online();
+    world.push_state();
+    world.server.opens = false;
+    world.drop_socket();
+    world.pass(1_000);
+    world.call(1, "subscriber.offline");
+    world.server.opens = true;
+    world.pass(30_000);
+    assert!(world.is_live());
+    assert_eq!(world.returned, [(CallId(1), Ok(json!({})))]);
+    let of_presence =
+        |frame: &&Value| frame["method"].as_str().is_some_and(|it| it.starts_with("subscriber."));
+    let said: Vec<&Value> = world.server.frames.iter().map(|(_, frame)| frame).filter(of_presence).collect();
+    assert_eq!(said.last().unwrap()["method"], "subscriber.offline", "{said:?}");
+    world.pass(60_000);
+    assert_eq!(world.sent("subscriber.online").len(), 1);
+    // Nobody else can take the session's own call away.
+    world.give(SessionInput::CancelCall { call: CallId(1 << 63) });
+    world.call(2, "subscriber.online");
+    world.drop_socket();
+    world.pass(10_000);
+    assert_eq!(world.sent("subscriber.online").len(), 3);
+}
+
+#[test]
+fn a_refusal_of_presence_costs_one_renewal_and_not_one_for_each_attempt() {
+    // proves L55
+    for code in [-32_002, -32_003] {
+        let mut world = World::new(Config::new(subscriber()).online(true));
+        let refused = || RpcFault::Error(code, "Authentication failed");
+        world.server.methods.insert("subscriber.online", (0..50).map(|_| refused()).collect());
+        world.give(SessionInput::Start);
+        world.pass(1_000);
+        let renewals = world.told().iter().filter(|it| matches!(it, Event::Renewed { .. })).count();
+        world.pass(300_000);
+        let later = world.told().iter().filter(|it| matches!(it, Event::Renewed { .. })).count();
+        assert_eq!(later, renewals, "{code}");
+        // With each token of the schedule it is tried once, and that is all.
+        world.give(SessionInput::RefreshNow { ask: AskId(1) });
+        world.pass(1_000);
+        let last = world.told().iter().filter(|it| matches!(it, Event::Renewed { .. })).count();
+        assert_eq!(last, renewals + 1, "{code}");
+    }
+}
+
+#[test]
+fn a_request_that_comes_again_is_one() {
+    // proves L56
+    let mut world = unbound();
+    let first = ask(&mut world, "r1");
+    let again = json!({"jsonrpc": "2.0", "id": "r1", "method": "verto.attach", "params": {"callID": "c"}});
+    world.push(&again);
+    assert_eq!(respond(&mut world, first, json!({})), Ok(()));
+    world.push(&again);
+    assert_eq!((world.notifications.len(), answers(&world, "r1").len()), (1, 1));
+}
+
+#[test]
+fn before_a_connection_is_let_in_an_answer_waits_with_the_application() {
+    // proves L56
+    let mut world = World::new(Config::new(subscriber()));
+    world.server.rpc_faults.insert("signalwire.connect", [RpcFault::Silent].into());
+    world.give(SessionInput::Start);
+    let early = ask(&mut world, "early");
+    assert!(reason(respond(&mut world, early, json!({}))).contains("not let in yet"));
+    let connect = world.sent("signalwire.connect")[0]["id"].clone();
+    world.push(&json!({"jsonrpc": "2.0", "id": connect, "result": {"protocol": "p"}}));
+    assert_eq!(respond(&mut world, early, json!({})), Ok(()));
+    assert_eq!(answers(&world, "early").len(), 1);
+}
+
+#[test]
+fn a_resume_that_is_overlooked_shows_nothing_of_the_old_session() {
+    // proves L54
+    let mut world = unbound();
+    let full = |protocol: &str| json!({"protocol": protocol, "sessionid": "s1", "nodeid": "n1", "session_restored": true});
+    world.push_state();
+    world.server.rpc_faults.insert("signalwire.connect", [RpcFault::Result(full("signalwire_p"))].into());
+    world.drop_socket();
+    world.pass(5_000);
+    assert_eq!(world.session.connection().unwrap().node_id.as_deref(), Some("n1"));
+    world.push_state();
+    world.server.rpc_faults.insert("signalwire.connect", [bare("signalwire_q")].into());
+    world.drop_socket();
+    world.pass(10_000);
+    let connection = world.session.connection().unwrap();
+    assert_eq!((connection.protocol.as_str(), connection.node_id.as_ref()), ("signalwire_q", None));
 }
