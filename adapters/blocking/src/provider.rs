@@ -57,9 +57,9 @@ pub trait CredentialProvider: Send + Sync + 'static {
     /// # use satkeeper_blocking::{AuthenticateContext, Credential, CredentialProvider, ProviderError};
     /// # struct Backend;
     /// impl CredentialProvider for Backend {
-    ///     # fn authenticate(&self, _: AuthenticateContext) -> Result<Credential, ProviderError> { todo!() }
+    ///     # fn authenticate(&self, _: AuthenticateContext) -> Result<Credential, ProviderError> { Err(ProviderError::rejected("no")) }
     ///     // Not one that nobody would know of.
-    ///     fn refresh(&self) -> Result<Credential, ProviderError> { todo!() }
+    ///     fn refresh(&self) -> Result<Credential, ProviderError> { Err(ProviderError::rejected("no")) }
     /// }
     /// ```
     fn refresh(&self) -> Option<Refresh<'_>> {

@@ -71,9 +71,9 @@ pub trait CredentialProvider: Send + Sync + 'static {
     /// # struct Backend;
     /// # type Answer<'a> = BoxFuture<'a, Result<Credential, ProviderError>>;
     /// impl CredentialProvider for Backend {
-    ///     # fn authenticate(&self, _: AuthenticateContext) -> Answer<'_> { todo!() }
+    ///     # fn authenticate(&self, _: AuthenticateContext) -> Answer<'_> { Box::pin(async { Err(ProviderError::rejected("no")) }) }
     ///     // Not one that nobody would know of.
-    ///     fn refresh(&self) -> BoxFuture<'_, Result<Credential, ProviderError>> { todo!() }
+    ///     fn refresh(&self) -> Answer<'_> { Box::pin(async { Err(ProviderError::rejected("no")) }) }
     /// }
     /// ```
     fn refresh(&self) -> Option<Refresh<'_>> {
