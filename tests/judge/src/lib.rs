@@ -1,0 +1,14 @@
+//! The user's judge: plays sessions in worlds, and says what their users suffered. It knows the world and what a client
+//! says of itself; it knows no rule of any machine and shares no code with one.
+//!
+//! | file | what it holds |
+//! |---|---|
+//! | `timeline`, `world` | what a session lives in, as functions of true time |
+//! | `client` | who is judged, in words that are nobody's |
+//! | `log`, `verdict` | what has happened, what it comes to |
+
+pub mod client;
+pub mod log;
+pub mod timeline;
+pub mod verdict;
+pub mod world;

@@ -1,0 +1,75 @@
+//! Piecewise constant functions of true time.
+
+/// Milliseconds of true time since a world began.
+pub type Ms = u64;
+
+/// What holds from when on: the first piece begins at 0, each later one at its time.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Timeline<T>(Vec<(Ms, T)>);
+
+impl<T: Clone + PartialEq> Timeline<T> {
+    /// Always the same.
+    #[must_use]
+    pub fn always(value: T) -> Self {
+        Self(vec![(0, value)])
+    }
+
+    /// From `from` to `to` (exclusive) this instead, whatever was there.
+    #[must_use]
+    pub fn with(mut self, from: Ms, to: Ms, value: T) -> Self {
+        if from >= to {
+            return self;
+        }
+        let after = self.at(to).clone();
+        self.0.retain(|(at, _)| *at < from || *at > to);
+        self.0.push((from, value));
+        if !self.0.iter().any(|(at, _)| *at == to) {
+            self.0.push((to, after));
+        }
+        self.0.sort_by_key(|(at, _)| *at);
+        self.0.dedup_by(|later, earlier| later.1 == earlier.1);
+        self
+    }
+
+    /// From `from` on this, for good.
+    #[must_use]
+    pub fn then(self, from: Ms, value: T) -> Self {
+        self.with(from, Ms::MAX, value)
+    }
+
+    /// What holds at `t`.
+    #[must_use]
+    pub fn at(&self, t: Ms) -> &T {
+        let after = self.0.partition_point(|(at, _)| *at <= t);
+        &self.0[after.saturating_sub(1)].1
+    }
+
+    /// When it changes next after `t`; `Ms::MAX`: never.
+    #[must_use]
+    pub fn next_change(&self, t: Ms) -> Ms {
+        let after = self.0.partition_point(|(at, _)| *at <= t);
+        self.0.get(after).map_or(Ms::MAX, |(at, _)| *at)
+    }
+
+    /// Each piece that begins before `end`: from when, to when (at most `end`), what.
+    pub fn pieces(&self, end: Ms) -> impl Iterator<Item = (Ms, Ms, &T)> {
+        self.0.iter().enumerate().filter(move |(_, (at, _))| *at < end).map(move |(index, (at, value))| {
+            let to = self.0.get(index + 1).map_or(end, |(next, _)| (*next).min(end));
+            (*at, to, value)
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pieces_are_laid_over_what_was_there() {
+        let line = Timeline::always('a').with(10, 20, 'b').with(15, 30, 'c').then(40, 'd');
+        let pieces: Vec<_> = line.pieces(50).map(|(from, to, what)| (from, to, *what)).collect();
+        assert_eq!(pieces, [(0, 10, 'a'), (10, 15, 'b'), (15, 30, 'c'), (30, 40, 'a'), (40, 50, 'd')]);
+        assert_eq!((*line.at(14), *line.at(15), *line.at(29), *line.at(30)), ('b', 'c', 'c', 'a'));
+        assert_eq!((line.next_change(15), line.next_change(40)), (30, Ms::MAX));
+    }
+}
