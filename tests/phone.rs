@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use satkeeper::core::session::NotificationId;
 use satkeeper::{Error, EventKind, Refusal, SessionError, SessionEvent, Survival};
-use satkeeper_fixtures::{Config, Control, Effect, Fault, Target};
+use satkeeper_fixtures::{Config, Control, Effect, Fault, Target, What};
 use satkeeper_tests::adapter::{Adapter, Events, Notification, Notifications};
 use satkeeper_tests::{Stage, soon, subscriber, with_each_adapter};
 use serde_json::{Value, json};
@@ -65,6 +65,39 @@ async fn the_connection_is_there_when_it_is_live<A: Adapter>() {
 fn client_now() -> u64 {
     let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).expect("after 1970");
     u64::try_from(now.as_millis()).expect("before the year 500 million")
+}
+
+/// What the connects on each socket have said of the application's interests.
+fn interests(stage: &Stage) -> Vec<[Value; 3]> {
+    let frames = stage.server.seen().into_iter().filter_map(|seen| match seen.what {
+        What::FrameIn { frame, .. } if frame["method"] == "signalwire.connect" => Some(frame),
+        _ => None,
+    });
+    let of = |frame: Value| ["contexts", "eventing", "topics"].map(|name| frame["params"][name].clone());
+    frames.map(of).collect()
+}
+
+async fn its_interests_are_told_with_each_connect<A: Adapter>() {
+    let stage = Stage::with(Config::default()).await;
+    let setup = subscriber(&stage.server).contexts(&["office", "sales"]);
+    let client: A = setup.connect().await.expect("it connects");
+    let mut events = client.events();
+    for is_kept in [true, false] {
+        until(&mut events, |kind| matches!(kind, EventKind::Live { .. })).await;
+        if !is_kept {
+            let message = "Requester validation failed".to_owned();
+            let refused = Effect::Error { code: -32_003, message, data: None };
+            plant(&stage, Fault::next(Target::Resume, 1, refused));
+        }
+        stage.server.control().drop_sockets();
+    }
+    until(&mut events, |kind| matches!(kind, EventKind::Live { .. })).await;
+    let counts = stage.server.counts();
+    assert_eq!((counts.fresh_connects, counts.resumes), (2, 1));
+    // A fresh one, a resume, a resume that is refused, another fresh one.
+    let told = [json!(["office", "sales"]), json!(["e"]), json!(["t"])];
+    assert_eq!(interests(&stage), vec![told; 4]);
+    client.disconnect().await;
 }
 
 async fn what_a_bare_answer_leaves_out_stays<A: Adapter>() {
@@ -208,6 +241,7 @@ async fn an_answer_is_lost_with_its_connection_and_that_is_said<A: Adapter>() {
 
 with_each_adapter!(
     the_connection_is_there_when_it_is_live,
+    its_interests_are_told_with_each_connect,
     what_a_bare_answer_leaves_out_stays,
     odd_ice_servers_are_said_and_harm_nothing,
     who_the_subscriber_is_can_be_asked,
