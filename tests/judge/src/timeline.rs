@@ -37,6 +37,28 @@ impl<T: Clone + PartialEq> Timeline<T> {
         self.with(from, Ms::MAX, value)
     }
 
+    /// From `from` to `to` (exclusive) what `change` makes of what was there.
+    #[must_use]
+    pub fn changed(self, from: Ms, to: Ms, change: impl Fn(&T) -> T) -> Self {
+        if from >= to {
+            return self;
+        }
+        let mut line = Vec::with_capacity(self.0.len() + 2);
+        for (begins, ends, value) in self.pieces(Ms::MAX) {
+            if begins < from.min(ends) {
+                line.push((begins, value.clone()));
+            }
+            if from.max(begins) < to.min(ends) {
+                line.push((from.max(begins), change(value)));
+            }
+            if to.max(begins) < ends {
+                line.push((to.max(begins), value.clone()));
+            }
+        }
+        line.dedup_by(|later, earlier| later.1 == earlier.1);
+        Self(line)
+    }
+
     /// What holds at `t`.
     #[must_use]
     pub fn at(&self, t: Ms) -> &T {
@@ -71,5 +93,15 @@ mod tests {
         assert_eq!(pieces, [(0, 10, 'a'), (10, 15, 'b'), (15, 30, 'c'), (30, 40, 'a'), (40, 50, 'd')]);
         assert_eq!((*line.at(14), *line.at(15), *line.at(29), *line.at(30)), ('b', 'c', 'c', 'a'));
         assert_eq!((line.next_change(15), line.next_change(40)), (30, Ms::MAX));
+    }
+
+    #[test]
+    fn a_change_keeps_what_it_does_not_touch() {
+        let line = Timeline::always('a').with(10, 20, 'b').changed(5, 15, char::to_ascii_uppercase);
+        let pieces: Vec<_> = line.pieces(50).map(|(from, to, what)| (from, to, *what)).collect();
+        assert_eq!(pieces, [(0, 5, 'a'), (5, 10, 'A'), (10, 15, 'B'), (15, 20, 'b'), (20, 50, 'a')]);
+        let line = line.changed(15, Ms::MAX, |_| 'z').changed(0, 1, |_| 'y');
+        let pieces: Vec<_> = line.pieces(50).map(|(from, to, what)| (from, to, *what)).collect();
+        assert_eq!(pieces, [(0, 1, 'y'), (1, 5, 'a'), (5, 10, 'A'), (10, 15, 'B'), (15, 50, 'z')]);
     }
 }

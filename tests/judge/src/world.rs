@@ -67,6 +67,9 @@ pub struct Facts {
     pub durable: bool,
     /// Who says when tokens end.
     pub ends: Ends,
+    /// Beside what `ends` says: the provider gives its own tokens an `expiry_at`, dated by a clock that is so far ahead
+    /// of the truth.
+    pub hints_too: Option<i64>,
     /// What the server does with a socket at its token's end.
     pub at_end: AtEnd,
     /// A state can be resumed.
@@ -254,6 +257,8 @@ pub enum Health {
     Fails,
     /// It fails, for somebody else holds the session.
     Taken,
+    /// It is said to be kept, and is not: who begins again finds what was kept before (a failover).
+    Loses,
 }
 
 /// Something that happens.
@@ -261,6 +266,14 @@ pub enum Health {
 pub enum Instant {
     /// The socket breaks.
     Cut,
+    /// The sockets that there are pass nothing more in a direction that is `false`: a box on the way has forgotten them.
+    /// Nobody is told; new sockets are whole.
+    HalfOpen {
+        /// From host to server.
+        out: bool,
+        /// From server to host.
+        back: bool,
+    },
     /// The server restarts for all: `signalwire.disconnect`, then a close with 1012.
     Restart {
         /// `restart: true`: no state can be resumed.
@@ -291,6 +304,9 @@ pub enum User {
     Refreshes,
     /// Its call was refused for its credential.
     WasRefused,
+    /// It makes a call. If the newest socket of the session is open and not authenticated, the server refuses that, and
+    /// the client hears `WasRefused`; else nothing comes of it.
+    Calls,
     /// `update_token` with a new token.
     Updates {
         /// Its life.
@@ -340,6 +356,7 @@ impl Default for Facts {
             key: true,
             durable: false,
             ends: Ends::Exchange,
+            hints_too: None,
             at_end: AtEnd::Closes,
             resumes: true,
             push_renews_state: true,
