@@ -16,7 +16,7 @@ pub struct Log {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Entry {
     // ---- The client ----
-    /// It asked for this.
+    /// It asked for this (but for `Ask::Frame`, of which there would be too many).
     Asks(Ask),
     /// It told this. Ticks in it are given in true time.
     Tells(Tell),
@@ -29,7 +29,7 @@ pub enum Entry {
     User(User),
 
     // ---- The server ----
-    /// A token was issued. `reaches`: its answer will get there.
+    /// A token was issued, whatever becomes of its answer.
     Issued {
         /// Its number.
         token: Serial,
@@ -76,7 +76,8 @@ pub enum Entry {
     Presented {
         /// Its number, from 1.
         secret: u32,
-        /// The newest one that the server has issued then.
+        /// The newest one of its chain that the server has issued then: a mint begins a chain, each refresh goes on with
+        /// its own.
         newest: u32,
         /// Another request with it had not been answered.
         twice: bool,

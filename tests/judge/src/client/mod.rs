@@ -15,10 +15,11 @@ pub struct Clocks {
 /// A token: the number that the server gave it when it issued it, from 1.
 pub type Serial = u32;
 
-/// A socket: a number that the client gives it.
+/// A socket: a number that the client gives it. None is given twice, nor one below an earlier one, by no process of the
+/// session.
 pub type Socket = u32;
 
-/// A request: a number that the client gives it, for the answer.
+/// A request: a number that the client gives it, for the answer. None is given twice, by no process of the session.
 pub type AskId = u64;
 
 /// Something that a client hears.
@@ -45,8 +46,15 @@ pub enum News {
     State(Socket),
     /// `signalwire.ping`.
     Ping(Socket),
-    /// What the application does.
+    /// What the application does, but for what it updates.
     User(User),
+    /// `User::Updates`: the application brings this token.
+    Updates {
+        /// Which.
+        token: Serial,
+        /// What is said of it.
+        says: Says,
+    },
 }
 
 /// What a client makes of it.
@@ -234,8 +242,14 @@ pub enum Phase {
 
 /// A client.
 pub trait Client {
-    /// One input, and what comes of it. After `News::Restart` only the record is left of what was.
+    /// One input, and what comes of it. After `News::Restart` only the record is left of what was (see `kept`).
     fn hear(&mut self, now: Clocks, news: &News) -> Heard;
+
+    /// The store holds the record of this `Write` from now on: what it was when it was asked for is what a new process
+    /// finds, whatever this one hears of it. Not so of a write that is said to be kept and is not (`Health::Loses`).
+    fn kept(&mut self, write: AskId) {
+        let _ = write;
+    }
 
     /// What it says it is.
     fn phase(&self) -> Phase;
