@@ -1,7 +1,7 @@
 //! What has happened in a world: what the server did, what reached the client, what it said. The judge reads this and
 //! the world, nothing else.
 
-use crate::client::{Ask, Phase, Serial, Socket, Tell};
+use crate::client::{Ask, AskId, News, Phase, Serial, Socket, Tell};
 use crate::timeline::Ms;
 use crate::world::User;
 
@@ -16,8 +16,11 @@ pub struct Log {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Entry {
     // ---- The client ----
-    /// It asked for this (but for `Ask::Frame`, of which there would be too many).
-    Asks(Ask),
+    /// It asked for this, under this number (but for `Ask::Frame`, of which there would be too many).
+    Asks(AskId, Ask),
+    /// It was given this (before what it asks and tells over it); all but `News::Tick` and `News::Ping`, of which there
+    /// are many and nothing is to be learned.
+    Heard(News),
     /// It told this. Ticks in it are given in true time.
     Tells(Tell),
     /// What it says it is has changed.
@@ -33,6 +36,8 @@ pub enum Entry {
     Issued {
         /// Its number.
         token: Serial,
+        /// Who gave it.
+        of: Source,
         /// True time of its end.
         ends: Ms,
         /// Whose it is: 0, or 1 after an `Updates` with another identity.
@@ -84,6 +89,21 @@ pub enum Entry {
     },
     /// The process began (again).
     Began,
+}
+
+/// Who gives tokens.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Source {
+    /// The provider's `authenticate()`.
+    Mint,
+    /// The provider's `refresh()`.
+    Refresh,
+    /// devices/token, in exchange for this base.
+    Activate(Serial),
+    /// devices/refresh, in exchange for this bound token.
+    Renew(Serial),
+    /// The application, with `update_token`.
+    Application,
 }
 
 /// What authenticates a socket.
