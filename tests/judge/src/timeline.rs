@@ -37,22 +37,32 @@ impl<T: Clone + PartialEq> Timeline<T> {
         self.with(from, Ms::MAX, value)
     }
 
-    /// From `from` to `to` (exclusive) what `change` makes of what was there.
+    /// In each of these spells (from, to; in order, apart from each other) what `change` makes of what was there.
     #[must_use]
-    pub fn changed(self, from: Ms, to: Ms, change: impl Fn(&T) -> T) -> Self {
-        if from >= to {
-            return self;
-        }
-        let mut line = Vec::with_capacity(self.0.len() + 2);
+    pub fn changed(&self, spells: &[(Ms, Ms)], change: impl Fn(usize, &T) -> T) -> Self {
+        let mut line: Vec<(Ms, T)> = Vec::with_capacity(self.0.len() + spells.len() * 2);
+        let mut first = 0;
         for (begins, ends, value) in self.pieces(Ms::MAX) {
-            if begins < from.min(ends) {
-                line.push((begins, value.clone()));
+            let mut at = begins;
+            while let Some((from, to)) = spells.get(first) {
+                if *from >= ends {
+                    break;
+                }
+                if at < *from {
+                    line.push((at, value.clone()));
+                }
+                at = at.max(*from);
+                if at < (*to).min(ends) {
+                    line.push((at, change(first, value)));
+                    at = (*to).min(ends);
+                }
+                if *to > ends {
+                    break;
+                }
+                first += 1;
             }
-            if from.max(begins) < to.min(ends) {
-                line.push((from.max(begins), change(value)));
-            }
-            if to.max(begins) < ends {
-                line.push((to.max(begins), value.clone()));
+            if at < ends {
+                line.push((at, value.clone()));
             }
         }
         line.dedup_by(|later, earlier| later.1 == earlier.1);
@@ -97,11 +107,16 @@ mod tests {
 
     #[test]
     fn a_change_keeps_what_it_does_not_touch() {
-        let line = Timeline::always('a').with(10, 20, 'b').changed(5, 15, char::to_ascii_uppercase);
-        let pieces: Vec<_> = line.pieces(50).map(|(from, to, what)| (from, to, *what)).collect();
-        assert_eq!(pieces, [(0, 5, 'a'), (5, 10, 'A'), (10, 15, 'B'), (15, 20, 'b'), (20, 50, 'a')]);
-        let line = line.changed(15, Ms::MAX, |_| 'z').changed(0, 1, |_| 'y');
-        let pieces: Vec<_> = line.pieces(50).map(|(from, to, what)| (from, to, *what)).collect();
-        assert_eq!(pieces, [(0, 1, 'y'), (1, 5, 'a'), (5, 10, 'A'), (10, 15, 'B'), (15, 50, 'z')]);
+        let pieces = |line: &Timeline<char>| -> Vec<_> {
+            line.pieces(50).map(|(from, to, what)| (from, to, *what)).collect()
+        };
+        let line =
+            Timeline::always('a').with(10, 20, 'b').changed(&[(5, 15)], |_, was| was.to_ascii_uppercase());
+        assert_eq!(pieces(&line), [(0, 5, 'a'), (5, 10, 'A'), (10, 15, 'B'), (15, 20, 'b'), (20, 50, 'a')]);
+        let line = line.changed(&[(0, 1), (6, 6), (15, Ms::MAX)], |spell, _| ['x', 'y', 'z'][spell]);
+        assert_eq!(pieces(&line), [(0, 1, 'x'), (1, 5, 'a'), (5, 10, 'A'), (10, 15, 'B'), (15, 50, 'z')]);
+        let line =
+            Timeline::always('a').changed(&[(1, 2), (2, 4), (7, 60)], |spell, _| ['x', 'y', 'z'][spell]);
+        assert_eq!(pieces(&line), [(0, 1, 'a'), (1, 2, 'x'), (2, 4, 'y'), (4, 7, 'a'), (7, 50, 'z')]);
     }
 }
