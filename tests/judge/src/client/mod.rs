@@ -1,5 +1,7 @@
 //! Who is judged: anything that keeps a session, in words that are nobody's.
 
+pub mod session;
+
 use crate::timeline::Ms;
 use crate::world::{Facts, User};
 
