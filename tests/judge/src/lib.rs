@@ -6,11 +6,13 @@
 //! | `timeline`, `world` | what a session lives in, as functions of true time |
 //! | `client` | who is judged, in words that are nobody's |
 //! | `catalogue` | 45 kinds of worlds, and what each may cost |
+//! | `play` | a client in a world, and what happens |
 //! | `log`, `verdict` | what has happened, what it comes to |
 
 pub mod catalogue;
 pub mod client;
 pub mod log;
+pub mod play;
 pub mod timeline;
 pub mod verdict;
 pub mod world;

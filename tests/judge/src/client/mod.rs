@@ -1,5 +1,8 @@
 //! Who is judged: anything that keeps a session, in words that are nobody's.
 
+pub mod absent;
+pub mod lifecycle;
+pub mod naive;
 pub mod session;
 
 use crate::timeline::Ms;
@@ -109,6 +112,21 @@ pub enum Ask {
     Write,
     /// Close a socket.
     Close(Socket),
+}
+
+impl Ask {
+    /// The socket that it is about, but for what closes it.
+    #[must_use]
+    pub const fn socket(&self) -> Option<Socket> {
+        match *self {
+            Self::Open(socket)
+            | Self::Connect { socket, .. }
+            | Self::Push(socket, ..)
+            | Self::Ping(socket)
+            | Self::Frame(socket) => Some(socket),
+            _ => None,
+        }
+    }
 }
 
 /// The `iat` of a proof in milliseconds since 1970, where one is signed.
