@@ -217,6 +217,7 @@ impl SessionClient {
                 };
                 (ask, true, None)
             }
+            #[cfg(not(november))]
             _ => return None,
         };
         self.ask(ask, Some(Waits::Provider { id, refresh, binds }), heard);

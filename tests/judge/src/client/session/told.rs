@@ -38,7 +38,7 @@ pub(super) fn tell(event: &SessionEvent, in_force: Option<Serial>) -> Tell {
     }
 }
 
-#[cfg(test)]
+#[cfg(all(test, not(november)))]
 mod tests {
     use satkeeper_core::error::Error;
     use satkeeper_core::lifecycle::{Cause, CommandId, Failure, Generation, TeardownReason, TokenId};
