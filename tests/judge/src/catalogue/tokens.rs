@@ -177,10 +177,12 @@ fn untold(draft: &mut Draft) {
     draft.bound.avoidable = 15 * MINUTE + 5 * SECOND;
 }
 
-/// A secret that each refresh replaces, and a store that keeps it.
+/// A secret that each refresh replaces, and a store that keeps it. What a space answers says nothing of ends: the socket
+/// does.
 pub(super) const fn rotating(draft: &mut Draft) {
     draft.world.facts.one_time = true;
     draft.world.facts.durable = true;
+    draft.world.facts.ends = Ends::Connect;
 }
 
 fn lost_replies(draft: &mut Draft, spells: &[(Ms, Ms)]) {

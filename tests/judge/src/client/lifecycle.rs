@@ -406,10 +406,7 @@ impl Client for Keeper {
         match *news {
             News::Start => self.start(&mut heard, now),
             News::Restart => self.restart(&mut heard, now),
-            News::Tick => {
-                self.watch(&mut heard, now);
-                self.step(&mut heard, now, Input::Tick);
-            }
+            News::Tick => self.step(&mut heard, now, Input::Tick),
             News::Answer(id, ref reply) => self.answered(&mut heard, now, id, reply),
             News::SocketLost(socket) => {
                 self.forget(socket);
@@ -445,6 +442,11 @@ impl Client for Keeper {
                 let token = TokenFacts { token, statement, new_secret: false };
                 self.step(&mut heard, now, Input::NewBase { ask, token });
             }
+        }
+        // Whatever it was that woke the process: what is due is done.
+        self.watch(&mut heard, now);
+        if self.wake_at.is_some_and(|at| at <= now.tick) {
+            self.step(&mut heard, now, Input::Tick);
         }
         let watched = self.watched.iter().map(|(_, watch)| watch.due()).min();
         heard.wake_at = match (self.wake_at, watched) {
@@ -484,7 +486,7 @@ const fn is_resume(ask: Ask) -> bool {
 }
 
 /// What a process of a world draws from.
-fn drawn(seed: u64, boots: u64) -> Seed {
+pub(super) fn drawn(seed: u64, boots: u64) -> Seed {
     let mut bytes = [0; 32];
     for (part, word) in bytes.chunks_exact_mut(8).zip([seed, boots, !seed, 0x5eed]) {
         part.copy_from_slice(&word.to_le_bytes());

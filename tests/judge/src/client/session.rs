@@ -28,6 +28,7 @@ use satkeeper_core::session::{ProviderCall, ProviderError, RequestId, Session, S
 use satkeeper_core::wire::http::HttpRequest;
 use serde_json::{Value, json};
 
+use super::lifecycle::drawn;
 use super::{Ask, AskId, Client, Clocks, Heard, News, Phase, Reply, Serial, Socket, Tell};
 use crate::timeline::Ms;
 use crate::world::{Facts, User};
@@ -44,7 +45,7 @@ pub struct SessionClient {
     /// Grows over processes.
     next_ask: AskId,
     open: BTreeMap<AskId, Waits>,
-    processes: u32,
+    processes: u64,
     /// A new process counts its sockets anew: what its numbers are ahead by.
     sockets_before: Socket,
     newest_socket: Socket,
@@ -75,7 +76,7 @@ impl SessionClient {
         Self {
             facts: *facts,
             seed,
-            session: Session::new(setup::config(facts, None), setup::seed(seed, 0)),
+            session: Session::new(setup::config(facts, None), drawn(seed, 0)),
             wake_at: None,
             next_ask: 1,
             open: BTreeMap::new(),
@@ -101,7 +102,7 @@ impl SessionClient {
         self.sockets_before = self.newest_socket;
         self.application.restarts();
         let config = setup::config(&self.facts, self.host.key);
-        let seed = setup::seed(self.seed, self.processes);
+        let seed = drawn(self.seed, self.processes);
         self.session = match self.host.found() {
             Some(record) => Session::restore(config, seed, &record, Now::new(now.tick, now.unix)),
             None => Session::new(config, seed),

@@ -1,7 +1,7 @@
 //! How a session is set up in a world, by an application that knows what its provider can do.
 
 use satkeeper_core::lifecycle::{KeyAlgorithm, ProviderFacts};
-use satkeeper_core::secret::{Secret, Seed};
+use satkeeper_core::secret::Secret;
 use satkeeper_core::session::{Config, KeyChoice, Provider};
 use satkeeper_core::wire::rest::{CreateSubscriberToken, Space};
 use satkeeper_core::wire::url::{Plain, SecureUrl};
@@ -60,12 +60,4 @@ const fn callback(facts: ProviderFacts) -> Provider {
 #[cfg(november)]
 const fn callback(facts: ProviderFacts) -> Provider {
     Provider::Callback(facts)
-}
-
-/// Another one for each process of a session.
-pub(super) fn seed(world: u64, process: u32) -> Seed {
-    let mut bytes = [0x5e; 32];
-    bytes[..8].copy_from_slice(&world.to_be_bytes());
-    bytes[8..12].copy_from_slice(&process.to_be_bytes());
-    Seed::from_bytes(bytes)
 }
