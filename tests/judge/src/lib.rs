@@ -8,10 +8,12 @@
 //! | `catalogue` | 45 kinds of worlds, and what each may cost |
 //! | `play` | a client in a world, and what happens |
 //! | `log`, `verdict` | what has happened, what it comes to |
+//! | `oracle` | what comes of the one and makes the other |
 
 pub mod catalogue;
 pub mod client;
 pub mod log;
+pub mod oracle;
 pub mod play;
 pub mod timeline;
 pub mod verdict;

@@ -1,0 +1,246 @@
+//! What is missing and nobody's fault: for each cause an allowance, used from the cause on.
+//!
+//! An allowance is counted in time in which the session could have been served, so that what is impossible (no network,
+//! asleep, no token to be had) uses nothing of it. It ends when it is used up, or with the first service that begins
+//! after its cause: what is lost again after that has another cause, or none. Allowances of several causes run side by
+//! side and are not added. Nothing that a client does begins one, but for asking where it is told to wait.
+
+use super::conditions::Conditions;
+use super::possible::{Chance, Possible, UPGRADE, fresh_starts};
+use super::served::Served;
+use super::spans::Spans;
+use super::story::{Endpoint, Story, Token};
+use crate::client::{Ask, Bad};
+use crate::timeline::{Ms, Timeline};
+use crate::verdict::Excuse;
+use crate::world::{Awake, Health, Instant, Outcome, Service, User, World};
+
+const SECOND: Ms = 1_000;
+const MINUTE: Ms = 60 * SECOND;
+
+/// Who was without a network for longer than this may take its time.
+const LONG_OUTAGE: Ms = MINUTE;
+
+/// A token is asked for in good time if that is done in the last quarter of its life, but five minutes before its end at
+/// the latest (a day's token needs no six hours).
+const GOOD_TIME: Ms = 5 * MINUTE;
+
+/// Who asks again and again, as seldom as is polite while it is served, may miss a chance shorter than this.
+const SHORT_CHANCE: Ms = 30 * SECOND;
+
+/// Something that excuses.
+#[derive(Clone, Copy, Debug)]
+struct Cause {
+    at: Ms,
+    excuse: Excuse,
+    /// Of possible time, but for `RetryAfter`: that is time as it passes.
+    allowance: Ms,
+}
+
+/// What is excused by what; no moment stands twice.
+pub(super) fn excused(
+    world: &World,
+    story: &Story,
+    conditions: &Conditions,
+    possible: &Possible,
+    served: &Served,
+    missing: &Spans,
+) -> Vec<(Excuse, Spans)> {
+    let foreseeable = unforeseen(story, possible, world.length);
+    let clock = possible.possible.without(&foreseeable);
+    let mut left = missing.without(&foreseeable);
+    let mut all = vec![(Excuse::Unforeseen, missing.and(&foreseeable))];
+    if left.total() == 0 {
+        return all;
+    }
+    let mut by_excuse: std::collections::BTreeMap<Excuse, Vec<(Ms, Ms)>> = std::collections::BTreeMap::new();
+    for cause in causes(world, story, conditions) {
+        let used_up = match cause.excuse {
+            Excuse::RetryAfter => cause.at.saturating_add(cause.allowance),
+            _ => clock.after(cause.at, cause.allowance).unwrap_or(Ms::MAX),
+        };
+        let served_again = served.served.next_beginning(cause.at).map_or(Ms::MAX, |(at, _)| at);
+        by_excuse.entry(cause.excuse).or_default().push((cause.at, used_up.min(served_again)));
+    }
+    for (excuse, windows) in by_excuse {
+        let windows = Spans::of(windows);
+        all.push((excuse, left.and(&windows)));
+        left = left.without(&windows);
+    }
+    all
+}
+
+/// Moments at which the client holds no token that is owed because its last one ended while nobody could have got
+/// another in good time, and the request that brings the next one is still under way for whoever asks at once.
+///
+/// The page's `possible` knows what no client can: that an endpoint will fail for half an hour in ten minutes, so that
+/// one had better ask now. Nobody may ask more than once a life, so it is enough to have asked as the plainest client
+/// does, in the last quarter of the life. Where there was a chance then, the whole gap is the client's.
+fn unforeseen(story: &Story, possible: &Possible, length: Ms) -> Spans {
+    let mut gaps = Vec::new();
+    for (from, end) in story.holding().iter().filter(|(_, end)| *end < length) {
+        let last = |token: &&Token| token.owed_until() == end && token.revoked.is_none_or(|at| at > end);
+        let Some((_, token)) = story.received().filter(|(_, token)| last(token)).max_by_key(|(at, _)| *at)
+        else {
+            continue;
+        };
+        let life = end - token.issued.min(end);
+        let base_held = story.received().any(|(_, token)| token.is_base() && token.owed_until() >= end);
+        let useful = |chance: &&Chance| match chance.endpoint {
+            Endpoint::Mint | Endpoint::Refresh => true,
+            Endpoint::Activate => base_held,
+            Endpoint::Renew => !token.is_base(),
+        };
+        let chances = || possible.provider.iter().chain(&possible.devices).filter(useful);
+        let in_time = |chance: &Chance| {
+            let before = (life / 4).min(GOOD_TIME).max(2 * chance.latency).min(life);
+            let first = (end - before).max(token.issued).max(chance.from).max(from);
+            let last = end.saturating_sub(chance.latency).min(chance.to);
+            last.saturating_sub(first) >= SHORT_CHANCE.min(life / 8)
+        };
+        if chances().any(in_time) {
+            continue;
+        }
+        let next = possible.provider.iter().filter_map(|chance| {
+            let asked = chance.from.max(end.saturating_sub(chance.latency));
+            (asked < chance.to).then_some(asked + chance.latency)
+        });
+        gaps.push((end, next.min().unwrap_or(length)));
+    }
+    Spans::of(gaps)
+}
+
+fn causes(world: &World, story: &Story, conditions: &Conditions) -> Vec<Cause> {
+    let facts = &world.facts;
+    let holding = story.holding();
+    let connect = |at: Ms| world.connect.at(at).takes.max(world.resume.at(at).takes) + UPGRADE;
+    // Where the socket was lost, it is possible again when a fresh connect is done; a resume may take longer.
+    let slower = |at: Ms| connect(at) - world.connect.at(at).takes - UPGRADE;
+    // A timer may be late; news are not.
+    let late = |at: Ms| *world.late.at(at);
+    // Who holds no token has to ask for one.
+    let ask = |at: Ms| if holding.has(at) { 0 } else { latency(world, at) };
+    let mut causes = Vec::new();
+    let mut put = |at: Ms, excuse: Excuse, allowance: Ms| {
+        causes.push(Cause { at, excuse, allowance: allowance.saturating_add(late(at)) });
+    };
+    for (index, began) in story.began.iter().enumerate() {
+        let at = *began;
+        let fresh = fresh_starts(world, story).any(|start| start == at);
+        let mint = if fresh || !holding.has(at) { latency(world, at) } else { 0 };
+        // The first is possible when the first token and connect are done; a later one knows of tokens of before.
+        put(at, Excuse::Start, if index == 0 { 0 } else { mint } + slower(at));
+        let before = index.checked_sub(1).and_then(|index| story.began.get(index));
+        if before.is_some_and(|before| !store_kept(world, *before, at)) {
+            put(at, Excuse::Takeover, 6 * SECOND + latency(world, at));
+        }
+    }
+    for (at, user) in &story.users {
+        if *user == User::Resumes {
+            put(*at, Excuse::Start, ask(*at) + slower(*at));
+        }
+    }
+    for (at, instant) in &world.instants {
+        let at = *at;
+        match instant {
+            Instant::Cut => put(at, Excuse::Cut, 2 * SECOND + slower(at)),
+            Instant::Restart { wipe } => {
+                let spread = if *wipe || !facts.resumes { 10 } else { 3 };
+                put(at, Excuse::ServerWide, spread * SECOND + slower(at));
+            }
+            Instant::GoingAway => {
+                let spread = if facts.resumes { 3 } else { 10 };
+                put(at, Excuse::ServerWide, spread * SECOND + slower(at));
+            }
+            Instant::HalfOpen { out: true, back: true } => {}
+            Instant::HalfOpen { back, .. } => put(at, Excuse::SilentDeath, silent_death(world, at, *back)),
+            Instant::Revoke => put(at, Excuse::Revoked, latency(world, at) + slower(at) + 5 * SECOND),
+            Instant::ForgetStates | Instant::User(_) => {}
+        }
+    }
+    let gaps = Spans::of(vec![(0, conditions.horizon)]).without(&conditions.net);
+    for (off, on) in gaps.iter() {
+        if on - off <= LONG_OUTAGE {
+            put(off, Excuse::Cut, 2 * SECOND + slower(on) + ask(on));
+            continue;
+        }
+        let told = story.users.iter().find(|(at, user)| *user == User::NetworkChanged && *at >= on);
+        let told = told.map_or(Ms::MAX, |(at, _)| at - on + 2 * SECOND);
+        put(on, Excuse::NoNetwork, told.min(30 * SECOND) + slower(on) + ask(on));
+    }
+    for (from, to, awake) in world.awake.pieces(conditions.horizon) {
+        if matches!(awake, Awake::Sleeps | Awake::Stopped) && from < to {
+            put(to, Excuse::Wake, 5 * SECOND + connect(to) + ask(to));
+        }
+    }
+    for (at, allowance) in healed(world, conditions.horizon) {
+        put(at, Excuse::Healed, allowance + connect(at) + ask(at));
+    }
+    for (at, asked, reply) in story.answers() {
+        if let Err(Bad::Http { retry_after: Some(wait), .. }) = reply.result
+            && (asked.endpoint().is_some() || matches!(asked.ask, Ask::Open(_)))
+        {
+            put(at, Excuse::RetryAfter, wait.min(5 * MINUTE) + connect(at) + ask(at));
+        }
+    }
+    causes
+}
+
+/// How long an answer takes of the endpoints that bring a first token.
+fn latency(world: &World, at: Ms) -> Ms {
+    let refresh = if world.facts.can_refresh { world.refresh.at(at).latency } else { 0 };
+    world.mint.at(at).latency.max(refresh)
+}
+
+/// In that time all that was written was kept.
+fn store_kept(world: &World, from: Ms, to: Ms) -> bool {
+    world.store.pieces(to).all(|(_, end, store)| end <= from || store.health == Health::Keeps)
+}
+
+/// How long a death may go unnoticed of which nobody tells: the server's pings stop, or its answers to the client's. Who
+/// gets the one and is never given the other has nothing to notice.
+fn silent_death(world: &World, at: Ms, back: bool) -> Ms {
+    let pings = world.facts.pings > 0;
+    match (pings && !back, *world.pongs.at(at)) {
+        (false, false) => Ms::MAX,
+        _ if pings => 40 * SECOND,
+        _ => 70 * SECOND,
+    }
+}
+
+/// Where an endpoint begins to give tokens again, and none of the others had given any until then.
+fn healed(world: &World, horizon: Ms) -> Vec<(Ms, Ms)> {
+    let facts = &world.facts;
+    let lines: Vec<&Timeline<Service>> = [
+        (facts.can_mint_again, &world.mint),
+        (facts.can_refresh, &world.refresh),
+        (facts.scope && facts.key, &world.activate),
+        (facts.scope && facts.key, &world.renew),
+    ]
+    .into_iter()
+    .filter_map(|(may, line)| may.then_some(line))
+    .collect();
+    let mut all = Vec::new();
+    for line in &lines {
+        let mut before: Option<&Service> = None;
+        for (at, _, service) in line.pieces(horizon) {
+            if let Some(ill) = before.filter(|ill| !gives(ill.outcome) && gives(service.outcome))
+                && !lines.iter().any(|line| at > 0 && gives(line.at(at - 1).outcome))
+            {
+                all.push((at, if refuses(ill.outcome) { MINUTE } else { 10 * SECOND }));
+            }
+            before = Some(service);
+        }
+    }
+    all
+}
+
+const fn gives(outcome: Outcome) -> bool {
+    matches!(outcome, Outcome::Grants { life } | Outcome::Cached { life } if life > 0)
+}
+
+/// The API's own refusal, which is a reason to come back seldom.
+const fn refuses(outcome: Outcome) -> bool {
+    matches!(outcome, Outcome::Http { status, own: true, .. }
+        if status >= 400 && status < 500 && status != 408 && status != 425)
+}

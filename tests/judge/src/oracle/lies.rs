@@ -1,0 +1,234 @@
+//! Lies: what it says is not so.
+//!
+//! - Live while not served for longer than a silent death may go unnoticed (40 s where the server pings, else 70 s); for
+//!   a second, once the client knows that it has no socket any more that anybody authenticated. Time counts in which its
+//!   process runs, as a stopped one can tell nothing.
+//! - Not live while served for over a second, from the answer on that told the client so. A user that wants to be
+//!   suspended is not lied to.
+//! - `Live`, `Renewed`, `Settled` that nothing the server has said bears out: no accepted connect on a socket that is
+//!   still there; a token that never came, or that the session which is served has not been accepted with; nothing
+//!   accepted since the question was asked.
+//! - `Expired` with a token that is owed for over a second more. Where the server has refused the credential on a
+//!   connect since it was last accepted, it may be believed.
+//! - An attempt announced for a moment, and none made within a second of it, though nothing was heard between.
+
+use super::conditions::Conditions;
+use super::lost::is_about_the_credential;
+use super::served::Served;
+use super::spans::Spans;
+use super::spell;
+use super::story::{Heard, Sock, Story};
+use crate::client::{Ask, Phase, Serial, Tell};
+use crate::log::{Source, Why};
+use crate::timeline::Ms;
+use crate::verdict::{Fault, Kind};
+use crate::world::{User, World};
+
+const SECOND: Ms = 1_000;
+
+/// See the module.
+pub(super) struct Lies<'a> {
+    pub(super) world: &'a World,
+    pub(super) story: &'a Story,
+    pub(super) conditions: &'a Conditions,
+    pub(super) served: &'a Served,
+}
+
+impl Lies<'_> {
+    pub(super) fn all(&self, faults: &mut Vec<Fault>) {
+        let mut lies = self.live_and_useless();
+        lies.extend(self.live_without_a_socket());
+        lies.extend(self.served_and_unsaid());
+        lies.extend(self.words());
+        lies.extend(self.announced());
+        faults.extend(lies.into_iter().map(|(at, what)| Fault { at, kind: Kind::Lie, what }));
+    }
+
+    fn live_and_useless(&self) -> Vec<(Ms, String)> {
+        let allowed = if self.world.facts.pings > 0 { 40 } else { 70 } * SECOND;
+        let useless = self.story.saying(Phase::Live).without(&self.served.served);
+        let too_long = useless.iter().filter_map(|(from, to)| {
+            let allowed = allowed + *self.world.late.at(from);
+            let spent = self.conditions.runs.total_within(from, to);
+            let at = self.conditions.runs.after(from, allowed).filter(|_| spent > allowed)?;
+            Some((at, format!("said to be live and not served for {}", spell(spent))))
+        });
+        too_long.collect()
+    }
+
+    fn live_without_a_socket(&self) -> Vec<(Ms, String)> {
+        let known = Spans::of(self.story.sockets.values().filter_map(believed).collect());
+        let claimed = self.story.saying(Phase::Live).without(&known);
+        let too_long = claimed.iter().filter_map(|(from, to)| {
+            let spent = self.conditions.runs.total_within(from, to);
+            let at = self.conditions.runs.after(from, SECOND).filter(|_| spent > SECOND)?;
+            Some((at, format!("said to be live for {} without any socket that was accepted", spell(spent))))
+        });
+        too_long.collect()
+    }
+
+    fn served_and_unsaid(&self) -> Vec<(Ms, String)> {
+        let told = self.served.services.iter().filter_map(|service| {
+            let sock = self.story.sockets.get(&service.socket)?;
+            let told = sock.accepted.iter().find(|at| **at >= service.from)?;
+            Some((*told, service.to))
+        });
+        let told = Spans::of(told.collect()).and(&self.served.served).and(&self.conditions.wish);
+        let away = self.story.saying(Phase::Away).or(&self.story.saying(Phase::Suspended));
+        let unsaid = told.and(&away);
+        let too_long = unsaid.iter().filter(|(from, to)| to - from > SECOND);
+        too_long
+            .map(|(from, to)| {
+                (from + SECOND, format!("not said to be live while served for {}", spell(to - from)))
+            })
+            .collect()
+    }
+
+    fn words(&self) -> Vec<(Ms, String)> {
+        let mut waiting: Vec<(Ms, User)> = Vec::new();
+        let mut users = self.story.users.iter().peekable();
+        let mut lies = Vec::new();
+        for (at, tell) in &self.story.tells {
+            let at = *at;
+            while let Some((asked, user)) = users.next_if(|(asked, _)| *asked <= at) {
+                if matches!(user, User::Refreshes | User::WasRefused | User::Updates { .. }) {
+                    waiting.push((*asked, *user));
+                }
+            }
+            match tell {
+                Tell::Live
+                    if !self.story.sockets.values().filter_map(believed).any(|(a, b)| a <= at && at < b) =>
+                {
+                    lies.push((at, "said that it is live, on no socket that was accepted".to_owned()));
+                }
+                Tell::Renewed(token) => {
+                    lies.extend(
+                        self.not_renewed(at, *token)
+                            .map(|why| (at, format!("said that it is renewed: {why}"))),
+                    );
+                }
+                Tell::Settled => {
+                    match waiting.iter().position(|(asked, user)| self.bears_out(*asked, *user, at)) {
+                        Some(index) => drop(waiting.remove(index)),
+                        None if !waiting.is_empty() => {
+                            lies.push((
+                                at,
+                                "said that what was waited for has happened, and it has not".to_owned(),
+                            ));
+                        }
+                        None => {}
+                    }
+                }
+                Tell::Failed if !waiting.is_empty() => drop(waiting.remove(0)),
+                Tell::Expired => {
+                    if let Some((token, left)) = self.not_expired(at) {
+                        lies.push((
+                            at,
+                            format!("said that no token is valid; {token} was for {} more", spell(left)),
+                        ));
+                    }
+                }
+                _ => {}
+            }
+        }
+        lies
+    }
+
+    fn accepted_with(&self, token: Serial, from: Ms, to: Ms) -> bool {
+        let with = |what: &(Ms, Option<(Serial, _)>)| {
+            (from..=to).contains(&what.0) && what.1.is_some_and(|(with, _)| with == token)
+        };
+        self.story.sockets.values().any(|sock| sock.authenticated.iter().any(with))
+    }
+
+    fn not_renewed(&self, at: Ms, token: Serial) -> Option<&'static str> {
+        let Some(token) = self.story.token(token).filter(|token| token.received.is_some_and(|got| got <= at))
+        else {
+            return Some("no such token has come");
+        };
+        if token.honoured_until() + SECOND < at {
+            return Some("that token had ended");
+        }
+        let shown = self.accepted_with(token.serial, 0, at);
+        (!shown && self.served.served.has(at)).then_some("the server has not accepted that token")
+    }
+
+    fn bears_out(&self, asked: Ms, user: User, at: Ms) -> bool {
+        let since = self.story.sockets.values().flat_map(|sock| &sock.authenticated);
+        let mut accepted =
+            since.filter(|(when, _)| (asked..=at).contains(when)).filter_map(|(_, what)| *what);
+        accepted.any(|(token, _)| {
+            let Some(token) = self.story.token(token) else { return false };
+            match user {
+                User::Updates { .. } => {
+                    token.of == Source::Application && token.received.is_some_and(|got| got >= asked)
+                }
+                User::Refreshes => token.received.is_some_and(|got| got >= asked),
+                _ => true,
+            }
+        })
+    }
+
+    fn not_expired(&self, at: Ms) -> Option<(Serial, Ms)> {
+        let identity = self.story.identity(at);
+        let held = self.story.received().filter(|(got, token)| *got <= at && token.identity >= identity);
+        let best = held.map(|(_, token)| token).max_by_key(|token| token.owed_until())?;
+        let left = best.owed_until().checked_sub(at).filter(|left| *left > SECOND)?;
+        let connects = self.story.answers().filter(|(answered, asked, _)| {
+            *answered <= at && matches!(asked.ask, Ask::Connect { .. } | Ask::Push(..))
+        });
+        let last = connects.max_by_key(|(answered, ..)| *answered);
+        let refused = last.is_some_and(|(.., reply)| reply.result.is_err_and(is_about_the_credential));
+        (!refused).then_some((best.serial, left))
+    }
+
+    fn announced(&self) -> Vec<(Ms, String)> {
+        let tells = &self.story.tells;
+        let mut lies = Vec::new();
+        for (index, (at, tell)) in tells.iter().enumerate() {
+            let Tell::Warned { code, next: Some(next), .. } = tell else { continue };
+            let (at, next) = (*at, (*next).max(*at));
+            let until = next + SECOND + *self.world.late.at(next);
+            let moot = |tell: &Tell| {
+                matches!(tell, Tell::Warned { next: Some(_), .. } | Tell::Suspended | Tell::Over { .. })
+            };
+            let replaced = tells[index + 1..]
+                .iter()
+                .take_while(|(later, _)| *later <= until)
+                .any(|(_, tell)| moot(tell));
+            if replaced
+                || until >= self.world.length
+                || self.conditions.able.around(at).is_none_or(|(_, to)| to <= until)
+            {
+                continue;
+            }
+            let heard = &self.story.heard;
+            let first = heard.partition_point(|(when, _)| *when <= at);
+            let changed = heard[first..]
+                .iter()
+                .take_while(|(when, _)| *when <= until)
+                .any(|(_, what)| *what != Heard::Other);
+            let asked = &self.story.asked;
+            let first = asked.partition_point(|asked| asked.at < next.saturating_sub(SECOND).max(at));
+            let made = asked[first..]
+                .iter()
+                .take_while(|asked| asked.at <= until)
+                .any(|asked| !matches!(asked.ask, Ask::Close(_)));
+            if !changed && !made {
+                lies.push((
+                    until,
+                    format!("announced an attempt at {} ({code}), and made none", spell(next)),
+                ));
+            }
+        }
+        lies
+    }
+}
+
+/// From when to when a client may believe that a socket serves: from the first accepted connect that it heard of, until
+/// it hears that the socket is lost, or closes it.
+fn believed(sock: &Sock) -> Option<(Ms, Ms)> {
+    let from = *sock.accepted.first()?;
+    let closed = sock.gone.filter(|(_, why)| *why == Why::Client).map_or(Ms::MAX, |(at, _)| at);
+    Some((from, sock.heard_lost.unwrap_or(Ms::MAX).min(closed)))
+}

@@ -1,0 +1,80 @@
+//! Silence: not served for over five seconds after the client heard what shows it, and no event that names the cause and
+//! says when the next attempt is made. Time counts in which its process runs and its user wants it.
+//!
+//! What is announced and still ahead covers what is heard meanwhile; so does a named cause with an attempt that is begun
+//! within those five seconds.
+
+use super::conditions::Conditions;
+use super::served::Served;
+use super::spell;
+use super::story::Story;
+use crate::client::{Ask, Tell};
+use crate::timeline::Ms;
+use crate::verdict::{Fault, Kind};
+use crate::world::World;
+
+const ALLOWED: Ms = 5_000;
+
+pub(super) fn judge(
+    world: &World,
+    story: &Story,
+    conditions: &Conditions,
+    served: &Served,
+    over: Option<Ms>,
+    faults: &mut Vec<Fault>,
+) {
+    let awake = conditions.runs.and(&conditions.wish);
+    let end = over.unwrap_or(world.length);
+    let mut told_until = 0;
+    for at in story.evidence.iter().copied().filter(|at| *at < end) {
+        if at < told_until || served.served.has(at) {
+            continue;
+        }
+        let Some(deadline) = awake.after(at, ALLOWED) else { continue };
+        let deadline = deadline + *world.late.at(at);
+        let again = served.served.next(at).unwrap_or(Ms::MAX);
+        if again <= deadline || end <= deadline || !awake.has(at) {
+            continue;
+        }
+        if !is_told(story, at, deadline) {
+            let until = again.min(end);
+            faults.push(Fault {
+                at: deadline,
+                kind: Kind::Silence,
+                what: format!("nothing said of why it is not served, for {}", spell(until - at)),
+            });
+            // Once for each time that it is not served.
+            told_until = until;
+        }
+    }
+}
+
+fn is_told(story: &Story, at: Ms, deadline: Ms) -> bool {
+    let first = story.tells.partition_point(|(when, _)| *when < at);
+    let said = |tell: &Tell| match tell {
+        Tell::Warned { cause: true, next, .. } => next.is_some() || attempts(story, at, deadline),
+        Tell::Suspended | Tell::Over { .. } => true,
+        _ => false,
+    };
+    let now =
+        story.tells[first..].iter().take_while(|(when, _)| *when <= deadline).any(|(_, tell)| said(tell));
+    let ahead =
+        |tell: &Tell| matches!(tell, Tell::Warned { cause: true, next: Some(next), .. } if *next >= at);
+    now || story.tells[..first].iter().rev().take(8).any(|(_, tell)| ahead(tell))
+}
+
+fn attempts(story: &Story, at: Ms, deadline: Ms) -> bool {
+    let first = story.asked.partition_point(|asked| asked.at < at);
+    let attempt = |ask: Ask| {
+        matches!(
+            ask,
+            Ask::Open(_)
+                | Ask::Connect { .. }
+                | Ask::Mint
+                | Ask::Refresh { .. }
+                | Ask::Activate(..)
+                | Ask::Renew(..)
+        )
+    };
+    story.asked[first..].iter().take_while(|asked| asked.at <= deadline).any(|asked| attempt(asked.ask))
+}
