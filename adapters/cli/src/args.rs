@@ -50,7 +50,7 @@ pub(crate) enum Command {
     Run(Box<RunArgs>),
     /// A server that speaks the protocol, for tests and development
     #[command(long_about = serve_args::ABOUT, after_long_help = serve_args::help())]
-    Serve(ServeArgs),
+    Serve(Box<ServeArgs>),
 }
 
 const DEMO_ABOUT: &str = "\

@@ -89,6 +89,6 @@ async fn carry_out(command: Command) -> Result<(), Failure> {
     match command {
         Command::Demo(args) => demo::demo(args).await,
         Command::Run(args) => run::run(*args).await,
-        Command::Serve(args) => serve::serve(args).await,
+        Command::Serve(args) => serve::serve(*args).await,
     }
 }

@@ -4,7 +4,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::Path;
 use std::time::Duration;
 
-use satkeeper_fixtures::{Config, FixtureError, Server};
+use satkeeper_fixtures::{Config, FixtureError, Server, Turn};
 use serde_json::{Map, Value, json};
 use tokio::time::timeout;
 
@@ -77,6 +77,7 @@ fn config(args: &ServeArgs) -> Result<Config, Failure> {
         sat_ttl: args.sat_ttl.unwrap_or(defaults.sat_ttl),
         device_ttl: args.device_ttl.unwrap_or(defaults.device_ttl),
         grant_scope: !args.no_scope,
+        turn: args.turn_secret_file.as_deref().map(|path| turn(&args.turn, path)).transpose()?,
         ping_every: args.ping_every.or(defaults.ping_every),
         // Nobody asks this process for what it has seen: it is written down or not kept.
         log_capacity: 0,
@@ -97,6 +98,13 @@ fn refused(error: FixtureError) -> Failure {
         FixtureError::Listen { .. } | FixtureError::File { .. } => Failure::usage(error.to_string()),
         error => Failure::Broken(error.to_string()),
     }
+}
+
+fn turn(urls: &[String], secret: &Path) -> Result<Turn, Failure> {
+    let refused = |why: String| Failure::usage(format!("--turn-secret-file {}: {why}", secret.display()));
+    let secret = files::read(secret).map_err(|error| refused(error.to_string()))?;
+    let secret = String::from_utf8(secret).map_err(|_| refused("it is not UTF-8".to_owned()))?;
+    Ok(Turn { urls: urls.to_vec(), secret: secret.trim().to_owned() })
 }
 
 fn read_script(path: &Path) -> Result<String, Failure> {

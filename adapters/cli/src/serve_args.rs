@@ -117,6 +117,13 @@ pub(crate) struct ServeArgs {
     /// may be repeated
     #[arg(long = "answer", value_name = "NAME=VALUE")]
     pub(crate) answers: Vec<String>,
+    /// A TURN server that sessions are told of, with credentials for it: coturn's `use-auth-secret`; may be repeated
+    /// [default: one that is nowhere]
+    #[arg(long, value_name = "URL", requires = "turn_secret_file")]
+    pub(crate) turn: Vec<String>,
+    /// What the TURN servers have as their `static-auth-secret`
+    #[arg(long, value_name = "FILE", requires = "turn")]
+    pub(crate) turn_secret_file: Option<PathBuf>,
     /// Time between the server's pings [default: 10s]
     #[arg(long, value_name = "TIME", value_parser = duration::parse)]
     pub(crate) ping_every: Option<Duration>,

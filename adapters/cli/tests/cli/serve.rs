@@ -57,8 +57,12 @@ impl Serving {
 fn the_first_line_says_everything() {
     let (ca, requests) = (file("serve-ca.pem"), file("serve-requests.jsonl"));
     let (ca_path, requests_path) = (ca.to_string_lossy(), requests.to_string_lossy());
-    let serving =
-        Serving::new(&["--tls", "--ca-out", &ca_path, "--requests", &requests_path, "--sat-ttl", "60"]);
+    let secret = file("serve-turn-secret");
+    std::fs::write(&secret, "canary-of-turn\n").unwrap();
+    let (secret, turn) = (secret.to_string_lossy(), "turn:127.0.0.1:3478?transport=udp");
+    let mut options = vec!["--tls", "--ca-out", &ca_path, "--requests", &requests_path, "--sat-ttl", "60"];
+    options.extend(["--turn", turn, "--turn-secret-file", &secret]);
+    let serving = Serving::new(&options);
     let announced = serving.announced.clone();
     let (https, wss) = (announced["https"].as_str().unwrap(), announced["wss"].as_str().unwrap());
     assert_eq!(https.strip_prefix("https://"), wss.strip_prefix("wss://"));
@@ -73,6 +77,7 @@ fn the_first_line_says_everything() {
 
     assert_eq!(serving.stop(), (Some(0), String::new()));
     let requests = std::fs::read_to_string(&requests).unwrap();
+    assert!(requests.contains(turn) && !requests.contains("canary-of-turn"), "{requests}");
     let kinds: Vec<String> = requests
         .lines()
         .map(|line| serde_json::from_str::<Value>(line).unwrap()["kind"].as_str().unwrap().to_owned())
@@ -202,6 +207,10 @@ fn what_cannot_be_served() {
         (&["--faults", &bad], "fault script"),
         (&["--requests", "/nowhere/at/all"], "--requests"),
         (&["--http2"], "--tls"),
+        (&["--turn", "turn:127.0.0.1:3478"], "--turn-secret-file"),
+        (&["--turn-secret-file", &bad], "--turn <URL>"),
+        (&["--turn", "turn:127.0.0.1:3478", "--turn-secret-file", "/nowhere/at/all"], "/nowhere/at/all"),
+        (&["--turn", "turn:127.0.0.1:3478", "--turn-secret-file", "/dev/null"], "turn needs"),
         (&["--answer", "refusals"], "NAME=VALUE"),
         (&["--answer", "refusals=maybe"], "error, result"),
         (&["--answer", "nothing=true"], "resume_state"),
