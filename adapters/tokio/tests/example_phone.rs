@@ -9,6 +9,8 @@ mod phone;
 mod place;
 #[path = "../examples/phone/script.rs"]
 mod script;
+#[path = "../examples/phone/silence.rs"]
+mod silence;
 #[path = "../examples/phone/timeline.rs"]
 mod timeline;
 #[path = "../examples/phone/verto.rs"]
@@ -23,7 +25,11 @@ fn at(server: &Server) -> impl Iterator<Item = String> {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn every_step_happens_with_a_server_of_its_own() {
-    script::run(std::iter::empty()).await.expect("every step happens");
+    // Whoever stands between the two, or nobody: then the other side is asked for the answer to new media.
+    for attach_offers_peer in [false, true] {
+        let own = Config { attach_offers_peer, ..place::config() };
+        script::run(std::iter::empty(), own).await.expect("every step happens");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -42,7 +48,7 @@ async fn every_step_that_can_happens_with_a_server_that_runs_already() {
         let (name, value) = answer.split_once('=').expect("name and value");
         config.answer(name, value).expect("an answer");
         let server = Server::start(config).await.expect("it starts");
-        script::run(at(&server)).await.unwrap_or_else(|error| panic!("{answer}: {error}"));
+        script::run(at(&server), place::config()).await.unwrap_or_else(|error| panic!("{answer}: {error}"));
         assert!(server.counts().resumes > 0, "{:?}", server.counts());
     }
 }
@@ -53,7 +59,7 @@ async fn a_refusal_is_seen_in_each_of_its_forms() {
         let denied = vec!["verto.modify".to_owned()];
         let config = Config { verto_refusals, denied, ..Config::plain() };
         let server = Server::start(config).await.expect("it starts");
-        let error = script::run(at(&server)).await.expect_err("nobody may hold");
+        let error = script::run(at(&server), place::config()).await.expect_err("nobody may hold");
         assert_eq!(error.to_string(), "alice: this did not happen: hold or unhold", "{verto_refusals:?}");
     }
 }
@@ -62,7 +68,7 @@ async fn a_refusal_is_seen_in_each_of_its_forms() {
 async fn options_that_are_none_are_refused() {
     for args in [&["--space", "http://127.0.0.1:9"][..], &["--space"], &["--nothing", "x"]] {
         let args = args.iter().map(|arg| (*arg).to_owned());
-        let error = script::run(args).await.expect_err("not enough");
+        let error = script::run(args, place::config()).await.expect_err("not enough");
         assert!(error.to_string().starts_with("phone [--space URL"), "{error}");
     }
 }

@@ -12,17 +12,19 @@
 //! ```
 //!
 //! The guide "A phone in an hour" (`adapters/tokio/docs/phone.md`) explains it. `script` has what happens, `phone` what a
-//! phone does, `verto` the messages, `media` what is left to do for sound, `place` the server, `timeline` what is shown.
+//! phone does, `verto` the messages, `media` what is left to do for sound (`silence` does nothing of it), `place` the
+//! server, `timeline` what is shown.
 #![allow(clippy::print_stdout, reason = "an example speaks to whoever runs it")]
 
 mod media;
 mod phone;
 mod place;
 mod script;
+mod silence;
 mod timeline;
 mod verto;
 
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
-    script::run(std::env::args().skip(1)).await
+    script::run(std::env::args().skip(1), place::config()).await
 }

@@ -100,20 +100,19 @@ enum Stage {
     Attaching,
 }
 
+/// Makes the media of a call.
+pub(crate) type NewMedia = Box<dyn Fn() -> Box<dyn Media> + Send>;
+
 /// A phone with one line.
 pub(crate) struct Phone {
     client: Client,
     call: Option<Call>,
-    new_media: fn() -> Box<dyn Media>,
+    new_media: NewMedia,
     told: mpsc::UnboundedSender<News>,
 }
 
 impl Phone {
-    pub(crate) fn new(
-        client: Client,
-        new_media: fn() -> Box<dyn Media>,
-        told: mpsc::UnboundedSender<News>,
-    ) -> Self {
+    pub(crate) fn new(client: Client, new_media: NewMedia, told: mpsc::UnboundedSender<News>) -> Self {
         Self { client, call: None, new_media, told }
     }
 
@@ -185,13 +184,14 @@ impl Phone {
                 verto::ask(&self.client, &mut call.leg, "verto.subscribe", params).await
             }
             // The server has a new session, or may have: the call is put on it, with media made anew.
-            false => {
-                let params = json!({
-                    "sdp": call.media.offer(&servers),
-                    "dialogParams": {"attach": true, "reattaching": true, "pingSupported": true},
-                });
-                verto::ask(&self.client, &mut call.leg, "verto.invite", params).await
-            }
+            false => match call.media.offer(servers).await {
+                Ok(sdp) => {
+                    let dialog = json!({"attach": true, "reattaching": true, "pingSupported": true});
+                    let params = json!({"sdp": sdp, "dialogParams": dialog});
+                    verto::ask(&self.client, &mut call.leg, "verto.invite", params).await
+                }
+                Err(error) => Err(error.into()),
+            },
         };
         match found {
             Ok(_) if is_kept => self.tell(News::StillThere),
@@ -224,6 +224,11 @@ impl Phone {
                 let _ = verto::ask(&self.client, &mut leg, "verto.bye", busy).await;
             }
             Told::Answer { sdp } if is_ours => self.answered(&sdp),
+            Told::Offer { sdp } if is_ours => {
+                if let Err(why) = self.answer_anew(sdp).await {
+                    self.tell(News::Failed(why.to_string()));
+                }
+            }
             Told::Digits(digits) if is_ours => self.tell(News::Digits(digits)),
             Told::Ping if is_ours => {
                 let _ = self.ask("verto.pong", json!({})).await;
@@ -283,15 +288,16 @@ impl Phone {
             return Err(Failure::Other("there is a call already".to_owned()));
         }
         let (servers, ends_at) = self.servers();
+        let many = servers.len();
         let good_for_s = ends_at.map(|end| end.0.saturating_sub(self.client.now().unix.0) / 1_000);
         let mut media = (self.new_media)();
         let params = json!({
-            "sdp": media.offer(&servers),
+            "sdp": media.offer(servers).await?,
             "dialogParams": {"destination_number": whom, "pingSupported": true},
         });
         // In place before the answer, which events of the call may overtake.
         self.call = Some(Call { leg: Leg::new(), stage: Stage::Dialling, media });
-        self.tell(News::Dialling { servers: servers.len(), good_for_s });
+        self.tell(News::Dialling { servers: many, good_for_s });
         if let Err(why) = self.ask("verto.invite", params).await {
             self.over(why.to_string());
         }
@@ -303,7 +309,7 @@ impl Phone {
         let Some(Call { stage: Stage::Ringing { offer }, media, .. }) = &mut self.call else {
             return Err(Failure::Other("nobody calls".to_owned()));
         };
-        let sdp = media.answer(&servers, offer);
+        let sdp = media.answer(servers, offer.clone()).await?;
         let params = json!({"sdp": sdp, "dialogParams": {"pingSupported": true}});
         self.ask("verto.answer", params).await?;
         if let Some(call) = &mut self.call {
@@ -311,6 +317,14 @@ impl Phone {
         }
         self.tell(News::Talking);
         Ok(())
+    }
+
+    /// The answer to new media of the other side.
+    async fn answer_anew(&mut self, offer: String) -> Result<(), Failure> {
+        let (servers, _) = self.servers();
+        let Some(call) = &mut self.call else { return Ok(()) };
+        let sdp = call.media.answer(servers, offer).await?;
+        self.ask("verto.attach", json!({"sdp": sdp})).await.map(drop)
     }
 
     async fn dial_on(&mut self, digits: &'static str) -> Result<(), Failure> {

@@ -9,6 +9,18 @@ use satkeeper_fixtures::{Config, Server};
 const LIFE: Duration = Duration::from_secs(20);
 const USAGE: &str = "phone [--space URL --project ID --token API_TOKEN [--ca FILE]]";
 
+/// A server with tokens so short that a call outlives them, and which ends calls whose phones do not answer its pings.
+pub(crate) fn config() -> Config {
+    Config {
+        sat_ttl: LIFE,
+        device_ttl: LIFE,
+        unbound_scope_ttl: LIFE,
+        verto_ping_every: Some(Duration::from_secs(2)),
+        verto_pong_needed: true,
+        ..Config::default()
+    }
+}
+
 /// Where the sessions are.
 pub(crate) struct Place {
     space: String,
@@ -22,7 +34,10 @@ pub(crate) struct Place {
 
 impl Place {
     /// What the command line names; without a word of it, a server of its own.
-    pub(crate) async fn from_args(mut args: impl Iterator<Item = String>) -> Result<Self, Box<dyn Error>> {
+    pub(crate) async fn from_args(
+        mut args: impl Iterator<Item = String>,
+        own: Config,
+    ) -> Result<Self, Box<dyn Error>> {
         let [mut space, mut project, mut token, mut ca_file] = [const { None }; 4];
         while let Some(name) = args.next() {
             let place = match name.as_str() {
@@ -40,21 +55,12 @@ impl Place {
                 let space = space.trim_end_matches('/').to_owned();
                 Ok(Self { space, project, token, ca_pem, server: None, spared: Vec::new() })
             }
-            (None, None, None) => Self::own().await,
+            (None, None, None) => Self::own(own).await,
             _ => Err(USAGE.into()),
         }
     }
 
-    /// A server with tokens so short that a call outlives them, and which ends calls whose phones do not answer its pings.
-    async fn own() -> Result<Self, Box<dyn Error>> {
-        let config = Config {
-            sat_ttl: LIFE,
-            device_ttl: LIFE,
-            unbound_scope_ttl: LIFE,
-            verto_ping_every: Some(Duration::from_secs(2)),
-            verto_pong_needed: true,
-            ..Config::default()
-        };
+    async fn own(config: Config) -> Result<Self, Box<dyn Error>> {
         let server = Server::start(config).await?;
         let (space, ca_pem) = (server.http_url(), server.ca_pem().map(str::to_owned));
         let [project, token] = ["any", "any"].map(str::to_owned);

@@ -3,16 +3,19 @@
 use std::error::Error;
 
 use satkeeper::Survival;
+use satkeeper_fixtures::Config;
 
-use crate::media::{Media, Silence};
+use crate::media::Media;
 use crate::phone::{News, Order};
 use crate::place::Place;
-use crate::timeline::{Timeline, User};
+use crate::silence::Silence;
+use crate::timeline::{Printer, Timeline, User};
 
 /// Two phones, from their registration to their end. An error names the step that did not happen.
-pub(crate) async fn run(args: impl Iterator<Item = String>) -> Result<(), Box<dyn Error>> {
-    let mut place = Place::from_args(args).await?;
-    let mut timeline = Timeline::new();
+/// `own` is for the server that it brings where no other is named.
+pub(crate) async fn run(args: impl Iterator<Item = String>, own: Config) -> Result<(), Box<dyn Error>> {
+    let mut place = Place::from_args(args, own).await?;
+    let mut timeline = Timeline::new(Printer::new());
     timeline.note(&place.description());
     let silent = || Box::new(Silence::default()) as Box<dyn Media>;
     let bob = timeline.add("bob", place.builder("bob").connect().await?, silent);

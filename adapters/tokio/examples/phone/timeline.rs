@@ -39,8 +39,25 @@ struct Entry {
     orders: mpsc::UnboundedSender<Order>,
 }
 
-pub(crate) struct Timeline {
+/// Prints what is told, with the seconds since its start.
+#[derive(Clone, Copy)]
+pub(crate) struct Printer {
     began: Instant,
+}
+
+impl Printer {
+    pub(crate) fn new() -> Self {
+        Self { began: Instant::now() }
+    }
+
+    pub(crate) fn line(self, who: &str, what: &str) {
+        let line = format!("{:6.2}  {who:<6}  {what}", self.began.elapsed().as_secs_f64());
+        println!("{}", line.chars().take(80).collect::<String>());
+    }
+}
+
+pub(crate) struct Timeline {
+    printer: Printer,
     phones: Vec<Entry>,
     sender: mpsc::UnboundedSender<(usize, News)>,
     news: mpsc::UnboundedReceiver<(usize, News)>,
@@ -49,9 +66,9 @@ pub(crate) struct Timeline {
 }
 
 impl Timeline {
-    pub(crate) fn new() -> Self {
+    pub(crate) fn new(printer: Printer) -> Self {
         let (sender, news) = mpsc::unbounded_channel();
-        Self { began: Instant::now(), phones: Vec::new(), sender, news, early: Vec::new() }
+        Self { printer, phones: Vec::new(), sender, news, early: Vec::new() }
     }
 
     /// Another phone.
@@ -59,7 +76,7 @@ impl Timeline {
         &mut self,
         name: &'static str,
         client: Client,
-        new_media: fn() -> Box<dyn Media>,
+        new_media: impl Fn() -> Box<dyn Media> + Send + 'static,
     ) -> User {
         let at = self.phones.len();
         let ((told, mut news), sender) = (mpsc::unbounded_channel(), self.sender.clone());
@@ -69,23 +86,18 @@ impl Timeline {
             {}
         });
         let (orders, obeyed) = mpsc::unbounded_channel();
-        tokio::spawn(Phone::new(client.clone(), new_media, told).run(obeyed));
+        tokio::spawn(Phone::new(client.clone(), Box::new(new_media), told).run(obeyed));
         self.phones.push(Entry { name, client, orders });
         User(at)
-    }
-
-    fn print(&self, who: &str, what: &str) {
-        let line = format!("{:6.2}  {who:<6}  {what}", self.began.elapsed().as_secs_f64());
-        println!("{}", line.chars().take(80).collect::<String>());
     }
 
     /// What the script says. What was told before that does not count any more.
     pub(crate) fn note(&mut self, what: &str) {
         while let Ok((at, news)) = self.news.try_recv() {
-            self.print(self.phones[at].name, &news.to_string());
+            self.printer.line(self.phones[at].name, &news.to_string());
         }
         self.early.clear();
-        self.print("--", what);
+        self.printer.line("--", what);
     }
 
     pub(crate) fn client(&self, user: User) -> &Client {
@@ -114,7 +126,7 @@ impl Timeline {
         loop {
             let left = deadline.saturating_duration_since(Instant::now());
             let Ok(Some(told)) = timeout(left, self.news.recv()).await else { return Err(missing) };
-            self.print(self.phones[told.0].name, &told.1.to_string());
+            self.printer.line(self.phones[told.0].name, &told.1.to_string());
             if is_it(&told) {
                 return Ok(());
             }
@@ -135,6 +147,6 @@ impl Timeline {
     pub(crate) async fn leave(&self, user: User) {
         let entry = &self.phones[user.0];
         let end = entry.client.disconnect().await;
-        self.print(entry.name, &format!("session over: {}", end.reason.name()));
+        self.printer.line(entry.name, &format!("session over: {}", end.reason.name()));
     }
 }

@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::hash::{BuildHasher, Hasher, RandomState};
+use std::io;
 
 use satkeeper::{Client, Error, Notification, SessionError};
 use serde_json::{Value, json};
@@ -46,6 +47,12 @@ impl fmt::Display for Failure {
         match self {
             Self::Gone(why) | Self::Other(why) => f.write_str(why),
         }
+    }
+}
+
+impl From<io::Error> for Failure {
+    fn from(error: io::Error) -> Self {
+        Self::Other(format!("no media: {error}"))
     }
 }
 
@@ -95,6 +102,8 @@ pub(crate) enum Told {
     Invite { from: String, offer: String },
     /// The other side has answered; or, after the call was attached to, what its media are.
     Answer { sdp: String },
+    /// The other side has new media, and wants an answer to this.
+    Offer { sdp: String },
     /// It has dialled these.
     Digits(String),
     /// Whether the phone is still there.
@@ -114,6 +123,7 @@ pub(crate) fn read(notification: &Notification) -> Option<(Leg, Told)> {
     let told = match frame["method"].as_str()? {
         "verto.invite" => Told::Invite { from: text("caller_id_name"), offer: text("sdp") },
         "verto.answer" => Told::Answer { sdp: text("sdp") },
+        "verto.attach" => Told::Offer { sdp: text("sdp") },
         "verto.info" => Told::Digits(text("dtmf")),
         "verto.ping" => Told::Ping,
         "verto.bye" => Told::Bye { cause: text("cause") },
