@@ -77,6 +77,9 @@ impl Naive {
             let pushed = self.push.take().map(|(_, token)| token);
             match pushed.filter(|_| result.is_ok()) {
                 Some(token) => {
+                    if let Ok(Good::Says(says)) = result {
+                        self.plan(now, says);
+                    }
                     heard.tells.push(Tell::Renewed(token));
                     self.push_at = self.push_at.filter(|_| self.token != Some(token));
                 }
