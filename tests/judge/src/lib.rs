@@ -9,12 +9,16 @@
 //! | `play` | a client in a world, and what happens |
 //! | `log`, `verdict` | what has happened, what it comes to |
 //! | `oracle` | what comes of the one and makes the other |
+//! | `run`, `table`, `story` | many sessions, in figures; one of them, told |
 
 pub mod catalogue;
 pub mod client;
 pub mod log;
 pub mod oracle;
 pub mod play;
+pub mod run;
+pub mod story;
+pub mod table;
 pub mod timeline;
 pub mod verdict;
 pub mod world;

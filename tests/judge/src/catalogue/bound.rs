@@ -2,9 +2,6 @@
 
 use crate::timeline::Ms;
 use crate::verdict::Verdict;
-use crate::world::World;
-
-const HOUR: Ms = 3_600_000;
 
 /// Of one session. Nobody may ever see a fault of the verdict's, in any world.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -15,7 +12,7 @@ pub struct Bound {
     pub disruptions: Option<u32>,
     /// It must be over, and be so between these times.
     pub ends: Option<(Ms, Ms)>,
-    /// Activations an hour; a session shorter than an hour may have as many.
+    /// Activations within any hour.
     pub activations_an_hour: Option<u32>,
     /// Connects of the whole session.
     pub connects: Option<u32>,
@@ -30,7 +27,7 @@ pub struct Bound {
 impl Bound {
     /// What of it a session has broken, in words.
     #[must_use]
-    pub fn broken(&self, verdict: &Verdict, world: &World) -> Option<String> {
+    pub fn broken(&self, verdict: &Verdict) -> Option<String> {
         let mut broken = Vec::new();
         for fault in &verdict.faults {
             broken.push(format!("{:?} at {}: {}", fault.kind, seconds(fault.at), fault.what));
@@ -42,14 +39,9 @@ impl Bound {
                 seconds(self.avoidable)
             ));
         }
-        let hours = (world.length.max(HOUR) / (HOUR / 100)) as u32;
         let counts = [
             ("disruptions", verdict.disruptions, self.disruptions),
-            (
-                "activations",
-                verdict.activations,
-                self.activations_an_hour.map(|an_hour| an_hour * hours / 100),
-            ),
+            ("activations within an hour", verdict.activations_an_hour, self.activations_an_hour),
             ("connects", verdict.connects, self.connects),
             ("mints", verdict.mints, self.mints),
             ("sockets", verdict.opens, self.opens),
@@ -106,7 +98,6 @@ mod tests {
 
     #[test]
     fn each_figure_is_looked_at() {
-        let world = World { length: 2 * HOUR, ..World::default() };
         let bound = Bound {
             avoidable: 1_000,
             disruptions: Some(1),
@@ -121,15 +112,18 @@ mod tests {
             avoidable: 1_000,
             disruptions: 1,
             over: Some(5_500),
-            activations: 24,
+            activations_an_hour: 12,
             ..Verdict::default()
         };
-        assert_eq!(bound.broken(&fine, &world), None);
+        assert_eq!(bound.broken(&fine), None);
         let fault = Fault { at: 1, kind: Kind::Lie, what: "live while not served".to_owned() };
         for (verdict, word) in [
             (Verdict { avoidable: 1_001, ..fine.clone() }, "1.001 s avoidable"),
             (Verdict { disruptions: 2, ..fine.clone() }, "2 disruptions"),
-            (Verdict { activations: 25, ..fine.clone() }, "25 activations, 24 allowed"),
+            (
+                Verdict { activations_an_hour: 13, ..fine.clone() },
+                "13 activations within an hour, 12 allowed",
+            ),
             (Verdict { connects: 3, ..fine.clone() }, "3 connects"),
             (Verdict { mints: 3, ..fine.clone() }, "3 mints"),
             (Verdict { opens: 3, ..fine.clone() }, "3 sockets"),
@@ -138,7 +132,7 @@ mod tests {
             (Verdict { over: Some(4_999), ..fine.clone() }, "over at 4.999 s"),
             (Verdict { faults: vec![fault], ..fine.clone() }, "Lie at 0.001 s"),
         ] {
-            let what = bound.broken(&verdict, &world);
+            let what = bound.broken(&verdict);
             assert!(what.as_ref().is_some_and(|what| what.starts_with(word)), "{word}: {what:?}");
         }
     }

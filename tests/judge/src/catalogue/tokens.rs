@@ -182,6 +182,7 @@ fn untold(draft: &mut Draft) {
 pub(super) const fn rotating(draft: &mut Draft) {
     draft.world.facts.one_time = true;
     draft.world.facts.durable = true;
+    draft.world.facts.may_be_asked_twice = false;
     draft.world.facts.ends = Ends::Connect;
 }
 
