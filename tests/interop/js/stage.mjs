@@ -142,7 +142,7 @@ export class MemoryStorage {
   }
 }
 
-/** No call is placed here: media is never asked for. */
+/** For those who place no call: media is never asked for. */
 export const noMedia = {
   RTCPeerConnection: class {},
   mediaDevices: {
@@ -203,11 +203,11 @@ export class Witness {
 }
 
 /** A provider that asks the application's backend for a token bound to the SDK's key, if `scope`. */
-export function provider(server, { scope = true, life, refresh } = {}) {
+export function provider(server, { scope = true, life, refresh, reference } = {}) {
   const calls = { authenticate: 0, refresh: 0 }
   const mint = async (bind) => {
     const now = Math.floor(Date.now() / 1000)
-    const token = await server.mint({ ...bind, ...(life && { expire_at: now + life }) })
+    const token = await server.mint({ ...(reference && { reference }), ...bind, ...(life && { expire_at: now + life }) })
     return { token, expiry_at: (now + (life ?? 7200)) * 1000 }
   }
   const credentials = {

@@ -4,7 +4,8 @@ import assert from 'node:assert/strict'
 import { createRequire } from 'node:module'
 import { describe } from 'node:test'
 import WebSocket from 'ws'
-import { scenario, until } from './stage.mjs'
+import { Stream, standIn } from './media.mjs'
+import { provider, scenario, until } from './stage.mjs'
 
 // What it takes from its page.
 const kept = new Map()
@@ -15,6 +16,9 @@ globalThis.sessionStorage = {
   setItem: (key, value) => kept.set(key, value),
   removeItem: (key) => kept.delete(key),
 }
+const { mediaDevices, RTCPeerConnection } = standIn()
+Object.assign(globalThis, { RTCPeerConnection, MediaStream: Stream })
+Object.defineProperty(globalThis, 'navigator', { value: { mediaDevices } })
 const { SignalWire } = createRequire(import.meta.url)('signalwire-js-v3')
 
 /** A client that is online. */
@@ -64,6 +68,28 @@ describe('@signalwire/js 3.30.0', () => {
     assert.deepEqual(await server.calls('resume'), { ok: 0, refused: 1, faulty: 0 })
     const [, , fresh] = await server.received('signalwire.connect')
     assert.ok(!('authorization_state' in fresh) && 'protocol' in fresh, 'it forgets the state, and keeps the protocol')
+    client.disconnect()
+  })
+
+  scenario('it calls one of version 4: answered, digits, hung up', async (server, witness) => {
+    const bob = witness(provider(server, { reference: 'bob@example.com' }), { webRTCApiProvider: standIn() })
+    await bob.isRegistered()
+    let ringing
+    bob.client.session.incomingCalls$.subscribe(([call]) => (ringing ??= call))
+    const client = await online(server, await server.mint({}))
+    const call = await client.dial({ to: '/private/bob', audio: true, video: false })
+    const states = []
+    call.on('call.state', ({ call_state }) => states.push(call_state))
+    // Settled by a `call.joined`, which this server has not: it knows no rooms.
+    call.start().catch(() => {})
+    await until('it rings', () => ringing !== undefined)
+    ringing.answer()
+    await until('both know of it', () => (states.includes('answered') && ringing.status === 'connected') || states)
+    assert.deepEqual(states, ['created', 'ringing', 'answered'])
+    await call.sendDigits('5')
+    await call.hangup()
+    await until('bob is told', () => ringing.status === 'destroyed' || ringing.status)
+    await server.assertPleased()
     client.disconnect()
   })
 
