@@ -36,7 +36,6 @@ const TICK_COUNTS_SLEEP: bool = false;
 const MOST_OPEN: usize = 64;
 
 /// See the [module](self).
-#[derive(Debug)]
 pub struct Keeper {
     facts: Facts,
     seed: u64,
