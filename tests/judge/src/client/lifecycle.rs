@@ -7,8 +7,8 @@
 //! (L37). A key is made at once. Of one-time secrets it knows the newest, presents it once, takes it back if the answer
 //! was "later", and mints where it has none: worlds that are about secrets are judged on `Session`.
 //!
-//! The same file carries the machine of November 2026 (commit 78bf07a), built with `--cfg november`: the crate's README
-//! says how.
+//! The same file carries the machine of November 2026 (commit 78bf07a), built with `--cfg november` by
+//! `tests/judge/november`.
 
 mod watch;
 mod words;
@@ -41,14 +41,18 @@ pub struct Keeper {
     seed: u64,
     policy: Arc<Policy>,
     machine: Lifecycle,
+    /// What it says it is, and when it wants to be woken, as of its last step.
+    phase: Phase,
     wake_at: Option<Ms>,
     boots: u64,
     next: u64,
     /// What a process counts its sockets from: the numbers of the one before are not given again.
     sockets_before: Socket,
     newest_socket: Socket,
-    /// Tokens by the machine's numbers, which it gives from 1.
+    /// Tokens by the machine's numbers, which are given from 1.
     tokens: Vec<Serial>,
+    /// Those numbers by the server's; 0: it has not come.
+    numbers: Vec<u32>,
     secret: Option<u32>,
     open: VecDeque<Open>,
     watched: Vec<(Socket, Watch)>,
@@ -85,12 +89,14 @@ impl Keeper {
             seed,
             machine: Lifecycle::new(Arc::clone(&policy), &drawn(seed, 0)),
             policy,
+            phase: Phase::Away,
             wake_at: None,
             boots: 0,
             next: 0,
             sockets_before: 0,
             newest_socket: 0,
             tokens: Vec::new(),
+            numbers: Vec::new(),
             secret: None,
             open: VecDeque::new(),
             watched: Vec::new(),
@@ -107,13 +113,17 @@ impl Keeper {
         self.next
     }
 
-    /// The machine's number for a token that has come; few come twice, and those soon.
+    /// The machine's number for a token that has come: the same for the same.
     fn admit(&mut self, serial: Serial) -> TokenId {
-        let at = self.tokens.iter().rposition(|known| *known == serial).unwrap_or_else(|| {
+        let at = serial as usize;
+        if self.numbers.len() <= at {
+            self.numbers.resize(at + 1, 0);
+        }
+        if self.numbers[at] == 0 {
             self.tokens.push(serial);
-            self.tokens.len() - 1
-        });
-        TokenId(u32::try_from(at + 1).unwrap_or(u32::MAX))
+            self.numbers[at] = u32::try_from(self.tokens.len()).unwrap_or(u32::MAX);
+        }
+        TokenId(self.numbers[at])
     }
 
     fn serial(&self, token: TokenId) -> Serial {
@@ -149,6 +159,12 @@ impl Keeper {
                 }
             }
         }
+        self.phase = match self.machine.status().phase {
+            Stands::Live => Phase::Live,
+            Stands::Suspended => Phase::Suspended,
+            Stands::Over(_) => Phase::Over,
+            _ => Phase::Away,
+        };
     }
 
     /// Asks for what a command wants; what needs nobody is answered at once.
@@ -462,12 +478,7 @@ impl Client for Keeper {
     }
 
     fn phase(&self) -> Phase {
-        match self.machine.status().phase {
-            Stands::Live => Phase::Live,
-            Stands::Suspended => Phase::Suspended,
-            Stands::Over(_) => Phase::Over,
-            _ => Phase::Away,
-        }
+        self.phase
     }
 
     fn tick_counts_sleep(&self) -> bool {

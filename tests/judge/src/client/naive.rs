@@ -1,5 +1,6 @@
 //! A client as people write it first: it renews at 75 % of the life that it is told, tries again each 5 s, pushes what it
-//! gets, and connects anew a second after each loss. It resumes nothing, trusts nothing, doubts nothing, keeps no record,
+//! gets, and connects anew a second after each loss. A token that can be exchanged for a client-bound one it exchanges at
+//! once, and renews that. It resumes nothing, trusts nothing, doubts nothing, keeps no record,
 //! says nothing of what is wrong, and gives up only if it is told to.
 
 use super::{Ask, AskId, Client, Clocks, Good, Heard, News, Phase, Says, Serial, Socket, Tell};
@@ -21,11 +22,15 @@ pub struct Naive {
     next: u64,
     socket: Socket,
     token: Option<Serial>,
+    /// That is a client-bound one.
+    bound: bool,
     secret: Option<u32>,
-    /// A request for a token, and when it counts as failed.
-    renewal: Option<(AskId, Ms)>,
+    /// A request for a token, for a client-bound one, and when it counts as failed.
+    renewal: Option<(AskId, bool, Ms)>,
     renew_at: Ms,
     link: Link,
+    /// What the newest socket was connected with.
+    connected: Option<Serial>,
     /// The newest token is to be pushed, not before.
     push_at: Option<Ms>,
     push: Option<(AskId, Serial)>,
@@ -50,10 +55,12 @@ impl Naive {
             next: 0,
             socket: 0,
             token: None,
+            bound: false,
             secret: None,
             renewal: None,
             renew_at: 0,
             link: Link::Down(0),
+            connected: None,
             push_at: None,
             push: None,
         })
@@ -66,22 +73,22 @@ impl Naive {
     }
 
     fn answered(&mut self, heard: &mut Heard, now: Clocks, id: AskId, result: Result<Good, super::Bad>) {
-        if self.renewal.is_some_and(|(asked, _)| asked == id) {
+        if let Some((_, bound, _)) = self.renewal.filter(|(asked, ..)| *asked == id) {
             self.renewal = None;
             self.renew_at = now.tick + AGAIN;
             if let Ok(Good::Token { token, says, secret }) = result {
                 self.secret = secret.or(self.secret);
-                self.take(now, token, says);
+                self.take(now, token, says, bound);
             }
         } else if self.push.is_some_and(|(asked, _)| asked == id) {
             let pushed = self.push.take().map(|(_, token)| token);
             match pushed.filter(|_| result.is_ok()) {
                 Some(token) => {
-                    if let Ok(Good::Says(says)) = result {
-                        self.plan(now, says);
-                    }
                     heard.tells.push(Tell::Renewed(token));
                     self.push_at = self.push_at.filter(|_| self.token != Some(token));
+                    if let (Ok(Good::Says(says)), true) = (result, self.token == Some(token)) {
+                        self.plan(now, says);
+                    }
                 }
                 None => self.push_at = Some(now.tick + AGAIN),
             }
@@ -89,12 +96,15 @@ impl Naive {
             match (result, self.token) {
                 (Ok(Good::Done), Some(token)) => {
                     let socket = self.socket;
+                    self.connected = Some(token);
                     let id = self.ask(heard, Ask::Connect { socket, token, resume: false, proof: None });
                     self.link = Link::Coming(id, now.tick + TIMEOUT);
                 }
                 (Ok(Good::Connected { says, .. }), _) => {
                     self.link = Link::Up;
-                    self.plan(now, says);
+                    if self.connected == self.token {
+                        self.plan(now, says);
+                    }
                     heard.tells.push(Tell::Live);
                 }
                 _ => self.reconnect(heard, now),
@@ -102,18 +112,26 @@ impl Naive {
         }
     }
 
-    fn take(&mut self, now: Clocks, token: Serial, says: Says) {
-        self.token = Some(token);
+    fn take(&mut self, now: Clocks, token: Serial, says: Says, bound: bool) {
+        (self.token, self.bound) = (Some(token), bound);
         self.renew_at = now.tick + ASSUMED * 3 / 4;
         self.plan(now, says);
         self.push_at = Some(now.tick);
     }
 
     fn plan(&mut self, now: Clocks, says: Says) {
+        if self.binds() && !self.bound {
+            self.renew_at = now.tick;
+            return;
+        }
         let end = says.end.or(says.hint).map(|end| end.saturating_sub(now.unix));
         if let Some(life) = says.life.or(end) {
             self.renew_at = now.tick + (life * 3 / 4).max(AGAIN.min(life));
         }
+    }
+
+    const fn binds(&self) -> bool {
+        self.facts.scope && self.facts.key
     }
 
     fn reconnect(&mut self, heard: &mut Heard, now: Clocks) {
@@ -129,19 +147,25 @@ impl Naive {
 
     fn act(&mut self, heard: &mut Heard, now: Clocks) {
         let tick = now.tick;
-        if self.renewal.is_some_and(|(_, until)| until <= tick) {
+        if self.renewal.is_some_and(|(.., until)| until <= tick) {
             self.renewal = None;
             self.renew_at = tick + AGAIN;
         }
         if self.renewal.is_none() && self.renew_at <= tick {
             let secret = self.secret;
+            let proof = Some(now.unix / 1_000 * 1_000);
             let ask = match self.token {
+                Some(bound) if self.bound => Some(Ask::Renew(bound, proof)),
+                Some(base) if self.binds() => Some(Ask::Activate(base, proof)),
                 Some(_) if self.facts.can_refresh => Some(Ask::Refresh { secret }),
                 Some(_) if !self.facts.can_mint_again => None,
                 _ => Some(Ask::Mint),
             };
             match ask {
-                Some(ask) => self.renewal = Some((self.ask(heard, ask), tick + TIMEOUT)),
+                Some(ask) => {
+                    let bound = matches!(ask, Ask::Renew(..) | Ask::Activate(..));
+                    self.renewal = Some((self.ask(heard, ask), bound, tick + TIMEOUT));
+                }
                 None => self.renew_at = Ms::MAX,
             }
         }
@@ -165,7 +189,7 @@ impl Naive {
     }
 
     fn wake_at(&self) -> Option<Ms> {
-        let renewal = self.renewal.map_or(self.renew_at, |(_, until)| until);
+        let renewal = self.renewal.map_or(self.renew_at, |(.., until)| until);
         let link = match self.link {
             Link::Down(until) if self.token.is_some() => until,
             Link::Coming(_, until) => until,
@@ -184,7 +208,7 @@ impl Client for Naive {
             News::Restart => {
                 (self.token, self.secret, self.renewal, self.push, self.push_at) =
                     (None, None, None, None, None);
-                (self.link, self.renew_at) = (Link::Down(now.tick), now.tick);
+                (self.link, self.renew_at, self.bound) = (Link::Down(now.tick), now.tick, false);
             }
             News::Answer(id, reply) => self.answered(&mut heard, now, id, reply.result),
             News::SocketLost(socket) | News::Disconnect { socket, .. } => {
@@ -197,7 +221,7 @@ impl Client for Naive {
             }
             News::Updates { token, says } => {
                 self.renewal = None;
-                self.take(now, token, says);
+                self.take(now, token, says, false);
             }
             News::User(User::Suspends) => {
                 self.reconnect(&mut heard, now);

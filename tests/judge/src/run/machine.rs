@@ -54,10 +54,7 @@ impl Machine {
     /// One of its kind, for a session of this row.
     #[must_use]
     pub fn client(self, row: &Row, world: &World) -> Option<Box<dyn Client>> {
-        // Who cannot exchange tokens has a provider, or it would fail each row for the same reason.
-        let facts = &world.facts;
-        let exchanges_only = facts.scope && !facts.can_refresh && !facts.can_mint_again;
-        if !self.has_part_in(row) || self == Self::Naive && exchanges_only {
+        if !self.has_part_in(row) {
             return None;
         }
         let make: Maker = match self {
