@@ -24,7 +24,7 @@ pub(super) struct Conditions {
 }
 
 impl Conditions {
-    pub(super) fn of(world: &World, story: &Story) -> Self {
+    pub(super) fn of(world: &World, story: &Story<'_>) -> Self {
         let horizon = world.length.saturating_add(BEYOND);
         let runs = Spans::of_timeline(&world.awake, horizon, |awake| *awake == Awake::Runs);
         let net = Spans::of_timeline(&world.network, horizon, |network| passes(*network));
@@ -38,7 +38,7 @@ const fn passes(network: Network) -> bool {
     matches!(network, Network::Up | Network::Swallows { out: true, back: true })
 }
 
-fn wish(story: &Story, horizon: Ms) -> Spans {
+fn wish(story: &Story<'_>, horizon: Ms) -> Spans {
     let mut turns: Vec<(Ms, Option<User>)> = story.began.iter().map(|at| (*at, None)).collect();
     turns.extend(story.users.iter().map(|(at, user)| (*at, Some(*user))));
     turns.sort_by_key(|(at, _)| *at);

@@ -11,19 +11,26 @@ use crate::world::{Answer, Awake, Instant, World};
 
 pub(super) fn count(
     world: &World,
-    story: &Story,
+    story: &Story<'_>,
     conditions: &Conditions,
     served: &Served,
     over: Option<Ms>,
 ) -> u32 {
-    let mut count = 0;
-    for (index, service) in served.services.iter().enumerate() {
+    let (mut count, mut last, mut beside) = (0, None::<&Service>, None::<&Service>);
+    for service in &served.services {
         count += u32::from(is_given_up(world, conditions, service, over));
-        // Accepted beside one that still serves is counted where that one goes.
-        let before = served.services[..index].iter().filter(|before| before.socket != service.socket);
-        let Some(before) = before.max_by_key(|before| before.to) else { continue };
-        let lost = before.why != Some(Why::Client) && before.to <= service.from;
-        count += u32::from(lost && service.by == By::Connect && was_resumable(world, story, before, service));
+        // Of those of other sockets, the one that served longest.
+        let before = [last, beside].into_iter().flatten().find(|before| before.socket != service.socket);
+        // One that still served is counted where it went.
+        let lost = before.filter(|before| before.why != Some(Why::Client) && before.to <= service.from);
+        count += u32::from(
+            service.by == By::Connect
+                && lost.is_some_and(|before| was_resumable(world, story, before, service)),
+        );
+        if last.is_none_or(|last| last.to <= service.to) {
+            beside = last.filter(|last| last.socket != service.socket).or(beside);
+            last = Some(service);
+        }
     }
     count
 }
@@ -39,7 +46,7 @@ fn is_given_up(world: &World, conditions: &Conditions, service: &Service, over: 
 }
 
 /// The server knew the state of before, and nothing stood against resuming.
-fn was_resumable(world: &World, story: &Story, before: &Service, after: &Service) -> bool {
+fn was_resumable(world: &World, story: &Story<'_>, before: &Service, after: &Service) -> bool {
     let (from, to) = (before.to, after.from);
     let forgets = |instant: &Instant| {
         matches!(instant, Instant::Restart { wipe: true } | Instant::ForgetStates | Instant::Revoke)

@@ -5,8 +5,10 @@
 //! after its cause: what is lost again after that has another cause, or none. Allowances of several causes run side by
 //! side and are not added. Nothing that a client does begins one, but for asking where it is told to wait.
 
+use std::collections::BTreeMap;
+
 use super::conditions::Conditions;
-use super::possible::{Chance, Possible, UPGRADE, fresh_starts};
+use super::possible::{Chance, Possible, UPGRADE};
 use super::served::Served;
 use super::spans::Spans;
 use super::story::{Endpoint, Story, Token};
@@ -37,23 +39,25 @@ struct Cause {
     allowance: Ms,
 }
 
-/// What is excused by what; no moment stands twice.
+/// What is excused by what, until the session was lost; no moment stands twice.
 pub(super) fn excused(
     world: &World,
-    story: &Story,
+    story: &Story<'_>,
     conditions: &Conditions,
     possible: &Possible,
     served: &Served,
     missing: &Spans,
+    until: Ms,
 ) -> Vec<(Excuse, Spans)> {
-    let foreseeable = unforeseen(story, possible, world.length);
-    let clock = possible.possible.without(&foreseeable);
-    let mut left = missing.without(&foreseeable);
-    let mut all = vec![(Excuse::Unforeseen, missing.and(&foreseeable))];
+    let missing = missing.and(&Spans::of(vec![(0, until)]));
+    let unforeseen = unforeseen(story, possible, world.length);
+    let clock = possible.possible.without(&unforeseen);
+    let mut left = missing.without(&unforeseen);
+    let mut all = vec![(Excuse::Unforeseen, missing.and(&unforeseen))];
     if left.total() == 0 {
         return all;
     }
-    let mut by_excuse: std::collections::BTreeMap<Excuse, Vec<(Ms, Ms)>> = std::collections::BTreeMap::new();
+    let mut by_excuse: BTreeMap<Excuse, Vec<(Ms, Ms)>> = BTreeMap::new();
     for cause in causes(world, story, conditions) {
         let used_up = match cause.excuse {
             Excuse::RetryAfter => cause.at.saturating_add(cause.allowance),
@@ -76,7 +80,7 @@ pub(super) fn excused(
 /// The page's `possible` knows what no client can: that an endpoint will fail for half an hour in ten minutes, so that
 /// one had better ask now. Nobody may ask more than once a life, so it is enough to have asked as the plainest client
 /// does, in the last quarter of the life. Where there was a chance then, the whole gap is the client's.
-fn unforeseen(story: &Story, possible: &Possible, length: Ms) -> Spans {
+fn unforeseen(story: &Story<'_>, possible: &Possible, length: Ms) -> Spans {
     let mut gaps = Vec::new();
     for (from, end) in story.holding().iter().filter(|(_, end)| *end < length) {
         let last = |token: &&Token| token.owed_until() == end && token.revoked.is_none_or(|at| at > end);
@@ -84,33 +88,41 @@ fn unforeseen(story: &Story, possible: &Possible, length: Ms) -> Spans {
         else {
             continue;
         };
-        let life = end - token.issued.min(end);
         let base_held = story.received().any(|(_, token)| token.is_base() && token.owed_until() >= end);
-        let useful = |chance: &&Chance| match chance.endpoint {
-            Endpoint::Mint | Endpoint::Refresh => true,
-            Endpoint::Activate => base_held,
-            Endpoint::Renew => !token.is_base(),
-        };
-        let chances = || possible.provider.iter().chain(&possible.devices).filter(useful);
-        let in_time = |chance: &Chance| {
-            let before = (life / 4).min(GOOD_TIME).max(2 * chance.latency).min(life);
-            let first = (end - before).max(token.issued).max(chance.from).max(from);
-            let last = end.saturating_sub(chance.latency).min(chance.to);
-            last.saturating_sub(first) >= SHORT_CHANCE.min(life / 8)
-        };
-        if chances().any(in_time) {
-            continue;
-        }
-        let next = possible.provider.iter().filter_map(|chance| {
-            let asked = chance.from.max(end.saturating_sub(chance.latency));
-            (asked < chance.to).then_some(asked + chance.latency)
+        let mut useful = possible.provider.iter().chain(&possible.devices).filter(|chances| {
+            chances.first().is_some_and(|chance| match chance.endpoint {
+                Endpoint::Mint | Endpoint::Refresh => true,
+                Endpoint::Activate => base_held,
+                Endpoint::Renew => !token.is_base(),
+            })
         });
-        gaps.push((end, next.min().unwrap_or(length)));
+        if !useful.any(|chances| was_a_chance(chances, token.issued.max(from), token.issued, end)) {
+            let next = possible.provider.iter().filter_map(|chances| next_token(chances, end)).min();
+            gaps.push((end, next.unwrap_or(length)));
+        }
     }
     Spans::of(gaps)
 }
 
-fn causes(world: &World, story: &Story, conditions: &Conditions) -> Vec<Cause> {
+/// In the good time before a token ends that was issued then and is known since then, there was a chance of some length.
+fn was_a_chance(chances: &[Chance], known: Ms, issued: Ms, end: Ms) -> bool {
+    let life = end - issued.min(end);
+    let touching = &chances[chances.partition_point(|chance| chance.to <= known)..];
+    touching.iter().take_while(|chance| chance.from < end).any(|chance| {
+        let good_time = (life / 4).min(GOOD_TIME).max(2 * chance.latency).min(life);
+        let first = (end - good_time).max(known).max(chance.from);
+        let last = end.saturating_sub(chance.latency).min(chance.to);
+        last.saturating_sub(first) >= SHORT_CHANCE.min(life / 8)
+    })
+}
+
+/// The first moment from `t` on at which a token comes to whoever asks at the right moment.
+pub(super) fn next_token(chances: &[Chance], t: Ms) -> Option<Ms> {
+    let later = &chances[chances.partition_point(|chance| chance.to + chance.latency <= t)..];
+    later.first().map(|chance| chance.from.max(t.saturating_sub(chance.latency)) + chance.latency)
+}
+
+fn causes(world: &World, story: &Story<'_>, conditions: &Conditions) -> Vec<Cause> {
     let facts = &world.facts;
     let holding = story.holding();
     let connect = |at: Ms| world.connect.at(at).takes.max(world.resume.at(at).takes) + UPGRADE;
@@ -126,8 +138,7 @@ fn causes(world: &World, story: &Story, conditions: &Conditions) -> Vec<Cause> {
     };
     for (index, began) in story.began.iter().enumerate() {
         let at = *began;
-        let fresh = fresh_starts(world, story).any(|start| start == at);
-        let mint = if fresh || !holding.has(at) { latency(world, at) } else { 0 };
+        let mint = ask(at);
         // The first is possible when the first token and connect are done; a later one knows of tokens of before.
         put(at, Excuse::Start, if index == 0 { 0 } else { mint } + slower(at));
         let before = index.checked_sub(1).and_then(|index| story.began.get(index));

@@ -1,7 +1,7 @@
 //! Lies: what it says is not so.
 //!
-//! - Live while not served for longer than a silent death may go unnoticed (40 s where the server pings, else 70 s); for
-//!   a second, once the client knows that it has no socket any more that anybody authenticated. Time counts in which its
+//! - Live while not served for longer than a silent death may go unnoticed (40 s where the server pings, else 70 s; of a
+//!   socket that stays open over an end that nobody had told, from the first call on that is refused); for a second, once the client knows that it has no socket any more that anybody authenticated. Time counts in which its
 //!   process runs, as a stopped one can tell nothing.
 //! - Not live while served for over a second, from the answer on that told the client so. A user that wants to be
 //!   suspended is not lied to.
@@ -29,7 +29,7 @@ const SECOND: Ms = 1_000;
 /// See the module.
 pub(super) struct Lies<'a> {
     pub(super) world: &'a World,
-    pub(super) story: &'a Story,
+    pub(super) story: &'a Story<'a>,
     pub(super) conditions: &'a Conditions,
     pub(super) served: &'a Served,
 }
@@ -49,11 +49,34 @@ impl Lies<'_> {
         let useless = self.story.saying(Phase::Live).without(&self.served.served);
         let too_long = useless.iter().filter_map(|(from, to)| {
             let allowed = allowed + *self.world.late.at(from);
-            let spent = self.conditions.runs.total_within(from, to);
+            let spent = |from: Ms| self.conditions.runs.total_within(from, to);
+            if spent(from) <= allowed {
+                return None;
+            }
+            let from = self.could_be_noticed(from)?;
+            let spent = spent(from);
             let at = self.conditions.runs.after(from, allowed).filter(|_| spent > allowed)?;
             Some((at, format!("said to be live and not served for {}", spell(spent))))
         });
         too_long.collect()
+    }
+
+    /// When a client could notice that it is not served any more. Of a socket that is kept open though its token has
+    /// ended, and nobody had told when it would, that is when a call of the application's is refused.
+    fn could_be_noticed(&self, from: Ms) -> Option<Ms> {
+        let lapsed = |sock: &Sock| {
+            let last = sock.authenticated.iter().rposition(|(at, what)| *at == from && what.is_none())?;
+            sock.authenticated[..last].iter().rev().find_map(|(_, what)| *what)
+        };
+        let token = self.story.sockets.values().find_map(lapsed);
+        let told =
+            token.and_then(|(token, _)| self.story.token(token)).is_none_or(|token| token.told.is_some());
+        if told {
+            return Some(from);
+        }
+        let users = &self.story.users;
+        let later = &users[users.partition_point(|(at, _)| *at < from)..];
+        later.iter().find(|(_, user)| *user == User::WasRefused).map(|(at, _)| *at)
     }
 
     fn live_without_a_socket(&self) -> Vec<(Ms, String)> {
@@ -85,20 +108,19 @@ impl Lies<'_> {
     }
 
     fn words(&self) -> Vec<(Ms, String)> {
-        let mut waiting: Vec<(Ms, User)> = Vec::new();
+        let known = Spans::of(self.story.sockets.values().filter_map(believed).collect());
+        let mut waiters = Waiters::default();
         let mut users = self.story.users.iter().peekable();
         let mut lies = Vec::new();
         for (at, tell) in &self.story.tells {
             let at = *at;
             while let Some((asked, user)) = users.next_if(|(asked, _)| *asked <= at) {
                 if matches!(user, User::Refreshes | User::WasRefused | User::Updates { .. }) {
-                    waiting.push((*asked, *user));
+                    waiters.asked(*asked, *user);
                 }
             }
             match tell {
-                Tell::Live
-                    if !self.story.sockets.values().filter_map(believed).any(|(a, b)| a <= at && at < b) =>
-                {
+                Tell::Live if !known.has(at) => {
                     lies.push((at, "said that it is live, on no socket that was accepted".to_owned()));
                 }
                 Tell::Renewed(token) => {
@@ -107,19 +129,10 @@ impl Lies<'_> {
                             .map(|why| (at, format!("said that it is renewed: {why}"))),
                     );
                 }
-                Tell::Settled => {
-                    match waiting.iter().position(|(asked, user)| self.bears_out(*asked, *user, at)) {
-                        Some(index) => drop(waiting.remove(index)),
-                        None if !waiting.is_empty() => {
-                            lies.push((
-                                at,
-                                "said that what was waited for has happened, and it has not".to_owned(),
-                            ));
-                        }
-                        None => {}
-                    }
+                Tell::Settled if !waiters.settled(|asked, user| self.bears_out(asked, user, at)) => {
+                    lies.push((at, "said that what was waited for has happened, and it has not".to_owned()));
                 }
-                Tell::Failed if !waiting.is_empty() => drop(waiting.remove(0)),
+                Tell::Failed => waiters.failed(),
                 Tell::Expired => {
                     if let Some((token, left)) = self.not_expired(at) {
                         lies.push((
@@ -134,51 +147,40 @@ impl Lies<'_> {
         lies
     }
 
-    fn accepted_with(&self, token: Serial, from: Ms, to: Ms) -> bool {
-        let with = |what: &(Ms, Option<(Serial, _)>)| {
-            (from..=to).contains(&what.0) && what.1.is_some_and(|(with, _)| with == token)
-        };
-        self.story.sockets.values().any(|sock| sock.authenticated.iter().any(with))
-    }
-
     fn not_renewed(&self, at: Ms, token: Serial) -> Option<&'static str> {
-        let Some(token) = self.story.token(token).filter(|token| token.received.is_some_and(|got| got <= at))
-        else {
+        let Some(token) = self.story.token(token).filter(|token| token.is_known(at)) else {
             return Some("no such token has come");
         };
         if token.honoured_until() + SECOND < at {
             return Some("that token had ended");
         }
-        let shown = self.accepted_with(token.serial, 0, at);
+        let shown = token.accepted.is_some_and(|accepted| accepted <= at);
         (!shown && self.served.served.has(at)).then_some("the server has not accepted that token")
     }
 
+    /// Something was accepted since the question: the application's own token, a token that had not been accepted
+    /// before, or, for a call that was refused, any.
     fn bears_out(&self, asked: Ms, user: User, at: Ms) -> bool {
-        let since = self.story.sockets.values().flat_map(|sock| &sock.authenticated);
-        let mut accepted =
-            since.filter(|(when, _)| (asked..=at).contains(when)).filter_map(|(_, what)| *what);
-        accepted.any(|(token, _)| {
-            let Some(token) = self.story.token(token) else { return false };
-            match user {
-                User::Updates { .. } => {
-                    token.of == Source::Application && token.received.is_some_and(|got| got >= asked)
-                }
-                User::Refreshes => token.received.is_some_and(|got| got >= asked),
-                _ => true,
-            }
+        let accepted = &self.story.accepted;
+        let since = &accepted[accepted.partition_point(|(when, ..)| *when < asked)..];
+        since.iter().take_while(|(when, ..)| *when <= at).any(|(_, token, first)| match user {
+            User::Updates { .. } => self.story.token(*token).is_some_and(|token| {
+                token.of == Source::Application && token.received.is_some_and(|got| got >= asked)
+            }),
+            User::Refreshes => *first,
+            _ => true,
         })
     }
 
     fn not_expired(&self, at: Ms) -> Option<(Serial, Ms)> {
         let identity = self.story.identity(at);
-        let held = self.story.received().filter(|(got, token)| *got <= at && token.identity >= identity);
-        let best = held.map(|(_, token)| token).max_by_key(|token| token.owed_until())?;
+        let held = self.story.tokens().filter(|token| token.is_known(at) && token.identity >= identity);
+        let best = held.max_by_key(|token| token.owed_until())?;
         let left = best.owed_until().checked_sub(at).filter(|left| *left > SECOND)?;
-        let connects = self.story.answers().filter(|(answered, asked, _)| {
-            *answered <= at && matches!(asked.ask, Ask::Connect { .. } | Ask::Push(..))
+        let mut shown = self.story.asked_until(at).filter_map(|asked| {
+            matches!(asked.ask, Ask::Connect { .. } | Ask::Push(..)).then_some(asked.answer?.1.result)
         });
-        let last = connects.max_by_key(|(answered, ..)| *answered);
-        let refused = last.is_some_and(|(.., reply)| reply.result.is_err_and(is_about_the_credential));
+        let refused = shown.next().is_some_and(|result| result.is_err_and(is_about_the_credential));
         (!refused).then_some((best.serial, left))
     }
 
@@ -222,6 +224,41 @@ impl Lies<'_> {
             }
         }
         lies
+    }
+}
+
+/// Questions of the application's that wait. What is told does not say which one it answers, so it is taken for one that
+/// it can be true of.
+#[derive(Debug, Default)]
+struct Waiters {
+    asked: Vec<(Ms, User)>,
+    waiting: usize,
+}
+
+impl Waiters {
+    fn asked(&mut self, at: Ms, user: User) {
+        self.asked.push((at, user));
+        self.waiting += 1;
+    }
+
+    fn failed(&mut self) {
+        self.waiting = self.waiting.saturating_sub(1);
+        if self.waiting == 0 {
+            self.asked.clear();
+        }
+    }
+
+    /// It may be true of one, or nobody had asked.
+    fn settled(&mut self, is_true: impl Fn(Ms, User) -> bool) -> bool {
+        if self.waiting == 0 {
+            return true;
+        }
+        let of = self.asked.iter().position(|(at, user)| is_true(*at, *user));
+        if let Some(index) = of {
+            self.asked.remove(index);
+        }
+        self.failed();
+        of.is_some()
     }
 }
 

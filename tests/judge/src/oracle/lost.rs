@@ -7,6 +7,7 @@
 //! minutes: nobody can know that a server that has said no for so long will say yes.
 
 use super::conditions::Conditions;
+use super::excuses::next_token;
 use super::possible::Possible;
 use super::served::Served;
 use super::spans::Spans;
@@ -27,25 +28,25 @@ const INCOMPATIBLE: i64 = -32_001;
 const CONNECT_TIMEOUT: Ms = 30 * SECOND;
 
 /// When it was over.
-pub(super) fn over(story: &Story) -> Option<Ms> {
+pub(super) fn over(story: &Story<'_>) -> Option<Ms> {
     story.tells.iter().find(|(_, tell)| matches!(tell, Tell::Over { .. })).map(|(at, _)| *at)
 }
 
 /// What the last end is that was owed of the tokens that it held, as far as anybody could know.
-pub(super) fn last_end(world: &World, story: &Story, at: Ms) -> Option<Ms> {
+pub(super) fn last_end(world: &World, story: &Story<'_>, at: Ms) -> Option<Ms> {
     let known = |token: &Token| {
         let renewable = world.facts.can_refresh || world.facts.can_mint_again;
         let hint = token.hinted(&world.facts).filter(|_| !renewable && token.told.is_none());
         hint.map_or(token.owed_until(), |hint| hint.min(token.owed_until()))
     };
     let identity = story.identity(at);
-    let held = story.received().filter(|(received, token)| *received <= at && token.identity >= identity);
-    held.map(|(_, token)| known(token)).max()
+    let held = story.tokens().filter(|token| token.is_known(at) && token.identity >= identity);
+    held.map(known).max()
 }
 
 pub(super) fn judge(
     world: &World,
-    story: &Story,
+    story: &Story<'_>,
     conditions: &Conditions,
     possible: &Possible,
     served: &Served,
@@ -65,18 +66,15 @@ pub(super) fn judge(
     }
     let from = last.or(story.began.first().copied()).unwrap_or(0);
     let soon = conditions.able.after(from, 5 * MINUTE).unwrap_or(conditions.horizon);
-    let had = possible.provider.iter().find_map(|chance| {
-        let asked = chance.from.max(from.saturating_sub(chance.latency));
-        (asked < chance.to && asked + chance.latency <= soon).then_some(asked + chance.latency)
-    });
-    match had? {
+    let had = possible.provider.iter().filter_map(|chances| next_token(chances, from)).min();
+    match had.filter(|had| *had <= soon)? {
         had if had >= at => lost(format!("torn down {} before a token could be had", spell(had - at))),
         had => lost(format!("torn down though a token could be had {} before", spell(at - had))),
     }
 }
 
 /// The user, or another holder.
-fn ended_by_others(story: &Story, over: Ms) -> bool {
+fn ended_by_others(story: &Story<'_>, over: Ms) -> bool {
     let disconnected = story.users.iter().any(|(at, user)| *at <= over && *user == User::Disconnects);
     let taken =
         story.answers().any(|(at, _, reply)| at <= over && reply.result == Err(Bad::NotKept { taken: true }));
@@ -84,7 +82,7 @@ fn ended_by_others(story: &Story, over: Ms) -> bool {
 }
 
 /// Before it was ever live.
-fn gave_up_connecting(world: &World, story: &Story, over: Ms) -> bool {
+fn gave_up_connecting(world: &World, story: &Story<'_>, over: Ms) -> bool {
     if story.first_live().is_some_and(|live| live <= over) {
         return false;
     }

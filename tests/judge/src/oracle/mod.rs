@@ -16,6 +16,7 @@ mod story;
 mod tale;
 #[cfg(test)]
 mod tests;
+mod waste;
 
 use crate::client::Ask;
 use crate::log::Log;
@@ -40,18 +41,22 @@ pub fn judge(world: &World, log: &Log) -> Verdict {
     let mut faults: Vec<Fault> = Vec::new();
     let lost = lost::judge(world, &story, &conditions, &possible, &served);
     // What is over rightly is not missed any more; what was lost is, to the end.
-    let until = over.filter(|_| lost.is_none()).unwrap_or(world.length);
+    let (until, excusable) = match (over, &lost) {
+        (Some(over), None) => (ended(&served, over), over),
+        (over, _) => (world.length, over.unwrap_or(world.length)),
+    };
     faults.extend(lost);
     faults.extend(overstay::judge(world, &story, &conditions, &possible, &served, over));
     Lies { world, story: &story, conditions: &conditions, served: &served }.all(&mut faults);
     silence::judge(world, &story, &conditions, &served, over, &mut faults);
+    waste::judge(&story, &served, &mut faults);
     secrets::spent(world, &story, &mut faults);
     secrets::identity(&story, &mut faults);
     faults.sort_by_key(|fault| (fault.at, fault.kind));
 
     let due = possible.possible.and(&Spans::of(vec![(0, until)]));
     let missing = due.without(&served.served);
-    let excuses = excuses::excused(world, &story, &conditions, &possible, &served, &missing);
+    let excuses = excuses::excused(world, &story, &conditions, &possible, &served, &missing, excusable);
     let mut avoidable = missing.clone();
     for (_, excused) in &excuses {
         avoidable = avoidable.without(excused);
@@ -87,7 +92,13 @@ pub fn judge(world: &World, log: &Log) -> Verdict {
     }
 }
 
-fn asked(story: &Story, of: impl Fn(Ask) -> bool) -> Vec<Ms> {
+/// Who is over rightly is so from when it was last served, if that was just before: an end is noticed when it comes.
+fn ended(served: &Served, over: Ms) -> Ms {
+    let last = served.served.within(0, over).last().map_or(0, |(_, to)| to);
+    if over - last <= 1_000 { last } else { over }
+}
+
+fn asked(story: &Story<'_>, of: impl Fn(Ask) -> bool) -> Vec<Ms> {
     story.asked.iter().filter(|asked| of(asked.ask)).map(|asked| asked.at).collect()
 }
 

@@ -26,7 +26,7 @@ const DAY: Ms = 24 * 60 * MINUTE;
 
 pub(super) fn judge(
     world: &World,
-    story: &Story,
+    story: &Story<'_>,
     conditions: &Conditions,
     possible: &Possible,
     served: &Served,
@@ -58,12 +58,16 @@ pub(super) fn judge(
 }
 
 /// The end of the last token, if it was told and nobody can bring another.
-fn told_end(world: &World, story: &Story) -> Option<Ms> {
+fn told_end(world: &World, story: &Story<'_>) -> Option<Ms> {
     let rejected = story.rejected();
     if (world.facts.can_refresh || world.facts.can_mint_again) && rejected.is_none() {
         return None;
     }
     let last = story.received().map(|(_, token)| token).max_by_key(|token| token.owed_until())?;
+    if last.revoked.is_some() {
+        // Nobody tells a client of that; it can only be refused.
+        return None;
+    }
     let told = last.told.is_some() || (rejected.is_none() && last.hinted(&world.facts).is_some());
     let end = last_end(world, story, world.length)?;
     told.then(|| end.max(rejected.unwrap_or(0)))
@@ -72,14 +76,14 @@ fn told_end(world: &World, story: &Story) -> Option<Ms> {
 /// From when on nothing can become possible; `Ms::MAX`: it can.
 fn hopeless_from(
     world: &World,
-    story: &Story,
+    story: &Story<'_>,
     conditions: &Conditions,
     possible: &Possible,
     served: &Served,
 ) -> Ms {
     let horizon = conditions.horizon;
     let lasting = |end: Ms| if end >= horizon { Ms::MAX } else { end };
-    let chances = possible.provider.iter().map(|chance| lasting(chance.to));
+    let chances = possible.provider.iter().flatten().map(|chance| lasting(chance.to));
     let owed = last_end(world, story, world.length);
     let tokens = chances.chain(owed).max().unwrap_or(0);
     let open = Spans::of_timeline(&world.open, horizon, |open| *open == Opening::Upgrades);
@@ -91,7 +95,7 @@ fn hopeless_from(
 }
 
 /// When it reaches somebody, if it tries.
-fn reach(world: &World, story: &Story, conditions: &Conditions) -> Spans {
+fn reach(world: &World, story: &Story<'_>, conditions: &Conditions) -> Spans {
     let horizon = conditions.horizon;
     let answers = |line: &Timeline<Service>| {
         Spans::of_timeline(line, horizon, |service| {

@@ -27,10 +27,10 @@ pub(super) struct Chance {
 /// See the module.
 #[derive(Debug)]
 pub(super) struct Possible {
-    /// Of the provider, sorted.
-    pub(super) provider: Vec<Chance>,
-    /// Of devices/token and devices/refresh, sorted.
-    pub(super) devices: Vec<Chance>,
+    /// Of the provider's calls, each sorted.
+    pub(super) provider: [Vec<Chance>; 2],
+    /// Of devices/token and devices/refresh, each sorted.
+    pub(super) devices: [Vec<Chance>; 2],
     /// When a connect, begun then with such a token, goes through.
     pub(super) connectable: Spans,
     /// When the session could have been served.
@@ -38,22 +38,19 @@ pub(super) struct Possible {
 }
 
 impl Possible {
-    pub(super) fn of(world: &World, story: &Story, conditions: &Conditions) -> Self {
+    pub(super) fn of(world: &World, story: &Story<'_>, conditions: &Conditions) -> Self {
         let provider = provider(world, story, conditions);
         let cuts = token_cuts(world, story);
-        let held = |base: bool| {
-            let tokens = story.received().filter(move |(_, token)| token.is_base() == base);
-            tokens.map(|(at, token)| (at, token.owed_until().min(story.identity_ends(token))))
-        };
-        let mut bases: Vec<(Ms, Ms)> = provider.iter().filter_map(|chance| had(chance, &cuts)).collect();
-        bases.extend(held(true));
+        let mut bases: Vec<(Ms, Ms)> =
+            provider.iter().flatten().filter_map(|chance| had(chance, &cuts)).collect();
+        bases.extend(story.held(super::story::Token::is_base));
         let bases = Spans::of(bases);
-        let mut devices = Vec::new();
-        let mut bound: Vec<(Ms, Ms)> = held(false).collect();
+        let mut devices = [const { Vec::new() }; 2];
+        let mut bound: Vec<(Ms, Ms)> = story.held(|token| !token.is_base()).collect();
         if world.facts.scope && world.facts.key {
             devices = device_chances(world, conditions, &bases, &bound, &cuts);
             if !world.facts.capped {
-                bound.extend(devices.iter().filter_map(|chance| had(chance, &cuts)));
+                bound.extend(devices.iter().flatten().filter_map(|chance| had(chance, &cuts)));
             }
         }
         let obtainable = bases.or(&Spans::of(bound));
@@ -64,7 +61,7 @@ impl Possible {
 }
 
 /// Where tokens of before count no more: they were revoked, or another subscriber is there.
-fn token_cuts(world: &World, story: &Story) -> Vec<Ms> {
+fn token_cuts(world: &World, story: &Story<'_>) -> Vec<Ms> {
     let revoked = world.instants.iter().filter(|(_, instant)| *instant == Instant::Revoke).map(|(at, _)| *at);
     let mut cuts: Vec<Ms> = revoked.chain(story.identities.iter().map(|(at, _)| *at)).collect();
     cuts.sort_unstable();
@@ -80,23 +77,22 @@ fn had(chance: &Chance, cuts: &[Ms]) -> Option<(Ms, Ms)> {
 }
 
 /// What the provider gives, of its calls that may be made then.
-fn provider(world: &World, story: &Story, conditions: &Conditions) -> Vec<Chance> {
+fn provider(world: &World, story: &Story<'_>, conditions: &Conditions) -> [Vec<Chance>; 2] {
     let facts = &world.facts;
     let ended = story.rejected().unwrap_or(Ms::MAX);
     let may = conditions.able.and(&Spans::of(vec![(0, ended)]));
-    let mut chances = Vec::new();
+    let (mut mint, mut refresh) = (Vec::new(), Vec::new());
     if facts.can_mint_again {
-        chances_of(&world.mint, Endpoint::Mint, &may, conditions, &mut chances);
+        chances_of(&world.mint, Endpoint::Mint, &may, conditions, &mut mint);
     } else {
         let once = Spans::of(fresh_starts(world, story).map(|at| (at, at + 1)).collect());
-        chances_at(&world.mint, Endpoint::Mint, &once, &may, conditions, &mut chances);
+        chances_at(&world.mint, Endpoint::Mint, &once, &may, conditions, &mut mint);
     }
     if facts.can_refresh {
         let alive = if facts.one_time { may.without(&broken_chain(story)) } else { may.clone() };
-        chances_at(&world.refresh, Endpoint::Refresh, &alive, &may, conditions, &mut chances);
+        chances_at(&world.refresh, Endpoint::Refresh, &alive, &may, conditions, &mut refresh);
     }
-    chances.sort_unstable_by_key(|chance| chance.from);
-    chances
+    [mint, refresh]
 }
 
 /// Where a process began that has nothing of an earlier one, as far as the store let it.
@@ -106,7 +102,7 @@ pub(super) fn fresh_starts<'a>(world: &'a World, story: &'a Story) -> impl Itera
 
 /// When no `refresh()` can bring anything, because the reply that held the next one-time secret was lost: until a mint
 /// has begun another chain.
-fn broken_chain(story: &Story) -> Spans {
+fn broken_chain(story: &Story<'_>) -> Spans {
     let lost = story.tokens().filter(|token| token.of == Source::Refresh && token.received.is_none());
     let mended = |at: Ms| {
         story
@@ -162,24 +158,23 @@ fn device_chances(
     bases: &Spans,
     held: &[(Ms, Ms)],
     cuts: &[Ms],
-) -> Vec<Chance> {
+) -> [Vec<Chance>; 2] {
     let mut chances = Vec::new();
     chances_at(&world.activate, Endpoint::Activate, bases, &conditions.able, conditions, &mut chances);
     let mut bound: Vec<(Ms, Ms)> = chances.iter().filter_map(|chance| had(chance, cuts)).collect();
     bound.extend(held);
     let mut renewals = Vec::new();
     chances_of(&world.renew, Endpoint::Renew, &conditions.able, conditions, &mut renewals);
-    let mut bound = Spans::of(bound);
+    let (mut bound, mut renewed) = (Spans::of(bound), Vec::new());
     for renewal in renewals {
         // Who has one when the stretch begins, or gets one in it, goes on from there to its end.
         if let Some(from) = bound.next(renewal.from).filter(|from| *from < renewal.to) {
             let renewal = Chance { from, ..renewal };
             bound = bound.or(&Spans::of(had(&renewal, cuts).into_iter().collect()));
-            chances.push(renewal);
+            renewed.push(renewal);
         }
     }
-    chances.sort_unstable_by_key(|chance| chance.from);
-    chances
+    [chances, renewed]
 }
 
 /// When a connect goes through that is begun then, and when one that has gone through still holds.

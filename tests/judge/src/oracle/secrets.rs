@@ -11,7 +11,7 @@ use crate::timeline::Ms;
 use crate::verdict::{Fault, Kind};
 use crate::world::{Health, World};
 
-pub(super) fn spent(world: &World, story: &Story, faults: &mut Vec<Fault>) {
+pub(super) fn spent(world: &World, story: &Story<'_>, faults: &mut Vec<Fault>) {
     for (at, secret, newest, twice) in story.presented.iter().copied() {
         let what = match (secret < newest, twice) {
             (true, _) if forgotten(world, story, at) => continue,
@@ -24,13 +24,16 @@ pub(super) fn spent(world: &World, story: &Story, faults: &mut Vec<Fault>) {
 }
 
 /// The process began with a record that was older than the store had said.
-fn forgotten(world: &World, story: &Story, at: Ms) -> bool {
+fn forgotten(world: &World, story: &Story<'_>, at: Ms) -> bool {
     let began = story.began.iter().rev().find(|began| **began <= at).copied().unwrap_or(0);
     world.store.pieces(began).any(|(_, _, store)| store.health == Health::Loses)
 }
 
 /// A connect or push with a token of the subscriber before, asked for after the application brought another's.
-pub(super) fn identity(story: &Story, faults: &mut Vec<Fault>) {
+pub(super) fn identity(story: &Story<'_>, faults: &mut Vec<Fault>) {
+    if story.identities.is_empty() {
+        return;
+    }
     for asked in &story.asked {
         let (token, what) = match asked.ask {
             Ask::Connect { token, .. } => (token, "connected"),
@@ -45,9 +48,9 @@ pub(super) fn identity(story: &Story, faults: &mut Vec<Fault>) {
     for (socket, sock) in &story.sockets {
         for (at, what) in &sock.authenticated {
             let Some((token, By::Resume)) = what else { continue };
-            let asked = story.asked.iter().rfind(|asked| {
-                asked.at <= *at && matches!(asked.ask, Ask::Connect { socket: on, .. } if on == *socket)
-            });
+            let asked = story
+                .asked_until(*at)
+                .find(|asked| matches!(asked.ask, Ask::Connect { socket: on, .. } if on == *socket));
             if asked.is_some_and(|asked| is_another(story, *token, asked.at)) {
                 let what = format!(
                     "resumed the session of the subscriber before, {} after",
@@ -59,10 +62,10 @@ pub(super) fn identity(story: &Story, faults: &mut Vec<Fault>) {
     }
 }
 
-fn is_another(story: &Story, token: u32, at: Ms) -> bool {
+fn is_another(story: &Story<'_>, token: u32, at: Ms) -> bool {
     story.token(token).is_some_and(|token| token.identity < story.identity(at))
 }
 
-fn since(story: &Story, at: Ms) -> Ms {
+fn since(story: &Story<'_>, at: Ms) -> Ms {
     story.identities.iter().rev().find(|(when, _)| *when <= at).map_or(0, |(when, _)| at - when)
 }

@@ -31,7 +31,7 @@ pub(super) struct Served {
 }
 
 impl Served {
-    pub(super) fn of(world: &World, story: &Story, conditions: &Conditions) -> Self {
+    pub(super) fn of(world: &World, story: &Story<'_>, conditions: &Conditions) -> Self {
         let mut services = Vec::new();
         for (socket, sock) in &story.sockets {
             services_of(world, story, *socket, sock, &mut services);
@@ -43,7 +43,7 @@ impl Served {
     }
 }
 
-fn services_of(world: &World, story: &Story, socket: Socket, sock: &Sock, services: &mut Vec<Service>) {
+fn services_of(world: &World, story: &Story<'_>, socket: Socket, sock: &Sock, services: &mut Vec<Service>) {
     let dead = half_open(world, sock);
     let end = sock.gone.map_or(world.length, |(at, _)| at).min(dead);
     let mut at = sock.authenticated.iter().peekable();

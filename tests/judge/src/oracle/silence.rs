@@ -17,7 +17,7 @@ const ALLOWED: Ms = 5_000;
 
 pub(super) fn judge(
     world: &World,
-    story: &Story,
+    story: &Story<'_>,
     conditions: &Conditions,
     served: &Served,
     over: Option<Ms>,
@@ -37,19 +37,17 @@ pub(super) fn judge(
             continue;
         }
         if !is_told(story, at, deadline) {
-            let until = again.min(end);
-            faults.push(Fault {
-                at: deadline,
-                kind: Kind::Silence,
-                what: format!("nothing said of why it is not served, for {}", spell(until - at)),
-            });
-            // Once for each time that it is not served.
-            told_until = until;
+            let told = story.tells[story.tells.partition_point(|(when, _)| *when <= deadline)..].iter();
+            let told =
+                told.filter(|(_, tell)| matches!(tell, Tell::Warned { cause: true, next: Some(_), .. }));
+            told_until = told.map(|(when, _)| *when).next().unwrap_or(Ms::MAX).min(again).min(end);
+            let what = format!("nothing said for {} of why it is not served", spell(told_until - at));
+            faults.push(Fault { at: deadline, kind: Kind::Silence, what });
         }
     }
 }
 
-fn is_told(story: &Story, at: Ms, deadline: Ms) -> bool {
+fn is_told(story: &Story<'_>, at: Ms, deadline: Ms) -> bool {
     let first = story.tells.partition_point(|(when, _)| *when < at);
     let said = |tell: &Tell| match tell {
         Tell::Warned { cause: true, next, .. } => next.is_some() || attempts(story, at, deadline),
@@ -63,7 +61,7 @@ fn is_told(story: &Story, at: Ms, deadline: Ms) -> bool {
     now || story.tells[..first].iter().rev().take(8).any(|(_, tell)| ahead(tell))
 }
 
-fn attempts(story: &Story, at: Ms, deadline: Ms) -> bool {
+fn attempts(story: &Story<'_>, at: Ms, deadline: Ms) -> bool {
     let first = story.asked.partition_point(|asked| asked.at < at);
     let attempt = |ask: Ask| {
         matches!(

@@ -41,17 +41,13 @@ impl Spans {
 
     /// The parts of it within `from` and `to`.
     pub(super) fn within(&self, from: Ms, to: Ms) -> impl Iterator<Item = (Ms, Ms)> {
-        let first = self.0.partition_point(|(_, end)| *end <= from);
-        self.0[first..]
-            .iter()
-            .take_while(move |(begin, _)| *begin < to)
-            .map(move |(a, b)| ((*a).max(from), (*b).min(to)))
+        self.touching(from, to).map(move |(a, b)| (a.max(from), b.min(to)))
     }
 
     /// The whole stretches that have a part within `from` and `to`.
     pub(super) fn touching(&self, from: Ms, to: Ms) -> impl Iterator<Item = (Ms, Ms)> {
         let first = self.0.partition_point(|(_, end)| *end <= from);
-        self.0[first..].iter().copied().take_while(move |(begin, _)| *begin < to)
+        self.0[first..].iter().copied().take_while(move |(begin, _)| from < to && *begin < to)
     }
 
     /// The stretch that holds `t`.

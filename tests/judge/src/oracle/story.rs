@@ -6,7 +6,7 @@ use super::spans::Spans;
 use crate::client::{Ask, AskId, Bad, News, Phase, Reply, Serial, Socket, Tell};
 use crate::log::{By, Entry, Log, Source, Why};
 use crate::timeline::Ms;
-use crate::world::{Ends, Facts, User, World};
+use crate::world::{Awake, Ends, Facts, Health, User, World};
 
 /// What has become of a token.
 #[derive(Clone, Copy, Debug)]
@@ -16,8 +16,13 @@ pub(super) struct Token {
     pub(super) issued: Ms,
     pub(super) ends: Ms,
     pub(super) identity: u8,
-    /// When the client heard of it.
+    /// When the client heard of it first, and last.
     pub(super) received: Option<Ms>,
+    heard_again: Option<Ms>,
+    /// When the process that had heard of it died, if it had not been kept.
+    forgotten: Option<Ms>,
+    /// When the server first accepted it on a socket.
+    pub(super) accepted: Option<Ms>,
     /// The latest end that the client was told of.
     pub(super) told: Option<Ms>,
     pub(super) revoked: Option<Ms>,
@@ -32,6 +37,25 @@ impl Token {
     /// It is owed until then.
     pub(super) fn owed_until(&self) -> Ms {
         self.told.map_or(self.honoured_until(), |told| self.honoured_until().min(told))
+    }
+
+    /// The client knows it at `t`, be it good or not.
+    pub(super) fn is_known(&self, t: Ms) -> bool {
+        let since = |from: Option<Ms>| from.is_some_and(|from| from <= t);
+        match self.forgotten {
+            Some(forgotten) if forgotten <= t => since(self.heard_again.filter(|again| *again >= forgotten)),
+            _ => since(self.received),
+        }
+    }
+
+    /// When the client held it and it was owed.
+    fn held(&self) -> impl Iterator<Item = (Ms, Ms)> {
+        let end = self.owed_until();
+        let again =
+            self.heard_again.filter(|again| self.forgotten.is_some_and(|forgotten| forgotten <= *again));
+        let first =
+            self.received.map(|from| (from, self.forgotten.map_or(end, |forgotten| forgotten.min(end))));
+        first.into_iter().chain(again.map(|from| (from, end)))
     }
 
     /// It came from the provider or the application; it is not client-bound.
@@ -95,14 +119,14 @@ impl Asked {
 
 /// A log by what it is about.
 #[derive(Debug, Default)]
-pub(super) struct Story {
+pub(super) struct Story<'a> {
     /// By serial, from 1.
     tokens: Vec<Option<Token>>,
     pub(super) sockets: BTreeMap<Socket, Sock>,
     /// In the order of asking.
     pub(super) asked: Vec<Asked>,
     /// What was told.
-    pub(super) tells: Vec<(Ms, Tell)>,
+    pub(super) tells: Vec<(Ms, &'a Tell)>,
     /// What it said it was: from when, to when.
     pub(super) phases: Vec<(Ms, Ms, Phase)>,
     /// What reached it, but for ticks and pings; by its place in `asked`, if it was an answer.
@@ -112,6 +136,8 @@ pub(super) struct Story {
     pub(super) evidence: Vec<Ms>,
     /// Refusals of connects, resumes and pushes.
     pub(super) refused: Vec<(Ms, Socket, By)>,
+    /// Accepted connects, resumes and pushes: with which token, and whether it was the first with it.
+    pub(super) accepted: Vec<(Ms, Serial, bool)>,
     /// One-time secrets as they were presented: which, the newest of its chain, twice at once.
     pub(super) presented: Vec<(Ms, u32, u32, bool)>,
     /// Where the application brought another identity.
@@ -130,8 +156,8 @@ pub(super) enum Heard {
     Other,
 }
 
-impl Story {
-    pub(super) fn of(world: &World, log: &Log) -> Self {
+impl<'a> Story<'a> {
+    pub(super) fn of(world: &World, log: &'a Log) -> Self {
         let mut story = Self::default();
         let mut by_id: BTreeMap<AskId, usize> = BTreeMap::new();
         let mut phase: Option<(Ms, Phase)> = None;
@@ -143,7 +169,7 @@ impl Story {
                     story.asked.push(Asked { at, ask: *ask, answer: None });
                 }
                 Entry::Heard(news) => story.hears(at, news, &by_id),
-                Entry::Tells(tell) => story.tells.push((at, tell.clone())),
+                Entry::Tells(tell) => story.tells.push((at, tell)),
                 Entry::Says(now) => {
                     story.phases.extend(phase.replace((at, *now)).map(|(from, was)| (from, at, was)));
                 }
@@ -161,12 +187,16 @@ impl Story {
                     ends: *ends,
                     identity: *identity,
                     received: None,
+                    heard_again: None,
+                    forgotten: None,
+                    accepted: None,
                     told: None,
                     revoked: None,
                 }),
                 Entry::Received(token) => {
                     if let Some(token) = story.token_mut(*token) {
                         token.received.get_or_insert(at);
+                        token.heard_again = Some(at);
                     }
                 }
                 Entry::ToldEnd(token, end) => {
@@ -181,6 +211,8 @@ impl Story {
                 }
                 Entry::Opened(socket) => story.socket(*socket).opened = at,
                 Entry::Authenticated { socket, token, by } => {
+                    let accepted = story.token_mut(*token).map(|token| *token.accepted.get_or_insert(at));
+                    story.accepted.push((at, *token, accepted == Some(at)));
                     story.socket(*socket).authenticated.push((at, Some((*token, *by))));
                 }
                 Entry::Lapsed(socket) => story.socket(*socket).authenticated.push((at, None)),
@@ -196,7 +228,32 @@ impl Story {
             }
         }
         story.phases.extend(phase.map(|(from, was)| (from, world.length, was)));
+        story.forget(world);
         story
+    }
+
+    /// What a process has heard dies with it, if it was not written and kept before.
+    fn forget(&mut self, world: &World) {
+        let deaths = world.awake.pieces(world.length).filter(|(_, _, awake)| **awake == Awake::Dead);
+        let deaths: Vec<Ms> = deaths.map(|(from, ..)| from).collect();
+        if deaths.is_empty() {
+            return;
+        }
+        let keeps =
+            |asked: &&Asked| asked.ask == Ask::Write && world.store.at(asked.at).health == Health::Keeps;
+        let kept: Vec<(Ms, Ms)> = self
+            .asked
+            .iter()
+            .filter(keeps)
+            .map(|asked| (asked.at, asked.at + world.store.at(asked.at).takes))
+            .collect();
+        for token in self.tokens.iter_mut().flatten() {
+            let Some(received) = token.received else { continue };
+            let Some(death) = deaths.get(deaths.partition_point(|death| *death < received)) else { continue };
+            let write = kept.get(kept.partition_point(|(asked, _)| *asked < received));
+            let is_kept = world.facts.durable && write.is_some_and(|(_, done)| done <= death);
+            token.forgotten = (!is_kept).then_some(*death);
+        }
     }
 
     fn hears(&mut self, at: Ms, news: &News, by_id: &BTreeMap<AskId, usize>) {
@@ -267,11 +324,20 @@ impl Story {
 
     /// When the client held a token that was owed.
     pub(super) fn holding(&self) -> Spans {
-        Spans::of(
-            self.received()
-                .map(|(at, token)| (at, token.owed_until().min(self.identity_ends(token))))
-                .collect(),
-        )
+        Spans::of(self.held(|_| true).collect())
+    }
+
+    /// When it held such tokens, that were owed and its user's.
+    pub(super) fn held(&self, such: impl Fn(&Token) -> bool) -> impl Iterator<Item = (Ms, Ms)> {
+        self.tokens().filter(move |token| such(token)).flat_map(|token| {
+            let ends = self.identity_ends(token);
+            token.held().map(move |(from, to)| (from, to.min(ends)))
+        })
+    }
+
+    /// Questions that were asked before `t` or then, latest first.
+    pub(super) fn asked_until(&self, t: Ms) -> impl Iterator<Item = &Asked> {
+        self.asked[..self.asked.partition_point(|asked| asked.at <= t)].iter().rev()
     }
 
     /// When it said that it was this.
