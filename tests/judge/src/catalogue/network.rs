@@ -51,18 +51,19 @@ pub(super) static ROWS: &[Row] = &[
         number: 36,
         name: "a displacing server, with 16, 29",
         why: "Two sockets of one session that displace each other never stop.",
-        allowed: "5 each, <= 3 opens each",
+        allowed: "5 (a life with 16), <= 3 opens each",
         session_only: true,
         lay: |draft| {
             draft.world.facts.displaces = true;
             let each = if draft.draws.once_in(2) {
                 never_taken(draft);
                 draft.bound.disruptions = None;
+                draft.bound.avoidable = 5 * SECOND * draft.lives();
                 draft.lives()
             } else {
+                draft.bound.avoidable = 5 * SECOND;
                 half_open(draft)
             };
-            draft.bound.avoidable = 5 * SECOND * each;
             draft.bound.opens = Some(3 * each as u32 + 1);
         },
         ..ROW

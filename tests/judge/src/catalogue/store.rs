@@ -11,7 +11,7 @@ pub(super) static ROWS: &[Row] = &[
         number: 38,
         name: "killed and restarted",
         why: "A deployment, a crash or a phone's system ends the process, and nobody wants to log in again.",
-        allowed: "2 + c each",
+        allowed: "2 + c",
         session_only: true,
         joins: true,
         lay: |draft| {
@@ -19,7 +19,7 @@ pub(super) static ROWS: &[Row] = &[
             let every = draft.draws.span(5 * SECOND, HOUR);
             let spells = draft.spells_apart((every / 2, every * 3 / 2), (100, 30 * SECOND));
             draft.world.awake = draft.world.awake.changed(&spells, |_, _| Awake::Dead);
-            draft.bound.avoidable = (2 * SECOND + draft.c) * spells.len() as u64;
+            draft.bound.avoidable = 2 * SECOND + draft.c;
         },
         ..ROW
     },
@@ -46,7 +46,7 @@ pub(super) static ROWS: &[Row] = &[
         number: 40,
         name: "stopped and taken over; failover that loses writes",
         why: "Whoever was stopped while another has taken over must be out, and a store may forget what it promised.",
-        allowed: "6 each",
+        allowed: "6",
         lives: SHORTER,
         mechanisms: &[Mechanism::RefreshAndMint],
         session_only: true,
@@ -83,5 +83,5 @@ fn failing_over(draft: &mut Draft) {
     let lost: Vec<(Ms, Ms)> = spells.iter().map(|(from, _)| (from.saturating_sub(MINUTE), *from)).collect();
     draft.world.store = draft.world.store.changed(&lost, |_, was| Store { health: Health::Loses, ..*was });
     draft.world.awake = draft.world.awake.changed(&spells, |_, _| Awake::Dead);
-    draft.bound.avoidable = 6 * SECOND * spells.len() as u64;
+    draft.bound.avoidable = 6 * SECOND;
 }
