@@ -10,6 +10,8 @@
 //! The same file carries the machine of November 2026 (commit 78bf07a), built with `--cfg november` by
 //! `tests/judge/november`.
 
+#[cfg(test)]
+mod tests;
 mod watch;
 mod words;
 
