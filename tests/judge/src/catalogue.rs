@@ -138,6 +138,12 @@ pub fn draw(row: &Row, index: u64, seed: u64) -> (World, Bound) {
     draft.finish()
 }
 
+/// What weather a session has, in words: that of its row, or of three.
+#[must_use]
+pub fn weather(row: &Row, index: u64, seed: u64) -> Vec<&'static str> {
+    if row.number == together::THREE { together::names(index, seed) } else { vec![row.name] }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -1,7 +1,7 @@
 //! One session told: what the world did, what the client made of it, and where the judge objects.
 
 use crate::catalogue::bound::seconds;
-use crate::catalogue::{Row, draw};
+use crate::catalogue::{Row, draw, weather};
 use crate::log::{Entry, Log};
 use crate::oracle::judge;
 use crate::play::play;
@@ -18,7 +18,7 @@ pub fn story(machine: Machine, row: &Row, index: u64, seed: u64) -> Option<(Vec<
     let log = play(&world, client.as_mut());
     let verdict = judge(&world, &log);
     let mut lines = vec![
-        format!("{} {}: {}", row.number, row.name, row.why),
+        format!("{} {}: {}", row.number, weather(row, index, seed).join("; "), row.why),
         format!(
             "session {index} of seed {seed}, {}, {} of {}",
             client.name(),
@@ -29,7 +29,7 @@ pub fn story(machine: Machine, row: &Row, index: u64, seed: u64) -> Option<(Vec<
         format!("{bound:?}"),
         String::new(),
     ];
-    let mut told = weather(&world);
+    let mut told = of_the_world(&world);
     told.extend(happened(&log));
     told.extend(accusations(&verdict));
     told.sort_by_key(|(at, order, _)| (*at, *order));
@@ -46,7 +46,7 @@ pub fn story(machine: Machine, row: &Row, index: u64, seed: u64) -> Option<(Vec<
 type Told = (Ms, u8, String);
 
 /// What each part of the world does from when on, and what happens in it.
-fn weather(world: &World) -> Vec<Told> {
+fn of_the_world(world: &World) -> Vec<Told> {
     let mut told = Vec::new();
     let end = world.length;
     line(&mut told, "the provider's authenticate", &world.mint, end);

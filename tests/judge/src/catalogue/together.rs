@@ -1,8 +1,10 @@
 //! Three at once: what no row of its own can find.
 
-use super::draft::Draft;
+use super::bound::Bound;
+use super::draft::{Draft, Mechanism};
 use super::draws::Draws;
 use super::{ROW, Row, rows};
+use crate::timeline::Ms;
 
 /// Its number.
 pub(super) const THREE: u8 = 45;
@@ -16,35 +18,50 @@ pub(super) static ROWS: &[Row] = &[Row {
     ..ROW
 }];
 
-/// The weather of three rows over one calm day, and the sum of what they may cost.
-pub(super) fn three(index: u64, seed: u64) -> Draft {
+/// Three rows that have a life and a mechanism in common.
+struct Chosen {
+    rows: [&'static Row; 3],
+    life: Ms,
+    mechanism: Mechanism,
+    draws: Draws,
+}
+
+fn choose(index: u64, seed: u64) -> Chosen {
     let mut draws = Draws::of(seed, THREE, index);
     let joining: Vec<&'static Row> = rows().into_iter().filter(|row| row.joins).collect();
     loop {
-        let mut three = [draws.pick(&joining), draws.pick(&joining), draws.pick(&joining)];
-        three.sort_by_key(|row| row.number);
-        let [one, two, last] = three;
-        if one.number == two.number || two.number == last.number {
-            continue;
+        let mut rows = [draws.pick(&joining), draws.pick(&joining), draws.pick(&joining)];
+        rows.sort_by_key(|row| row.number);
+        let [one, two, last] = rows;
+        let shared = |life: &&Ms| two.lives.contains(life) && last.lives.contains(life);
+        let lives: Vec<Ms> = one.lives.iter().filter(shared).copied().collect();
+        let shared = |mechanism: &&Mechanism| {
+            two.mechanisms.contains(mechanism) && last.mechanisms.contains(mechanism)
+        };
+        let mechanisms: Vec<Mechanism> = one.mechanisms.iter().filter(shared).copied().collect();
+        let apart = one.number < two.number && two.number < last.number;
+        if apart && !lives.is_empty() && !mechanisms.is_empty() {
+            let (life, mechanism) = (draws.pick(&lives), draws.pick(&mechanisms));
+            return Chosen { rows, life, mechanism, draws };
         }
-        let common = |row: &Row| (row.lives.to_vec(), row.mechanisms.to_vec());
-        let (mut lives, mut mechanisms) = common(one);
-        for other in [two, last] {
-            lives.retain(|life| other.lives.contains(life));
-            mechanisms.retain(|mechanism| other.mechanisms.contains(mechanism));
-        }
-        if lives.is_empty() || mechanisms.is_empty() {
-            continue;
-        }
-        let (life, mechanism) = (draws.pick(&lives), draws.pick(&mechanisms));
-        let mut draft = Draft::calm(THREE, draws, life, mechanism);
-        let mut sum = super::Bound { disruptions: Some(0), ..super::Bound::default() };
-        for row in three {
-            draft.bound = super::Bound::default();
-            (row.lay)(&mut draft);
-            sum = sum.and(&draft.bound);
-        }
-        draft.bound = sum;
-        return draft;
     }
+}
+
+/// What they are called.
+pub(super) fn names(index: u64, seed: u64) -> Vec<&'static str> {
+    choose(index, seed).rows.iter().map(|row| row.name).collect()
+}
+
+/// The weather of three rows over one calm day, and the sum of what they may cost.
+pub(super) fn three(index: u64, seed: u64) -> Draft {
+    let Chosen { rows, life, mechanism, draws } = choose(index, seed);
+    let mut draft = Draft::calm(THREE, draws, life, mechanism);
+    let mut sum = Bound { disruptions: Some(0), ..Bound::default() };
+    for row in rows {
+        draft.bound = Bound::default();
+        (row.lay)(&mut draft);
+        sum = sum.and(&draft.bound);
+    }
+    draft.bound = sum;
+    draft
 }

@@ -10,8 +10,8 @@ const LEFT: f64 = 330.0;
 const WIDTH: f64 = 620.0;
 const BAR: f64 = 6.0;
 const COLOURS: [&str; 4] = ["#1b6ca8", "#d9822b", "#8a8f98", "#444444"];
-/// From a tenth of a second to ten days.
-const DECADES: [(f64, &str); 8] = [
+/// From a tenth of a second to a day.
+const DECADES: [(f64, &str); 7] = [
     (0.1, "0.1 s"),
     (1.0, "1 s"),
     (10.0, "10 s"),
@@ -19,7 +19,6 @@ const DECADES: [(f64, &str); 8] = [
     (1e3, "1,000 s"),
     (1e4, "10,000 s"),
     (1e5, "100,000 s"),
-    (1e6, "1,000,000 s"),
 ];
 
 /// The picture. A client that never connects would only fill it.
