@@ -1,4 +1,39 @@
 //! What a session has suffered: from its world and its log alone.
+//!
+//! | file | what it finds out |
+//! |---|---|
+//! | `spans` | sets of moments: all is done on sorted stretches of time, nothing per millisecond |
+//! | `story`, `conditions` | the log by what it is about; the world as sets of moments |
+//! | `possible`, `served` | when it could have been served, and when it was |
+//! | `excuses` | what is missing and nobody's fault |
+//! | `lost`, `overstay`, `lies`, `silence`, `waste`, `secrets` | what must never be |
+//! | `disruptions` | sockets that served and were replaced |
+//! | `tale`, `tests` | sessions told by hand |
+//!
+//! # What holds, and what was decided
+//!
+//! **Token.** *Owed* from when its client heard of it until the server honours it no more or the latest end that the
+//! client was told, whichever is first; a provider's own `expiry_at` is such a word only where nobody can renew and
+//! nobody else says anything. What a killed process had heard and not written (a write asked for and kept after that) is
+//! owed to nobody. The subscriber before has none.
+//!
+//! **Obtainable.** The page's pieces, of whom may be asked: a request needs a process that runs, a user who wants it and
+//! both directions of the network from its leaving to its answer. `Rejects` ends a provider from when the client hears
+//! it. A provider that cannot mint again is asked once, when a process begins that knows nothing. A token that is handed
+//! out until it ends counts as long as it is handed out. An activation needs a base and a renewal a client-bound token
+//! that could be had or is held; a one-time chain is dead from the issue of a token that never came to the next mint
+//! that did.
+//!
+//! **Possible.** A connect needs the token when it begins, takes an upgrade and `connect`'s time, and holds until the
+//! next thing that ends sockets: a cut, a restart, a revocation, a half-open box, a lost network, a dead process, the
+//! user's wish. A sleep ends none by itself.
+//!
+//! **Served** by the letter: what the client knows of it does not matter. Whether it *lies* is asked of what it can know.
+//!
+//! **Over.** What ended rightly is not missed after; of what was lost, all that could have been is avoidable to the end of
+//! the world, and no excuse begins after it.
+//!
+//! Each module says what it decided of the excuse or the fault that it is about.
 
 mod conditions;
 mod disruptions;

@@ -5,7 +5,7 @@ use crate::client::{Ask, AskId, Bad, Good, News, Phase, Reply, Says, Serial, Soc
 use crate::log::{By, Entry, Log, Source, Why};
 use crate::timeline::{Ms, Timeline};
 use crate::verdict::{Kind, Verdict};
-use crate::world::{Instant, Outcome, Service, User, World};
+use crate::world::{Awake, Instant, Network, Outcome, Service, User, World};
 
 pub(super) const SECOND: Ms = 1_000;
 pub(super) const MINUTE: Ms = 60 * SECOND;
@@ -30,11 +30,13 @@ pub(super) fn gives(life: Ms) -> Timeline<Service> {
     Timeline::always(Service { latency: LATENCY, outcome: Outcome::Grants { life: life.cast_signed() } })
 }
 
-/// The outcome of an endpoint that is down.
-pub(super) const DOWN: Service = Service {
-    latency: LATENCY,
-    outcome: Outcome::Http { status: 503, own: false, retry_after: None, date_off: 0, stored: false },
-};
+/// An answer of HTTP that is no success.
+pub(super) const fn http(status: u16, own: bool, retry_after: Option<Ms>) -> Outcome {
+    Outcome::Http { status, own, retry_after, date_off: 0, stored: false }
+}
+
+/// It is down.
+pub(super) const DOWN: Outcome = http(503, false, None);
 
 impl Tale {
     /// A world of that length whose provider gives tokens of that life, and a session that is served from 101 ms on.
@@ -184,6 +186,41 @@ impl Tale {
 
     pub(super) fn user(&mut self, user: User) -> &mut Self {
         self.note(Entry::User(user)).note(Entry::Heard(News::User(user)))
+    }
+
+    /// The host sleeps from now on until then.
+    pub(super) fn sleeps_until(&mut self, until: Ms) -> &mut Self {
+        self.becomes(Awake::Sleeps, until)
+    }
+
+    /// The process is killed, and another begins then with what was kept.
+    pub(super) fn killed_until(&mut self, until: Ms) -> &mut Self {
+        self.unheard(Why::Client).becomes(Awake::Dead, until);
+        self.note(Entry::Began).note(Entry::Heard(News::Restart)).says(Phase::Away)
+    }
+
+    fn becomes(&mut self, awake: Awake, until: Ms) -> &mut Self {
+        self.world.awake = self.world.awake.clone().with(self.now, until, awake);
+        self.at(until)
+    }
+
+    /// It writes, and the store keeps it.
+    pub(super) fn writes(&mut self) -> &mut Self {
+        let id = self.asks(Ask::Write);
+        self.wait(5).hears(id, Ok(Good::Done))
+    }
+
+    /// The network is gone until then.
+    pub(super) fn offline_until(&mut self, until: Ms) -> &mut Self {
+        self.world.network = self.world.network.clone().with(self.now, until, Network::Off);
+        self
+    }
+
+    /// The provider's `refresh()` does this until then.
+    pub(super) fn refresh_is(&mut self, until: Ms, outcome: Outcome) -> &mut Self {
+        let service = Service { latency: LATENCY, outcome };
+        self.world.refresh = self.world.refresh.clone().with(self.now, until, service);
+        self
     }
 
     /// It befalls the world.

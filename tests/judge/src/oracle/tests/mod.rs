@@ -1,8 +1,12 @@
-//! Sessions that hurt, and their neighbours that do not.
+//! The definitions, each just within and just beyond; sessions that hurt, and their neighbours that do not.
 
-use super::tale::{DOWN, HOUR, LATENCY, MINUTE, SECOND, Tale};
+mod excuses;
+mod hurts;
+mod limits;
+
 use crate::client::{Ask, Bad, Phase, Tell};
 use crate::log::{By, Why};
+use crate::oracle::tale::{DOWN, HOUR, LATENCY, MINUTE, SECOND, Tale};
 use crate::verdict::{Excuse, Kind};
 use crate::world::{Instant, User};
 
@@ -71,7 +75,7 @@ fn torn_down_with_an_hour_left() {
 fn torn_down_four_minutes_before_a_token_could_be_had() {
     for (outage, faults) in [(4, vec![Kind::Lost]), (6, vec![])] {
         let mut tale = Tale::live(15 * MINUTE, HOUR);
-        tale.world.refresh = tale.world.refresh.with(10 * MINUTE, (15 + outage) * MINUTE, DOWN);
+        tale.at(10 * MINUTE).refresh_is((15 + outage) * MINUTE, DOWN);
         tale.at(15 * MINUTE + LATENCY).loses(Why::Token).tells(Tell::Expired).warns(None).wait(SECOND).over();
         assert_eq!(tale.kinds(), faults, "{outage} min");
     }
@@ -99,9 +103,8 @@ fn an_exchange_that_is_never_asked_again() {
     // A day with an endpoint of devices that says no: the base serves on.
     let mut tale = Tale::live(2 * HOUR, HOUR);
     tale.at(MINUTE).activate().push();
-    let id = tale.now();
     tale.at(10 * MINUTE).asks_in_vain(Ask::Activate(1, None), Bad::Broke);
-    assert_eq!((tale.kinds(), tale.judged().activations), (vec![], 2), "{id}");
+    assert_eq!((tale.kinds(), tale.judged().activations), (vec![], 2));
 }
 
 #[test]
