@@ -3,7 +3,7 @@
 use super::script::{Script, happened};
 use super::{SERVED, connect, minute};
 use crate::client::{Ask, Bad, News};
-use crate::log::{Entry, Why};
+use crate::log::{By, Entry, Why};
 use crate::world::{Instant, Network, Outcome, Service};
 
 fn asks(more: &[(u64, Ask)]) -> Vec<(u64, Ask)> {
@@ -104,4 +104,19 @@ fn what_is_sent_on_a_socket_that_is_gone_comes_back_as_its_loss() {
         happened(&log)[6..],
         [(1_500, Entry::Gone { socket: 1, why: Why::Cut }), (5_001, Entry::Evidence)]
     );
+}
+
+#[test]
+fn a_socket_that_is_dead_in_one_direction_passes_the_other() {
+    for (out, back) in [(false, true), (true, false)] {
+        let mut world = minute();
+        world.instants = vec![(1_000, Instant::HalfOpen { out, back }), (9_000, Instant::Cut)];
+        let mut script = Script::new(&asks(&[(2_000, Ask::Push(1, 1, None))]));
+        let log = script.play(&world);
+        let pushed = Entry::Authenticated { socket: 1, token: 1, by: By::Push };
+        assert_eq!(log.entries.contains(&(2_050, pushed)), out);
+        assert_eq!(script.answer(4), None);
+        let lost = script.heard.iter().find(|(_, news)| *news == News::SocketLost(1));
+        assert_eq!(lost.map(|(at, _)| *at), back.then_some(9_000));
+    }
 }
