@@ -9,32 +9,59 @@ set -euo pipefail
 folder=$(mktemp -d); trap 'rm -rf "$folder"' EXIT; cd "$folder"
 cargo init -q --name probe && cargo add -q str0m@=0.25.0 --no-default-features --features aws-lc-rs
 cat > src/main.rs <<'RS'
-use std::time::Instant;
+use std::net::SocketAddr;
+use std::time::{Duration, Instant};
+use str0m::change::SdpOffer;
 use str0m::media::{Direction, MediaKind, Mid};
-use str0m::{Event, Output, Rtc};
-/// Polls until there is nothing more to do; whether the stream was told.
-fn told(rtc: &mut Rtc, wanted: Mid) -> bool {
-    let mut told = false;
-    loop {
-        match rtc.poll_output().expect("no error") {
-            Output::Timeout(_) => return told,
-            Output::Event(Event::MediaAdded(media)) => told |= media.mid == wanted,
-            _ => {}
+use str0m::net::{Protocol, Receive};
+use str0m::{Candidate, Event, Input, Output, Rtc};
+/// One side, and what it was told.
+struct Side { rtc: Rtc, is_connected: bool, is_told: bool }
+impl Side {
+    fn new(at: &str, now: Instant) -> Self {
+        let (mut rtc, at): (_, SocketAddr) = (Rtc::new(now), at.parse().expect("an address"));
+        rtc.add_local_candidate(Candidate::host(at, "udp").expect("a candidate"));
+        Self { rtc, is_connected: false, is_told: false }
+    }
+    /// Polls until there is nothing more to do; the packets for the other side.
+    fn poll(&mut self, mid: Mid) -> Vec<(SocketAddr, SocketAddr, Vec<u8>)> {
+        let mut packets = Vec::new();
+        loop {
+            match self.rtc.poll_output().expect("no error") {
+                Output::Timeout(_) => return packets,
+                Output::Transmit(it) => packets.push((it.source, it.destination, it.contents.to_vec())),
+                Output::Event(Event::Connected) => self.is_connected = true,
+                Output::Event(Event::MediaAdded(media)) => self.is_told |= media.mid == mid,
+                Output::Event(_) => {}
+            }
         }
     }
 }
 fn main() {
-    let mut offers = Rtc::new(Instant::now());
-    let mut answers = Rtc::new(Instant::now());
-    let mut change = offers.sdp_api();
+    let mut now = Instant::now();
+    let [mut offers, mut answers] = ["127.0.0.1:1000", "127.0.0.1:2000"].map(|at| Side::new(at, now));
+    let mut change = offers.rtc.sdp_api();
     let mid = change.add_media(MediaKind::Audio, Direction::SendRecv, None, None, None);
     let (offer, pending) = change.apply().expect("a change");
-    let early = told(&mut offers, mid);
-    let answer = answers.sdp_api().accept_offer(offer).expect("an offer");
-    let answering = told(&mut answers, mid);
-    offers.sdp_api().accept_answer(pending, answer).expect("an answer");
-    let offering = early || told(&mut offers, mid);
-    println!("MediaAdded: who answers {answering}, who offers {offering}; its stream: {}", offers.media(mid).is_some());
+    let offer = SdpOffer::from_sdp_string(&offer.to_sdp_string()).expect("a description");
+    let answer = answers.rtc.sdp_api().accept_offer(offer).expect("an offer");
+    offers.rtc.sdp_api().accept_answer(pending, answer).expect("an answer");
+    // Ten seconds without a network: what one sends is what the other receives.
+    for _ in 0..1_000 {
+        for turn in 0..2 {
+            let (from, to) = if turn == 0 { (&mut offers, &mut answers) } else { (&mut answers, &mut offers) };
+            from.rtc.handle_input(Input::Timeout(now)).expect("no error");
+            for (source, destination, packet) in from.poll(mid) {
+                let packet = Receive::new(Protocol::Udp, source, destination, &packet).expect("a packet");
+                to.poll(mid);
+                to.rtc.handle_input(Input::Receive(now, packet)).expect("no error");
+            }
+        }
+        now += Duration::from_millis(10);
+    }
+    assert!(offers.is_connected && answers.is_connected, "both sides are connected");
+    let is_there = offers.rtc.media(mid).is_some() && offers.rtc.writer(mid).is_some();
+    println!("MediaAdded: who answers {}, who offers {}; its stream: {is_there}", answers.is_told, offers.is_told);
 }
 RS
 saw=$(cargo run -q)
