@@ -72,7 +72,7 @@ fn token_cuts(world: &World, story: &Story<'_>) -> Vec<Ms> {
 fn had(chance: &Chance, cuts: &[Ms]) -> Option<(Ms, Ms)> {
     let (first, last) = (chance.from + chance.latency, chance.to + chance.latency);
     let cut = cuts.get(cuts.partition_point(|cut| *cut < last)).copied().unwrap_or(Ms::MAX);
-    let end = last.saturating_add(chance.life).min(cut);
+    let end = (last - 1).saturating_add(chance.life).min(cut);
     (first < end).then_some((first, end))
 }
 

@@ -3,6 +3,7 @@
 mod excuses;
 mod hurts;
 mod limits;
+mod possible;
 
 use crate::client::{Ask, Bad, Phase, Tell};
 use crate::log::{By, Why};
