@@ -120,6 +120,10 @@ fn arguments() -> Result<Arguments, String> {
             _ => return Err(format!("{word} is not understood")),
         }
     }
+    let plan = &arguments.plan;
+    if arguments.keep && (plan.rows.len() < all.len() || plan.size != Size::Ci || plan.seed != 1) {
+        return Err("--keep is for all rows at the CI size with seed 1".to_owned());
+    }
     Ok(arguments)
 }
 
