@@ -115,9 +115,8 @@ impl SessionClient {
         while let Some(input) = inputs.pop_front() {
             let step = self.session.step(Now::new(now.tick, now.unix), input);
             self.wake_at = step.wake_at.map(|(tick, _)| tick.0);
-            let in_force = self.session.credential().and_then(|it| numbers::serial(it.token.expose()));
             for output in step.outputs {
-                if let Some(answer) = self.carry_out(output, in_force, heard) {
+                if let Some(answer) = self.carry_out(output, heard) {
                     inputs.push_back(answer);
                 }
             }
@@ -125,12 +124,7 @@ impl SessionClient {
     }
 
     /// What the session wants. Returns the answer, where that is the host's or the application's own.
-    fn carry_out(
-        &mut self,
-        output: SessionOutput,
-        in_force: Option<Serial>,
-        heard: &mut Heard,
-    ) -> Option<SessionInput> {
+    fn carry_out(&mut self, output: SessionOutput, heard: &mut Heard) -> Option<SessionInput> {
         match output {
             SessionOutput::Request { id, request, .. } => self.request(id, &request, heard),
             SessionOutput::AskProvider { id, call, .. } => return self.provider(id, call, heard),
@@ -161,7 +155,11 @@ impl SessionClient {
                 self.host.writes(self.next_ask, None);
                 self.ask(Ask::Write, Some(Waits::Store(id)), heard);
             }
-            SessionOutput::Tell(event) => heard.tells.push(told::tell(&event, in_force)),
+            SessionOutput::Tell(event) => {
+                let in_force = self.session.credential();
+                let serial = in_force.and_then(|it| numbers::serial(it.token.expose()));
+                heard.tells.push(told::tell(&event, serial));
+            }
             SessionOutput::Settled { result, .. } => {
                 heard.tells.push(if result.is_ok() { Tell::Settled } else { Tell::Failed });
             }

@@ -63,6 +63,10 @@ fn member(request: &HttpRequest, name: &str) -> Option<String> {
 /// # Panics
 /// Where no server of SignalWire's would know what it is.
 pub(super) fn frame(socket: Socket, text: &str) -> (Ask, Option<String>) {
+    // What answers the server, as most frames do, has none.
+    if !text.contains("\"method\"") {
+        return (Ask::Frame(socket), None);
+    }
     let frame: Value =
         serde_json::from_str(text).unwrap_or_else(|error| panic!("a frame that is no JSON: {error}"));
     let params = &frame["params"];
@@ -71,7 +75,6 @@ pub(super) fn frame(socket: Socket, text: &str) -> (Ask, Option<String>) {
         token.unwrap_or_else(|| panic!("a frame with no token of this world"))
     };
     let ask = match frame["method"].as_str() {
-        // What answers the server.
         None => return (Ask::Frame(socket), None),
         Some("signalwire.connect") => {
             let resume = params["authorization_state"].is_string();
