@@ -209,8 +209,8 @@ impl SessionClient {
                         return None;
                     }
                     Refresh::InDoubt => {
-                        let message = "the refresh token may have been used".to_owned();
-                        let error = ProviderError::Transient { message, retry_after: None };
+                        let message = "the refresh token may have been used, and there is no other";
+                        let error = ProviderError::Rejected(message.to_owned());
                         return Some(SessionInput::Credential { id, result: Err(error) });
                     }
                 };

@@ -24,7 +24,7 @@ pub(super) enum Refresh {
     Asks(Option<u32>),
     /// It waits for what is asked already.
     Waits,
-    /// Its secret may have been spent: it asks for a new token, if that can be had.
+    /// Its secret may have been spent: it asks for a new token, where that can be had, and is at its end elsewhere.
     InDoubt,
 }
 
