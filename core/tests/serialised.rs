@@ -49,7 +49,8 @@ const STATEMENT: Statement = Statement {
 };
 const FACTS: TokenFacts = TokenFacts { token: TokenId(1), statement: STATEMENT, new_secret: true };
 const CAUSE: Cause = Cause { command: CommandId(1), failure: Failure::Timeout };
-const PROVIDER: ProviderFacts = ProviderFacts { can_refresh: true, can_mint_again: false };
+const PROVIDER: ProviderFacts =
+    ProviderFacts { can_refresh: true, can_mint_again: false, may_be_asked_twice: false };
 const SOCKET: SocketId = SocketId(1);
 const ASK: AskId = AskId(1);
 const GENERATION: Generation = Generation(1);

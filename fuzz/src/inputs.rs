@@ -61,7 +61,7 @@ struct World {
 
 impl World {
     fn provider(&self, bytes: &mut Bytes<'_>) -> ProviderFacts {
-        ProviderFacts { can_refresh: bytes.bit(), can_mint_again: bytes.bit() }
+        ProviderFacts { can_refresh: bytes.bit(), can_mint_again: bytes.bit(), may_be_asked_twice: false }
     }
 
     /// The next input; `None` when the bytes are used up.

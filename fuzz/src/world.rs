@@ -68,7 +68,11 @@ pub(crate) fn config(kind: &str) -> Config {
             let request = GuestToken { allowed_addresses: vec![address], ..Default::default() };
             Provider::Guest { space: space(), request }
         }
-        "callback" => Provider::callback(ProviderFacts { can_refresh: true, can_mint_again: true }),
+        "callback" => Provider::callback(ProviderFacts {
+            can_refresh: true,
+            can_mint_again: true,
+            may_be_asked_twice: false,
+        }),
         _ => {
             let request = CreateSubscriberToken { reference: "alice".to_owned(), ..Default::default() };
             Provider::Subscriber { space: space(), request: Box::new(request) }

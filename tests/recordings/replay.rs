@@ -297,9 +297,11 @@ impl<'a> World<'a> {
 fn config(scenario: &Scenario, recording: &Recording) -> Config {
     let token = || recording.first_token.clone().expect("a token was minted");
     let provider = match scenario.provider {
-        Brings::Callback { can_refresh } => {
-            Provider::callback(ProviderFacts { can_refresh, can_mint_again: false })
-        }
+        Brings::Callback { can_refresh } => Provider::callback(ProviderFacts {
+            can_refresh,
+            can_mint_again: false,
+            may_be_asked_twice: false,
+        }),
         Brings::Static => Provider::Static(Credential::new(Secret::new(token()))),
         Brings::Embed => {
             let embed = recording.exchanges.iter().find(|it| it.act.kind == Kind::Embed);

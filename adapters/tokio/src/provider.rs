@@ -134,7 +134,7 @@ impl fmt::Debug for Refresh<'_> {
 /// What a session knows of it.
 pub(crate) fn described(provider: &dyn CredentialProvider) -> Provider {
     let (can_refresh, can_mint_again) = (provider.refresh().is_some(), provider.can_mint_again());
-    let facts = ProviderFacts { can_refresh, can_mint_again };
+    let facts = ProviderFacts { can_refresh, can_mint_again, may_be_asked_twice: false };
     Provider::Callback { facts, whose: provider.whose() }
 }
 

@@ -130,7 +130,7 @@ impl<'a> Line<'a> {
             random: _,
             clock,
             mode,
-            provider: ProviderFacts { can_refresh, can_mint_again },
+            provider: ProviderFacts { can_refresh, can_mint_again, may_be_asked_twice: _ },
             key: Key { state, algorithm, proved, may_switch },
             durable,
             held,

@@ -157,6 +157,13 @@ pub enum Warning {
         /// When the next attempt is due, if that is known already.
         next: Option<Tick>,
     },
+    /// The socket that served is gone; another is on its way.
+    ConnectionLost {
+        /// The connect that it had served since, and how it went.
+        cause: Cause,
+        /// When the next socket is opened, if that is known already.
+        next: Option<Tick>,
+    },
     /// Writing the record failed; the session goes on in memory (L25).
     StoreFailed {
         /// What went wrong.
@@ -198,6 +205,7 @@ impl Warning {
             Self::RefreshFailed { .. } => "credential_refresh_failed",
             Self::PushFailed { .. } => "credential_push_failed",
             Self::ConnectFailed { .. } => "connect_failed",
+            Self::ConnectionLost { .. } => "connection_lost",
             Self::StoreFailed { .. } => "store_failed",
             Self::ExpiryShortened { .. } => "expiry_shortened",
             Self::KeySwitched { .. } => "key_switched",
@@ -249,6 +257,8 @@ pub enum AskError {
     Throttled,
     /// A newer request of the same kind took its place (L40).
     Superseded,
+    /// It is still being tried; what comes of it is told as an event.
+    Pending,
     /// The session is suspended.
     Suspended,
     /// The session is over.
@@ -286,6 +296,8 @@ pub enum TeardownReason {
     Left,
     /// The application destroyed the session.
     Destroyed,
+    /// Somebody else holds the session from now on.
+    HandedOver,
 }
 
 impl TeardownReason {
@@ -299,6 +311,7 @@ impl TeardownReason {
             Self::Disconnected => "disconnected",
             Self::Left => "left",
             Self::Destroyed => "destroyed",
+            Self::HandedOver => "handed_over",
         }
     }
 }

@@ -113,6 +113,9 @@ pub struct ProviderFacts {
     /// `authenticate()` may be called again without bothering a person. Such a provider counts as having
     /// `refresh`.
     pub can_mint_again: bool,
+    /// It may be called while an earlier call has not returned.
+    #[serde(default, skip_serializing_if = "core::ops::Not::not")]
+    pub may_be_asked_twice: bool,
 }
 
 /// What the application allows and has of proof-of-possession keys (L46, L48).

@@ -33,7 +33,7 @@
 //! use satkeeper_core::{Now, secret::Seed};
 //!
 //! let mut lifecycle = Lifecycle::new(Policy::default(), &Seed::from_bytes([7; 32]));
-//! let provider = ProviderFacts { can_refresh: true, can_mint_again: false };
+//! let provider = ProviderFacts { can_refresh: true, can_mint_again: false, may_be_asked_twice: false };
 //! let start = Start { provider, key: KeyFacts::Unavailable, durable: false };
 //! let step = lifecycle.step(Now::new(0, 1_700_000_000_000), Input::Start(start));
 //! assert!(matches!(
@@ -244,7 +244,7 @@ impl Lifecycle {
             random: Random::new(seed),
             clock: Clock::new(),
             mode: Mode::Idle,
-            provider: ProviderFacts { can_refresh: false, can_mint_again: false },
+            provider: ProviderFacts { can_refresh: false, can_mint_again: false, may_be_asked_twice: false },
             key: Key {
                 state: KeyState::Declined,
                 algorithm: KeyAlgorithm::Es256,

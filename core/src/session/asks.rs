@@ -122,6 +122,7 @@ impl Session {
             }
             AskError::Throttled => Error::Throttled { retry_after_ms: throttled(self.lifecycle.policy()) },
             AskError::Superseded => renewal("a newer request of the same kind took its place"),
+            AskError::Pending => renewal("it is still being tried; an event tells what comes of it"),
             AskError::Suspended => renewal("the session is suspended"),
             AskError::SessionOver => Error::SessionOver,
         }

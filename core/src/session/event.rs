@@ -411,7 +411,7 @@ impl SessionEvent {
                 EventKind::RefreshFailed { attempt, by: mechanism, next_at: self.wall(next) }
             }
             Warning::PushFailed { .. } => EventKind::PushFailed,
-            Warning::ConnectFailed { next, cause: _ } => {
+            Warning::ConnectFailed { next, cause: _ } | Warning::ConnectionLost { next, cause: _ } => {
                 EventKind::ConnectFailed { next_at: self.wall(next) }
             }
             Warning::StoreFailed { .. } => EventKind::StoreFailed,

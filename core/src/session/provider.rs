@@ -66,11 +66,15 @@ impl Provider {
     #[must_use]
     pub const fn facts(&self) -> ProviderFacts {
         match self {
-            Self::Static(_) => ProviderFacts { can_refresh: false, can_mint_again: false },
-            Self::Embed { .. } | Self::Guest { .. } => {
-                ProviderFacts { can_refresh: false, can_mint_again: true }
+            Self::Static(_) => {
+                ProviderFacts { can_refresh: false, can_mint_again: false, may_be_asked_twice: false }
             }
-            Self::Subscriber { .. } => ProviderFacts { can_refresh: true, can_mint_again: true },
+            Self::Embed { .. } | Self::Guest { .. } => {
+                ProviderFacts { can_refresh: false, can_mint_again: true, may_be_asked_twice: false }
+            }
+            Self::Subscriber { .. } => {
+                ProviderFacts { can_refresh: true, can_mint_again: true, may_be_asked_twice: false }
+            }
             Self::Callback { facts, .. } => *facts,
         }
     }
@@ -86,7 +90,7 @@ impl Provider {
     /// let provider = Provider::Subscriber { space, request: Box::new(request) };
     /// assert_eq!(provider.whose().as_deref(), Some("alice@example.com at https://example.signalwire.com/"));
     ///
-    /// let facts = ProviderFacts { can_refresh: true, can_mint_again: false };
+    /// let facts = ProviderFacts { can_refresh: true, can_mint_again: false, may_be_asked_twice: false };
     /// assert_eq!(Provider::callback(facts).whose(), None);
     /// let own = Provider::Callback { facts, whose: Some("alice".into()) };
     /// assert_eq!(own.whose().as_deref(), Some("alice"));

@@ -59,7 +59,7 @@ impl Session {
     /// use satkeeper_core::lifecycle::ProviderFacts;
     /// use satkeeper_core::session::{Config, Provider, Session, SessionInput};
     /// use satkeeper_core::{Now, secret::Seed};
-    /// let provider = Provider::callback(ProviderFacts { can_refresh: true, can_mint_again: false });
+    /// let provider = Provider::callback(ProviderFacts { can_refresh: true, can_mint_again: false, may_be_asked_twice: false });
     /// let mut session = Session::new(Config::new(provider), Seed::from_bytes([7; 32]));
     /// let now = Now::new(0, 1_700_000_000_000);
     /// session.record_run(now, [8; 32]);

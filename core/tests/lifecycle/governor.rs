@@ -92,7 +92,11 @@ fn pester(story: &mut Story, pest: Pest, life: u64) {
             story.update(life);
         }
         Pest::NewProvider => {
-            story.input(Input::NewProvider(ProviderFacts { can_refresh: true, can_mint_again: false }));
+            story.input(Input::NewProvider(ProviderFacts {
+                can_refresh: true,
+                can_mint_again: false,
+                may_be_asked_twice: false,
+            }));
         }
         Pest::Network => story.input(Input::NetworkChanged),
         Pest::SuspendResume => {

@@ -55,7 +55,11 @@ fn what_ends_a_rejection() {
     assert_eq!(story.answer(ask).expect("answered").1, None);
 
     let mut story = begin();
-    story.input(Input::NewProvider(ProviderFacts { can_refresh: true, can_mint_again: false }));
+    story.input(Input::NewProvider(ProviderFacts {
+        can_refresh: true,
+        can_mint_again: false,
+        may_be_asked_twice: false,
+    }));
     story.until(6_951_000);
     assert_eq!(story.renewals().len(), 1);
 

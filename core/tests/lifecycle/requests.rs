@@ -204,7 +204,11 @@ fn an_exchange_that_is_given_up_takes_no_waiting_call_with_it() {
     story.next("refresh", Treatment::Silence);
     let ask = story.refresh_now();
     story.until(21_000);
-    story.input(Input::NewProvider(ProviderFacts { can_refresh: true, can_mint_again: false }));
+    story.input(Input::NewProvider(ProviderFacts {
+        can_refresh: true,
+        can_mint_again: false,
+        may_be_asked_twice: false,
+    }));
     story.until(22_000);
     assert_eq!(story.answer(ask).expect("answered").1, None);
     // Or nobody does any more.
@@ -212,7 +216,11 @@ fn an_exchange_that_is_given_up_takes_no_waiting_call_with_it() {
     story.next("refresh", Treatment::Silence);
     let ask = story.refresh_now();
     story.until(21_000);
-    story.input(Input::NewProvider(ProviderFacts { can_refresh: false, can_mint_again: false }));
+    story.input(Input::NewProvider(ProviderFacts {
+        can_refresh: false,
+        can_mint_again: false,
+        may_be_asked_twice: false,
+    }));
     assert_eq!(story.answer(ask), Some((21_000, Some(AskError::NoMechanism))));
 }
 

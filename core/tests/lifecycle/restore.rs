@@ -22,7 +22,7 @@ fn ten_minutes(opening: Opening) -> Story {
 }
 
 fn start(can_refresh: bool, can_mint_again: bool) -> Start {
-    let provider = ProviderFacts { can_refresh, can_mint_again };
+    let provider = ProviderFacts { can_refresh, can_mint_again, may_be_asked_twice: false };
     Start { provider, key: KEY_AT_HAND, durable: true }
 }
 

@@ -243,11 +243,19 @@ fn a_new_provider_re_evaluates_who_renews() {
     let mut story = unscoped().begin();
     story.until(20_000);
     assert_eq!(story.mechanism(), Mechanism::None);
-    story.input(Input::NewProvider(ProviderFacts { can_refresh: true, can_mint_again: false }));
+    story.input(Input::NewProvider(ProviderFacts {
+        can_refresh: true,
+        can_mint_again: false,
+        may_be_asked_twice: false,
+    }));
     assert_eq!(story.mechanism(), Mechanism::Provider);
     story.until(6_910_000);
     assert_eq!(story.renewals().len(), 1);
-    story.input(Input::NewProvider(ProviderFacts { can_refresh: false, can_mint_again: false }));
+    story.input(Input::NewProvider(ProviderFacts {
+        can_refresh: false,
+        can_mint_again: false,
+        may_be_asked_twice: false,
+    }));
     assert_eq!(story.mechanism(), Mechanism::None);
     assert_eq!(story.warnings("credential_no_refresh_handler").len(), 2);
 }

@@ -5,9 +5,12 @@ use satkeeper_core::lifecycle::*;
 use super::Moment;
 use super::slices::{Ends, Slice};
 
-pub const NOBODY: ProviderFacts = ProviderFacts { can_refresh: false, can_mint_again: false };
-pub const REFRESHES: ProviderFacts = ProviderFacts { can_refresh: true, can_mint_again: false };
-pub const MINTS: ProviderFacts = ProviderFacts { can_refresh: false, can_mint_again: true };
+pub const NOBODY: ProviderFacts =
+    ProviderFacts { can_refresh: false, can_mint_again: false, may_be_asked_twice: false };
+pub const REFRESHES: ProviderFacts =
+    ProviderFacts { can_refresh: true, can_mint_again: false, may_be_asked_twice: false };
+pub const MINTS: ProviderFacts =
+    ProviderFacts { can_refresh: false, can_mint_again: true, may_be_asked_twice: false };
 pub const KEY: KeyFacts = KeyFacts::Held { algorithm: KeyAlgorithm::Es256, proved: true };
 
 fn without_jitter(policy: Policy) -> Policy {

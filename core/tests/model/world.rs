@@ -159,7 +159,7 @@ impl World {
             for (name, can_refresh, can_mint_again) in
                 [("none", false, false), ("refreshes", true, false), ("mints", false, true)]
             {
-                let provider = ProviderFacts { can_refresh, can_mint_again };
+                let provider = ProviderFacts { can_refresh, can_mint_again, may_be_asked_twice: false };
                 happen(&format!("provider: {name}"), Input::NewProvider(provider));
             }
         }

@@ -235,6 +235,7 @@ fn run(seed: u64) -> (u64, bool) {
         _ => Provider::callback(satkeeper_core::lifecycle::ProviderFacts {
             can_refresh: dice.roll(2) == 0,
             can_mint_again: dice.roll(2) == 0,
+            may_be_asked_twice: false,
         }),
     };
     let key = match dice.roll(4) {

@@ -10,7 +10,11 @@ const NEW: SocketId = SocketId(1);
 
 /// The successor's push was refused; the connect with it on the second socket is not answered yet.
 fn on_trial() -> World {
-    let callback = Provider::callback(ProviderFacts { can_refresh: true, can_mint_again: false });
+    let callback = Provider::callback(ProviderFacts {
+        can_refresh: true,
+        can_mint_again: false,
+        may_be_asked_twice: false,
+    });
     let mut world = World::new(Config::new(callback).key(KeyChoice::None));
     for (name, ends) in [("one", 7_200_000), ("two", 14_400_000)] {
         let minted = Minted { ends: EPOCH + ends, ..Minted::default() };

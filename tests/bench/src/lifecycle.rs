@@ -78,7 +78,7 @@ struct World {
 
 impl World {
     fn new(durable: bool) -> Self {
-        let provider = ProviderFacts { can_refresh: true, can_mint_again: true };
+        let provider = ProviderFacts { can_refresh: true, can_mint_again: true, may_be_asked_twice: false };
         let start = Start { provider, key: KeyFacts::Auto, durable };
         Self {
             machine: Lifecycle::new(Policy::default(), &Seed::from_bytes([7; 32])),

@@ -109,7 +109,11 @@ impl World {
     fn new() -> Self {
         let jwk = PublicJwk::ec(&[1; 32], &[2; 32]);
         let key = ProofKey::new(Algorithm::Es256, jwk, Arc::new(Free)).expect("a key like this one");
-        let provider = Provider::callback(ProviderFacts { can_refresh: true, can_mint_again: true });
+        let provider = Provider::callback(ProviderFacts {
+            can_refresh: true,
+            can_mint_again: true,
+            may_be_asked_twice: false,
+        });
         // Sessions of one configuration share its policy.
         let config = Config::new(provider).key(KeyChoice::Held { key, proved: true }).policy(policy());
         Self {

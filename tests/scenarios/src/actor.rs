@@ -11,6 +11,8 @@ use crate::world::World;
 pub enum Machine {
     /// Abstract inputs: facts.
     Lifecycle,
+    /// The same to the second edition.
+    Second,
     /// Bytes and frames.
     Session,
 }
@@ -21,6 +23,7 @@ impl Machine {
     pub const fn name(self) -> &'static str {
         match self {
             Self::Lifecycle => "lifecycle",
+            Self::Second => "second",
             Self::Session => "session",
         }
     }

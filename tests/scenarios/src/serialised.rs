@@ -21,7 +21,7 @@ fn lines<T: Serialize>(names: &str, values: &[T]) -> String {
 
 #[test]
 fn heads() {
-    let callback = ProviderFacts { can_refresh: true, can_mint_again: false };
+    let callback = ProviderFacts { can_refresh: true, can_mint_again: false, may_be_asked_twice: false };
     let algorithm = KeyAlgorithm::Es256;
     let keys = [KeySetUp::Auto, KeySetUp::Fixed(algorithm), KeySetUp::Held(algorithm), KeySetUp::Nobody];
     let set_up = SetUp { callback: Some(callback), key: KeySetUp::Auto, durable: true };
@@ -34,7 +34,7 @@ fn heads() {
 fn what_a_session_is_given() {
     let text = || "text".to_owned();
     let some = || Some(text());
-    let facts = ProviderFacts { can_refresh: true, can_mint_again: false };
+    let facts = ProviderFacts { can_refresh: true, can_mint_again: false, may_be_asked_twice: false };
     let given = [
         Given::Start,
         Given::Tick,

@@ -30,7 +30,11 @@ pub(crate) struct Settings {
 impl Default for Settings {
     fn default() -> Self {
         Self {
-            provider: Provider::Callback(ProviderFacts { can_refresh: true, can_mint_again: false }),
+            provider: Provider::Callback(ProviderFacts {
+                can_refresh: true,
+                can_mint_again: false,
+                may_be_asked_twice: false,
+            }),
             hint: Hint::Nothing,
             base_life: 7_200_000,
             bound_life: 900_000,
@@ -82,7 +86,9 @@ impl Settings {
     pub(crate) const fn capabilities(&self) -> ProviderFacts {
         match self.provider {
             Provider::Callback(facts) => facts,
-            Provider::Subscriber => ProviderFacts { can_refresh: true, can_mint_again: true },
+            Provider::Subscriber => {
+                ProviderFacts { can_refresh: true, can_mint_again: true, may_be_asked_twice: false }
+            }
         }
     }
 

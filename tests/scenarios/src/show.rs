@@ -65,7 +65,7 @@ fn warn(warning: &Warning, moment: &dyn Fn(Tick) -> String) -> String {
             format!("attempt {attempt} by {}, {}, {next}", mechanism.name(), cause(of))
         }
         Warning::PushFailed { token, cause: of } => format!("token {}, {}", token.0, cause(of)),
-        Warning::ConnectFailed { cause: of, next } => {
+        Warning::ConnectFailed { cause: of, next } | Warning::ConnectionLost { cause: of, next } => {
             let next = next.map_or(String::new(), |next| format!(", next {}", moment(next)));
             format!("{}{next}", cause(of))
         }

@@ -68,8 +68,11 @@ pub(crate) fn algorithm_of(of: &str) -> Option<KeyAlgorithm> {
 pub(crate) fn config(policy: Policy, set_up: &SetUp) -> Config {
     let provider = match set_up.callback {
         Some(facts) => Provider::callback(facts),
-        None => subscriber()
-            .unwrap_or(Provider::callback(ProviderFacts { can_refresh: false, can_mint_again: false })),
+        None => subscriber().unwrap_or(Provider::callback(ProviderFacts {
+            can_refresh: false,
+            can_mint_again: false,
+            may_be_asked_twice: false,
+        })),
     };
     let choice = match set_up.key {
         KeySetUp::Auto => KeyChoice::Auto,

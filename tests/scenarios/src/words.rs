@@ -252,7 +252,7 @@ fn capabilities(words: &[&str]) -> Result<ProviderFacts, String> {
                 .to_owned());
         }
     };
-    Ok(ProviderFacts { can_refresh, can_mint_again })
+    Ok(ProviderFacts { can_refresh, can_mint_again, may_be_asked_twice: false })
 }
 
 fn command(name: &str) -> Result<&'static str, String> {

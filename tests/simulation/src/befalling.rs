@@ -237,7 +237,11 @@ impl Life<'_> {
     }
 
     fn set_provider(&mut self) -> Result<(), Violation> {
-        let provider = ProviderFacts { can_refresh: self.draws.bit(), can_mint_again: self.draws.bit() };
+        let provider = ProviderFacts {
+            can_refresh: self.draws.bit(),
+            can_mint_again: self.draws.bit(),
+            may_be_asked_twice: false,
+        };
         self.watch.retire_exchange();
         self.input(Input::NewProvider(provider))
     }

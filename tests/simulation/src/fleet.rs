@@ -146,7 +146,7 @@ struct Member {
 }
 
 const START: Start = Start {
-    provider: ProviderFacts { can_refresh: true, can_mint_again: true },
+    provider: ProviderFacts { can_refresh: true, can_mint_again: true, may_be_asked_twice: false },
     key: KeyFacts::Auto,
     durable: false,
 };

@@ -65,7 +65,7 @@ impl Setting {
         let window = draws.pick(&[None, None, Some(300_000), Some(15_000)]);
         Self {
             start: Start {
-                provider: ProviderFacts { can_refresh, can_mint_again },
+                provider: ProviderFacts { can_refresh, can_mint_again, may_be_asked_twice: false },
                 key,
                 durable: draws.bit(),
             },
@@ -101,7 +101,11 @@ impl Setting {
     pub(crate) fn usual() -> Self {
         Self {
             start: Start {
-                provider: ProviderFacts { can_refresh: true, can_mint_again: false },
+                provider: ProviderFacts {
+                    can_refresh: true,
+                    can_mint_again: false,
+                    may_be_asked_twice: false,
+                },
                 key: KeyFacts::Auto,
                 durable: false,
             },

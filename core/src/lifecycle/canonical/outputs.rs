@@ -108,7 +108,7 @@ impl Line<'_> {
             Warning::PushFailed { token, cause } => {
                 format!("warn {code} {} {}", self.place(*token), failure(cause.failure))
             }
-            Warning::ConnectFailed { cause, next } => {
+            Warning::ConnectFailed { cause, next } | Warning::ConnectionLost { cause, next } => {
                 let next = next.map_or_else(|| "?".to_owned(), |at| format!("+{}", now.until(at)));
                 format!("warn {code} {}, next {next}", failure(cause.failure))
             }

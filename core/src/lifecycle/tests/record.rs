@@ -14,7 +14,7 @@ fn reborn(machine: &Lifecycle, after: u64) -> Lifecycle {
 
 fn started(machine: &Lifecycle, after: u64, can_refresh: bool) -> Lifecycle {
     let mut machine = reborn(machine, after);
-    let provider = ProviderFacts { can_refresh, can_mint_again: false };
+    let provider = ProviderFacts { can_refresh, can_mint_again: false, may_be_asked_twice: false };
     machine.absorb(Input::Start(Start { provider, key: KeyFacts::Unavailable, durable: true }));
     machine
 }
@@ -197,7 +197,7 @@ fn a_key_that_was_proved_and_is_lost_is_made_again() {
         let mut machine = live();
         machine.key.proved = true;
         let mut machine = reborn(&machine, 0);
-        let provider = ProviderFacts { can_refresh: true, can_mint_again: false };
+        let provider = ProviderFacts { can_refresh: true, can_mint_again: false, may_be_asked_twice: false };
         machine.absorb(Input::Start(Start { provider, key, durable: true }));
         (machine.key.state, machine.key.proved)
     };

@@ -243,9 +243,11 @@ impl Run {
                 let token = TokenFacts { token, statement: shape.statement, new_secret: shape.flag };
                 Input::NewBase { ask: self.ask(), token }
             }
-            18 | 19 => {
-                Input::NewProvider(ProviderFacts { can_refresh: shape.flag, can_mint_again: shape.other })
-            }
+            18 | 19 => Input::NewProvider(ProviderFacts {
+                can_refresh: shape.flag,
+                can_mint_again: shape.other,
+                may_be_asked_twice: false,
+            }),
             20 => Input::Suspend,
             21..=23 => Input::Resume,
             24 | 25 => Input::NetworkChanged,
@@ -266,7 +268,11 @@ impl Run {
         if matches!(self.machine.status().phase, Phase::Suspended) {
             self.step(Input::Resume);
         }
-        self.step(Input::NewProvider(ProviderFacts { can_refresh: true, can_mint_again: true }));
+        self.step(Input::NewProvider(ProviderFacts {
+            can_refresh: true,
+            can_mint_again: true,
+            may_be_asked_twice: false,
+        }));
     }
 
     /// Lets `span` pass in good health; whether the session is live or over by then.

@@ -153,7 +153,7 @@ pub fn starts() -> impl Strategy<Value = Start> {
     ];
     (any::<bool>(), any::<bool>(), key, any::<bool>()).prop_map(
         |(can_refresh, can_mint_again, key, durable)| Start {
-            provider: ProviderFacts { can_refresh, can_mint_again },
+            provider: ProviderFacts { can_refresh, can_mint_again, may_be_asked_twice: false },
             key,
             durable,
         },

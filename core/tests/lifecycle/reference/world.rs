@@ -155,7 +155,7 @@ pub fn starts() -> impl Strategy<Value = Start> {
     ];
     (any::<bool>(), any::<bool>(), key, any::<bool>()).prop_map(
         |(can_refresh, can_mint_again, key, durable)| Start {
-            provider: ProviderFacts { can_refresh, can_mint_again },
+            provider: ProviderFacts { can_refresh, can_mint_again, may_be_asked_twice: false },
             key,
             durable,
         },
@@ -299,6 +299,7 @@ impl Stage {
             15 | 16 => Input::NewProvider(ProviderFacts {
                 can_refresh: part.is_multiple_of(2),
                 can_mint_again: part % 4 > 1,
+                may_be_asked_twice: false,
             }),
             17 => Input::Suspend,
             18 | 19 => Input::Resume,

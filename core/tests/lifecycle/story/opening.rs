@@ -28,7 +28,7 @@ pub struct Opening {
 
 /// Base tokens carry `sat:refresh`: client-bound.
 pub fn scoped() -> Opening {
-    let provider = ProviderFacts { can_refresh: false, can_mint_again: false };
+    let provider = ProviderFacts { can_refresh: false, can_mint_again: false, may_be_asked_twice: false };
     let start = Start { provider, key: ES256, durable: false };
     Opening { policy: exact(), seed: 42, world: World::default(), start, wall: 0, first: Vec::new() }
 }
@@ -59,7 +59,7 @@ impl Opening {
     }
 
     pub fn provider(mut self, can_refresh: bool, can_mint_again: bool) -> Self {
-        self.start.provider = ProviderFacts { can_refresh, can_mint_again };
+        self.start.provider = ProviderFacts { can_refresh, can_mint_again, may_be_asked_twice: false };
         self
     }
 

@@ -47,7 +47,8 @@ pub const EMBED: &str = "/api/fabric/embeds/tokens";
 pub const GUEST: &str = "/api/fabric/guests/tokens";
 
 /// An application's own provider, which refreshes.
-pub const CALLBACK: Provider = Provider::callback(ProviderFacts { can_refresh: true, can_mint_again: false });
+pub const CALLBACK: Provider =
+    Provider::callback(ProviderFacts { can_refresh: true, can_mint_again: false, may_be_asked_twice: false });
 
 /// An unbound session with a token of two hours.
 pub fn unbound() -> World {

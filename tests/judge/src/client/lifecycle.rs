@@ -10,6 +10,7 @@
 //! The same file carries the machine of November 2026 (commit 78bf07a), built with `--cfg november` by
 //! `tests/judge/november`.
 
+mod machine;
 #[cfg(test)]
 mod tests;
 mod watch;
@@ -19,30 +20,26 @@ use std::collections::VecDeque;
 
 use satkeeper_core::lifecycle::{
     Action, AskId as Waiter, Command, CommandId, Failure, Input, KeyFacts, Lifecycle, Outcome, Output,
-    Phase as Stands, Policy, ProviderFacts, Reply as Answer, Snapshot, SocketId, Start, TokenFacts, TokenId,
+    Phase as Stands, ProviderFacts, Reply as Answer, SocketId, Start, TokenFacts, TokenId,
 };
 use satkeeper_core::secret::Seed;
 use satkeeper_core::{Now, UnixMillis};
-use std::sync::Arc;
 
 use super::{Ask, AskId, Bad, Client, Clocks, Good, Heard, News, Phase, Reply, Serial, Socket};
 use crate::timeline::Ms;
 use crate::world::{Facts, User};
+pub use machine::Machine;
 use watch::{Verdict, Watch};
-
-/// Whether the monotonic clock of the product's drivers goes on in the host's sleep. It is `std::time::Instant`, which
-/// does not on Linux and macOS.
-const TICK_COUNTS_SLEEP: bool = false;
 
 /// Most requests without an answer that are remembered; of more, the oldest are forgotten.
 const MOST_OPEN: usize = 64;
 
 /// See the [module](self).
-pub struct Keeper {
+pub struct Carried<M: Machine> {
     facts: Facts,
     seed: u64,
-    policy: Arc<Policy>,
-    machine: Lifecycle,
+    policy: M::Policy,
+    machine: M,
     /// What it says it is, and when it wants to be woken, as of its last step.
     phase: Phase,
     wake_at: Option<Ms>,
@@ -60,8 +57,8 @@ pub struct Keeper {
     watched: Vec<(Socket, Watch)>,
     /// A state has come before the answer to the connect.
     early_state: Option<Socket>,
-    writes: VecDeque<(AskId, Record)>,
-    record: Option<Record>,
+    writes: VecDeque<(AskId, Record<M>)>,
+    record: Option<Record<M>>,
 }
 
 /// A request without an answer.
@@ -76,20 +73,27 @@ struct Open {
 
 /// What a new process finds.
 #[derive(Clone, Debug)]
-struct Record {
-    snapshot: Snapshot,
+struct Record<M: Machine> {
+    snapshot: M::Snapshot,
     secret: Option<u32>,
 }
 
-impl Keeper {
+/// The lifecycle.
+pub type Keeper = Carried<Lifecycle>;
+
+/// Its second edition, while that grows beside it.
+#[cfg(not(november))]
+pub type Second = Carried<satkeeper_core::second::Lifecycle>;
+
+impl<M: Machine> Carried<M> {
     /// A [`Maker`](super::Maker).
     #[must_use]
     pub fn make(facts: &Facts, seed: u64) -> Box<dyn Client> {
-        let policy = Arc::new(Policy::default());
+        let policy = M::policy();
         Box::new(Self {
             facts: *facts,
             seed,
-            machine: Lifecycle::new(Arc::clone(&policy), &drawn(seed, 0)),
+            machine: M::new(&policy, &drawn(seed, 0)),
             policy,
             phase: Phase::Away,
             wake_at: None,
@@ -146,9 +150,9 @@ impl Keeper {
     fn step(&mut self, heard: &mut Heard, now: Clocks, input: Input) {
         let mut inputs = VecDeque::from([input]);
         while let Some(input) = inputs.pop_front() {
-            let step = self.machine.step(Now::new(now.tick, now.unix), input);
-            self.wake_at = step.wake_at.map(|(tick, _)| tick.0);
-            for output in step.outputs {
+            let (outputs, wake_at) = self.machine.step(Now::new(now.tick, now.unix), input);
+            self.wake_at = wake_at;
+            for output in outputs {
                 match output {
                     Output::Do(command) => {
                         if let Some(reply) = self.carry_out(heard, now, &command) {
@@ -269,12 +273,12 @@ impl Keeper {
                 let good = Good::Connected { resumed: is_resume(ask), says: super::Says::default() };
                 Ok(self.succeeded(ask, good, now))
             }
-            Err(bad) => Err(words::failure(bad, ask, one_time)),
+            Err(bad) => Err(M::failure(bad, ask, one_time)),
         };
         if ask == Ask::Write && result.is_err() {
             self.writes.retain(|(write, _)| *write != id);
         }
-        let server_time = words::server_time(reply, ask, one_time);
+        let server_time = M::server_time(reply, ask, one_time);
         self.step(heard, now, Input::Done(command, Outcome { result, server_time, signed_at }));
         if let Ask::Connect { socket, .. } = ask
             && self.early_state.take() == Some(socket)
@@ -379,13 +383,19 @@ impl Keeper {
 
     fn start(&mut self, heard: &mut Heard, now: Clocks) {
         let seed = drawn(self.seed, self.boots);
-        let policy = Arc::clone(&self.policy);
         self.machine = match &self.record {
-            Some(record) => Lifecycle::restore(policy, &seed, &record.snapshot, Now::new(now.tick, now.unix)),
-            None => Lifecycle::new(policy, &seed),
+            Some(record) => M::restore(&self.policy, &seed, &record.snapshot, Now::new(now.tick, now.unix)),
+            None => M::new(&self.policy, &seed),
         };
         let Facts { can_refresh, can_mint_again, durable, key, .. } = self.facts;
+        #[cfg(november)]
         let provider = ProviderFacts { can_refresh, can_mint_again };
+        #[cfg(not(november))]
+        let provider = ProviderFacts {
+            can_refresh,
+            can_mint_again,
+            may_be_asked_twice: self.facts.may_be_asked_twice || self.facts.one_time,
+        };
         let key = if key { KeyFacts::Auto } else { KeyFacts::Unavailable };
         self.step(heard, now, Input::Start(Start { provider, key, durable }));
     }
@@ -417,7 +427,7 @@ impl Keeper {
     }
 }
 
-impl Client for Keeper {
+impl<M: Machine> Client for Carried<M> {
     fn hear(&mut self, now: Clocks, news: &News) -> Heard {
         let mut heard = Heard::default();
         match *news {
@@ -484,11 +494,11 @@ impl Client for Keeper {
     }
 
     fn tick_counts_sleep(&self) -> bool {
-        TICK_COUNTS_SLEEP
+        M::TICK_COUNTS_SLEEP
     }
 
     fn name(&self) -> &'static str {
-        if cfg!(november) { "november" } else { "lifecycle" }
+        M::NAME
     }
 }
 

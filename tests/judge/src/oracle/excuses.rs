@@ -23,9 +23,12 @@ const MINUTE: Ms = 60 * SECOND;
 /// Who was without a network for longer than this may take its time.
 const LONG_OUTAGE: Ms = MINUTE;
 
-/// A token is asked for in good time if that is done in the last quarter of its life, but five minutes before its end at
-/// the latest (a day's token needs no six hours).
+/// A token is asked for in good time if that is done in the last tenth of its life, but five minutes before its end at
+/// the latest (a day's token needs no hours), and half a minute before it where half a life is as long: nobody may ask more
+/// often than once a life, and who asked earlier would.
 const GOOD_TIME: Ms = 5 * MINUTE;
+/// See [`GOOD_TIME`].
+const LEAST_TIME: Ms = 30 * SECOND;
 
 /// Who asks again and again, as seldom as is polite while it is served, may miss a chance shorter than this.
 const SHORT_CHANCE: Ms = 30 * SECOND;
@@ -79,7 +82,7 @@ pub(super) fn excused(
 ///
 /// The page's `possible` knows what no client can: that an endpoint will fail for half an hour in ten minutes, so that
 /// one had better ask now. Nobody may ask more than once a life, so it is enough to have asked as the plainest client
-/// does, in the last quarter of the life. Where there was a chance then, the whole gap is the client's.
+/// does, in the last tenth of the life. Where there was a chance then, the whole gap is the client's.
 fn unforeseen(story: &Story<'_>, possible: &Possible, length: Ms) -> Spans {
     let mut gaps = Vec::new();
     for (from, end) in story.holding().iter().filter(|(_, end)| *end < length) {
@@ -109,7 +112,8 @@ fn was_a_chance(chances: &[Chance], known: Ms, issued: Ms, end: Ms) -> bool {
     let life = end - issued.min(end);
     let touching = &chances[chances.partition_point(|chance| chance.to <= known)..];
     touching.iter().take_while(|chance| chance.from < end).any(|chance| {
-        let good_time = (life / 4).min(GOOD_TIME).max(2 * chance.latency).min(life);
+        let usual = (life / 10).clamp(LEAST_TIME, GOOD_TIME).min(life / 2);
+        let good_time = usual.max(2 * chance.latency).min(life);
         let first = (end - good_time).max(known).max(chance.from);
         let last = end.saturating_sub(chance.latency).min(chance.to);
         last.saturating_sub(first) >= SHORT_CHANCE.min(life / 8)

@@ -84,7 +84,7 @@ pub fn judge(world: &World, log: &Log) -> Verdict {
     faults.extend(overstay::judge(world, &story, &conditions, &possible, &served, over));
     Lies { world, story: &story, conditions: &conditions, served: &served }.all(&mut faults);
     silence::judge(world, &story, &conditions, &served, over, &mut faults);
-    waste::judge(&story, &served, &mut faults);
+    waste::judge(&story, &served, !world.facts.one_time, &mut faults);
     secrets::spent(world, &story, &mut faults);
     secrets::identity(&story, &mut faults);
     faults.sort_by_key(|fault| (fault.at, fault.kind));

@@ -3,6 +3,8 @@
 use crate::catalogue::Row;
 use crate::client::absent::Absent;
 use crate::client::lifecycle::Keeper;
+#[cfg(not(november))]
+use crate::client::lifecycle::Second;
 use crate::client::naive::Naive;
 use crate::client::session::SessionClient;
 use crate::client::{Client, Maker};
@@ -15,6 +17,9 @@ pub enum Machine {
     This,
     /// `Lifecycle` alone.
     Lifecycle,
+    /// Its second edition, while that grows beside it.
+    #[cfg(not(november))]
+    Second,
     /// One that a newcomer would write in an afternoon.
     Naive,
     /// One that never connects.
@@ -23,7 +28,14 @@ pub enum Machine {
 
 impl Machine {
     /// All of them.
-    pub const ALL: [Self; 4] = [Self::This, Self::Lifecycle, Self::Naive, Self::Absent];
+    pub const ALL: &[Self] = &[
+        Self::This,
+        Self::Lifecycle,
+        #[cfg(not(november))]
+        Self::Second,
+        Self::Naive,
+        Self::Absent,
+    ];
 
     /// Those of the table.
     pub const BESIDE: [Self; 3] = [Self::This, Self::Naive, Self::Absent];
@@ -34,6 +46,8 @@ impl Machine {
         match self {
             Self::This => "this",
             Self::Lifecycle => "lifecycle",
+            #[cfg(not(november))]
+            Self::Second => "second",
             Self::Naive => "naive",
             Self::Absent => "absent",
         }
@@ -42,13 +56,13 @@ impl Machine {
     /// The machine of that name.
     #[must_use]
     pub fn named(name: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|machine| machine.name() == name)
+        Self::ALL.iter().copied().find(|machine| machine.name() == name)
     }
 
     /// It is to be played there.
     #[must_use]
     pub const fn has_part_in(self, row: &Row) -> bool {
-        !(row.session_only && matches!(self, Self::Lifecycle))
+        !row.session_only || matches!(self, Self::This | Self::Naive | Self::Absent)
     }
 
     /// One of its kind, for a session of this row.
@@ -60,6 +74,8 @@ impl Machine {
         let make: Maker = match self {
             Self::This => SessionClient::boxed,
             Self::Lifecycle => Keeper::make,
+            #[cfg(not(november))]
+            Self::Second => Second::make,
             Self::Naive => Naive::make,
             Self::Absent => Absent::make,
         };

@@ -20,7 +20,7 @@ const EPOCH: u64 = 1_700_000_000_000;
 fn main() -> ! {
     satkeeper_thumb::start();
     let mut machine = Lifecycle::new(Policy::default(), &Seed::from_bytes([7; 32]));
-    let provider = ProviderFacts { can_refresh: false, can_mint_again: false };
+    let provider = ProviderFacts { can_refresh: false, can_mint_again: false, may_be_asked_twice: false };
     let mut inbox =
         VecDeque::from([Input::Start(Start { provider, key: KeyFacts::Unavailable, durable: false })]);
     let (mut now, mut steps, mut most) = (0, 0, 0);

@@ -84,6 +84,8 @@ pub(super) fn tell(
 fn warned(warning: &Warning) -> Tell {
     let (cause, next) = match warning {
         Warning::RefreshFailed { next, .. } | Warning::ConnectFailed { next, .. } => (true, *next),
+        #[cfg(not(november))]
+        Warning::ConnectionLost { next, .. } => (true, *next),
         Warning::PushFailed { .. } | Warning::StoreFailed { .. } | Warning::RefreshFallback { .. } => {
             (true, None)
         }

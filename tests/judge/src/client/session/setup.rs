@@ -49,7 +49,11 @@ fn provider(facts: &Facts) -> Provider {
         };
         return Provider::Subscriber { space, request: Box::new(request) };
     }
-    callback(ProviderFacts { can_refresh: facts.can_refresh, can_mint_again: facts.can_mint_again })
+    callback(ProviderFacts {
+        can_refresh: facts.can_refresh,
+        can_mint_again: facts.can_mint_again,
+        may_be_asked_twice: false,
+    })
 }
 
 #[cfg(not(november))]

@@ -108,15 +108,15 @@ fn an_endpoint_that_has_healed_ten_seconds_or_sixty() {
 
 #[test]
 fn an_outage_that_nobody_could_foresee() {
-    // Nothing is to be had in the last quarter of the token's life: what is missing until the endpoint is well again is
+    // Nothing is to be had in the last tenth of the token's life: what is missing until the endpoint is well again is
     // nobody's fault. One that had asked just before the outage would have been served on until 10 min + outage.
-    let (avoidable, excuses) = down(7 * MINUTE + 30 * SECOND + LATENCY, DOWN, 0);
+    let (avoidable, excuses) = down(9 * MINUTE + LATENCY, DOWN, 0);
     assert_eq!((avoidable, excuses), (0, vec![Excuse::Unforeseen, Excuse::Healed]));
-    // A minute of that quarter was fine: who waited is to blame.
-    let (avoidable, _) = down(8 * MINUTE + 30 * SECOND + LATENCY, DOWN, 0);
+    // Three quarters of that minute were fine: who waited is to blame.
+    let (avoidable, _) = down(9 * MINUTE + 45 * SECOND + LATENCY, DOWN, 0);
     assert_eq!(avoidable, 5 * MINUTE - LATENCY);
     // Half a minute is a chance, less is none.
-    let chance = |span| down(7 * MINUTE + 30 * SECOND + 2 * LATENCY + span, DOWN, 0).0;
+    let chance = |span| down(9 * MINUTE + 2 * LATENCY + span, DOWN, 0).0;
     assert_eq!((chance(29 * SECOND), chance(31 * SECOND)), (0, 5 * MINUTE - LATENCY));
 }
 

@@ -1,0 +1,168 @@
+//! What has been asked of somebody and is not answered (A1): an attempt yields its place at its deadline, never its
+//! answer.
+
+use alloc::vec::Vec;
+
+use crate::lifecycle::{Action, CommandId, Mechanism, SocketId};
+use crate::time::Millis;
+
+use super::clock::At;
+use super::policy::Policy;
+
+/// Most attempts that are listened to although they are late.
+const MOST_LATE: usize = 6;
+
+/// Something that was asked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Attempt {
+    pub(super) id: CommandId,
+    pub(super) action: Action,
+    pub(super) asked: At,
+    /// When it should have been asked for: a driver that wakes late is part of what it takes.
+    pub(super) due: At,
+    pub(super) deadline: At,
+    /// Its deadline has passed.
+    pub(super) late: bool,
+}
+
+/// Who is asked for tokens.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Endpoint {
+    /// The application's provider: `authenticate()`.
+    Mint,
+    /// The application's provider: `refresh()`.
+    Refresh,
+    /// devices/token.
+    Activate,
+    /// devices/refresh.
+    Renew,
+}
+
+impl Endpoint {
+    pub(super) const fn of(action: &Action) -> Option<Self> {
+        match action {
+            Action::Mint { .. } => Some(Self::Mint),
+            Action::Refresh => Some(Self::Refresh),
+            Action::Activate { .. } => Some(Self::Activate),
+            Action::Renew { .. } => Some(Self::Renew),
+            _ => None,
+        }
+    }
+
+    pub(super) const fn mechanism(self) -> Mechanism {
+        match self {
+            Self::Mint | Self::Refresh => Mechanism::Provider,
+            Self::Activate | Self::Renew => Mechanism::Bound,
+        }
+    }
+}
+
+impl Attempt {
+    /// It brings a token.
+    pub(super) const fn is_exchange(&self) -> bool {
+        Endpoint::of(&self.action).is_some()
+    }
+
+    /// The socket that it is on.
+    pub(super) const fn socket(&self) -> Option<SocketId> {
+        match self.action {
+            Action::Open { socket, .. }
+            | Action::Authenticate { socket, .. }
+            | Action::Reauthenticate { socket, .. }
+            | Action::Probe { socket } => Some(socket),
+            _ => None,
+        }
+    }
+}
+
+/// See the [module](self).
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Attempts {
+    pub(super) list: Vec<Attempt>,
+    pub(super) next: u64,
+    /// What the last four took that brought a token, from asking to its being in force.
+    pub(super) spans: [Millis; 4],
+    at: usize,
+}
+
+impl Attempts {
+    pub(super) fn add(&mut self, action: Action, asked: At, due: At, deadline: At) -> CommandId {
+        let id = CommandId(self.next);
+        self.next = self.next.saturating_add(1);
+        self.list.reserve_exact(1);
+        self.list.push(Attempt { id, action, asked, due, deadline, late: false });
+        id
+    }
+
+    pub(super) fn get(&self, id: CommandId) -> Option<Attempt> {
+        self.list.iter().find(|attempt| attempt.id == id).copied()
+    }
+
+    pub(super) fn take(&mut self, id: CommandId) -> Option<Attempt> {
+        let at = self.list.iter().position(|attempt| attempt.id == id)?;
+        Some(self.list.remove(at))
+    }
+
+    /// Its deadline has passed: an exchange is listened to all the same, anything else is forgotten.
+    pub(super) fn yield_place(&mut self, id: CommandId) {
+        let Some(attempt) = self.list.iter_mut().find(|attempt| attempt.id == id) else { return };
+        if !attempt.is_exchange() {
+            self.list.retain(|attempt| attempt.id != id);
+            return;
+        }
+        attempt.late = true;
+        while self.list.iter().filter(|attempt| attempt.late).count() > MOST_LATE {
+            let Some(oldest) = self.list.iter().position(|attempt| attempt.late) else { return };
+            self.list.remove(oldest);
+        }
+    }
+
+    /// The first deadline that has not passed.
+    pub(super) fn next_deadline(&self) -> Option<(At, CommandId)> {
+        self.list.iter().filter(|it| !it.late).map(|it| (it.deadline, it.id)).min()
+    }
+
+    pub(super) fn retire(&mut self, which: impl Fn(&Attempt) -> bool) {
+        self.list.retain(|attempt| !which(attempt));
+    }
+
+    pub(super) fn any(&self, which: impl Fn(&Action) -> bool) -> bool {
+        self.list.iter().any(|attempt| which(&attempt.action))
+    }
+
+    /// An exchange is on its way that was asked for less than `span` ago, or is not late.
+    pub(super) fn awaits(&self, now: At, span: Millis) -> Option<At> {
+        let exchanges = self.list.iter().filter(|attempt| attempt.is_exchange());
+        exchanges.map(|attempt| attempt.asked.saturating_add(span)).filter(|until| *until > now).max()
+    }
+
+    /// When this endpoint has a place for another attempt.
+    pub(super) fn place(&self, endpoint: Endpoint, served: bool, now: At, policy: &Policy) -> At {
+        let of = |attempt: &&Attempt| Endpoint::of(&attempt.action) == Some(endpoint);
+        if let Some(open) = self.list.iter().filter(of).find(|attempt| !attempt.late) {
+            return open.deadline;
+        }
+        let held = if served {
+            policy.place.max(self.longest().saturating_mul(6)).min(policy.provider_max)
+        } else {
+            (policy.place / 3).max(self.longest().saturating_mul(3)).min(policy.place)
+        };
+        let free = |attempt: &Attempt| attempt.asked.saturating_add(held);
+        let taken = self.list.iter().filter(of).map(free).filter(|free| *free > now);
+        let (count, first) = taken.fold((0, At::MAX), |(count, first), free| (count + 1, first.min(free)));
+        if count >= 2 { first } else { 0 }
+    }
+
+    /// A token has come into force that was asked for so long ago.
+    pub(super) fn learn(&mut self, span: Millis) {
+        if let Some(place) = self.spans.get_mut(self.at) {
+            *place = span;
+        }
+        self.at = self.at.saturating_add(1) % self.spans.len();
+    }
+
+    /// The longest of the last four.
+    pub(super) fn longest(&self) -> Millis {
+        self.spans.iter().copied().max().unwrap_or(0)
+    }
+}

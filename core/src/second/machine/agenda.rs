@@ -1,0 +1,250 @@
+//! What is due, and when: derived from the state each time, never stored.
+
+use crate::lifecycle::{Action, Mechanism};
+
+use super::super::attempts::Endpoint;
+use super::super::clock::At;
+use super::super::token::Token;
+use super::super::{KeyState, Lifecycle, Mode, Wake};
+use super::look::Look;
+
+/// Keeps the earliest of what it is offered; of equals the first. What is due is due, however long it may have been so.
+pub(super) struct Earliest {
+    now: At,
+    pub(super) best: Option<(At, Wake)>,
+}
+
+impl Earliest {
+    pub(super) const fn from(now: At) -> Self {
+        Self { now, best: None }
+    }
+
+    pub(super) fn offer(&mut self, at: Option<At>, wake: Wake) {
+        if let Some(at) = at.map(|at| at.max(self.now))
+            && self.best.is_none_or(|(best, _)| at < best)
+        {
+            self.best = Some((at, wake));
+        }
+    }
+
+    pub(super) fn offer_if(&mut self, holds: bool, wake: Wake) {
+        self.offer(holds.then_some(self.now), wake);
+    }
+}
+
+impl Lifecycle {
+    /// The earliest deadline there is.
+    pub(super) fn agenda(&self) -> Option<(At, Wake)> {
+        let mut agenda = Earliest::from(self.clock.now());
+        match self.mode {
+            Mode::Idle | Mode::Over(_) => return None,
+            Mode::Suspended | Mode::Ending(..) => {
+                self.offer_deadlines(&mut agenda);
+                if self.mode == Mode::Suspended {
+                    agenda.offer(self.next_write(), Wake::Persist);
+                } else {
+                    agenda.offer_if(self.attempts.list.is_empty(), Wake::Farewell);
+                }
+                return agenda.best;
+            }
+            Mode::Running => {}
+        }
+        let look = self.look();
+        self.offer_deadlines(&mut agenda);
+        self.offer_judgements(&look, &mut agenda);
+        let wants_key = self.key.state == KeyState::Wanted;
+        let making = self.attempts.any(|action| matches!(action, Action::MakeKey { .. }));
+        agenda.offer_if(wants_key && !making, Wake::MakeKey);
+        agenda.offer_if(self.wants_inspection().is_some(), Wake::Inspect);
+        agenda.offer(self.reaches_out(&look).map(|(at, _)| at), Wake::ReachOut);
+        if !wants_key {
+            self.offer_exchanges(&look, &mut agenda);
+        }
+        agenda.offer(self.next_write(), Wake::Persist);
+        agenda.offer(self.next_push(&look).map(|(at, _)| at), Wake::Push);
+        agenda.offer(self.next_show(&look).map(|(at, _)| at), Wake::Show);
+        if !wants_key {
+            agenda.offer(self.next_open(&look).map(|(at, _)| at), Wake::Open);
+        }
+        agenda.offer(self.next_token_end(look.now), Wake::TokenEnds);
+        agenda.best
+    }
+
+    fn offer_deadlines(&self, agenda: &mut Earliest) {
+        if let Some((at, id)) = self.attempts.next_deadline() {
+            agenda.offer(Some(at), Wake::Deadline(id));
+        }
+    }
+
+    /// Deadlines at which something is decided or said rather than asked for.
+    fn offer_judgements(&self, look: &Look<'_>, agenda: &mut Earliest) {
+        let hopeless = !look.any_good && !self.is_unsure() && self.minted && !self.tokens.held.is_empty();
+        agenda.offer_if(hopeless && (self.hope.since.is_none() || !self.hope.told), Wake::Hopeless);
+        agenda.offer(self.give_up_at(look), Wake::GiveUp);
+        agenda.offer_if(self.some_wait_in_vain(look), Wake::Vain);
+        agenda.offer(self.waiters.patience(self.policy.ask_patience), Wake::Pending);
+        if let Some(serving) = self.link.serving.filter(|serving| !serving.stable) {
+            agenda.offer(Some(serving.since.saturating_add(self.policy.stable)), Wake::Stable);
+        }
+        agenda.offer(self.link.parting.map(|(_, until)| until), Wake::Part);
+        agenda.offer(self.next_expiring(look), Wake::Expiring);
+        let fallback = self.fallback_reason(look).is_some_and(|reason| !self.told.fallback.contains(&reason));
+        agenda.offer_if(fallback, Wake::Fallback);
+        agenda.offer_if(self.lacks_mechanism(look), Wake::NoMechanism);
+    }
+
+    /// The host has slept, and the socket has not yet shown that it lives: nothing ends (K1).
+    pub(super) fn is_unsure(&self) -> bool {
+        self.link.serving.is_some_and(|serving| serving.unsure)
+    }
+
+    /// The only end (H).
+    fn give_up_at(&self, look: &Look<'_>) -> Option<At> {
+        self.hope.since?;
+        if look.any_good || self.is_unsure() {
+            return None;
+        }
+        let awaited = self.attempts.awaits(look.now, self.policy.awaited).unwrap_or(0);
+        let nothing = self.tokens.held.is_empty();
+        let open = look.provider_can || (nothing && !self.attempts.list.is_empty());
+        let refused = self.tokens.held.iter().any(|token| token.lasts(look.now));
+        if !open && (!refused || !self.ever_live) {
+            return Some(awaited);
+        }
+        let spent = self.hope.reach.shows(self.policy.patience);
+        let at = if spent { look.now } else { self.hope.reach.unreached_for(self.policy.unreached) };
+        // An answer is awaited, but not one after the other.
+        Some(at.max(awaited.min(at.saturating_add(self.policy.awaited))))
+    }
+
+    /// When `credential_expiring` is due for the token in force.
+    fn next_expiring(&self, look: &Look<'_>) -> Option<At> {
+        if self.told.expiring == Some(self.tokens.generation) || self.hope.since.is_some() {
+            return None;
+        }
+        let token = self.tokens.in_force()?;
+        if self.mechanism(look) != Mechanism::None {
+            return self.last_call();
+        }
+        Some(token.ends?.saturating_sub(self.policy.expiring_notice.min(token.life()? / 2)))
+    }
+
+    /// When the next token stops to be good, or to open a socket.
+    fn next_token_end(&self, now: At) -> Option<At> {
+        let stops = |token: &Token| {
+            let end = token.sure_end()?;
+            let stop = end.saturating_sub(token.margin(&self.policy));
+            Some(if stop > now { stop } else { end }).filter(|at| *at > now)
+        };
+        self.tokens.held.iter().filter_map(stops).min()
+    }
+
+    // ---- Exchanges ----
+
+    /// All requests for tokens that are due some time.
+    pub(super) fn offer_exchanges(&self, look: &Look<'_>, agenda: &mut Earliest) {
+        if self.tokens.held.is_empty() {
+            if !self.minted {
+                agenda.offer(Some(self.budget(0)), Wake::Mint);
+            } else if self.provider.can_mint_again && look.provider_can {
+                agenda.offer(Some(self.route(Endpoint::Mint, look)), Wake::Mint);
+            }
+            return;
+        }
+        let mut offer_provider = |from: Option<At>, half: At| {
+            if let Some((at, wake)) = from.and_then(|from| self.next_provider(look, from, half)) {
+                agenda.offer(Some(at), wake);
+            }
+        };
+        // Refused: a new one at once, then with each round (T4).
+        let round = if self.link.round > 1 || self.link.asked { self.link.next_round } else { 0 };
+        if !look.any_good {
+            return offer_provider(Some(round), 0);
+        }
+        // So it is where only older ones are left, which have yet to be shown.
+        let in_force = self.tokens.in_force().filter(|token| token.refused && !self.link.is_live());
+        let older = in_force.is_some_and(|it| self.tokens.good(look.now).all(|token| token.order < it.order));
+        offer_provider(older.then_some(round), 0);
+        let limits = look.base.and_then(Token::base).is_some_and(|base| base.limits_bound);
+        offer_provider((limits || (self.remint && self.key_is_new())).then_some(0), 0);
+        // Somebody waits: it is due now.
+        let (due, half) = match self.is_demanded() {
+            true => (Some(0), 0),
+            false => (look.due.map(|due| due.max(self.spread.min(look.half))), look.half),
+        };
+        let activate = self.route(Endpoint::Activate, look);
+        let Some(bound) = look.bound.filter(|_| self.key.state == KeyState::Ready) else {
+            offer_provider(due, half);
+            agenda.offer(look.bindable.then(|| activate.max(self.spread)), Wake::Activate);
+            return;
+        };
+        // One after the other: who has failed has until half the lead.
+        let renew = self.route(Endpoint::Renew, look);
+        let renew_failed = due.and_then(|due| after(due, self.paces.renew.failures, renew, half));
+        let activate_failed = if look.bindable {
+            renew_failed.and_then(|from| after(from, self.paces.activate.failures, activate, half))
+        } else {
+            renew_failed
+        };
+        offer_provider(activate_failed, half);
+        agenda.offer(due.map(|due| due.max(renew)), Wake::Renew);
+        if look.bindable {
+            // A base that has come after it is exchanged at once.
+            let newer = look.base.is_some_and(|base| bound.order < base.order);
+            let from = if newer { Some(self.spread) } else { renew_failed };
+            agenda.offer(from.map(|from| from.max(activate)), Wake::Activate);
+        }
+    }
+
+    /// When the provider is asked for another base, from then on, and how: by its `refresh()`, and after that has failed
+    /// by a mint, where it can be repeated.
+    pub(super) fn next_provider(&self, look: &Look<'_>, from: At, half: At) -> Option<(At, Wake)> {
+        if !look.provider_can {
+            return None;
+        }
+        let refresh = self.route(Endpoint::Refresh, look).max(from);
+        let mint = self.route(Endpoint::Mint, look).max(from);
+        let refused = self.tokens.newest_base().is_none_or(|base| base.refused);
+        let mints = self.provider.can_mint_again;
+        if mints && (self.remint || refused || !self.provider.can_refresh) {
+            return Some((mint, Wake::Mint));
+        }
+        let failed = after(from, self.paces.refresh.failures, refresh, half);
+        match failed.map(|at| at.max(mint)).filter(|at| mints && *at < refresh) {
+            Some(at) => Some((at, Wake::Mint)),
+            None => Some((refresh, Wake::Refresh)),
+        }
+    }
+
+    /// The key has been changed: what is held is bound to the old one.
+    fn key_is_new(&self) -> bool {
+        self.tokens.newest_base().is_some_and(|base| base.barren)
+    }
+
+    /// The next attempt to get a token, whoever makes it.
+    pub(super) fn next_exchange(&self) -> Option<At> {
+        if self.mode != Mode::Running {
+            return None;
+        }
+        let look = self.look();
+        let mut agenda = Earliest::from(look.now);
+        self.offer_exchanges(&look, &mut agenda);
+        // At the end of a life the next request does not wait (A3), where anybody can be asked then.
+        let end = self.tokens.end(look.now, false).filter(|_| look.any_good);
+        match (agenda.best, end) {
+            (Some((at, _)), Some(end)) if at >= end => look.provider_can.then_some(end),
+            (best, _) => best.map(|(at, _)| at),
+        }
+    }
+
+    pub(super) fn next_write(&self) -> Option<At> {
+        let idle = !self.attempts.any(|action| matches!(action, Action::Persist));
+        self.record.due(self.policy.write_interval).filter(|_| idle)
+    }
+}
+
+/// When the next in turn is asked, after somebody who has failed so often and is asked again at `next`: at half the lead, or
+/// at once where that comes too late.
+fn after(from: At, failures: u32, next: At, half: At) -> Option<At> {
+    (failures > 0).then(|| if next <= half { from.max(half) } else { from })
+}

@@ -1,0 +1,100 @@
+//! What the machine says of itself, and what must hold after every step.
+
+use crate::lifecycle::{Phase, SocketId, Status, TokenId};
+
+use super::super::token::Token;
+use super::super::{Lifecycle, Mode, Wake};
+use crate::time::Tick;
+
+impl Lifecycle {
+    /// Where the session stands, as of the last step.
+    #[must_use]
+    pub fn status(&self) -> Status {
+        let token = self.tokens.in_force();
+        let now = self.clock.now();
+        let tick = |at| self.clock.tick_of(at);
+        let session_ends = self.tokens.end(now, true);
+        let mut status = Status::new(self.phase(), self.mechanism(&self.look()));
+        status.generation = self.tokens.generation;
+        status.in_force = self.tokens.in_force;
+        status.bound = token.is_some_and(Token::is_bound);
+        status.token_ends = token.and_then(|token| token.ends).map(tick);
+        status.session_ends = session_ends.map(tick);
+        status.time_left = session_ends.map(|at| at.saturating_sub(now));
+        status.clock_offset = self.clock.offset();
+        status
+    }
+
+    /// The socket that serves, if one does.
+    #[must_use]
+    pub fn socket(&self) -> Option<SocketId> {
+        self.link.serving.map(|serving| serving.socket)
+    }
+
+    fn phase(&self) -> Phase {
+        let now = self.clock.now();
+        let ended = || !self.tokens.held.iter().any(|token| token.lasts(now));
+        match self.mode {
+            Mode::Idle => Phase::Idle,
+            Mode::Suspended => Phase::Suspended,
+            Mode::Ending(..) => Phase::Ending,
+            Mode::Over(reason) => Phase::Over(reason),
+            Mode::Running if self.tokens.held.is_empty() => Phase::Minting,
+            Mode::Running if self.is_served() => Phase::Live,
+            Mode::Running if ended() && !self.is_unsure() => Phase::Expired,
+            Mode::Running if self.link.is_live() => Phase::Live,
+            Mode::Running if self.ever_live => Phase::Reconnecting,
+            Mode::Running => Phase::Connecting,
+        }
+    }
+
+    /// The next deadline and what it is for; `None` at rest.
+    #[must_use]
+    pub fn why(&self) -> Option<(Tick, Wake)> {
+        self.wake.map(|(at, wake)| (self.tick(at), wake))
+    }
+
+    /// What must hold after every step; the first thing that does not, if any.
+    ///
+    /// # Errors
+    /// A sentence naming the broken invariant.
+    pub fn check(&self) -> Result<(), &'static str> {
+        let held = &self.tokens.held;
+        let twice = |id: TokenId| held.iter().filter(|token| token.id == id).count() > 1;
+        if held.iter().any(|token| twice(token.id)) {
+            return Err("a token is held twice");
+        }
+        if held.iter().zip(held.iter().skip(1)).any(|(one, next)| one.order > next.order) {
+            return Err("tokens are not in the order of asking");
+        }
+        if held.len() > 9 {
+            return Err("too many tokens are held");
+        }
+        if let Some((at, _)) = self.wake
+            && at <= self.clock.now()
+            && self.mode != Mode::Idle
+        {
+            return Err("something that is due was not done");
+        }
+        if self.mode == Mode::Running && self.wake.is_none() && self.attempts.list.is_empty() && !self.rests()
+        {
+            return Err("nothing is awaited and nothing is due");
+        }
+        if let (Some(serving), Some(coming)) = (self.link.serving, self.link.coming)
+            && serving.socket == coming.socket
+        {
+            return Err("a socket is serving and coming");
+        }
+        if let Some(coming) = self.link.coming
+            && !self.attempts.list.iter().any(|attempt| attempt.socket() == Some(coming.socket))
+        {
+            return Err("a socket is coming that nobody waits for");
+        }
+        Ok(())
+    }
+
+    /// A session rightly waits for nothing but inputs where it is live without a known end.
+    fn rests(&self) -> bool {
+        self.link.is_live() && self.tokens.end(self.clock.now(), false).is_none()
+    }
+}

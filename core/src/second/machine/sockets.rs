@@ -1,0 +1,587 @@
+//! The socket that serves and the one that is coming: replacing, reconnecting and showing a token are one thing (C).
+
+use crate::lifecycle::{
+    Action, Cause, CommandId, Event, Failure, Generation, Ignored, SocketId, TeardownReason, TokenId, Warning,
+};
+use crate::time::{Millis, UnixMillis};
+
+use super::super::attempts::{Attempt, Endpoint};
+use super::super::clock::At;
+use super::super::link::{Coming, Offer, Serving};
+use super::super::pace::{Class, Pace};
+use super::super::random::Domain;
+use super::super::token::{Saved, Token, Word};
+use super::super::{Lifecycle, Mode};
+use super::look::Look;
+
+/// Resumes in a row that may fail, or not last, before a fresh connect.
+const MOST_RESUMES: u32 = 3;
+
+impl Lifecycle {
+    // ---- What is due ----
+
+    /// When a socket is opened, and what for.
+    pub(super) fn next_open(&self, look: &Look<'_>) -> Option<(At, Offer)> {
+        if self.link.is_live() || self.link.coming.is_some() {
+            return None;
+        }
+        let (at, offer) = self.offer(look)?;
+        let permit = self.sockets.ready(0, self.policy.socket_refill);
+        Some((at.max(self.link.pace.ready()).max(self.link.spread_until).max(permit), offer))
+    }
+
+    /// What the next connect is made with: with the state if there is one; else the newest token that is good, a bound
+    /// one before its own base. While none is, what was refused is shown again, round by round (T4).
+    fn offer(&self, look: &Look<'_>) -> Option<(At, Offer)> {
+        let opens = |token: &&Token| {
+            token.order >= self.tokens.floor
+                && !token.barren
+                && token.ends.is_none_or(|end| {
+                    let margin = token.margin(&self.policy);
+                    token.word <= Word::Assumed || look.now.saturating_add(margin) < end
+                })
+        };
+        let fresh = || {
+            let cut =
+                self.link.cut_by.filter(|(_, times)| *times >= 2).and_then(|(id, _)| self.tokens.get(id));
+            cut.filter(|token| token.is_good(look.now)).or_else(|| {
+                let newest = self.tokens.good(look.now).find(opens)?;
+                let waits = self.awaits_activation(look, newest);
+                Some(look.bound.filter(|bound| waits && opens(bound)).unwrap_or(newest))
+            })
+        };
+        if let Some(token) = fresh() {
+            let resumes = self.link.state.is_some()
+                && self.link.resumes < MOST_RESUMES
+                && self.link.cut_by.is_none_or(|(_, times)| times < 2);
+            let in_force = self.tokens.in_force().filter(|it| it.is_good(look.now) && opens(it));
+            let token = in_force.filter(|_| resumes).unwrap_or(token).id;
+            return Some((0, Offer { token, resume: resumes }));
+        }
+        if look.any_good {
+            return None;
+        }
+        // Nothing is good: with each round what was refused, where nobody has brought another by then.
+        let last = self.shown_again(look)?;
+        let asked = self.attempts.awaits(look.now, self.policy.network);
+        let soon = self.next_provider(look, 0, 0).map(|(at, _)| at).filter(|at| *at <= look.now);
+        let wait = asked.or(soon.map(|at| at.saturating_add(1)));
+        let at = self.link.next_round.max(wait.unwrap_or(0));
+        Some((at, Offer { token: last, resume: false }))
+    }
+
+    /// The newest token that was refused and has not ended.
+    pub(super) fn shown_again(&self, look: &Look<'_>) -> Option<TokenId> {
+        let last = self.tokens.held.iter().rev().find(|token| {
+            token.order >= self.tokens.floor
+                && (token.lasts(look.now) || token.barren)
+                && self.ever_offered(token)
+        })?;
+        Some(last.id)
+    }
+
+    /// A foreign token is shown to nobody.
+    fn ever_offered(&self, token: &Token) -> bool {
+        token.base().is_none_or(|base| base.cnf != crate::lifecycle::Confirmation::Others)
+    }
+
+    /// The token to push to the serving socket and when.
+    pub(super) fn next_push(&self, look: &Look<'_>) -> Option<(At, TokenId)> {
+        let serving = self.link.serving?;
+        if self.link.pushes_cut || self.attempts.any(|action| matches!(action, Action::Reauthenticate { .. }))
+        {
+            return None;
+        }
+        let in_force = self.tokens.in_force();
+        let order = in_force.map_or(0, |token| token.order);
+        let behind = serving.known != self.tokens.generation;
+        let last_call = self.last_call();
+        let candidate = self.tokens.good(look.now).find_map(|token| {
+            if Some(token.id) == self.tokens.in_force {
+                return behind.then_some((0, token));
+            }
+            if token.order > order {
+                let waits = self.awaits_activation(look, token);
+                return if waits { last_call.map(|at| (at, token)) } else { Some((0, token)) };
+            }
+            // An older one that outlives it.
+            let outlives = in_force.is_some_and(|it| token.ends.is_some_and(|end| end > it.reach()));
+            last_call.filter(|_| outlives).map(|at| (at, token))
+        });
+        let (at, token) = candidate?;
+        // Written before it is used, unless writing fails.
+        let written = !self.record.durable || self.record.pace.failures > 0 || token.saved == Saved::Yes;
+        written.then(|| (at.max(serving.push.ready()), token.id))
+    }
+
+    /// The token that the serving socket does not accept, and when it is shown to a fresh connect beside it (C3).
+    pub(super) fn next_show(&self, look: &Look<'_>) -> Option<(At, TokenId)> {
+        let serving = self.link.serving?;
+        if self.link.coming.is_some() || (serving.push.failures == 0 && !self.link.pushes_cut) {
+            return None;
+        }
+        let order = self.tokens.in_force().map_or(0, |token| token.order);
+        let token = self.tokens.good(look.now).find(|token| token.order > order)?;
+        let last_call = self.last_call().unwrap_or(At::MAX);
+        let interval = self.link.shown.map_or(0, |at| at.saturating_add(self.policy.show_interval));
+        let call = serving
+            .call_refused
+            .map_or(At::MAX, |at| at.saturating_add(self.policy.show_after_call).max(interval));
+        // Who brought it waits for it.
+        let brought = self.waiters.awaits(token.id);
+        let brought = if brought { token.received.saturating_add(self.policy.network) } else { At::MAX };
+        let permit = self.sockets.ready(0, self.policy.socket_refill);
+        let at = last_call.min(call).min(brought);
+        (at < At::MAX).then(|| (at.max(self.link.pace.ready()).max(permit), token.id))
+    }
+
+    // ---- Going up ----
+
+    pub(super) fn open(&mut self) {
+        let Some((_, Offer { token, resume })) = self.next_open(&self.look()) else { return };
+        let now = self.clock.now();
+        self.link.down_since.get_or_insert(now);
+        self.link.spread_until = 0;
+        self.come(token, resume);
+    }
+
+    pub(super) fn show(&mut self) {
+        let Some((_, token)) = self.next_show(&self.look()) else { return };
+        if self.link.serving.is_some_and(|serving| serving.call_refused.is_some()) {
+            self.link.shown = Some(self.clock.now());
+        }
+        self.come(token, false);
+    }
+
+    fn come(&mut self, token: TokenId, resume: bool) {
+        let now = self.clock.now();
+        self.sockets.take(now, self.policy.socket_refill);
+        let socket = SocketId(self.link.next_socket);
+        self.link.next_socket = self.link.next_socket.saturating_add(1);
+        self.link.coming = Some(Coming { socket, token, resume });
+        self.hope.reach.asked(now);
+        self.command(Action::Open { socket, token }, self.policy.network);
+    }
+
+    pub(super) fn opened(&mut self, socket: SocketId) {
+        let Some(mut coming) = self.link.coming.filter(|coming| coming.socket == socket) else { return };
+        if !self.link.is_live() {
+            // Something better may have come meanwhile.
+            let offered =
+                Self { link: super::super::Link { coming: None, ..self.link.clone() }, ..self.clone() };
+            if let Some((_, Offer { token, resume })) = offered.offer(&offered.look()) {
+                (coming.token, coming.resume) = (token, resume);
+                self.link.coming = Some(coming);
+            }
+        }
+        let Coming { token, resume, .. } = coming;
+        let offset = self.clock.offset();
+        self.command(Action::Authenticate { socket, token, resume, offset }, self.policy.network);
+    }
+
+    /// A connect succeeded: that socket serves from now on.
+    pub(super) fn went_live(&mut self, socket: SocketId, token: TokenId, resumed: bool, command: CommandId) {
+        let now = self.clock.now();
+        self.link.coming = None;
+        if let Some(old) = self.link.serving.take() {
+            self.attempts.retire(|attempt| attempt.socket() == Some(old.socket));
+            self.replace_parting(old.socket, now.saturating_add(self.policy.parting));
+        } else if let Some((_, until)) = &mut self.link.parting {
+            *until = now.saturating_add(self.policy.parting);
+        }
+        let again = core::mem::replace(&mut self.ever_live, true);
+        if !resumed {
+            // Whatever state there was belongs to the session that is gone.
+            self.link.state = None;
+            self.link.resumes = 0;
+        }
+        if resumed {
+            self.link.resumes = self.link.resumes.saturating_add(1);
+        }
+        let state = self.link.state;
+        let known = state.unwrap_or(self.tokens.generation);
+        self.link.serving = Some(Serving {
+            socket,
+            command,
+            since: now,
+            stable: false,
+            known,
+            began: known,
+            stated: false,
+            push: Pace::default(),
+            push_refused: false,
+            pushed: None,
+            call_refused: None,
+            unsure: false,
+        });
+        if resumed {
+            self.link.accepted();
+            self.hope.regain();
+        } else {
+            // What is told of the token comes after `Live`, which names its generation.
+            let before = core::mem::take(&mut self.out);
+            self.accepted(token);
+            let after = core::mem::replace(&mut self.out, before);
+            let generation = self.tokens.generation;
+            if let Some(serving) = &mut self.link.serving {
+                (serving.known, serving.began) = (generation, generation);
+            }
+            self.tell(Event::Live { resumed, generation });
+            self.out.extend(after);
+        }
+        if resumed {
+            self.tell(Event::Live { resumed, generation: self.tokens.generation });
+        }
+        if again {
+            self.spread_work();
+        }
+    }
+
+    // ---- Pushes ----
+
+    pub(super) fn push(&mut self) {
+        let (Some(serving), Some((_, token))) = (self.link.serving, self.next_push(&self.look())) else {
+            return;
+        };
+        let now = self.clock.now();
+        let socket = serving.socket;
+        let lead = self.tokens.in_force().and_then(|token| self.lead(token)).unwrap_or(Millis::MAX);
+        let span = self.policy.push.min(lead / 3).max(1);
+        if let Some(serving) = &mut self.link.serving {
+            serving.pushed = Some((token, now));
+        }
+        let offset = self.clock.offset();
+        self.command(Action::Reauthenticate { socket, token, offset }, span);
+    }
+
+    /// The server has accepted a push.
+    pub(super) fn pushed(&mut self, socket: SocketId, token: TokenId) {
+        let now = self.clock.now();
+        if self.tokens.get(token).is_some_and(|token| !token.lasts(now)) {
+            // The host has slept, or the answer says so: it is no news any more.
+            return;
+        }
+        self.accepted(token);
+        let generation = self.tokens.generation;
+        if let Some(serving) = self.link.serving.as_mut().filter(|serving| serving.socket == socket) {
+            serving.known = generation;
+            serving.push = Pace::default();
+            serving.push_refused = false;
+            (serving.pushed, serving.call_refused) = (None, None);
+        }
+        self.link.pushes_cut = false;
+    }
+
+    /// A push was not accepted: repeated; no verdict (C3).
+    pub(super) fn push_failed(&mut self, command: CommandId, token: TokenId, failure: Failure) {
+        let cause = Cause { command, failure };
+        self.warn(Warning::PushFailed { token, cause });
+        let refused = matches!(failure, Failure::Rpc { credential: true, .. });
+        if refused && let Some(brought) = self.fail_update(token, cause) {
+            // The application's own: it has the server's word, and the token goes (W2).
+            for gone in [token, brought] {
+                if self.tokens.in_force != Some(gone) {
+                    self.tokens.remove(gone);
+                }
+            }
+            self.tokens.floor = 0;
+            return;
+        }
+        let now = self.clock.now();
+        let most = self.ceiling(Class::of(failure));
+        let asked = self.retry_after(failure.retry_after());
+        if let Some(serving) = &mut self.link.serving {
+            serving.push_refused = refused;
+            serving.push.failed(now, Class::of(failure), most, asked, &self.policy, &mut self.random);
+            if refused && self.tokens.in_force == Some(token) {
+                // The server goes on with what it resumed with: no reason to put that at risk.
+                serving.known = self.tokens.generation;
+            }
+        }
+        if failure == Failure::Timeout {
+            self.probe(self.policy.network);
+        }
+    }
+
+    // ---- Going down ----
+
+    /// The socket that was coming is not to be had, or was refused.
+    pub(super) fn coming_failed(
+        &mut self,
+        socket: SocketId,
+        attempt: &Attempt,
+        failure: Failure,
+        signed_at: Option<UnixMillis>,
+    ) {
+        let Some(coming) = self.link.coming.filter(|coming| coming.socket == socket) else { return };
+        self.link.coming = None;
+        self.attempts.retire(|attempt| attempt.socket() == Some(socket));
+        self.command(Action::Close { socket }, self.policy.local);
+        let connecting = matches!(attempt.action, Action::Authenticate { .. });
+        let cause = Cause { command: attempt.id, failure };
+        if connecting && coming.resume {
+            return self.resume_failed(attempt, failure, cause);
+        }
+        if connecting && matches!(failure, Failure::Rpc { credential: true, .. }) {
+            return self.connect_refused(coming.token, signed_at, cause);
+        }
+        self.back_off(attempt.asked, failure);
+        self.tell_failed_connect(cause);
+    }
+
+    /// A refused resume (C5).
+    fn resume_failed(&mut self, attempt: &Attempt, failure: Failure, cause: Cause) {
+        let now = self.clock.now();
+        match failure {
+            Failure::Rpc { code: -32_000 | -32_004, .. } => {
+                // Once more at once; the third is a fresh connect.
+                self.link.failed_resumes = self.link.failed_resumes.saturating_add(1);
+                if self.link.failed_resumes > 1 {
+                    self.link.state = None;
+                }
+                self.link.pace.not_before = now;
+                self.tell_failed_connect(cause);
+            }
+            Failure::Rpc { code: -32_005, .. } | Failure::Transport | Failure::Http { .. } => {
+                self.back_off(attempt.asked, failure);
+                self.tell_failed_connect(cause);
+            }
+            // No verdict on the token, and no failure that the application need know of. What a fresh connect refuses
+            // after that has been refused twice.
+            _ => {
+                self.link.state = None;
+                self.link.looked_twice |= matches!(failure, Failure::Rpc { credential: true, .. });
+            }
+        }
+    }
+
+    /// A fresh connect was refused for its credential (T4).
+    fn connect_refused(&mut self, id: TokenId, signed_at: Option<UnixMillis>, cause: Cause) {
+        let now = self.clock.now();
+        let off = signed_at.is_some_and(|signed| self.clock.is_off(signed, &self.policy));
+        let untold = signed_at.is_some() && !self.clock.is_told();
+        if (off || untold) && !self.link.resigned {
+            // Perhaps for its time alone: signed anew, once.
+            self.link.resigned = true;
+            self.link.pace.not_before = now.saturating_add(if off { 0 } else { self.policy.wait_min });
+            return self.tell_failed_connect(cause);
+        }
+        if self.tokens.in_force == Some(id) && !self.link.looked_twice && !self.link.is_live() {
+            // What was good until now is shown once more.
+            self.link.looked_twice = true;
+            let wait = 500u64.saturating_add(self.random.below(Domain::Reconnect, 500));
+            self.link.pace.not_before = now.saturating_add(wait);
+            return self.tell_failed_connect(cause);
+        }
+        if self.switch_key() {
+            return;
+        }
+        self.refuse(id, cause);
+    }
+
+    fn refuse(&mut self, id: TokenId, cause: Cause) {
+        let now = self.clock.now();
+        let others = self.tokens.good(now).any(|token| token.id != id && token.order >= self.tokens.floor);
+        // A result with a code of HTTP's is perhaps no verdict: it is looked at again sooner.
+        let vague = matches!(cause.failure, Failure::Rpc { code: 400..=599, .. });
+        if others {
+            self.link.next_round = now;
+        } else {
+            self.next_round(vague);
+        }
+        self.link.cause = Some(cause);
+        let brought = self.fail_update(id, cause);
+        if brought.is_some() {
+            self.tokens.floor = 0;
+        }
+        let Some(token) = self.tokens.get_mut(id) else { return };
+        token.refused = true;
+        let age = now.saturating_sub(token.received);
+        let learns = token.word == Word::Assumed && token.accepted && age >= self.policy.attempt_max;
+        let (bound, accepted, first) = (token.is_bound(), token.accepted, token.first);
+        if learns && let Some(life) = self.tokens.assumed.get_mut(usize::from(bound)) {
+            *life = Some(age);
+        }
+        if !accepted && self.ever_live {
+            // Whoever brought it has brought nothing.
+            let endpoint = match (bound, first) {
+                (true, true) => Endpoint::Activate,
+                (true, false) => Endpoint::Renew,
+                (false, true) => Endpoint::Mint,
+                (false, false) => Endpoint::Refresh,
+            };
+            let pace = self.pace(endpoint);
+            pace.failures = pace.failures.saturating_add(1);
+        }
+        self.record.unsaved = true;
+        let look = self.look();
+        let over = !self.ever_live && !look.any_good && !look.provider_can;
+        if over {
+            return self.end(TeardownReason::InvalidCredentials, Some(cause));
+        }
+        if !look.any_good {
+            self.hope.lose(now);
+            self.hope.told = true;
+        }
+        self.tell_failed_connect(cause);
+    }
+
+    /// Puts off what is shown, and who is asked, after a refusal: 5, 10, 20, 40 and then 60 s, less a tenth at random.
+    pub(super) fn next_round(&mut self, vague: bool) {
+        self.link.round = self.link.round.saturating_add(1);
+        let most = if vague { self.policy.shown_again_max / 2 } else { self.policy.shown_again_max };
+        let wait = self.link.round_wait(self.policy.shown_again, most);
+        let drawn = self.random.below(Domain::Reconnect, wait / 10);
+        self.link.next_round = self.clock.now().saturating_add(wait).saturating_sub(drawn);
+    }
+
+    /// Waits before the next socket: equal jitter, doubling, up to 3 s in the first minute, then 30 s.
+    fn back_off(&mut self, asked_at: At, failure: Failure) {
+        let now = self.clock.now();
+        let since = *self.link.down_since.get_or_insert(now);
+        let most = match now.saturating_sub(since) {
+            age if age < self.policy.early_outage => self.policy.reconnect_early,
+            age if age < self.policy.middle_outage => self.policy.reconnect_middle,
+            _ => self.policy.reconnect,
+        };
+        let asked = self.retry_after(failure.retry_after());
+        let from = if failure == Failure::Timeout { asked_at } else { now };
+        let class = match Class::of(failure) {
+            Class::Refusal => Class::Refusal,
+            _ => Class::Unanswered,
+        };
+        let policy = alloc::sync::Arc::clone(&self.policy);
+        self.link.pace.failed(from, class, most, asked, &policy, &mut self.random);
+    }
+
+    /// The reason why there is no session yet, or again.
+    pub(super) fn tell_failed_connect(&mut self, cause: Cause) {
+        let look = self.look();
+        let opens = self.next_open(&look).map(|(at, _)| at);
+        let reaches = self.reaches_out(&look).map(|(at, _)| at);
+        let next = opens.into_iter().chain(reaches).chain(self.next_exchange()).min();
+        let next = next.map(|at| self.tick(at));
+        self.warn(Warning::ConnectFailed { cause, next });
+    }
+
+    /// A socket is gone, whoever says so; `doubt`: it may still be open (C2, C4).
+    pub(super) fn socket_gone(&mut self, socket: SocketId, doubt: bool, failure: Failure) {
+        if self.link.parting.is_some_and(|(parting, _)| parting == socket) {
+            self.link.parting = None;
+            return;
+        }
+        if self.mode != Mode::Running {
+            return self.tell(Event::Ignored(Ignored::StaleSocket));
+        }
+        if self.link.coming.is_some_and(|coming| coming.socket == socket) {
+            let attempt = self.attempts.list.iter().find(|attempt| attempt.socket() == Some(socket)).copied();
+            if let Some(attempt) = attempt {
+                self.coming_failed(socket, &attempt, Failure::Transport, None);
+            }
+            return;
+        }
+        let Some(serving) = self.link.serving.filter(|serving| serving.socket == socket) else {
+            return self.tell(Event::Ignored(Ignored::StaleSocket));
+        };
+        let now = self.clock.now();
+        let pushing = self.attempts.any(|action| matches!(action, Action::Reauthenticate { .. }));
+        if let Some((token, at)) = serving.pushed.filter(|_| pushing && !doubt)
+            && now.saturating_sub(at) <= self.policy.cut_by_push
+        {
+            let times = self.link.cut_by.filter(|(id, _)| *id == token).map_or(0, |(_, times)| times);
+            self.link.cut_by = Some((token, times.saturating_add(1)));
+            self.link.pushes_cut |= times > 0;
+        }
+        self.attempts.retire(|attempt| attempt.socket() == Some(socket));
+        self.link.serving = None;
+        self.link.down_since = Some(now);
+        self.hope.reach.reached(now);
+        if doubt {
+            // It is read until another serves.
+            self.replace_parting(socket, now.saturating_add(self.policy.awaited));
+        }
+        if !serving.stable {
+            self.back_off(now, Failure::Transport);
+        }
+        let cause = Cause { command: serving.command, failure };
+        let look = self.look();
+        let opens = self.next_open(&look).map(|(at, _)| at);
+        let next = opens.or_else(|| self.next_exchange()).map(|at| self.tick(at));
+        self.warn(Warning::ConnectionLost { cause, next });
+    }
+
+    fn replace_parting(&mut self, socket: SocketId, until: At) {
+        self.part();
+        self.link.parting = Some((socket, until));
+    }
+
+    /// Closes a socket that was replaced.
+    pub(super) fn part(&mut self) {
+        if let Some((socket, _)) = self.link.parting.take() {
+            self.command(Action::Close { socket }, self.policy.local);
+        }
+    }
+
+    /// The server ends many at once: who comes back does so in turn (P2).
+    pub(super) fn server_restarts(&mut self, socket: SocketId, wipe: bool) {
+        let serving = self.link.serving.is_some_and(|serving| serving.socket == socket);
+        if serving && wipe {
+            self.link.state = None;
+        }
+        if serving && self.mode == Mode::Running {
+            let range =
+                if self.link.state.is_some() { self.policy.herd_resume } else { self.policy.herd_fresh };
+            let spread = if self.policy.jitter { self.random.below(Domain::Spread, range) } else { 0 };
+            self.link.spread_until = self.clock.now().saturating_add(spread);
+        }
+        self.socket_gone(socket, false, Failure::Transport);
+        if serving {
+            self.command(Action::Close { socket }, self.policy.local);
+        }
+    }
+
+    /// A new `authorization_state` has been received and kept.
+    pub(super) fn state_came(&mut self, socket: SocketId) {
+        let serving = self.link.serving.as_mut().filter(|serving| serving.socket == socket);
+        let coming = self.link.coming.is_some_and(|coming| coming.socket == socket);
+        if self.mode != Mode::Running || (serving.is_none() && !coming) {
+            return self.tell(Event::Ignored(Ignored::StaleSocket));
+        }
+        self.link.state = match serving {
+            Some(serving) => {
+                let first = !core::mem::replace(&mut serving.stated, true);
+                Some(if first { serving.began } else { serving.known })
+            }
+            // What it is made for is not known before the answer.
+            None => self.link.state.or(Some(Generation(0))),
+        };
+        self.record.unsaved = true;
+    }
+
+    /// Closes all sockets.
+    pub(super) fn close_sockets(&mut self) {
+        self.part();
+        let serving = self.link.serving.take().map(|serving| serving.socket);
+        let coming = self.link.coming.take().map(|coming| coming.socket);
+        for socket in serving.into_iter().chain(coming) {
+            self.attempts.retire(|attempt| attempt.socket() == Some(socket));
+            self.command(Action::Close { socket }, self.policy.local);
+        }
+    }
+
+    // ---- Signs of life ----
+
+    /// Asks the serving socket for a sign of life.
+    pub(super) fn probe(&mut self, span: Millis) {
+        let Some(serving) = self.link.serving else { return };
+        if !self.attempts.any(|action| matches!(action, Action::Probe { .. })) {
+            self.command(Action::Probe { socket: serving.socket }, span);
+        }
+    }
+
+    pub(super) fn is_alive(&mut self) {
+        if let Some(serving) = &mut self.link.serving {
+            serving.unsure = false;
+        }
+    }
+}

@@ -1,0 +1,155 @@
+//! What outlives the process, and when it is written (S5, S6).
+
+use alloc::sync::Arc;
+use alloc::vec::Vec;
+
+use crate::lifecycle::{Generation, TokenId};
+use crate::secret::Seed;
+use crate::time::{Millis, Now, UnixMillis};
+
+use super::clock::{At, Clock, moved};
+use super::pace::Pace;
+use super::random::Random;
+use super::token::{Base, Inspection, Kind, Saved, Token, Word};
+use super::{Key, KeyState, Lifecycle, Paces, Policy};
+
+/// What is unwritten, and the write under way.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Writing {
+    pub(super) durable: bool,
+    pub(super) unsaved: bool,
+    /// It does not wait for others to be written with it: a token, a secret.
+    urgent: bool,
+    last: At,
+    pub(super) pace: Pace,
+}
+
+impl Writing {
+    pub(super) const fn urge(&mut self) {
+        (self.unsaved, self.urgent) = (true, true);
+    }
+
+    /// When the record is written next.
+    pub(super) fn due(&self, interval: Millis) -> Option<At> {
+        let gathered = if self.urgent { 0 } else { self.last.saturating_add(interval) };
+        (self.durable && self.unsaved).then(|| gathered.max(self.pace.ready()))
+    }
+
+    pub(super) const fn begin(&mut self, now: At) {
+        (self.unsaved, self.urgent, self.last) = (false, false, now);
+    }
+}
+
+/// What of a [`Lifecycle`] outlives its process: tokens by their numbers, what is known of them and of the server, how
+/// many draws were made. No secret, nothing of sockets, of commands under way, of who waits.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Snapshot {
+    /// The time now, as all others here: the server's, or the wall clock's while that is not known.
+    taken: UnixMillis,
+    drawn: [u64; 4],
+    held: Vec<Token>,
+    in_force: Option<TokenId>,
+    generation: Generation,
+    state: Option<Generation>,
+    next: u64,
+    assumed: [Option<Millis>; 2],
+    spans: [Millis; 4],
+    paces: Paces,
+    key: Key,
+    ever_live: bool,
+    hopeless_since: Option<At>,
+    round: u32,
+}
+
+impl Snapshot {
+    /// The tokens in it, asked for first: first.
+    pub fn tokens(&self) -> impl Iterator<Item = TokenId> + '_ {
+        self.held.iter().map(|token| token.id)
+    }
+}
+
+fn shifted(token: &Token, by: i64) -> Token {
+    let mut token = token.clone();
+    token.due = moved(token.due, by);
+    token.sent = moved(token.sent, by);
+    token.received = moved(token.received, by);
+    token.renew_by = token.renew_by.map(|at| moved(at, by));
+    token.ends = token.ends.map(|at| moved(at, by));
+    token
+}
+
+fn paced(pace: Pace, by: i64) -> Pace {
+    let at = |at: At| if at == 0 { 0 } else { moved(at, by) };
+    Pace { not_before: at(pace.not_before), asked: at(pace.asked), ..pace }
+}
+
+impl Lifecycle {
+    /// What a restart must not lose.
+    #[must_use]
+    pub fn snapshot(&self) -> Snapshot {
+        let by = self.clock.frame();
+        let Paces { mint, refresh, activate, renew } = self.paces;
+        Snapshot {
+            taken: UnixMillis(moved(self.clock.now(), by)),
+            drawn: self.random.drawn(),
+            held: self.tokens.held.iter().map(|token| shifted(token, by)).collect(),
+            in_force: self.tokens.in_force,
+            generation: self.tokens.generation,
+            state: self.link.state,
+            next: self.attempts.next,
+            assumed: self.tokens.assumed,
+            spans: self.attempts.spans,
+            paces: Paces {
+                mint: paced(mint, by),
+                refresh: paced(refresh, by),
+                activate: paced(activate, by),
+                renew: paced(renew, by),
+            },
+            key: self.key,
+            ever_live: self.ever_live,
+            hopeless_since: self.hope.since.map(|at| moved(at, by)),
+            round: self.link.round,
+        }
+    }
+
+    /// A machine that holds what another one held, and has not started: it goes on as that one would have after losing
+    /// its socket. Give it a new seed, or in a replay the recorded one.
+    #[must_use]
+    pub fn restore(policy: impl Into<Arc<Policy>>, seed: &Seed, snapshot: &Snapshot, now: Now) -> Self {
+        let mut machine = Self::new(policy, seed);
+        machine.clock = Clock::restored(now, snapshot.taken);
+        machine.random = Random::resumed(seed, snapshot.drawn);
+        let tokens = &mut machine.tokens;
+        for token in &snapshot.held {
+            let mut token = token.clone();
+            token.saved = Saved::Yes;
+            // The wall clock of now is not the one that it was dated by: what it says is a hint, and it is no later than
+            // the record's word (K2).
+            if token.word == Word::Told && token.undated.is_none() {
+                token.undated = token.ends.map(UnixMillis);
+                token.word = Word::Hinted;
+            }
+            if let Kind::Base(Base { inspection, .. }) = &mut token.kind
+                && *inspection == Inspection::Asked
+            {
+                *inspection = Inspection::Wanted;
+            }
+            tokens.hold(token);
+        }
+        tokens.in_force = snapshot.in_force.filter(|id| tokens.get(*id).is_some());
+        tokens.generation = snapshot.generation;
+        tokens.assumed = snapshot.assumed;
+        machine.link.state = snapshot.state.filter(|_| machine.tokens.in_force.is_some());
+        machine.attempts.next = snapshot.next;
+        machine.attempts.spans = snapshot.spans;
+        machine.paces = snapshot.paces;
+        machine.key = Key { state: KeyState::Declined, ..snapshot.key };
+        machine.ever_live = snapshot.ever_live;
+        if let Some(since) = snapshot.hopeless_since {
+            machine.hope.lose(since.min(machine.clock.now()));
+            machine.hope.told = true;
+        }
+        machine.link.round = snapshot.round;
+        machine
+    }
+}

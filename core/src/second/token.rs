@@ -1,0 +1,314 @@
+//! What is known of one token, above all of its end (T).
+
+use crate::lifecycle::{Confirmation, Mechanism, Statement, TokenId};
+use crate::time::{Millis, UnixMillis};
+
+use super::clock::{At, Clock, YEAR_9999};
+use super::policy::Policy;
+use super::random::share;
+
+/// Longest lifetime that is believed: a hundred years.
+const LONGEST_LIFE: Millis = 100 * 366 * 86_400_000;
+
+/// One token that the session holds.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Token {
+    pub(super) id: TokenId,
+    pub(super) kind: Kind,
+    /// Which was asked for later: greater.
+    pub(super) order: u64,
+    /// When it should have been asked for.
+    pub(super) due: At,
+    /// When it was asked for and when it came.
+    pub(super) sent: At,
+    pub(super) received: At,
+    /// Who brought it; `None`: the application.
+    pub(super) by: Option<Mechanism>,
+    /// It came of a mint or an activation, not of a renewal: a whole fleet may have one from this second.
+    pub(super) first: bool,
+    /// What its jitter is made of.
+    pub(super) draw: u32,
+    /// The earliest end that anybody has named: renewal is planned by it.
+    pub(super) renew_by: Option<At>,
+    /// The end that counts.
+    pub(super) ends: Option<At>,
+    pub(super) word: Word,
+    /// An end in the server's time that was read by the local clock; it is read once more when a server tells its time
+    /// (K2).
+    pub(super) undated: Option<UnixMillis>,
+    /// A fresh connect with it was refused (T4).
+    pub(super) refused: bool,
+    /// Its life has been told: by connects and pushes, by its exchange.
+    pub(super) life_told: [bool; 2],
+    /// A server has accepted it.
+    pub(super) accepted: bool,
+    /// It had ended, or gained nothing, when it came: kept as the last resort (T3).
+    pub(super) barren: bool,
+    pub(super) saved: Saved,
+}
+
+/// Whose word a token's end is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Word {
+    /// Nobody has said anything.
+    Nobody,
+    /// It was asked for or is documented: past it the token is good until it is refused (T2).
+    Assumed,
+    /// The provider's `expiry_at`, or a server's time read by the local clock.
+    Hinted,
+    /// The server's.
+    Told,
+}
+
+/// Whether the record holds it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) enum Saved {
+    #[default]
+    No,
+    /// The write that is under way holds it.
+    Underway,
+    Yes,
+}
+
+/// Where a token comes from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Kind {
+    /// From the provider or the application.
+    Base(Base),
+    /// Exchanged from a base.
+    Bound {
+        /// Which.
+        of: TokenId,
+    },
+}
+
+/// What is known of a base besides.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Base {
+    pub(super) scope: Option<bool>,
+    pub(super) cnf: Confirmation,
+    pub(super) inspection: Inspection,
+    /// The provider will not renew it.
+    pub(super) rejected: bool,
+    /// The longest life that has been told of its bound tokens: by connects and pushes, by their exchanges.
+    pub(super) longest_bound: [Option<Millis>; 2],
+    /// They grow shorter: its own end limits them.
+    pub(super) limits_bound: bool,
+    /// The application was told that nobody renews.
+    pub(super) told_no_mechanism: bool,
+    /// Its first bound token has been in force.
+    pub(super) has_been_bound: bool,
+}
+
+/// Whether subscriber/info has been asked about a base.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) enum Inspection {
+    #[default]
+    Wanted,
+    Asked,
+    Over,
+}
+
+/// In which answer something was said.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Heard {
+    /// When it was asked for.
+    pub(super) sent: At,
+    /// The `Date` of that answer, where it is a server's own.
+    pub(super) told: Option<UnixMillis>,
+    /// It is the exchange that brought the token.
+    pub(super) exchange: bool,
+}
+
+/// What came of a statement.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Noted {
+    /// A value was absurd, and is as if absent.
+    pub(super) absurd: bool,
+    /// It put the end earlier by this much.
+    pub(super) shortened: Option<Millis>,
+    /// It has ended already.
+    pub(super) ended: bool,
+}
+
+impl Token {
+    pub(super) const fn is_bound(&self) -> bool {
+        matches!(self.kind, Kind::Bound { .. })
+    }
+
+    /// What it was exchanged from.
+    pub(super) const fn base_id(&self) -> Option<TokenId> {
+        match self.kind {
+            Kind::Base(_) => None,
+            Kind::Bound { of } => Some(of),
+        }
+    }
+
+    pub(super) const fn base(&self) -> Option<&Base> {
+        match &self.kind {
+            Kind::Base(base) => Some(base),
+            Kind::Bound { .. } => None,
+        }
+    }
+
+    pub(super) const fn base_mut(&mut self) -> Option<&mut Base> {
+        match &mut self.kind {
+            Kind::Base(base) => Some(base),
+            Kind::Bound { .. } => None,
+        }
+    }
+
+    /// When it ends for sure: what is merely assumed ends nothing.
+    pub(super) fn sure_end(&self) -> Option<At> {
+        self.ends.filter(|_| self.word > Word::Assumed)
+    }
+
+    /// Whether it lasts beyond `at`, as far as anybody has said.
+    pub(super) fn lasts(&self, at: At) -> bool {
+        self.sure_end().is_none_or(|end| at < end)
+    }
+
+    /// Whether it may be used (T): it has not ended and was not refused.
+    pub(super) fn is_good(&self, now: At) -> bool {
+        !self.refused && self.lasts(now)
+    }
+
+    /// How far it puts the session's end off; without a known end, for ever.
+    pub(super) fn reach(&self) -> At {
+        self.ends.unwrap_or(At::MAX)
+    }
+
+    /// Takes in what an answer says of this token.
+    pub(super) fn note(&mut self, says: &Statement, heard: Heard, clock: &Clock, policy: &Policy) -> Noted {
+        let now = clock.now();
+        let before = self.renew_by.filter(|_| self.word == Word::Told);
+        let mut noted = Noted::default();
+        if let Some(base) = self.base_mut() {
+            base.scope = says.scope.or(base.scope);
+            if says.cnf != Confirmation::Unknown {
+                base.cnf = says.cnf;
+            }
+        }
+        let life = says.expires_in.map(|life| life.min(LONGEST_LIFE));
+        noted.absurd |= life != says.expires_in;
+        if let Some(life) = life {
+            self.told(heard.sent.saturating_add(life), now.saturating_add(life));
+        }
+        match says.expires_at {
+            Some(time) if time > YEAR_9999 => noted.absurd = true,
+            Some(time) => match clock.when(time, heard.told.map(|told| (told, heard.sent)), policy) {
+                Some((early, late)) => {
+                    // What was long on its way has been used up meanwhile; a lead must not be.
+                    let way = now.saturating_sub(heard.sent);
+                    let early = if way > 2_000 { early.saturating_sub(way) } else { early };
+                    self.told(early, late);
+                }
+                None if life.is_none() && self.word < Word::Told => {
+                    let local = clock.when_wall_shows(time);
+                    self.undated = Some(time);
+                    (self.renew_by, self.ends, self.word) = (Some(local), Some(local), Word::Hinted);
+                }
+                None => {}
+            },
+            None => {}
+        }
+        if self.word < Word::Hinted {
+            noted.absurd |= !self.hinted(says.expiry_hint, clock, policy);
+        }
+        if self.word < Word::Hinted
+            && let Some(life) = says.assumed_life.map(|life| life.min(LONGEST_LIFE))
+        {
+            self.renew_by = Some(heard.sent.saturating_add(life));
+            self.ends = Some(now.saturating_add(life));
+            self.word = Word::Assumed;
+        } else if self.is_bound()
+            && heard.exchange
+            && let Some(life) = says.assumed_life
+        {
+            // That much was asked for: a later end that is told is perhaps that of the session.
+            self.renew_by = self.renew_by.map(|by| by.min(heard.sent.saturating_add(life)));
+        }
+        noted.ended = heard.exchange && !self.lasts(now);
+        noted.shortened = before
+            .zip(self.renew_by)
+            .map(|(before, after)| before.saturating_sub(after))
+            .filter(|by| *by > policy.shortened && !heard.exchange);
+        noted
+    }
+
+    /// A server has named an end: early and late. Of several the earliest plans the renewal, the latest ends it.
+    fn told(&mut self, early: At, late: At) {
+        if self.word == Word::Told {
+            self.renew_by = self.renew_by.map(|by| by.min(early));
+            self.ends = self.ends.map(|end| end.max(late));
+        } else {
+            let asked = self.renew_by.filter(|_| self.is_bound() && self.word == Word::Assumed);
+            self.renew_by = Some(asked.map_or(early, |asked| asked.min(early)));
+            self.ends = Some(late);
+        }
+        (self.word, self.undated) = (Word::Told, None);
+    }
+
+    /// The provider's own idea of the end, in a clock that nobody knows: read in both (T1). Whether it makes sense.
+    fn hinted(&mut self, hint: Option<UnixMillis>, clock: &Clock, policy: &Policy) -> bool {
+        let Some(hint) = hint else { return true };
+        let local = clock.when_wall_shows(hint);
+        let server = clock.when(hint, None, policy).map_or(local, |(early, _)| early);
+        let (early, late) = (local.min(server), local.max(server));
+        if hint > YEAR_9999 || late <= clock.now() {
+            return false;
+        }
+        (self.renew_by, self.ends, self.word) = (Some(early), Some(late), Word::Hinted);
+        true
+    }
+
+    /// What is only hinted brings no renewal before a quarter of the life (T1).
+    pub(super) fn floor(&self) -> At {
+        let hinted = self.ends.filter(|_| self.word == Word::Hinted);
+        hinted.map_or(0, |end| self.received.saturating_add(end.saturating_sub(self.received) / 4))
+    }
+
+    /// A server has told its time: what was read by the local clock is read by that, once (K2).
+    pub(super) fn date(&mut self, clock: &Clock, policy: &Policy) {
+        if let Some(time) = self.undated
+            && let Some((early, late)) = clock.when(time, None, policy)
+        {
+            (self.renew_by, self.ends, self.word) = (Some(early), Some(late), Word::Told);
+            self.undated = None;
+        }
+    }
+
+    /// It came so much later than the clock of then showed.
+    pub(super) fn move_by(&mut self, slept: Millis) {
+        self.sent = self.sent.saturating_add(slept);
+        self.received = self.received.saturating_add(slept);
+        self.renew_by = self.renew_by.map(|by| by.saturating_add(slept));
+        self.ends = self.ends.map(|end| end.saturating_add(slept));
+    }
+
+    /// Its whole life, as renewal is planned by.
+    pub(super) fn life(&self) -> Option<Millis> {
+        self.renew_by.map(|by| by.saturating_sub(self.sent))
+    }
+
+    /// How long before its end its renewal begins; `longest`: what attempts have taken of late (A3).
+    pub(super) fn lead(&self, longest: Millis, policy: &Policy) -> Option<Millis> {
+        let life = self.life()?;
+        let usual = (life / policy.lead_share.max(1)).max(policy.lead_min).min(policy.lead_max);
+        Some(usual.max(longest.saturating_mul(3)).min(life / 2))
+    }
+
+    /// How much earlier than the lead its renewal is due, as drawn.
+    pub(super) fn jitter(&self, lead: Millis, policy: &Policy) -> Millis {
+        let life = self.life().unwrap_or(0);
+        let early = life.saturating_sub(life / 4).saturating_sub(lead).min(life / 2);
+        let range = if self.first { early } else { lead / 2 };
+        if policy.jitter { share(self.draw, range) } else { 0 }
+    }
+
+    /// From this long before its end it opens no socket (C6).
+    pub(super) fn margin(&self, policy: &Policy) -> Millis {
+        let life = self.ends.map_or(Millis::MAX, |end| end.saturating_sub(self.received));
+        policy.reopen_margin.min(life / 10)
+    }
+}

@@ -1,0 +1,58 @@
+//! Why the machine wants to be stepped: one name for each deadline there is.
+
+use crate::lifecycle::CommandId;
+
+/// What a deadline is for. The machine keeps no timers: after each input it derives all of these from its state, does what
+/// is due, and returns the earliest of the rest as `wake_at`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[non_exhaustive]
+pub enum Wake {
+    /// A command's deadline: it yields its place.
+    Deadline(CommandId),
+    /// No held token can be used any more (H).
+    Hopeless,
+    /// Nothing can become of it any more (H).
+    GiveUp,
+    /// A held token ends, or is about to: what follows is derived anew.
+    TokenEnds,
+    /// What may have been sleep has not been answered for: the doubt is over.
+    Awake,
+    /// Somebody waits for what cannot come (W).
+    Vain,
+    /// Somebody has waited long enough (W1).
+    Pending,
+    /// The connection counts as stable.
+    Stable,
+    /// A replaced socket is closed (C4).
+    Part,
+    /// `credential_expiring` is due.
+    Expiring,
+    /// The provider renews although client-bound renewal was wanted: say so.
+    Fallback,
+    /// Nobody can renew: say so.
+    NoMechanism,
+    /// Make a key.
+    MakeKey,
+    /// Mint a base.
+    Mint,
+    /// Renew the base through the provider.
+    Refresh,
+    /// Exchange a base for a bound token.
+    Activate,
+    /// Renew the bound token.
+    Renew,
+    /// Ask what a base can do.
+    Inspect,
+    /// Ask whether anybody can be reached, where there is nothing left to be shown (H).
+    ReachOut,
+    /// Write the record.
+    Persist,
+    /// Push a token to the serving socket.
+    Push,
+    /// Show a token that was not accepted to a fresh connect beside the serving socket (C3).
+    Show,
+    /// Open a socket.
+    Open,
+    /// Everything is put away: the last event.
+    Farewell,
+}
