@@ -95,6 +95,8 @@ pub(super) static ROWS: &[Row] = &[
             let from = draft.draws.between(5 * SECOND, 3 * draft.life);
             lost_replies(draft, &[(from, Ms::MAX)]);
             ends_with_its_token(draft, from);
+            // Nobody tells that the reply is lost: a callback that waits for it may yet bring a token.
+            draft.bound.ends = draft.bound.ends.map(|(from, latest)| (from, latest + 11 * MINUTE));
         },
         ..ROW
     },

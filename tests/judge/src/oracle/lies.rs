@@ -17,7 +17,7 @@ use super::lost::is_about_the_credential;
 use super::served::Served;
 use super::spans::Spans;
 use super::spell;
-use super::story::{Heard, Sock, Story};
+use super::story::{Asked, Heard, Sock, Story};
 use crate::client::{Ask, Phase, Serial, Tell};
 use crate::log::{Source, Why};
 use crate::timeline::Ms;
@@ -216,7 +216,7 @@ impl Lies<'_> {
                 .iter()
                 .take_while(|asked| asked.at <= until)
                 .any(|asked| !matches!(asked.ask, Ask::Close(_)));
-            if !changed && !made {
+            if !changed && !made && !self.joins_another(until) {
                 lies.push((
                     until,
                     format!("announced an attempt at {} ({code}), and made none", spell(next)),
@@ -224,6 +224,15 @@ impl Lies<'_> {
             }
         }
         lies
+    }
+
+    /// Who holds a one-time secret presents it to one at a time: a call that is made while another has not been answered
+    /// waits with that, and nothing of it is seen.
+    fn joins_another(&self, at: Ms) -> bool {
+        let waits = |asked: &Asked| {
+            matches!(asked.ask, Ask::Refresh { .. }) && asked.answer.is_none_or(|(answered, _)| answered > at)
+        };
+        self.world.facts.one_time && self.story.asked.iter().take_while(|asked| asked.at <= at).any(waits)
     }
 }
 

@@ -95,6 +95,19 @@ fn what_is_announced_is_done_within_a_second() {
 }
 
 #[test]
+fn a_call_that_waits_with_another_is_an_attempt() {
+    let announced = |one_time: bool| {
+        let facts = Facts { one_time, ..Facts::default() };
+        let mut tale = Tale::live_in(World { facts, length: HOUR, ..World::default() }, 2 * HOUR);
+        tale.at(10 * MINUTE).asks(Ask::Refresh { secret: None });
+        tale.wait(10 * SECOND).warns(Some(10 * MINUTE + 30 * SECOND));
+        tale.kinds()
+    };
+    assert_eq!(announced(true), []);
+    assert_eq!(announced(false), [Kind::Lie]);
+}
+
+#[test]
 fn a_word_of_renewal_is_borne_out() {
     let mut tale = Tale::live(2 * HOUR, HOUR);
     tale.at(10 * MINUTE).tells(Tell::Renewed(7));
