@@ -72,7 +72,6 @@ struct Open {
 }
 
 /// What a new process finds.
-#[derive(Clone, Debug)]
 struct Record<M: Machine> {
     snapshot: M::Snapshot,
     secret: Option<u32>,

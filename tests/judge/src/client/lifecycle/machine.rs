@@ -1,6 +1,5 @@
 //! The machines of the core that can be carried: the lifecycle, and its second edition while that grows beside it.
 
-use std::fmt::Debug;
 use std::sync::Arc;
 
 use satkeeper_core::lifecycle::{Failure, Input, Lifecycle, Output, Policy, Snapshot, Status};
@@ -12,11 +11,11 @@ use super::words;
 use crate::timeline::Ms;
 
 /// A machine that decides, and how the layer above it hears.
-pub trait Machine: Debug + Sized + 'static {
+pub trait Machine: Sized + 'static {
     /// What it decides by.
-    type Policy: Debug;
+    type Policy;
     /// What outlives its process.
-    type Snapshot: Clone + Debug;
+    type Snapshot;
     /// Its name in tables.
     const NAME: &'static str;
     /// The monotonic clock of its driver goes on in the host's sleep.

@@ -52,7 +52,8 @@ fn provider(facts: &Facts) -> Provider {
     callback(ProviderFacts {
         can_refresh: facts.can_refresh,
         can_mint_again: facts.can_mint_again,
-        may_be_asked_twice: false,
+        #[cfg(not(november))]
+        may_be_asked_twice: facts.may_be_asked_twice,
     })
 }
 
