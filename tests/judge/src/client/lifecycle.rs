@@ -81,7 +81,7 @@ struct Record<M: Machine> {
 pub type Keeper = Carried<Lifecycle>;
 
 /// Its second edition, while that grows beside it.
-#[cfg(not(november))]
+#[cfg(feature = "second")]
 pub type Second = Carried<satkeeper_core::second::Lifecycle>;
 
 impl<M: Machine> Carried<M> {

@@ -3,7 +3,7 @@
 use crate::catalogue::Row;
 use crate::client::absent::Absent;
 use crate::client::lifecycle::Keeper;
-#[cfg(not(november))]
+#[cfg(feature = "second")]
 use crate::client::lifecycle::Second;
 use crate::client::naive::Naive;
 use crate::client::session::SessionClient;
@@ -18,7 +18,7 @@ pub enum Machine {
     /// `Lifecycle` alone.
     Lifecycle,
     /// Its second edition, while that grows beside it.
-    #[cfg(not(november))]
+    #[cfg(feature = "second")]
     Second,
     /// One that a newcomer would write in an afternoon.
     Naive,
@@ -31,7 +31,7 @@ impl Machine {
     pub const ALL: &[Self] = &[
         Self::This,
         Self::Lifecycle,
-        #[cfg(not(november))]
+        #[cfg(feature = "second")]
         Self::Second,
         Self::Naive,
         Self::Absent,
@@ -46,7 +46,7 @@ impl Machine {
         match self {
             Self::This => "this",
             Self::Lifecycle => "lifecycle",
-            #[cfg(not(november))]
+            #[cfg(feature = "second")]
             Self::Second => "second",
             Self::Naive => "naive",
             Self::Absent => "absent",
@@ -74,7 +74,7 @@ impl Machine {
         let make: Maker = match self {
             Self::This => SessionClient::boxed,
             Self::Lifecycle => Keeper::make,
-            #[cfg(not(november))]
+            #[cfg(feature = "second")]
             Self::Second => Second::make,
             Self::Naive => Naive::make,
             Self::Absent => Absent::make,

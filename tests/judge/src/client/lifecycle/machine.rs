@@ -78,7 +78,7 @@ impl Machine for Lifecycle {
     }
 }
 
-#[cfg(not(november))]
+#[cfg(feature = "second")]
 mod second {
     use satkeeper_core::second::{Lifecycle, Policy, Snapshot};
 
