@@ -24,6 +24,9 @@ pub(super) struct Tokens {
     pub(super) floor: u64,
     /// How long tokens have really lasted whose end was only assumed: of bases, of bound ones (T2).
     pub(super) assumed: [Option<Millis>; 2],
+    /// A bound token of such a life, of which nobody had named the end, was refused its renewal at this age: what it says
+    /// counts once another one has been accepted.
+    pub(super) suspect: Option<Millis>,
 }
 
 impl Tokens {

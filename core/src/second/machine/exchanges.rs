@@ -189,6 +189,13 @@ impl Lifecycle {
         if failure == Failure::NoKey {
             self.key.state = KeyState::Failed;
         }
+        if let Action::Renew { bound, .. } = attempt.action
+            && Class::of(failure) == Class::Refusal
+            && let Some(token) = self.tokens.get(bound).filter(|it| it.accepted && it.word == Word::Assumed)
+        {
+            let age = self.clock.now().saturating_sub(token.received);
+            self.tokens.suspect = Some(age - age / 8).filter(|age| *age >= self.policy.attempt_max);
+        }
         let off = outcome.signed_at.is_some_and(|signed| self.clock.is_off(signed, &self.policy));
         if attempt.late {
             // That it is late was its failure.
@@ -284,6 +291,14 @@ impl Lifecycle {
             }
         }
         self.tokens.floor = 0;
+        let bound = self.tokens.get(id).is_some_and(Token::is_bound);
+        if changed
+            && bound
+            && let Some(age) = self.tokens.suspect.take()
+        {
+            let [_, assumed] = &mut self.tokens.assumed;
+            *assumed = Some(age);
+        }
         if changed && before.is_some() {
             self.tell_renewed(id);
         } else {

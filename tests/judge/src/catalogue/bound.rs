@@ -10,6 +10,8 @@ pub struct Bound {
     pub avoidable: Ms,
     /// Disruptions, where they count.
     pub disruptions: Option<u32>,
+    /// They may be as many as the tokens that it was given: one a life.
+    pub disruption_a_life: bool,
     /// It must be over, and be so between these times.
     pub ends: Option<(Ms, Ms)>,
     /// Activations within any hour.
@@ -39,8 +41,11 @@ impl Bound {
                 seconds(self.avoidable)
             ));
         }
+        let disruptions = self
+            .disruptions
+            .map(|allowed| if self.disruption_a_life { allowed.max(verdict.lives) } else { allowed });
         let counts = [
-            ("disruptions", verdict.disruptions, self.disruptions),
+            ("disruptions", verdict.disruptions, disruptions),
             ("activations within an hour", verdict.activations_an_hour, self.activations_an_hour),
             ("connects", verdict.connects, self.connects),
             ("mints", verdict.mints, self.mints),
@@ -75,6 +80,7 @@ impl Bound {
         Self {
             avoidable: self.avoidable + other.avoidable,
             disruptions: sum(self.disruptions, other.disruptions),
+            disruption_a_life: self.disruption_a_life || other.disruption_a_life,
             ends: self.ends.or(other.ends),
             activations_an_hour: sum(self.activations_an_hour, other.activations_an_hour),
             connects: sum(self.connects, other.connects),
@@ -101,6 +107,7 @@ mod tests {
         let bound = Bound {
             avoidable: 1_000,
             disruptions: Some(1),
+            disruption_a_life: false,
             ends: Some((5_000, 6_000)),
             activations_an_hour: Some(12),
             connects: Some(2),

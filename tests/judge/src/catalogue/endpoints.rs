@@ -38,6 +38,8 @@ pub(super) static ROWS: &[Row] = &[
         lay: |draft| {
             let spells = draft.spells(10 * SECOND, 10 * MINUTE);
             draft.outcomes(&spells, |_| Outcome::Silent);
+            // Who may be asked but once at a time is asked again after two minutes (A1): that is row 42.
+            draft.world.facts.may_be_asked_twice = true;
             draft.bound.avoidable = 10 * SECOND;
         },
         ..ROW

@@ -60,4 +60,5 @@ fn not_taken(draft: &mut Draft, answers: &[Answer]) {
         draft.calls();
     }
     draft.bound.disruptions = Some(Ms::min(draft.lives() + 1, 1 << 20) as u32);
+    draft.bound.disruption_a_life = true;
 }

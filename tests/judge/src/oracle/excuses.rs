@@ -15,7 +15,7 @@ use super::story::{Endpoint, Story, Token};
 use crate::client::{Ask, Bad};
 use crate::timeline::{Ms, Timeline};
 use crate::verdict::Excuse;
-use crate::world::{Awake, Health, Instant, Outcome, Service, User, World};
+use crate::world::{Answer, Awake, Handling, Health, Instant, Opening, Outcome, Service, User, World};
 
 const SECOND: Ms = 1_000;
 const MINUTE: Ms = 60 * SECOND;
@@ -191,6 +191,9 @@ fn causes(world: &World, story: &Story<'_>, conditions: &Conditions) -> Vec<Caus
     for (at, allowance) in healed(world, conditions.horizon) {
         put(at, Excuse::Healed, allowance + connect(at) + ask(at));
     }
+    for (at, allowance) in accepts_again(world, conditions.horizon) {
+        put(at, Excuse::Healed, allowance + connect(at));
+    }
     for (at, asked, reply) in story.answers() {
         if let Err(Bad::Http { retry_after: Some(wait), .. }) = reply.result
             && (asked.endpoint().is_some() || matches!(asked.ask, Ask::Open(_)))
@@ -246,6 +249,32 @@ fn healed(world: &World, horizon: Ms) -> Vec<(Ms, Ms)> {
             }
             before = Some(service);
         }
+    }
+    all
+}
+
+/// Where connects, resumes or upgrades begin to be accepted again: found as an endpoint is.
+fn accepts_again(world: &World, horizon: Ms) -> Vec<(Ms, Ms)> {
+    let mut all = Vec::new();
+    for line in [&world.connect, &world.resume] {
+        let mut before: Option<&Handling> = None;
+        for (at, _, handling) in line.pieces(horizon) {
+            if let Some(ill) = before.filter(|ill| ill.answer != Answer::Accepts)
+                && handling.answer == Answer::Accepts
+            {
+                let refused =
+                    matches!(ill.answer, Answer::Error(-32_003 | -32_002) | Answer::Code(401 | 403));
+                all.push((at, if refused { MINUTE } else { 10 * SECOND }));
+            }
+            before = Some(handling);
+        }
+    }
+    let mut upgrades = true;
+    for (at, _, opening) in world.open.pieces(horizon) {
+        if *opening == Opening::Upgrades && !upgrades {
+            all.push((at, 10 * SECOND));
+        }
+        upgrades = *opening == Opening::Upgrades;
     }
     all
 }

@@ -1,6 +1,6 @@
 //! Overstay: it went on though nothing could become of it any more.
 //!
-//! - A second after an end that it was told of (a provider's word counts where nobody else has one), of the last token
+//! - A second after an end (half a minute, where a request of the last half minute is unanswered) that it was told of (a provider's word counts where nobody else has one), of the last token
 //!   that it held, where nobody can bring another: the provider has no call to make, or has said that it will never do
 //!   it again.
 //! - Else eleven minutes in which it reached somebody after nothing could become possible any more: no token owed and
@@ -23,6 +23,8 @@ const SECOND: Ms = 1_000;
 const MINUTE: Ms = 60 * SECOND;
 const PATIENCE: Ms = 11 * MINUTE;
 const DAY: Ms = 24 * 60 * MINUTE;
+/// An answer that has been on its way for less is awaited before an end.
+const AWAITED: Ms = 30 * SECOND;
 
 pub(super) fn judge(
     world: &World,
@@ -43,7 +45,9 @@ pub(super) fn judge(
     if let Some(end) = told_end(world, story) {
         let awake = conditions.runs.and(&conditions.wish);
         if let Some(at) = awake.next(end) {
-            let fault = stayed(end, at + SECOND + *world.late.at(at), "an end that nobody could put off");
+            let awaited = if awaits(story, at) { AWAITED } else { 0 };
+            let fault =
+                stayed(end, at + awaited + SECOND + *world.late.at(at), "an end that nobody could put off");
             if fault.is_some() {
                 return fault;
             }
@@ -55,6 +59,14 @@ pub(super) fn judge(
     let limits = [reach.after(hopeless, PATIENCE), awake.after(hopeless, DAY + PATIENCE)];
     let limit = limits.into_iter().flatten().min()?;
     stayed(hopeless, limit + *world.late.at(limit), "nothing could become of it any more")
+}
+
+/// A request for a token has been under way for less than half a minute then: its answer may yet come (H).
+fn awaits(story: &Story<'_>, at: Ms) -> bool {
+    story.asked.iter().any(|asked| {
+        let open = asked.answer.as_ref().is_none_or(|(answered, _)| *answered > at);
+        asked.endpoint().is_some() && asked.at <= at && at - asked.at < AWAITED && open
+    })
 }
 
 /// The end of the last token, if it was told and nobody can bring another.

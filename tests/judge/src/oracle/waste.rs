@@ -139,7 +139,9 @@ fn early(
         if reason {
             wait = wait.min(5 * SECOND);
         }
-        if next.at - since + 100 < wait * 9 / 10 {
+        // At the end of a life the next request does not wait.
+        let ended = held.left(since).is_some() && held.left(next.at).is_none();
+        if next.at - since + 100 < wait * 9 / 10 && !ended {
             early.push(next.at);
         }
     }

@@ -24,7 +24,7 @@
 //! when it runs again (of unanswered pings, one). A wake comes at its time on the monotonic clock and `World::late` later
 //! (what comes from outside is never late), or as soon as the process runs. `Heard::wake_at` takes the place of what was
 //! said before; one in the past is one at once. Death closes the sockets at the server, and what is on its way is lost;
-//! the new process hears [`News::Restart`](crate::client::News::Restart). The application is part of it: what a user does
+//! the new process hears [`News::Restart`]. The application is part of it: what a user does
 //! while the process does not run comes when it runs again, and is lost with it; `Entry::User` stands where it reaches
 //! the client.
 //!
