@@ -111,6 +111,7 @@ fn warnings() -> Vec<Warning> {
         Warning::RefreshFailed { attempt: 1, mechanism: Mechanism::Provider, cause: CAUSE, next: END },
         Warning::PushFailed { token: TOKEN, cause: CAUSE },
         Warning::ConnectFailed { cause: CAUSE, next: END },
+        Warning::ConnectionLost { cause: CAUSE, next: END },
         Warning::StoreFailed { cause: CAUSE },
         Warning::ExpiryShortened { token: TOKEN, by: 1 },
         Warning::KeySwitched { to: KeyAlgorithm::Rs256 },
@@ -191,7 +192,9 @@ fn wakes() -> Vec<Wake> {
 
 /// The alphabets of the lifecycle, each variant of each.
 fn alphabets() -> String {
-    use TeardownReason::{Destroyed, Disconnected, Expired, InvalidCredentials, Left, MintFailed};
+    use TeardownReason::{
+        Destroyed, Disconnected, Expired, HandedOver, InvalidCredentials, Left, MintFailed,
+    };
     let held = KeyFacts::Held { algorithm: KeyAlgorithm::Es256, proved: true };
     let fixed = KeyFacts::Fixed(KeyAlgorithm::Rs256);
     let command = Command { id: CommandId(1), deadline: Tick(2), action: Action::Refresh };
@@ -223,6 +226,7 @@ fn alphabets() -> String {
         AskError::InvalidCredentials,
         AskError::Throttled,
         AskError::Superseded,
+        AskError::Pending,
         AskError::Suspended,
         AskError::SessionOver,
     ];
@@ -250,7 +254,7 @@ fn alphabets() -> String {
         lines("Generation", &[GENERATION]),
         lines("Input", &inputs()),
         lines("Start", &[Start { provider: PROVIDER, key: held, durable: false }]),
-        lines("ProviderFacts", &[PROVIDER]),
+        lines("ProviderFacts", &[PROVIDER, ProviderFacts { may_be_asked_twice: true, ..PROVIDER }]),
         lines("KeyFacts", &[KeyFacts::Auto, fixed, held, KeyFacts::Unavailable]),
         lines("KeyAlgorithm", &[KeyAlgorithm::Es256, KeyAlgorithm::Rs256]),
         lines("Outcome", &[Outcome::failed(Failure::Timeout)]),
@@ -269,7 +273,10 @@ fn alphabets() -> String {
         lines("FallbackReason", &reasons),
         lines("AskError", &asks),
         lines("Ignored", &ignored),
-        lines("TeardownReason", &[Expired, InvalidCredentials, MintFailed, Disconnected, Left, Destroyed]),
+        lines(
+            "TeardownReason",
+            &[Expired, InvalidCredentials, MintFailed, Disconnected, Left, Destroyed, HandedOver],
+        ),
         lines("Wake", &wakes()),
         lines("Phase", &phases),
         lines("Hold", &holds),
