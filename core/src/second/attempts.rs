@@ -21,6 +21,8 @@ pub(super) struct Attempt {
     /// When it should have been asked for: a driver that wakes late is part of what it takes.
     pub(super) due: At,
     pub(super) deadline: At,
+    /// Its deadline was put off, once, by a sleep.
+    pub(super) spared: bool,
     /// Its deadline has passed.
     pub(super) late: bool,
 }
@@ -90,7 +92,7 @@ impl Attempts {
         let id = CommandId(self.next);
         self.next = self.next.saturating_add(1);
         self.list.reserve_exact(1);
-        self.list.push(Attempt { id, action, asked, due, deadline, late: false });
+        self.list.push(Attempt { id, action, asked, due, deadline, spared: false, late: false });
         id
     }
 

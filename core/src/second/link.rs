@@ -11,6 +11,8 @@ use super::pace::Pace;
 pub(super) struct Link {
     pub(super) serving: Option<Serving>,
     pub(super) coming: Option<Coming>,
+    /// A state has come on this socket before its connect was answered.
+    pub(super) coming_stated: Option<SocketId>,
     /// One that was replaced: read until then (C4).
     pub(super) parting: Option<(SocketId, At)>,
     pub(super) next_socket: u32,

@@ -54,8 +54,10 @@ pub(super) struct Pace {
     pub(super) not_before: At,
     /// It asked not to be asked before this.
     pub(super) asked: At,
-    /// The last failure was one that nobody answered.
-    pub(super) unanswered: bool,
+    /// When it was asked last.
+    pub(super) sent: At,
+    /// How it failed last.
+    pub(super) last: Option<Class>,
 }
 
 impl Pace {
@@ -64,29 +66,36 @@ impl Pace {
         self.not_before.max(self.asked)
     }
 
-    /// Books a failure: equal jitter, doubling up to `ceiling`, no shorter than what was asked for.
+    /// Books a failure: equal jitter, doubling from `first` up to `ceiling`, no shorter than what was asked for.
     pub(super) fn failed(
         &mut self,
         now: At,
         class: Class,
-        ceiling: Millis,
+        (first, ceiling): (Millis, Millis),
         asked: Option<Millis>,
-        policy: &Policy,
         random: &mut Random,
     ) {
-        let most = doubled(policy.wait_min, self.failures).min(ceiling);
+        let most = doubled(first, self.failures).min(ceiling);
         let half = most / 2;
         let wait = half.saturating_add(random.below(Domain::Backoff, most.saturating_sub(half)));
         self.failures = self.failures.saturating_add(1);
-        self.unanswered = class == Class::Unanswered;
+        self.last = Some(class);
         self.not_before = now.saturating_add(wait);
         self.asked = asked.map_or(self.asked, |asked| now.saturating_add(asked));
     }
 
     /// What waits after attempts that nobody answered does not wait any more.
-    pub(super) const fn wake(&mut self, now: At) {
-        if self.unanswered && self.not_before > now {
+    pub(super) fn wake(&mut self, now: At) {
+        if self.last == Some(Class::Unanswered) && self.not_before > now {
             self.not_before = now;
+        }
+    }
+
+    /// The next attempt does not wait. What gained nothing while there was something left may gain something now.
+    pub(super) fn hurry(&mut self) {
+        self.not_before = 0;
+        if self.last == Some(Class::Barren) {
+            self.failures = 0;
         }
     }
 

@@ -36,6 +36,8 @@ pub struct Policy {
     pub place: Millis,
     /// First wait after a failure; doubles (P).
     pub wait_min: Millis,
+    /// The same where a session that is served is to be bound, and the API refuses.
+    pub wait_upgrade: Millis,
     /// Least ceiling of waits while the session is served.
     pub wait_served: Millis,
     /// Greatest ceiling after attempts that nobody answered, while the session is served.
@@ -141,6 +143,7 @@ impl Default for Policy {
             provider_min: 5_000,
             place: 30_000,
             wait_min: 1_000,
+            wait_upgrade: 10_000,
             wait_served: 5_000,
             wait_unanswered: 30_000,
             wait_unanswered_idle: 10_000,

@@ -45,9 +45,16 @@ impl Reach {
         }
     }
 
-    /// It stands: the session rests, the host slept for `slept`.
-    pub(super) const fn stand(&mut self, slept: Millis) {
+    /// It stands until the next attempt: the session rests.
+    pub(super) const fn rest(&mut self) {
         self.last = None;
+    }
+
+    /// It has stood: the host slept for `slept`.
+    pub(super) const fn stand(&mut self, slept: Millis) {
+        if let Some((at, _)) = &mut self.last {
+            *at = at.saturating_add(slept);
+        }
         self.reached = self.reached.saturating_add(slept);
     }
 

@@ -25,6 +25,10 @@ pub(super) struct Writing {
 }
 
 impl Writing {
+    pub(super) const fn is_urgent(&self) -> bool {
+        self.unsaved && self.urgent
+    }
+
     pub(super) const fn urge(&mut self) {
         (self.unsaved, self.urgent) = (true, true);
     }
@@ -80,7 +84,7 @@ fn shifted(token: &Token, by: i64) -> Token {
 
 fn paced(pace: Pace, by: i64) -> Pace {
     let at = |at: At| if at == 0 { 0 } else { moved(at, by) };
-    Pace { not_before: at(pace.not_before), asked: at(pace.asked), ..pace }
+    Pace { not_before: at(pace.not_before), asked: at(pace.asked), sent: 0, ..pace }
 }
 
 impl Lifecycle {
@@ -147,7 +151,6 @@ impl Lifecycle {
         machine.ever_live = snapshot.ever_live;
         if let Some(since) = snapshot.hopeless_since {
             machine.hope.lose(since.min(machine.clock.now()));
-            machine.hope.told = true;
         }
         machine.link.round = snapshot.round;
         machine

@@ -42,7 +42,7 @@ pub(super) struct Token {
     pub(super) life_told: [bool; 2],
     /// A server has accepted it.
     pub(super) accepted: bool,
-    /// It had ended, or gained nothing, when it came: kept as the last resort (T3).
+    /// It had ended when it came, or is bound to another key: kept as the last resort (T3).
     pub(super) barren: bool,
     pub(super) saved: Saved,
 }
@@ -168,9 +168,9 @@ impl Token {
         self.sure_end().is_none_or(|end| at < end)
     }
 
-    /// Whether it may be used (T): it has not ended and was not refused.
+    /// Whether it may be used (T): it has not ended, was not refused, and is bound to no other key.
     pub(super) fn is_good(&self, now: At) -> bool {
-        !self.refused && self.lasts(now)
+        !self.refused && !self.barren && self.lasts(now)
     }
 
     /// How far it puts the session's end off; without a known end, for ever.
@@ -242,7 +242,8 @@ impl Token {
             self.renew_by = self.renew_by.map(|by| by.min(early));
             self.ends = self.ends.map(|end| end.max(late));
         } else {
-            let asked = self.renew_by.filter(|_| self.is_bound() && self.word == Word::Assumed);
+            let planned = self.word == Word::Assumed || self.undated.is_some();
+            let asked = self.renew_by.filter(|_| self.is_bound() && planned);
             self.renew_by = Some(asked.map_or(early, |asked| asked.min(early)));
             self.ends = Some(late);
         }
@@ -273,8 +274,10 @@ impl Token {
         if let Some(time) = self.undated
             && let Some((early, late)) = clock.when(time, None, policy)
         {
-            (self.renew_by, self.ends, self.word) = (Some(early), Some(late), Word::Told);
-            self.undated = None;
+            // Renewal was planned for before the end; it stays so long before.
+            let before = self.ends.zip(self.renew_by).map_or(0, |(end, by)| end.saturating_sub(by));
+            (self.renew_by, self.ends) = (Some(early.saturating_sub(before)), Some(late));
+            (self.word, self.undated) = (Word::Told, None);
         }
     }
 

@@ -56,6 +56,12 @@ impl Tokens {
         self.held.iter().rev().find(|token| token.is_bound() && token.is_good(now))
     }
 
+    /// What was asked for before this is shown to no fresh connect, as long as what the application has brought is good.
+    pub(super) fn floor(&self, now: At) -> u64 {
+        let brought = self.held.iter().any(|token| token.order >= self.floor && token.is_good(now));
+        if brought { self.floor } else { 0 }
+    }
+
     /// The tokens that can be used, asked for last first.
     pub(super) fn good(&self, now: At) -> impl Iterator<Item = &Token> {
         self.held.iter().rev().filter(move |token| token.is_good(now))
@@ -99,7 +105,7 @@ impl Tokens {
         }
         let (base, reach) = self.get(id).map_or((None, 0), |token| (token.base_id(), token.reach()));
         self.held.retain(|token| {
-            let lasts = token.ends.is_some_and(|end| end > reach);
+            let lasts = token.reach() > reach;
             let keeps = Some(token.id) == base || lasts && !token.refused;
             token.id == id || token.order > order && Some(token.id) != before || keeps
         });

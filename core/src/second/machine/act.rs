@@ -3,6 +3,7 @@
 use crate::lifecycle::{Action, Cause, CommandId, Event, Failure, Outcome, TeardownReason, Warning};
 use crate::time::Millis;
 
+use super::super::attempts::Endpoint;
 use super::super::token::{Inspection, Saved, Token};
 use super::super::{KeyState, Lifecycle, Mode, Wake};
 
@@ -56,7 +57,7 @@ impl Lifecycle {
         self.hope.told = true;
         // At the end of a life the next request does not wait (A3).
         for pace in self.paces.all() {
-            pace.forgive();
+            pace.hurry();
         }
         let lasting = self.tokens.held.iter().any(|token| token.lasts(now));
         if !lasting {
@@ -126,7 +127,6 @@ impl Lifecycle {
 
     fn mint(&mut self) {
         self.minted = true;
-        self.remint = false;
         let fingerprint = (self.key.state == KeyState::Ready).then_some(self.key.algorithm);
         let span = self.provider_span();
         self.exchange(Action::Mint { fingerprint }, span);
@@ -149,6 +149,9 @@ impl Lifecycle {
     fn exchange(&mut self, action: Action, span: Millis) {
         let now = self.clock.now();
         self.exchanges.take(now, self.exchange_period());
+        if let Some(endpoint) = Endpoint::of(&action) {
+            self.pace(endpoint).sent = now;
+        }
         if !matches!(action, Action::Mint { .. } | Action::Refresh) {
             // Whether the application's provider has reached anybody nobody knows.
             self.hope.reach.asked(now);
@@ -171,7 +174,7 @@ impl Lifecycle {
     fn own_span(&self) -> Millis {
         let left = self.left().unwrap_or(self.policy.attempt_max.saturating_mul(4));
         let share = (left / 4).max(self.policy.attempt_min).min(self.policy.attempt_max);
-        let learned = self.attempts.longest().saturating_mul(2).min(left - left / 10);
+        let learned = self.attempts.longest().saturating_mul(2).min(left / 3);
         share.max(learned)
     }
 

@@ -1,6 +1,6 @@
 //! What is due, and when: derived from the state each time, never stored.
 
-use crate::lifecycle::{Action, Mechanism};
+use crate::lifecycle::{Action, Mechanism, TeardownReason};
 
 use super::super::attempts::Endpoint;
 use super::super::clock::At;
@@ -40,8 +40,12 @@ impl Lifecycle {
             Mode::Idle | Mode::Over(_) => return None,
             Mode::Suspended | Mode::Ending(..) => {
                 self.offer_deadlines(&mut agenda);
+                let agenda_now = self.clock.now();
                 if self.mode == Mode::Suspended {
                     agenda.offer(self.next_write(), Wake::Persist);
+                } else if self.record.is_urgent() && self.writes_at_the_end() {
+                    // A secret that has come late is kept (S4).
+                    agenda.offer(self.next_write().map(|_| agenda_now), Wake::Persist);
                 } else {
                     agenda.offer_if(self.attempts.list.is_empty(), Wake::Farewell);
                 }
@@ -91,6 +95,12 @@ impl Lifecycle {
         let fallback = self.fallback_reason(look).is_some_and(|reason| !self.told.fallback.contains(&reason));
         agenda.offer_if(fallback, Wake::Fallback);
         agenda.offer_if(self.lacks_mechanism(look), Wake::NoMechanism);
+    }
+
+    const fn writes_at_the_end(&self) -> bool {
+        let gone =
+            matches!(self.mode, Mode::Ending(TeardownReason::Destroyed | TeardownReason::HandedOver, _));
+        self.record.durable && !gone
     }
 
     /// The host has slept, and the socket has not yet shown that it lives: nothing ends (K1).
@@ -173,22 +183,24 @@ impl Lifecycle {
             false => (look.due.map(|due| due.max(self.spread.min(look.half))), look.half),
         };
         let activate = self.route(Endpoint::Activate, look);
+        // While connects are refused the base is shown; what comes of it has to wait.
+        let bindable = look.bindable && (self.link.is_live() || self.link.round == 0);
         let Some(bound) = look.bound.filter(|_| self.key.state == KeyState::Ready) else {
             offer_provider(due, half);
-            agenda.offer(look.bindable.then(|| activate.max(self.spread)), Wake::Activate);
+            agenda.offer(bindable.then(|| activate.max(self.spread)), Wake::Activate);
             return;
         };
         // One after the other: who has failed has until half the lead.
         let renew = self.route(Endpoint::Renew, look);
         let renew_failed = due.and_then(|due| after(due, self.paces.renew.failures, renew, half));
-        let activate_failed = if look.bindable {
+        let activate_failed = if bindable {
             renew_failed.and_then(|from| after(from, self.paces.activate.failures, activate, half))
         } else {
             renew_failed
         };
         offer_provider(activate_failed, half);
         agenda.offer(due.map(|due| due.max(renew)), Wake::Renew);
-        if look.bindable {
+        if bindable {
             // A base that has come after it is exchanged at once.
             let newer = look.base.is_some_and(|base| bound.order < base.order);
             let from = if newer { Some(self.spread) } else { renew_failed };

@@ -38,7 +38,7 @@ impl Lifecycle {
             None => {}
         }
         let timed_out = matches!(outcome.result, Err(Failure::Timeout));
-        if timed_out && self.clock.now() >= attempt.deadline {
+        if timed_out {
             self.attempts.yield_place(command);
         } else {
             self.attempts.take(command);
@@ -123,6 +123,10 @@ impl Lifecycle {
     pub(super) fn observe(&mut self, time: crate::time::UnixMillis, sent: At) {
         let first = !self.clock.is_told();
         if let Some(slept) = self.clock.observe(time, sent, &self.policy) {
+            self.hope.reach.stand(slept.span);
+            for waiter in &mut self.waiters.list {
+                waiter.since = waiter.since.saturating_add(slept.span);
+            }
             for token in self.tokens.held.iter_mut().filter(|token| token.received > slept.until) {
                 token.move_by(slept.span);
             }
@@ -206,7 +210,7 @@ impl Lifecycle {
         }
         let now = self.clock.now();
         let most = self.policy.wait_unanswered_idle;
-        self.record.pace.failed(now, Class::Unanswered, most, None, &self.policy, &mut self.random);
+        self.record.pace.failed(now, Class::Unanswered, (self.policy.wait_min, most), None, &mut self.random);
         if self.mode == Mode::Running {
             self.warn(Warning::StoreFailed { cause: Cause { command: attempt.id, failure } });
         }

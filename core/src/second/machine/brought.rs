@@ -1,8 +1,8 @@
 //! What the application and the driver bring: every input but answers.
 
 use crate::lifecycle::{
-    AskError, AskId, Confirmation, Event, Failure, Ignored, Input, KeyAlgorithm, KeyFacts, ProviderFacts,
-    Start, TeardownReason, TokenFacts,
+    Action, AskError, AskId, Confirmation, Event, Failure, Ignored, Input, KeyAlgorithm, KeyFacts,
+    ProviderFacts, Start, TeardownReason, TokenFacts,
 };
 
 use super::super::attempts::Attempt;
@@ -68,9 +68,22 @@ impl Lifecycle {
             // As before the start: there is none.
             KeyFacts::Unavailable => self.key,
         };
-        if !self.tokens.held.is_empty() {
-            self.minted = true;
+        let lost_key = self.key.state == KeyState::Wanted;
+        for base in self.tokens.held.iter_mut().filter_map(Token::base_mut) {
+            // Who said so may have thought better of it.
+            (base.rejected, base.told_no_mechanism) = (false, false);
+        }
+        let now = self.clock.now();
+        let able = self.provider_can();
+        // What was bound to a key that is lost, and what nobody can renew, begins anew.
+        self.tokens.held.retain(|token| !(lost_key && token.is_bound()) && (able || token.lasts(now)));
+        self.tokens.in_force = self.tokens.in_force.filter(|id| self.tokens.get(*id).is_some());
+        self.minted = !self.tokens.held.is_empty();
+        if self.minted {
             self.spread_work();
+        } else {
+            self.link.state = None;
+            self.hope.regain();
         }
     }
 
@@ -143,6 +156,12 @@ impl Lifecycle {
         self.attempts.next = order.saturating_add(1);
         self.tokens.floor = order;
         self.link.state = None;
+        self.link.cut_by = None;
+        self.give_up_coming();
+        self.attempts.retire(|attempt| matches!(attempt.action, Action::Reauthenticate { .. }));
+        self.paces.activate.forgive();
+        self.paces.renew.forgive();
+        self.remint = false;
         let known = self.tokens.remove(facts.token);
         let kind = match known.map(|known| known.kind) {
             Some(kind @ Kind::Bound { .. }) => kind,
@@ -167,6 +186,7 @@ impl Lifecycle {
         }
         self.paces.mint = super::super::Pace::default();
         self.paces.refresh = super::super::Pace::default();
+        self.remint = false;
         self.told.fallback.clear();
         for base in self.tokens.held.iter_mut().filter_map(Token::base_mut) {
             base.rejected = false;
@@ -184,7 +204,7 @@ impl Lifecycle {
         for waiter in self.waiters.take(|_| true) {
             self.tell(Event::Failed { ask: waiter.id, error: AskError::Suspended });
         }
-        self.hope.reach.stand(0);
+        self.hope.reach.rest();
         self.mode = Mode::Suspended;
         self.tell(Event::Suspended);
     }
@@ -199,6 +219,9 @@ impl Lifecycle {
         // Time at rest was nobody's to reach anybody in (K5).
         self.hope.regain();
         self.hope.reach.reached(now);
+        if self.tokens.held.is_empty() && self.minted {
+            self.hope.lose(now);
+        }
         for pace in self.paces.all() {
             pace.wake(now);
         }

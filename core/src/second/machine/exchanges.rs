@@ -38,6 +38,7 @@ impl Lifecycle {
             return self.brought_nothing(attempt);
         }
         let minted = matches!(attempt.action, Action::Mint { .. });
+        self.remint &= !minted;
         self.take(attempt, facts, Kind::Base(Base::default()), minted, heard);
     }
 
@@ -62,7 +63,7 @@ impl Lifecycle {
         token.due = attempt.due.max(attempt.asked.saturating_sub(self.policy.provider_max));
         let id = token.id;
         self.hold(token, &facts.statement, heard);
-        let Some(token) = self.tokens.get(id) else { return };
+        let Some(token) = self.tokens.get(id) else { return self.brought_nothing(attempt) };
         let later = self.tokens.held.iter().any(|held| held.order > token.order && held.is_bound() == bound);
         let last = self.tokens.held.iter().all(|held| held.id == id || held.reach() < token.reach());
         if later && !last {
@@ -76,15 +77,18 @@ impl Lifecycle {
         let before = self.tokens.held.iter().filter(like).filter_map(|held| held.renew_by).max();
         let gained =
             before.is_none_or(|before| token.renew_by.is_none_or(|by| by > before.saturating_add(GAIN)));
-        if !gained || !token.lasts(now) || self.pushes_in_vain() {
+        if !gained || !token.lasts(now) {
             let ended = !token.lasts(now);
             if let Some(token) = self.tokens.get_mut(id) {
                 token.barren = ended;
             }
             return self.brought_nothing(attempt);
         }
-        // What it costs to be refused is told by whoever refuses it: all is forgotten only when it is accepted.
-        self.pace(endpoint).not_before = 0;
+        // What it costs to be refused is told by whoever refuses it: all is forgotten only when it is accepted. Where pushes
+        // are refused, a newer one is worth its while once in a quarter of a life.
+        let quarter = token.life().unwrap_or(0) / 4;
+        let not_before = if self.pushes_in_vain() { now.saturating_add(quarter) } else { 0 };
+        self.pace(endpoint).not_before = not_before;
         if attempt.late {
             self.pace(endpoint).failures = 0;
         }
@@ -224,24 +228,29 @@ impl Lifecycle {
         let now = self.clock.now();
         // What nobody answered has been waited for already.
         let from = if failure == Failure::Timeout { attempt.asked } else { now };
-        let most = self.ceiling_of(endpoint, class);
-        let (mut pace, policy) = (*self.pace(endpoint), alloc::sync::Arc::clone(&self.policy));
-        pace.failed(from, class, most, asked, &policy, &mut self.random);
+        let waits = self.waits_of(endpoint, class);
+        let mut pace = *self.pace(endpoint);
+        pace.failed(from, class, waits, asked, &mut self.random);
         *self.pace(endpoint) = pace;
         if self.hope.since.is_none() && self.tokens.held.is_empty() {
             self.hope.lose(now);
         }
         let cause = Cause { command: attempt.id, failure };
         self.hope.cause = Some(cause);
+        self.record.unsaved = true;
         let next = self.next_exchange().map(|at| self.tick(at));
         let mechanism = Self::mechanism_of(&attempt.action);
         self.warn(Warning::RefreshFailed { attempt: pace.failures, mechanism, cause, next });
     }
 
-    /// The longest wait of an endpoint. Who upgrades a session that is served has all the time that there is.
-    fn ceiling_of(&self, endpoint: Endpoint, class: Class) -> u64 {
+    /// The first and the longest wait of an endpoint. Who upgrades a session that is served has all the time that there is.
+    fn waits_of(&self, endpoint: Endpoint, class: Class) -> (u64, u64) {
         let upgrades = endpoint == Endpoint::Activate && class != Class::Unanswered && self.is_served();
-        if upgrades { self.policy.wait_refused } else { self.ceiling(class) }
+        if upgrades {
+            (self.policy.wait_upgrade, self.policy.wait_refused)
+        } else {
+            (self.policy.wait_min, self.ceiling(class))
+        }
     }
 
     /// The server may not take this kind of key: once, take the other kind and mint anew.
@@ -266,6 +275,7 @@ impl Lifecycle {
     /// The server has accepted this token.
     pub(super) fn accepted(&mut self, id: TokenId) {
         let now = self.clock.now();
+        let Some(order) = self.tokens.get(id).map(|token| token.order) else { return };
         let before = self.tokens.in_force;
         let (due, by) = self.tokens.get(id).map_or((now, None), |token| (token.due, token.by));
         let changed = self.tokens.accept(id);
@@ -286,11 +296,19 @@ impl Lifecycle {
                 }
                 None => {}
             }
-            if by.is_some() && !hopeless {
+            // What it took to get a socket is nobody's latency.
+            let served = self.link.serving.is_some_and(|serving| serving.since <= due);
+            if by.is_some() && !hopeless && served {
                 self.attempts.learn(now.saturating_sub(due));
             }
         }
-        self.tokens.floor = 0;
+        if order >= self.tokens.floor {
+            if self.tokens.floor > 0 {
+                // The state of before is another user's.
+                self.link.state = None;
+            }
+            self.tokens.floor = 0;
+        }
         let bound = self.tokens.get(id).is_some_and(Token::is_bound);
         if changed
             && bound

@@ -48,7 +48,7 @@ impl Lifecycle {
             let early = lead.saturating_add(token.jitter(lead, &self.policy));
             let slept = self.clock.suspect(token.received);
             let due = token.renew_by?.saturating_sub(early).saturating_sub(slept);
-            Some(due.max(token.floor()))
+            Some(due.max(token.floor().saturating_sub(slept)))
         });
         let half =
             subject.and_then(|it| it.renew_by).map_or(0, |by| by.saturating_sub(lead.unwrap_or(0) / 2));
@@ -135,7 +135,10 @@ impl Lifecycle {
             Endpoint::Renew => self.paces.renew,
         };
         let place = self.attempts.place(endpoint, look.any_good, look.now, &self.policy);
-        pace.ready().max(place).max(self.budget(0))
+        // Who asks again and again is heard, but no endpoint is asked for it more often than that.
+        let demanded = if self.is_demanded() { self.policy.wait_served } else { 0 };
+        let since = if pace.sent > 0 { pace.sent.saturating_add(demanded) } else { 0 };
+        pace.ready().max(place).max(self.budget(0)).max(since)
     }
 
     pub(super) fn budget(&self, reserve: u32) -> At {

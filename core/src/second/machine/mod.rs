@@ -62,7 +62,8 @@ impl Lifecycle {
         self.hope.reach.stand(late.unwrap_or(0));
         // What came meanwhile comes now: it is not late before it could be heard.
         let heard = self.clock.now().saturating_add(self.policy.local);
-        for attempt in &mut self.attempts.list {
+        for attempt in self.attempts.list.iter_mut().filter(|attempt| !attempt.spared) {
+            attempt.spared = true;
             attempt.deadline = attempt.deadline.max(heard);
         }
         if let Some(serving) = &mut self.link.serving {
@@ -77,7 +78,8 @@ impl Lifecycle {
     /// not begun is not put off again.
     fn spread_work(&mut self) {
         let now = self.clock.now();
-        if self.spread > now || !self.policy.jitter {
+        let lately = self.spread > 0 && now < self.spread.saturating_add(self.policy.early_outage);
+        if lately || !self.policy.jitter {
             return;
         }
         let longest = self.attempts.longest();
@@ -123,6 +125,7 @@ impl Lifecycle {
         self.close_sockets();
         if self.record.durable && reason != TeardownReason::HandedOver {
             let action = if reason == TeardownReason::Destroyed { Action::Erase } else { Action::Persist };
+            self.record.begin(self.clock.now());
             self.command(action, self.policy.local);
         }
         for waiter in self.waiters.take(|_| true) {

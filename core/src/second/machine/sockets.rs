@@ -33,8 +33,9 @@ impl Lifecycle {
     /// What the next connect is made with: with the state if there is one; else the newest token that is good, a bound
     /// one before its own base. While none is, what was refused is shown again, round by round (T4).
     fn offer(&self, look: &Look<'_>) -> Option<(At, Offer)> {
+        let floor = self.tokens.floor(look.now);
         let opens = |token: &&Token| {
-            token.order >= self.tokens.floor
+            token.order >= floor
                 && !token.barren
                 && token.ends.is_none_or(|end| {
                     let margin = token.margin(&self.policy);
@@ -44,7 +45,7 @@ impl Lifecycle {
         let fresh = || {
             let cut =
                 self.link.cut_by.filter(|(_, times)| *times >= 2).and_then(|(id, _)| self.tokens.get(id));
-            cut.filter(|token| token.is_good(look.now)).or_else(|| {
+            cut.filter(|token| token.is_good(look.now) && opens(token)).or_else(|| {
                 let newest = self.tokens.good(look.now).find(opens)?;
                 let waits = self.awaits_activation(look, newest);
                 Some(look.bound.filter(|bound| waits && opens(bound)).unwrap_or(newest))
@@ -72,10 +73,9 @@ impl Lifecycle {
 
     /// The newest token that was refused and has not ended.
     pub(super) fn shown_again(&self, look: &Look<'_>) -> Option<TokenId> {
+        let floor = self.tokens.floor(look.now);
         let last = self.tokens.held.iter().rev().find(|token| {
-            token.order >= self.tokens.floor
-                && (token.lasts(look.now) || token.barren)
-                && self.ever_offered(token)
+            token.order >= floor && (token.lasts(look.now) || token.barren) && self.ever_offered(token)
         })?;
         Some(last.id)
     }
@@ -96,19 +96,21 @@ impl Lifecycle {
         let order = in_force.map_or(0, |token| token.order);
         let behind = serving.known != self.tokens.generation;
         let last_call = self.last_call();
-        let candidate = self.tokens.good(look.now).find_map(|token| {
+        let due = |token: &Token| {
             if Some(token.id) == self.tokens.in_force {
-                return behind.then_some((0, token));
+                return behind.then_some(0);
             }
             if token.order > order {
                 let waits = self.awaits_activation(look, token);
-                return if waits { last_call.map(|at| (at, token)) } else { Some((0, token)) };
+                return if waits { last_call } else { Some(0) };
             }
             // An older one that outlives it.
-            let outlives = in_force.is_some_and(|it| token.ends.is_some_and(|end| end > it.reach()));
-            last_call.filter(|_| outlives).map(|at| (at, token))
-        });
-        let (at, token) = candidate?;
+            let outlives = in_force.is_some_and(|it| token.reach() > it.reach());
+            last_call.filter(|_| outlives)
+        };
+        // The first that is due; of equals the newest.
+        let candidates = self.tokens.good(look.now).filter_map(|token| Some((due(token)?, token)));
+        let (at, token) = candidates.min_by_key(|(at, _)| *at)?;
         // Written before it is used, unless writing fails.
         let written = !self.record.durable || self.record.pace.failures > 0 || token.saved == Saved::Yes;
         written.then(|| (at.max(serving.push.ready()), token.id))
@@ -128,7 +130,8 @@ impl Lifecycle {
             .call_refused
             .map_or(At::MAX, |at| at.saturating_add(self.policy.show_after_call).max(interval));
         // Who brought it waits for it.
-        let brought = self.waiters.awaits(token.id);
+        let awaits = |id| self.waiters.awaits(id);
+        let brought = awaits(token.id) || token.base_id().is_some_and(awaits);
         let brought = if brought { token.received.saturating_add(self.policy.network) } else { At::MAX };
         let permit = self.sockets.ready(0, self.policy.socket_refill);
         let at = last_call.min(call).min(brought);
@@ -165,6 +168,9 @@ impl Lifecycle {
 
     pub(super) fn opened(&mut self, socket: SocketId) {
         let Some(mut coming) = self.link.coming.filter(|coming| coming.socket == socket) else { return };
+        if self.is_pointless(coming) {
+            return self.give_up_coming();
+        }
         if !self.link.is_live() {
             // Something better may have come meanwhile.
             let offered =
@@ -179,6 +185,19 @@ impl Lifecycle {
         self.command(Action::Authenticate { socket, token, resume, offset }, self.policy.network);
     }
 
+    /// What is shown beside the serving socket has been accepted there meanwhile, or a newer token has.
+    fn is_pointless(&self, coming: Coming) -> bool {
+        let order = self.tokens.get(coming.token).map(|token| token.order);
+        let in_force = self.tokens.in_force().map_or(0, |token| token.order);
+        self.link.is_live() && order.is_none_or(|order| order <= in_force)
+    }
+
+    pub(super) fn give_up_coming(&mut self) {
+        let Some(Coming { socket, .. }) = self.link.coming.take() else { return };
+        self.attempts.retire(|attempt| attempt.socket() == Some(socket));
+        self.command(Action::Close { socket }, self.policy.local);
+    }
+
     /// A connect succeeded: that socket serves from now on.
     pub(super) fn went_live(&mut self, socket: SocketId, token: TokenId, resumed: bool, command: CommandId) {
         let now = self.clock.now();
@@ -190,8 +209,10 @@ impl Lifecycle {
             *until = now.saturating_add(self.policy.parting);
         }
         let again = core::mem::replace(&mut self.ever_live, true);
+        let stated = self.link.coming_stated == Some(socket);
+        self.link.coming_stated = None;
         if !resumed {
-            // Whatever state there was belongs to the session that is gone.
+            // Whatever state there was belongs to the session that is gone; unless it has come on this very socket.
             self.link.state = None;
             self.link.resumes = 0;
         }
@@ -225,7 +246,9 @@ impl Lifecycle {
             let generation = self.tokens.generation;
             if let Some(serving) = &mut self.link.serving {
                 (serving.known, serving.began) = (generation, generation);
+                serving.stated = stated;
             }
+            self.link.state = stated.then_some(generation);
             self.tell(Event::Live { resumed, generation });
             self.out.extend(after);
         }
@@ -257,8 +280,8 @@ impl Lifecycle {
     /// The server has accepted a push.
     pub(super) fn pushed(&mut self, socket: SocketId, token: TokenId) {
         let now = self.clock.now();
-        if self.tokens.get(token).is_some_and(|token| !token.lasts(now)) {
-            // The host has slept, or the answer says so: it is no news any more.
+        if self.tokens.get(token).is_none_or(|token| !token.lasts(now)) {
+            // It is not held any more, the host has slept, or the answer says so: it is no news.
             return;
         }
         self.accepted(token);
@@ -270,6 +293,9 @@ impl Lifecycle {
             (serving.pushed, serving.call_refused) = (None, None);
         }
         self.link.pushes_cut = false;
+        if self.link.coming.is_some_and(|coming| self.is_pointless(coming)) {
+            self.give_up_coming();
+        }
     }
 
     /// A push was not accepted: repeated; no verdict (C3).
@@ -292,7 +318,13 @@ impl Lifecycle {
         let asked = self.retry_after(failure.retry_after());
         if let Some(serving) = &mut self.link.serving {
             serving.push_refused = refused;
-            serving.push.failed(now, Class::of(failure), most, asked, &self.policy, &mut self.random);
+            serving.push.failed(
+                now,
+                Class::of(failure),
+                (self.policy.wait_min, most),
+                asked,
+                &mut self.random,
+            );
             if refused && self.tokens.in_force == Some(token) {
                 // The server goes on with what it resumed with: no reason to put that at risk.
                 serving.known = self.tokens.generation;
@@ -343,6 +375,12 @@ impl Lifecycle {
                 self.tell_failed_connect(cause);
             }
             Failure::Rpc { code: -32_005, .. } | Failure::Transport | Failure::Http { .. } => {
+                // A server that drops each resume has perhaps no good state.
+                let dropped = failure == Failure::Transport;
+                self.link.failed_resumes = self.link.failed_resumes.saturating_add(u32::from(dropped));
+                if self.link.failed_resumes > MOST_RESUMES {
+                    self.link.state = None;
+                }
                 self.back_off(attempt.asked, failure);
                 self.tell_failed_connect(cause);
             }
@@ -381,7 +419,8 @@ impl Lifecycle {
 
     fn refuse(&mut self, id: TokenId, cause: Cause) {
         let now = self.clock.now();
-        let others = self.tokens.good(now).any(|token| token.id != id && token.order >= self.tokens.floor);
+        let floor = self.tokens.floor(now);
+        let others = self.tokens.good(now).any(|token| token.id != id && token.order >= floor);
         // A result with a code of HTTP's is perhaps no verdict: it is looked at again sooner.
         let vague = matches!(cause.failure, Failure::Rpc { code: 400..=599, .. });
         if others {
@@ -402,7 +441,7 @@ impl Lifecycle {
         if learns && let Some(life) = self.tokens.assumed.get_mut(usize::from(bound)) {
             *life = Some(age);
         }
-        if !accepted && self.ever_live {
+        if !accepted {
             // Whoever brought it has brought nothing.
             let endpoint = match (bound, first) {
                 (true, true) => Endpoint::Activate,
@@ -410,8 +449,14 @@ impl Lifecycle {
                 (false, true) => Endpoint::Mint,
                 (false, false) => Endpoint::Refresh,
             };
-            let pace = self.pace(endpoint);
-            pace.failures = pace.failures.saturating_add(1);
+            let most = self.ceiling(Class::Refusal);
+            let mut pace = *self.pace(endpoint);
+            pace.failed(now, Class::Refusal, (self.policy.wait_min, most), None, &mut self.random);
+            if !bound {
+                // That is asked round by round.
+                pace.not_before = now;
+            }
+            *self.pace(endpoint) = pace;
         }
         self.record.unsaved = true;
         let look = self.look();
@@ -450,8 +495,7 @@ impl Lifecycle {
             Class::Refusal => Class::Refusal,
             _ => Class::Unanswered,
         };
-        let policy = alloc::sync::Arc::clone(&self.policy);
-        self.link.pace.failed(from, class, most, asked, &policy, &mut self.random);
+        self.link.pace.failed(from, class, (self.policy.wait_min, most), asked, &mut self.random);
     }
 
     /// The reason why there is no session yet, or again.
@@ -467,6 +511,9 @@ impl Lifecycle {
     /// A socket is gone, whoever says so; `doubt`: it may still be open (C2, C4).
     pub(super) fn socket_gone(&mut self, socket: SocketId, doubt: bool, failure: Failure) {
         if self.link.parting.is_some_and(|(parting, _)| parting == socket) {
+            if doubt {
+                return self.part();
+            }
             self.link.parting = None;
             return;
         }
@@ -494,7 +541,7 @@ impl Lifecycle {
         }
         self.attempts.retire(|attempt| attempt.socket() == Some(socket));
         self.link.serving = None;
-        self.link.down_since = Some(now);
+        self.link.down_since.get_or_insert(now);
         self.hope.reach.reached(now);
         if doubt {
             // It is read until another serves.
@@ -534,7 +581,8 @@ impl Lifecycle {
             let spread = if self.policy.jitter { self.random.below(Domain::Spread, range) } else { 0 };
             self.link.spread_until = self.clock.now().saturating_add(spread);
         }
-        self.socket_gone(socket, false, Failure::Transport);
+        let parting = self.link.parting.is_some_and(|(parting, _)| parting == socket);
+        self.socket_gone(socket, parting, Failure::Transport);
         if serving {
             self.command(Action::Close { socket }, self.policy.local);
         }
@@ -544,7 +592,8 @@ impl Lifecycle {
     pub(super) fn state_came(&mut self, socket: SocketId) {
         let serving = self.link.serving.as_mut().filter(|serving| serving.socket == socket);
         let coming = self.link.coming.is_some_and(|coming| coming.socket == socket);
-        if self.mode != Mode::Running || (serving.is_none() && !coming) {
+        let anothers = serving.is_some() && self.tokens.floor > 0;
+        if self.mode != Mode::Running || (serving.is_none() && !coming) || anothers {
             return self.tell(Event::Ignored(Ignored::StaleSocket));
         }
         self.link.state = match serving {
@@ -553,7 +602,10 @@ impl Lifecycle {
                 Some(if first { serving.began } else { serving.known })
             }
             // What it is made for is not known before the answer.
-            None => self.link.state.or(Some(Generation(0))),
+            None => {
+                self.link.coming_stated = Some(socket);
+                self.link.state.or(Some(Generation(0)))
+            }
         };
         self.record.unsaved = true;
     }

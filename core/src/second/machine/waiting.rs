@@ -27,7 +27,9 @@ impl Lifecycle {
     pub(super) fn ask_for_renewal(&mut self, ask: AskId) {
         let open = self.attempts.list.iter().find(|attempt| attempt.is_exchange() && !attempt.late);
         let order = open.map_or(self.attempts.next, |attempt| attempt.id.0);
-        if let Some(base) = self.tokens.newest_base_mut().and_then(Token::base_mut) {
+        if let Some(base) = self.tokens.newest_base_mut().and_then(Token::base_mut)
+            && self.mode == Mode::Running
+        {
             base.rejected = false;
         }
         let now = self.clock.now();
