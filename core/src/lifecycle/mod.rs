@@ -64,7 +64,7 @@ mod offers;
 mod outlook;
 mod policy;
 mod push;
-mod random;
+pub(crate) mod random;
 mod report;
 mod requests;
 mod snapshot;

@@ -24,7 +24,6 @@ mod link;
 mod machine;
 mod pace;
 mod policy;
-mod random;
 mod reach;
 mod record;
 mod token;
@@ -46,12 +45,12 @@ use crate::lifecycle::{
 use crate::secret::Seed;
 use crate::time::Tick;
 
+use crate::lifecycle::random::Random;
 use attempts::Attempts;
 use clock::{At, Clock};
 use hope::Hope;
 use link::Link;
 use pace::{Bucket, Pace};
-use random::Random;
 use tokens::Tokens;
 use waiters::Waiters;
 

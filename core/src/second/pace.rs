@@ -4,8 +4,8 @@ use crate::time::Millis;
 
 use super::clock::At;
 use super::policy::Policy;
-use super::random::{Domain, Random};
 use crate::lifecycle::Failure;
+use crate::lifecycle::random::{Domain, Random};
 
 /// How an attempt failed, as far as the next one depends on it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -9,9 +9,9 @@ use crate::time::{Millis, Now, UnixMillis};
 
 use super::clock::{At, Clock, moved};
 use super::pace::Pace;
-use super::random::Random;
 use super::token::{Base, Inspection, Kind, Saved, Token, Word};
 use super::{Key, KeyState, Lifecycle, Paces, Policy};
+use crate::lifecycle::random::Random;
 
 /// What is unwritten, and the write under way.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

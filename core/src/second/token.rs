@@ -5,7 +5,7 @@ use crate::time::{Millis, UnixMillis};
 
 use super::clock::{At, Clock, YEAR_9999};
 use super::policy::Policy;
-use super::random::share;
+use crate::lifecycle::random::share;
 
 /// Longest lifetime that is believed: a hundred years.
 const LONGEST_LIFE: Millis = 100 * 366 * 86_400_000;

@@ -8,10 +8,10 @@ use crate::lifecycle::{
 use super::super::attempts::{Attempt, Endpoint};
 use super::super::clock::At;
 use super::super::pace::Class;
-use super::super::random::Domain;
 use super::super::token::{Base, Heard, Kind, Saved, Token, Word};
 use super::super::{KeyState, Lifecycle};
 use crate::lifecycle::Mechanism;
+use crate::lifecycle::random::Domain;
 
 /// A renewal must put the end off by more than this to have gained anything.
 const GAIN: u64 = 1_000;

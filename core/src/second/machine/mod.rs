@@ -17,8 +17,8 @@ use crate::time::{Millis, Now, Tick};
 
 use super::attempts::Endpoint;
 use super::clock::At;
-use super::random::Domain;
 use super::{Lifecycle, Mode, Pace, Step, Wake};
+use crate::lifecycle::random::Domain;
 use crate::lifecycle::{AskError, Cause};
 
 /// Most things that one step does; more would be a machine that does not come to rest (`check`).

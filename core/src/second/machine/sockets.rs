@@ -9,10 +9,10 @@ use super::super::attempts::{Attempt, Endpoint};
 use super::super::clock::At;
 use super::super::link::{Coming, Offer, Serving};
 use super::super::pace::{Class, Pace};
-use super::super::random::Domain;
 use super::super::token::{Saved, Token, Word};
 use super::super::{Lifecycle, Mode};
 use super::look::Look;
+use crate::lifecycle::random::Domain;
 
 /// Resumes in a row that may fail, or not last, before a fresh connect.
 const MOST_RESUMES: u32 = 3;
