@@ -67,8 +67,6 @@ extern crate alloc;
 pub mod dpop;
 pub mod error;
 pub mod lifecycle;
-#[cfg(feature = "second")]
-pub mod second;
 pub mod secret;
 pub mod session;
 pub mod time;

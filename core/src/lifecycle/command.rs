@@ -132,11 +132,6 @@ impl Action {
         }
     }
 
-    /// Whether it tells the live socket of this token.
-    pub(super) fn pushes(&self, token: Option<TokenId>) -> bool {
-        matches!(*self, Self::Reauthenticate { token: pushed, .. } if Some(pushed) == token)
-    }
-
     /// Its name in logs and scenarios.
     #[must_use]
     pub const fn name(&self) -> &'static str {

@@ -298,6 +298,8 @@ pub enum TeardownReason {
     Destroyed,
     /// Somebody else holds the session from now on.
     HandedOver,
+    /// The server does not speak this version of the protocol, and never did in this session (-32001).
+    Incompatible,
 }
 
 impl TeardownReason {
@@ -312,6 +314,7 @@ impl TeardownReason {
             Self::Left => "left",
             Self::Destroyed => "destroyed",
             Self::HandedOver => "handed_over",
+            Self::Incompatible => "incompatible",
         }
     }
 }

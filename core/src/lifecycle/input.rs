@@ -40,8 +40,13 @@ pub enum Input {
         /// Which.
         socket: SocketId,
     },
-    /// The liveness watch gave the socket up (L37).
+    /// What was sent on the socket has not been answered in its time: the way there and back may not be open (R22).
     SocketDead {
+        /// Which.
+        socket: SocketId,
+    },
+    /// Something sent on a socket that was doubted has been answered after all (R22).
+    SocketAlive {
         /// Which.
         socket: SocketId,
     },
@@ -57,8 +62,6 @@ pub enum Input {
         /// Which.
         socket: SocketId,
     },
-    /// A time stamp of the server that came outside an answer (a ping, an event).
-    ServerTime(UnixMillis),
     /// The application's own request was refused for its credential (L24).
     Rejected {
         /// Who waits.
@@ -277,7 +280,14 @@ pub enum Failure {
     },
     /// There is no key, or it cannot sign (L48).
     NoKey,
-    /// Another holder of the record was faster (L30).
+    /// An HTTP error from somebody who knows nothing of it: a page on the way, a stored answer.
+    Page {
+        /// Its status.
+        status: u16,
+        /// Its `Retry-After`.
+        retry_after: Option<Millis>,
+    },
+    /// Somebody else holds the session's record by now (R11).
     Conflict,
 }
 
@@ -290,9 +300,12 @@ impl Failure {
             Self::Http { status, .. } => status >= 400 && status < 500 && !matches!(status, 408 | 425 | 429),
             Self::Rpc { credential, .. } => credential,
             Self::Rejected | Self::NoKey => true,
-            Self::Timeout | Self::Transport | Self::Malformed | Self::Provider { .. } | Self::Conflict => {
-                false
-            }
+            Self::Timeout
+            | Self::Transport
+            | Self::Malformed
+            | Self::Provider { .. }
+            | Self::Page { .. }
+            | Self::Conflict => false,
         }
     }
 
@@ -300,7 +313,9 @@ impl Failure {
     #[must_use]
     pub const fn retry_after(self) -> Option<Millis> {
         match self {
-            Self::Http { retry_after, .. } | Self::Provider { retry_after } => retry_after,
+            Self::Http { retry_after, .. }
+            | Self::Page { retry_after, .. }
+            | Self::Provider { retry_after } => retry_after,
             _ => None,
         }
     }

@@ -8,7 +8,7 @@ use crate::time::Millis;
 
 /// What a draw is for. A new draw in one domain shifts no other.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Domain {
+pub(super) enum Domain {
     /// When a renewal is due.
     Schedule = 0,
     /// How long to wait after a failed attempt.
@@ -21,7 +21,7 @@ pub(crate) enum Domain {
 
 /// Draws by domain and count, so that a run can be repeated from the middle.
 #[derive(Clone)]
-pub(crate) struct Random {
+pub(super) struct Random {
     seed: Seed,
     drawn: [u64; 4],
     /// What an exhaustive search wants to be drawn.
@@ -30,7 +30,7 @@ pub(crate) struct Random {
 }
 
 impl Random {
-    pub(crate) fn new(seed: &Seed) -> Self {
+    pub(super) fn new(seed: &Seed) -> Self {
         Self {
             seed: seed.clone(),
             drawn: [0; 4],
@@ -40,17 +40,17 @@ impl Random {
     }
 
     /// Goes on after this many draws.
-    pub(crate) fn resumed(seed: &Seed, drawn: [u64; 4]) -> Self {
+    pub(super) fn resumed(seed: &Seed, drawn: [u64; 4]) -> Self {
         Self { drawn, ..Self::new(seed) }
     }
 
     /// How many draws there were, by domain.
-    pub(crate) const fn drawn(&self) -> [u64; 4] {
+    pub(super) const fn drawn(&self) -> [u64; 4] {
         self.drawn
     }
 
     /// A number uniform over all of `u32`.
-    pub(crate) fn draw(&mut self, domain: Domain) -> u32 {
+    pub(super) fn draw(&mut self, domain: Domain) -> u32 {
         #[cfg(feature = "model")]
         if let Some(script) = &mut self.script {
             return script.next();
@@ -64,7 +64,7 @@ impl Random {
     }
 
     /// A time uniform in `[0, range)`; zero for an empty range.
-    pub(crate) fn below(&mut self, domain: Domain, range: Millis) -> Millis {
+    pub(super) fn below(&mut self, domain: Domain, range: Millis) -> Millis {
         #[cfg(feature = "model")]
         if self.script.is_some() && range <= 1 {
             // Both branches are one.
@@ -75,7 +75,7 @@ impl Random {
 }
 
 /// The part of `range` that a draw names: `range · draw / 2³²`.
-pub(crate) const fn share(draw: u32, range: Millis) -> Millis {
+pub(super) const fn share(draw: u32, range: Millis) -> Millis {
     #[allow(clippy::cast_possible_truncation, reason = "the quotient is below range")]
     {
         ((range as u128 * draw as u128) >> 32) as u64

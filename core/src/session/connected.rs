@@ -55,8 +55,7 @@ impl Session {
     /// The session is live on a socket: what its server has said is shown, before the event that says so. What has
     /// survived is to be told after it.
     pub(super) fn admitted(&mut self, turn: &mut Turn) -> Option<SessionNews> {
-        let sockets = self.trial.as_deref_mut().into_iter().chain(self.socket.as_mut());
-        let admission = sockets.filter_map(|socket| socket.admission.take()).next()?;
+        let admission = self.sockets.iter_mut().rev().find_map(|socket| socket.admission.take())?;
         let survived = admission.survived();
         self.show_connection(turn, *admission.connection);
         Some(survived)

@@ -143,12 +143,23 @@ impl Exchanges {
         self.0.push(exchange);
     }
 
-    /// Each is answered once, and in its own kind.
-    pub(super) fn take(&mut self, id: RequestId, is_kind: impl Fn(&Purpose) -> bool) -> Option<Exchange> {
-        let at = self.0.iter().position(|open| open.id == id && is_kind(&open.purpose))?;
+    /// The first for which this holds.
+    pub(super) fn take_if(&mut self, is_it: impl Fn(&Exchange) -> bool) -> Option<Exchange> {
+        let at = self.0.iter().position(is_it)?;
         let taken = self.0.remove(at);
         self.0.shrink_to_fit();
         Some(taken)
+    }
+
+    /// When the first intent that is being written has taken too long.
+    pub(super) fn intent_due(&self) -> Option<Tick> {
+        let intents = self.0.iter().filter(|open| matches!(open.purpose, Purpose::Intent));
+        intents.map(|open| open.deadline).min()
+    }
+
+    /// Each is answered once, and in its own kind.
+    pub(super) fn take(&mut self, id: RequestId, is_kind: impl Fn(&Purpose) -> bool) -> Option<Exchange> {
+        self.take_if(|open| open.id == id && is_kind(&open.purpose))
     }
 }
 

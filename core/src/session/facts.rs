@@ -157,9 +157,9 @@ impl Session {
     pub(super) fn secrets(&self) -> Vec<&Secret> {
         let kept = [self.resume.state.as_ref(), self.source.secret()];
         let ice = self.connection.iter().flat_map(|connection| connection.secrets());
-        let sockets = self.socket.iter().chain(self.trial.as_deref());
-        let states = sockets.clone().filter_map(|socket| socket.early_state.as_ref());
-        let proofs = sockets.flat_map(|socket| &socket.waiting).filter_map(|waiting| waiting.proof.as_ref());
+        let states = self.sockets.iter().filter_map(|socket| socket.early_state.as_ref());
+        let waiting = self.sockets.iter().flat_map(|socket| &socket.waiting);
+        let proofs = waiting.filter_map(|waiting| waiting.proof.as_ref());
         let sent = self.exchanges.secrets();
         self.tokens
             .secrets()

@@ -18,14 +18,13 @@ use crate::wire::rpc::{Frame, Id, RpcError, failing_result, is_auth_refusal};
 
 use super::Session;
 use super::event::SessionNews;
-use super::facts::server_time;
 use super::ice;
 use super::journal::Fault;
 use super::notification::Notification;
 use super::output::SessionOutput;
 use super::repeats::Repeats;
 use super::requests::Opened;
-use super::socket::{Stage, Waiting};
+use super::socket::{Stage, Waiting, lost};
 use super::turn::Turn;
 
 /// Most acknowledgements that wait for the connect to succeed.
@@ -80,9 +79,6 @@ impl Session {
             return false;
         }
         current.liveness.hear(turn.now.tick);
-        for probe in current.probes.drain(..) {
-            turn.reply(probe, Reply::Alive);
-        }
         true
     }
 
@@ -97,17 +93,10 @@ impl Session {
         params: &RawValue,
     ) {
         let push = Push::of(method, params);
-        let time = server_time(push.server_unix_ms());
         match push {
             Push::Ping { timestamp, payload } => {
-                if let Some(current) = self.socket_mut(socket) {
-                    current.liveness.hear_ping();
-                }
                 let pong = id.map(|id| push::pong(id, timestamp.as_ref(), payload.as_deref()));
                 self.respond(turn, socket, pong);
-                if let Some(time) = time {
-                    turn.feed(Input::ServerTime(time));
-                }
             }
             Push::Event { authorization_state } => {
                 self.respond(turn, socket, id.map(push::acknowledge));
@@ -123,11 +112,11 @@ impl Session {
             }
             Push::Disconnect { restart } => {
                 self.respond(turn, socket, id.map(push::acknowledge));
-                if restart && !self.is_on_trial(socket) {
+                if restart && !self.is_outdated(socket) {
                     self.resume.forget();
                 }
-                if let Some(current) = self.socket_mut(socket) {
-                    current.fate = "the server said goodbye";
+                if let Some(connect) = self.socket_mut(socket).and_then(|known| known.connect) {
+                    self.journal.ends(connect, lost("the server said goodbye"));
                 }
                 turn.feed(Input::ServerRestart { socket, wipe: restart });
             }
@@ -146,7 +135,7 @@ impl Session {
     /// The newest state wins. One that comes before the connect's answer belongs to the session that the
     /// answer will be about.
     fn state_came(&mut self, turn: &mut Turn, socket: SocketId, state: Secret) {
-        if self.socket_mut(socket).is_none() {
+        if self.socket_mut(socket).is_none() || self.is_outdated(socket) {
             return;
         }
         if state.len() > MOST_STATE {
@@ -175,11 +164,17 @@ impl Session {
         let Some(id) = id.and_then(Id::text) else { return };
         let Some(current) = self.socket_mut(socket) else { return };
         let at = current.waiting.iter().position(|waiting| waiting.id == id);
-        let waiting = match at.map(|at| current.waiting.remove(at)) {
-            None if self.is_on_trial(socket) => return,
-            None => return self.call_answered(turn, &id, answer),
-            Some(waiting) => waiting,
+        let waiting = at.map(|at| current.waiting.remove(at));
+        if current.liveness.is_pong(&id) {
+            return self.replied(turn, socket);
+        }
+        let Some(waiting) = waiting else {
+            if self.call_answered(turn, &id, answer) {
+                self.replied(turn, socket);
+            }
+            return;
         };
+        self.replied(turn, socket);
         let answer = answer.map(json::glance).map_err(RpcError::parse);
         // A failure can come as a result, too (protocol.md 3.1, 8).
         let granted = answer.and_then(|result| match failing_result(&result) {

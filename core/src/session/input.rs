@@ -1,6 +1,5 @@
 //! What a driver tells a [`Session`](super::Session).
 
-use alloc::boxed::Box;
 use alloc::string::String;
 use alloc::vec::Vec;
 use core::time::Duration;
@@ -16,7 +15,6 @@ use crate::wire::http::HttpResponse;
 use super::notification::Notification;
 use super::notification::NotificationId;
 use super::provider::Provider;
-use super::record::Record;
 use super::requests::Answer;
 
 /// Names one request of the session to its driver: an HTTP request, a call of the application's provider,
@@ -262,11 +260,11 @@ pub(super) const fn is_refusal(status: u16) -> bool {
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub enum StoreFailure {
-    /// Another holder has written since this one last read or wrote (L30): what it wrote.
-    Conflict(Box<Record>),
-    /// Somebody else holds the store by now, and nothing of theirs is of use: no secret may be presented that can be
-    /// used only once (L30).
+    /// Somebody else holds the record by now, or has written to it: this session is handed over (R11).
     Taken(Error),
-    /// It could not be written.
+    /// It could not be written; that nobody else holds it is certain: by a local lock, or a beat of less than 2.2 s ago.
     Failed(Error),
+    /// It could not be written, and whether somebody else holds it by now is not known: no secret may be presented that
+    /// can be used only once (R12).
+    Unsure(Error),
 }

@@ -37,6 +37,9 @@ impl Fault {
 impl From<Error> for Fault {
     fn from(error: Error) -> Self {
         let failure = match &error {
+            Error::Http(http) if !http.own && http.status < 500 => {
+                Failure::Page { status: http.status, retry_after: http.retry_after_ms }
+            }
             Error::Http(http) => Failure::Http { status: http.status, retry_after: http.retry_after_ms },
             Error::UpgradeRefused { status, retry_after_ms, .. } => {
                 Failure::Http { status: *status, retry_after: *retry_after_ms }
@@ -73,19 +76,28 @@ pub(super) struct Journal(VecDeque<Entry>);
 
 impl Journal {
     pub(super) fn open(&mut self, command: &Command, now: Now) {
+        self.open_as(command.id, command.action.name(), now.tick, now.tick.until(command.deadline));
+    }
+
+    fn open_as(&mut self, command: CommandId, what: &'static str, begun: Tick, span: Millis) {
         if self.0.len() >= MOST {
             self.0.pop_front();
         }
-        let span = now.tick.until(command.deadline);
-        let (command, what) = (command.id, command.action.name());
         self.0.reserve_exact(1);
-        self.0.push_back(Entry { command, what, begun: now.tick, span, succeeded: false, error: None });
+        self.0.push_back(Entry { command, what, begun, span, succeeded: false, error: None });
     }
 
     pub(super) fn fail(&mut self, command: CommandId, error: Error) {
         if let Some(entry) = self.0.iter_mut().find(|entry| entry.command == command) {
             entry.error = Some(Box::new(error));
         }
+    }
+
+    /// What became of something that had succeeded.
+    pub(super) fn ends(&mut self, command: CommandId, error: Error) {
+        self.0.retain(|entry| entry.command != command);
+        self.open_as(command, "connect", Tick(0), 0);
+        self.fail(command, error);
     }
 
     pub(super) fn succeed(&mut self, command: CommandId) {
@@ -97,6 +109,12 @@ impl Journal {
         {
             self.0.remove(oldest);
         }
+    }
+
+    /// The error that a command has met, if one is known.
+    pub(super) fn known(&self, command: CommandId) -> Option<Error> {
+        let entry = self.0.iter().find(|entry| entry.command == command)?;
+        entry.error.as_deref().cloned()
     }
 
     /// The error behind a failure; where none was seen, one that says what the lifecycle knows.
@@ -129,7 +147,7 @@ impl Journal {
                  session's own client-bound one",
             ),
             Failure::Malformed => Error::reply(what, "it is not what was asked for"),
-            Failure::Transport | Failure::Http { .. } => {
+            Failure::Transport | Failure::Http { .. } | Failure::Page { .. } => {
                 Error::Transport { message: format!("{what} failed") }
             }
         }

@@ -1,23 +1,34 @@
-//! Whether the socket still lives (L37).
+//! Whether the way to the server and back is open (C2).
+//!
+//! Only a reply to something of our own proves both directions: a server whose pings come in may hear nothing of us. Where
+//! a server answers no pings at all, any frame has to do.
+
+use alloc::string::String;
 
 use crate::time::{Millis, Tick};
 
-/// Silence after which to ask, once the server was seen to ping: it does so about every 10 s.
-const QUIET_WITH_PINGS: Millis = 15_000;
-/// Silence after which to ask a server that has never pinged.
-const QUIET: Millis = 60_000;
-/// Time for any frame to come after asking.
+/// Silence after which to ask: proxies that people run close a socket after 60 s of it.
+const QUIET: Millis = 25_000;
+/// Frames that come in without a reply of our own among them.
+const ONE_WAY: Millis = 30_000;
+/// Time for the reply to come.
 const ANSWER: Millis = 10_000;
 /// A check this late may have been asleep: frames can be waiting unread, so ask again before judging.
 const ASLEEP: Millis = 5_000;
 
-/// Armed by authentication; every frame is a sign of life.
+/// Armed by authentication.
 #[derive(Default)]
 pub(super) struct Liveness {
     armed: bool,
+    /// Any frame.
     heard: Tick,
+    /// A reply to something of our own.
+    proved: Tick,
     asked: Option<Tick>,
-    server_pings: bool,
+    /// The frame of the ping that is not answered.
+    ping: Option<String>,
+    replied: bool,
+    pinged: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -25,7 +36,7 @@ pub(super) enum Verdict {
     Fine,
     /// Send a ping.
     Ask,
-    /// Give the socket up.
+    /// The way is not open.
     Dead,
 }
 
@@ -33,66 +44,133 @@ impl Liveness {
     pub(super) fn arm(&mut self, now: Tick) {
         self.armed = true;
         self.hear(now);
+        self.proved = now;
     }
 
-    pub(super) fn hear(&mut self, now: Tick) {
+    /// Any frame came.
+    pub(super) const fn hear(&mut self, now: Tick) {
         self.heard = now;
-        self.asked = None;
     }
 
-    pub(super) fn hear_ping(&mut self) {
-        self.server_pings = true;
+    /// A reply of its own came.
+    pub(super) fn prove(&mut self, now: Tick) {
+        self.proved = now;
+        (self.asked, self.ping) = (None, None);
+    }
+
+    /// A ping of this name has gone out.
+    pub(super) fn pinged(&mut self, frame: String) {
+        self.ping = Some(frame);
+        self.pinged = true;
+    }
+
+    /// Whether this frame answers the ping.
+    pub(super) fn is_pong(&mut self, frame: &str) -> bool {
+        let is_it = self.ping.as_deref() == Some(frame);
+        self.replied |= is_it;
+        is_it
+    }
+
+    /// Asks for a reply from now on, if that is not being done. Whether a ping is to go out.
+    pub(super) fn ask(&mut self, now: Tick) -> bool {
+        let begins = self.armed && self.asked.is_none();
+        if begins {
+            self.asked = Some(now);
+        }
+        begins
+    }
+
+    /// Some ping of it was answered.
+    pub(super) const fn has_replied(&self) -> bool {
+        self.replied
+    }
+
+    pub(super) const fn was_asked(&self) -> bool {
+        self.pinged
     }
 
     /// When to check again.
     pub(super) fn due(&self) -> Option<Tick> {
-        let quiet = if self.server_pings { QUIET_WITH_PINGS } else { QUIET };
         self.armed.then(|| match self.asked {
             Some(asked) => asked.after(ANSWER),
-            None => self.heard.after(quiet),
+            None => self.heard.after(QUIET).min(self.proved.after(ONE_WAY)),
         })
     }
 
-    pub(super) fn check(&mut self, now: Tick) -> Verdict {
+    /// `judged`: the server answers pings, as far as is known; else any frame since the question has to do.
+    pub(super) fn check(&mut self, now: Tick, judged: bool) -> Verdict {
         let Some(due) = self.due().filter(|due| *due <= now) else { return Verdict::Fine };
-        if self.asked.is_some() && due.until(now) <= ASLEEP {
-            self.armed = false;
-            return Verdict::Dead;
+        match self.asked {
+            Some(asked) if !judged && self.heard > asked => {
+                self.prove(now);
+                Verdict::Fine
+            }
+            Some(_) if due.until(now) <= ASLEEP => {
+                self.armed = false;
+                Verdict::Dead
+            }
+            _ => {
+                self.asked = Some(now);
+                Verdict::Ask
+            }
         }
-        self.asked = Some(now);
-        Verdict::Ask
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use alloc::borrow::ToOwned as _;
+
     use super::*;
 
     #[test]
     fn a_silent_socket_is_asked_and_then_given_up() {
-        // proves L37
+        // proves R22
         let mut live = Liveness::default();
-        assert_eq!((live.due(), live.check(Tick(1_000_000))), (None, Verdict::Fine));
+        assert_eq!((live.due(), live.check(Tick(1_000_000), true)), (None, Verdict::Fine));
         live.arm(Tick(1_000));
-        assert_eq!(live.due(), Some(Tick(61_000)));
-        live.hear_ping();
-        assert_eq!(live.check(Tick(15_999)), Verdict::Fine);
-        assert_eq!(live.check(Tick(16_000)), Verdict::Ask);
-        assert_eq!(live.due(), Some(Tick(26_000)));
-        live.hear(Tick(20_000));
-        assert_eq!(live.check(Tick(35_000)), Verdict::Ask);
-        assert_eq!(live.check(Tick(44_999)), Verdict::Fine);
-        assert_eq!(live.check(Tick(45_000)), Verdict::Dead);
+        assert_eq!(live.check(Tick(25_999), true), Verdict::Fine);
+        assert_eq!(live.check(Tick(26_000), true), Verdict::Ask);
+        assert_eq!(live.check(Tick(35_999), true), Verdict::Fine);
+        assert_eq!(live.check(Tick(36_000), true), Verdict::Dead);
         assert_eq!(live.due(), None);
     }
 
     #[test]
-    fn after_a_sleep_it_asks_again_before_it_judges() {
-        // proves L23, L37
+    fn frames_that_only_come_in_prove_nothing() {
+        // proves R22
         let mut live = Liveness::default();
         live.arm(Tick(0));
-        assert_eq!(live.check(Tick(60_000)), Verdict::Ask);
-        assert_eq!(live.check(Tick(3_600_000)), Verdict::Ask);
-        assert_eq!(live.check(Tick(3_610_000)), Verdict::Dead);
+        for at in 1..40 {
+            live.hear(Tick(at * 1_000));
+        }
+        assert_eq!(live.due(), Some(Tick(30_000)));
+        assert_eq!(live.check(Tick(30_000), true), Verdict::Ask);
+        live.pinged("ping".to_owned());
+        assert!(!live.is_pong("another") && live.is_pong("ping"));
+        live.prove(Tick(31_000));
+        assert_eq!(live.due(), Some(Tick(61_000)));
+    }
+
+    #[test]
+    fn a_server_that_answers_no_pings_is_judged_by_any_frame() {
+        // proves R22
+        let mut live = Liveness::default();
+        live.arm(Tick(0));
+        assert_eq!(live.check(Tick(25_000), false), Verdict::Ask);
+        live.hear(Tick(26_000));
+        assert_eq!(live.check(Tick(35_000), false), Verdict::Fine);
+        assert_eq!(live.check(Tick(65_000), false), Verdict::Ask);
+        assert_eq!(live.check(Tick(75_000), false), Verdict::Dead);
+    }
+
+    #[test]
+    fn after_a_sleep_it_asks_again_before_it_judges() {
+        // proves R1, R22
+        let mut live = Liveness::default();
+        live.arm(Tick(0));
+        assert_eq!(live.check(Tick(60_000), true), Verdict::Ask);
+        assert_eq!(live.check(Tick(3_600_000), true), Verdict::Ask);
+        assert_eq!(live.check(Tick(3_610_000), true), Verdict::Dead);
     }
 }

@@ -91,7 +91,6 @@ pub use record::Record;
 pub use repeats::Repeats;
 pub use requests::{Answer, Refusal};
 
-use alloc::boxed::Box;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::fmt;
@@ -157,9 +156,10 @@ pub struct Session {
     tokens: Tokens,
     nonces: Nonces,
     exchanges: Exchanges,
-    socket: Option<Socket>,
-    /// Beside the current one, while a refused push is decided on (L27).
-    trial: Option<Box<Socket>>,
+    /// Oldest first.
+    sockets: Vec<Socket>,
+    /// Sockets in a row on which no ping was answered.
+    unanswering: u8,
     resume: Resume,
     /// What its server has told of the connection, and of the subscriber.
     connection: Option<Arc<Connection>>,
@@ -173,6 +173,8 @@ pub struct Session {
     journal: Journal,
     odd_times: Vec<(&'static str, Oddity)>,
     dropped: Dropped,
+    /// The last write of the record has failed.
+    is_store_failing: bool,
     told_short_lived: bool,
     told_not_kept: Vec<&'static str>,
     restored: bool,
@@ -208,8 +210,8 @@ impl Session {
             tokens: Tokens::default(),
             nonces: Nonces::default(),
             exchanges: Exchanges::default(),
-            socket: None,
-            trial: None,
+            sockets: Vec::new(),
+            unanswering: 0,
             resume: Resume::default(),
             connection: None,
             subscriber: None,
@@ -222,6 +224,7 @@ impl Session {
             journal: Journal::default(),
             odd_times: Vec::new(),
             dropped: Dropped::default(),
+            is_store_failing: false,
             told_short_lived: false,
             told_not_kept: Vec::new(),
             restored: false,
@@ -239,7 +242,8 @@ impl Session {
         self.take(&mut turn, input);
         self.run(&mut turn);
         if !self.over {
-            self.watch_socket(&mut turn);
+            self.watch_sockets(&mut turn);
+            self.watch_intents(&mut turn);
             self.watch_calls(&mut turn);
             self.requests.expire(turn.now.tick, self.config.answer_timeout);
             self.watch_info(&mut turn);
@@ -355,7 +359,7 @@ impl Session {
                 let result = result.map_err(|failure| match failure {
                     StoreFailure::Failed(error) => StoreFailure::Failed(self.fit_to_show(error)),
                     StoreFailure::Taken(error) => StoreFailure::Taken(self.fit_to_show(error)),
-                    conflict @ StoreFailure::Conflict(_) => conflict,
+                    StoreFailure::Unsure(error) => StoreFailure::Unsure(self.fit_to_show(error)),
                 });
                 self.stored(turn, id, result);
             }
@@ -414,8 +418,7 @@ impl Session {
     fn put_away(&mut self) {
         self.over = true;
         self.wake = None;
-        self.socket = None;
-        self.trial = None;
+        self.sockets = Vec::new();
         self.resume = Resume::default();
         self.connection = None;
         self.subscriber = None;
@@ -440,9 +443,10 @@ impl Session {
         let info = self.info.due().map(|at| (at, SessionWake::Info));
         // What has become possible within this step is due now.
         let now = self.now.tick;
+        let intent = self.exchanges.intent_due().map(|at| (at, SessionWake::Intent));
         let online = self.online_due().map(|at| (at.max(now), SessionWake::Online));
         let ice = self.ice_due().map(|at| (at.max(now), SessionWake::Ice));
-        [lifecycle, liveness, call, dropped, answer, info, online, ice]
+        [lifecycle, liveness, call, dropped, answer, info, intent, online, ice]
             .into_iter()
             .flatten()
             .min_by_key(|(at, _)| *at)

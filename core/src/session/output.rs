@@ -49,6 +49,8 @@ pub enum SessionWake {
     Answer(NotificationId),
     /// The time limit of a look at `subscriber/info`.
     Info,
+    /// The time that writing an intent may take.
+    Intent,
     /// The credentials for ICE near their end.
     Ice,
     /// The subscriber is to be made reachable again.

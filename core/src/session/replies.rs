@@ -18,7 +18,7 @@ use super::Session;
 use super::commands::{assumed, unknown_token};
 use super::exchanges::{Device, Exchange, Provision, Purpose};
 use super::facts::server_time;
-use super::input::{Credential, ProviderError, RequestId, is_refusal};
+use super::input::{Credential, ProviderError, RequestId};
 use super::journal::Fault;
 use super::turn::Turn;
 
@@ -31,7 +31,7 @@ impl Session {
             matches!(purpose, Purpose::Space { .. } | Purpose::Inspect { .. } | Purpose::Device(_))
         };
         let Some(exchange) = self.exchanges.take(id, is_http) else { return };
-        let date = result.as_ref().ok().and_then(|response| server_time(response.server_unix_ms()));
+        let date = result.as_ref().ok().and_then(|response| server_time(response.told_unix_ms()));
         if let Ok(response) = &result {
             self.nonces.learn(&exchange.origin, response.dpop_nonce.as_deref());
         }
@@ -167,13 +167,7 @@ impl Session {
                     Command { id: exchange.command, deadline: exchange.deadline, action: Action::Refresh };
                 self.create(turn, &command, provision.renewal, key).map(|()| None)
             }
-            Err((error, _)) => {
-                let is_final = matches!(&error, Error::Http(it) if is_refusal(it.status));
-                if is_final && provision.renewal {
-                    return Err(Fault::new(Failure::Rejected, error));
-                }
-                Err(error.into())
-            }
+            Err((error, _)) => Err(error.into()),
         }
     }
 

@@ -4,19 +4,17 @@ use alloc::borrow::ToOwned;
 use alloc::boxed::Box;
 use alloc::sync::Arc;
 
-use crate::dpop::ProofKey;
 use crate::error::{Error, Result};
-use crate::lifecycle::{Command, Failure, Lifecycle, Reply, TokenFacts};
+use crate::lifecycle::{Action, Command, Failure, Lifecycle, Reply};
 use crate::secret::{Secret, Seed};
-use crate::time::{Now, Tick};
+use crate::time::Now;
 use crate::wire::http::HttpRequest;
 use crate::wire::routing::Routing;
 use crate::wire::sat::SatHeader;
 
-use super::commands::assumed;
 use super::config::{Config, KeyChoice};
+use super::event::SessionNews;
 use super::exchanges::{Exchange, Purpose};
-use super::facts::SUBSCRIBER_LIFE;
 use super::input::{RequestId, StoreFailure};
 use super::journal::Fault;
 use super::output::SessionOutput;
@@ -110,7 +108,8 @@ impl Session {
         self.exchanges.open(exchange);
     }
 
-    /// A one-time secret is about to be presented: that is written down first (L31).
+    /// A one-time secret is about to be presented: that is written down first (S2). The write has 2 s of its own, whatever
+    /// is left of a token (S5), but for the last call before that ends.
     pub(super) fn write_intent(
         &mut self,
         turn: &mut Turn,
@@ -118,12 +117,27 @@ impl Session {
         exchange: Exchange,
         request: HttpRequest,
     ) {
-        let left = turn.now.tick.until(command.deadline);
-        let span = (left / 4).min(self.lifecycle.policy().local);
-        let deadline = Tick(turn.now.tick.0.saturating_add(span));
+        if self.source.is_intended() {
+            // It stands in the record since an attempt that went no further.
+            return self.send(turn, exchange, request);
+        }
+        let now = turn.now.tick;
+        let last_call = self.lifecycle.last_call();
+        let own = now.after(self.lifecycle.policy().local);
+        let deadline = if last_call.is_some_and(|last| last > now && last < own) {
+            last_call.unwrap_or(own)
+        } else {
+            own
+        };
         let mut intent = self.exchange_for(turn.now, command, Purpose::Intent);
+        intent.deadline = deadline;
+        let is_last = last_call.is_some_and(|last| last <= now) && self.is_store_failing;
+        let id = intent.id;
         intent.next = Some(Box::new((exchange, request)));
-        turn.put(SessionOutput::Persist { id: intent.id, record: Box::new(self.record()), deadline });
+        turn.put(SessionOutput::Persist { id, record: Box::new(self.record()), deadline });
+        if is_last {
+            return self.intent_failed(turn, intent, true);
+        }
         self.exchanges.open(intent);
     }
 
@@ -136,55 +150,59 @@ impl Session {
     ) {
         let is_store = |purpose: &Purpose| matches!(purpose, Purpose::Store | Purpose::Intent);
         let Some(mut exchange) = self.exchanges.take(id, is_store) else { return };
-        let mut winners = None;
-        let fault = match result {
-            Ok(()) => None,
-            Err(StoreFailure::Failed(error)) => Some(Fault::from(error)),
-            Err(StoreFailure::Taken(error)) => Some(Fault::new(Failure::Conflict, error)),
-            Err(StoreFailure::Conflict(winner)) => {
-                winners = self.lost_to(&winner, turn.now);
-                let message = "another holder of the record was faster".to_owned();
-                Some(Fault::new(Failure::Conflict, Error::Store { message }))
-            }
-        };
-        match (exchange.next.take(), fault) {
-            (None, None) => turn.reply(exchange.command, Reply::Finished),
-            (None, Some(fault)) => self.fail(turn, exchange.command, fault, None, None),
-            // Another holder may have presented the secret.
-            (Some(_), Some(fault)) if fault.failure == Failure::Conflict => match winners {
-                Some(facts) => turn.reply(exchange.command, Reply::Token(facts)),
-                None => self.fail(turn, exchange.command, fault, None, None),
-            },
-            (Some(next), _) if exchange.is_late(turn.now) => self.source.withdraw(next.0.id),
-            // Where it cannot be written the session goes on in memory (L25).
-            (Some(next), _) => {
+        let is_intent = exchange.next.is_some();
+        self.is_store_failing = result.is_err();
+        let (fault, is_certain) = match result {
+            Ok(()) if is_intent => {
+                self.source.intended();
+                let Some(next) = exchange.next.take() else { return };
                 let (request, to_send) = *next;
-                self.send(turn, request, to_send);
+                if exchange.is_late(turn.now) {
+                    return self.source.withdraw(request.id);
+                }
+                return self.send(turn, request, to_send);
             }
+            Ok(()) => return turn.reply(exchange.command, Reply::Finished),
+            Err(StoreFailure::Taken(error)) => (Fault::new(Failure::Conflict, error), false),
+            Err(StoreFailure::Failed(error)) => (Fault::from(error), true),
+            Err(StoreFailure::Unsure(error)) => (Fault::from(error), false),
+        };
+        if !is_intent || fault.failure == Failure::Conflict {
+            return self.fail(turn, exchange.command, fault, None, None);
+        }
+        self.journal.fail(exchange.command, fault.error);
+        self.intent_failed(turn, exchange, is_certain);
+    }
+
+    /// The intent could not be written. Who is certain that nobody else holds the session presents the secret from memory,
+    /// but only at the last call: until then the store may come back. Who is not mints instead, or waits (S2).
+    fn intent_failed(&mut self, turn: &mut Turn, mut intent: Exchange, is_certain: bool) {
+        let Some(next) = intent.next.take() else { return };
+        let (request, to_send) = *next;
+        let is_last = self.lifecycle.last_call().is_none_or(|last| last <= turn.now.tick);
+        if is_certain && is_last {
+            turn.news(SessionNews::PresentedUnwritten, self.journal.known(intent.command));
+            return self.send(turn, request, to_send);
+        }
+        self.source.withdraw(request.id);
+        let command = Command { id: intent.command, deadline: request.deadline, action: Action::Refresh };
+        let key = self.keys.newest().map(|key| key.algorithm().into());
+        let minted = if is_certain { None } else { Some(self.create(turn, &command, true, key)) };
+        if minted.is_none_or(|minted| minted.is_err()) {
+            let message = "that the refresh token will be presented could not be written".to_owned();
+            let error = self.journal.known(intent.command).unwrap_or(Error::Store { message });
+            self.fail(turn, intent.command, Fault::from(error), None, None);
         }
     }
 
-    /// Another holder of the record was faster: its one-time secret is the newer one, and the token that came with
-    /// that is as good as one of our own asking (L30).
-    fn lost_to(&mut self, winner: &Record, now: Now) -> Option<TokenFacts> {
-        let Record(winner) = winner;
-        if winner.identity != self.config.provider.identity() {
-            return None;
+    /// A store that does not answer has failed.
+    pub(super) fn watch_intents(&mut self, turn: &mut Turn) {
+        let now = turn.now;
+        let is_due = |open: &Exchange| matches!(open.purpose, Purpose::Intent) && open.is_late(now);
+        while let Some(intent) = self.exchanges.take_if(is_due) {
+            self.is_store_failing = true;
+            self.intent_failed(turn, intent, true);
         }
-        let secret = winner.one_time.as_ref()?;
-        let is_newer = self.source.sent().is_none_or(|sent| sent < secret.sent);
-        self.source.adopt(Some(secret), now);
-        let base = winner.snapshot.newest_base()?;
-        let written = winner.tokens.iter().find(|written| written.id == base)?;
-        let key = winner.key.as_ref().map(|key| key.thumbprint.as_str());
-        let is_usable = written.key.is_none() || key == self.keys.newest().map(ProofKey::thumbprint);
-        if !is_newer || !is_usable {
-            return None;
-        }
-        let token = self.admit(&written.token.0).ok()?;
-        self.tokens.bind(token, written.key);
-        let age = now.unix.0.saturating_sub(secret.sent.0);
-        Some(assumed(token, SUBSCRIBER_LIFE.saturating_sub(age), true))
     }
 
     /// The hosts that a token's own header names.

@@ -2,7 +2,7 @@
 
 use crate::error::Error;
 use crate::secret::Secret;
-use crate::time::{Millis, Now, UnixMillis};
+use crate::time::{Millis, Now};
 
 use super::input::RequestId;
 use super::record::{Text, WrittenOneTime};
@@ -26,25 +26,21 @@ struct OneTime {
     sent: Now,
     /// Presented in this request, which has not been answered: it is in doubt.
     presented: Option<RequestId>,
+    /// The record says that it will be.
+    intended: bool,
 }
 
 impl Source {
     /// From a record. What was about to be presented when it was written is in doubt.
     pub(super) fn restored(written: Option<&WrittenOneTime>, now: Now) -> Self {
-        let mut source = Self::default();
-        source.adopt(written, now);
-        source
-    }
-
-    /// Takes what a record has.
-    pub(super) fn adopt(&mut self, written: Option<&WrittenOneTime>, now: Now) {
-        let Some(written) = written else { return };
-        self.one_time = Some(OneTime {
+        let one_time = written.map(|written| OneTime {
             secret: written.secret.0.clone(),
             request: RequestId(written.request),
             sent: Now { tick: now.tick, unix: written.sent },
             presented: written.presented.then_some(RequestId(0)),
+            intended: written.presented,
         });
+        Self { one_time, ..Self::default() }
     }
 
     pub(super) fn written(&self) -> Option<WrittenOneTime> {
@@ -54,11 +50,6 @@ impl Source {
             sent: it.sent.unix,
             presented: it.presented.is_some(),
         })
-    }
-
-    /// When the request that brought it was sent, by the wall clock.
-    pub(super) fn sent(&self) -> Option<UnixMillis> {
-        self.one_time.as_ref().map(|it| it.sent.unix)
     }
 
     /// It was not presented after all.
@@ -88,6 +79,18 @@ impl Source {
         (age < FRESH && it.presented.is_none()).then_some(&it.secret)
     }
 
+    /// The record says that it will be presented.
+    pub(super) fn intended(&mut self) {
+        if let Some(it) = &mut self.one_time {
+            it.intended = true;
+        }
+    }
+
+    /// Whether the record says that it will be presented.
+    pub(super) fn is_intended(&self) -> bool {
+        self.one_time.as_ref().is_some_and(|it| it.intended)
+    }
+
     /// It goes out now; until the answer it is in doubt.
     pub(super) fn present(&mut self, request: RequestId) {
         if let Some(it) = &mut self.one_time {
@@ -101,7 +104,7 @@ impl Source {
         if self.one_time.as_ref().is_some_and(|it| it.request > request) {
             return false;
         }
-        self.one_time = Some(OneTime { secret, request, sent, presented: None });
+        self.one_time = Some(OneTime { secret, request, sent, presented: None, intended: false });
         true
     }
 
@@ -112,7 +115,7 @@ impl Source {
         }
     }
 
-    /// The answer to presenting it was an error. Returns whether it was refused for good. A refusal spends
+    /// The answer to presenting it was an error. Returns whether it was refused for good. A refusal of the API's own spends
     /// it; "later" gives it back, and so does a connection that never came to be; anything else leaves it in doubt.
     pub(super) fn failed(&mut self, request: RequestId, error: &Error) -> bool {
         let http = match error {
@@ -128,7 +131,7 @@ impl Source {
                 self.withdraw(request);
                 false
             }
-            400..500 => {
+            400..500 if http.own => {
                 self.spent(request);
                 true
             }

@@ -22,6 +22,8 @@ pub struct HttpError {
     pub endpoint: Endpoint,
     /// Status code.
     pub status: u16,
+    /// The API itself has said so ([`HttpResponse::is_own`]), not a page on the way.
+    pub own: bool,
     /// The body's `error`, or the body where it is short plain text, as a bare `Unauthorized`.
     pub message: Option<String>,
     /// All entries of a 422.
@@ -83,6 +85,7 @@ impl HttpError {
         Self {
             endpoint,
             status: response.status,
+            own: response.is_own(),
             message,
             entries,
             retry_after_ms: response.retry_after_ms(),

@@ -20,8 +20,8 @@ impl Lifecycle {
             Input::SocketDead { socket } => self.socket_gone(socket, true, Failure::Timeout),
             Input::ServerRestart { socket, wipe } => self.server_restarts(socket, wipe),
             Input::ResumeState { socket } => self.state_came(socket),
-            // A time that comes unasked is no witness (K3).
-            Input::Tick | Input::ServerTime(_) => {}
+            Input::SocketAlive { socket } => self.socket_answers(socket),
+            Input::Tick => {}
             Input::Rejected { ask, generation } => self.rejected_by_server(ask, generation),
             Input::RefreshNow { ask } => self.ask_for_renewal(ask),
             Input::NewBase { ask, token } => self.update_token(ask, &token),

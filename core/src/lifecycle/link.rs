@@ -14,7 +14,7 @@ pub(super) struct Link {
     /// A state has come on this socket before its connect was answered.
     pub(super) coming_stated: Option<SocketId>,
     /// One that was replaced: read until then (C4).
-    pub(super) parting: Option<(SocketId, At)>,
+    pub(super) parting: Option<Parting>,
     pub(super) next_socket: u32,
     /// The generation that the newest `authorization_state` was made for, if there is one to resume with.
     pub(super) state: Option<Generation>,
@@ -71,6 +71,16 @@ pub(super) struct Serving {
     pub(super) call_refused: Option<At>,
     /// The host has slept, or a push went unanswered: nothing ends before the probe has been answered.
     pub(super) unsure: bool,
+}
+
+/// One that was replaced, or is about to be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Parting {
+    pub(super) socket: SocketId,
+    /// Read until then (C4).
+    pub(super) until: At,
+    /// It was doubted: should it answer before another serves, it serves again (C2).
+    pub(super) was: Option<Serving>,
 }
 
 /// One that is coming: it takes the place of the one that serves, or serves as soon as it can.

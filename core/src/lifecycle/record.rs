@@ -3,14 +3,17 @@
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 
+use serde::{Deserialize, Serialize};
+
 use crate::lifecycle::{Generation, TokenId};
 use crate::secret::Seed;
 use crate::time::{Millis, Now, UnixMillis};
 
 use super::clock::{At, Clock, moved};
 use super::pace::Pace;
+use super::pace::Paces;
 use super::token::{Base, Inspection, Kind, Saved, Token, Word};
-use super::{Key, KeyState, Lifecycle, Paces, Policy};
+use super::{Key, KeyState, Lifecycle, Policy};
 use crate::lifecycle::random::Random;
 
 /// What is unwritten, and the write under way.
@@ -46,7 +49,7 @@ impl Writing {
 
 /// What of a [`Lifecycle`] outlives its process: tokens by their numbers, what is known of them and of the server, how
 /// many draws were made. No secret, nothing of sockets, of commands under way, of who waits.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Snapshot {
     /// The time now, as all others here: the server's, or the wall clock's while that is not known.
     taken: UnixMillis,
@@ -66,6 +69,25 @@ pub struct Snapshot {
 }
 
 impl Snapshot {
+    /// Counts acknowledgements.
+    #[must_use]
+    pub const fn generation(&self) -> Generation {
+        self.generation
+    }
+
+    /// When it was taken: the server's time, or the local one while the server's is not known.
+    #[must_use]
+    pub const fn taken(&self) -> UnixMillis {
+        self.taken
+    }
+
+    /// The same without the tokens that `keep` does not know.
+    #[must_use]
+    pub fn only(mut self, keep: impl Fn(TokenId) -> bool) -> Self {
+        self.held.retain(|token| keep(token.id));
+        self
+    }
+
     /// The tokens in it, asked for first: first.
     pub fn tokens(&self) -> impl Iterator<Item = TokenId> + '_ {
         self.held.iter().map(|token| token.id)

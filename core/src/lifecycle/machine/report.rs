@@ -1,7 +1,8 @@
 //! What the machine says of itself, and what must hold after every step.
 
-use crate::lifecycle::{Phase, SocketId, Status, TokenId};
+use crate::lifecycle::{Phase, Policy, SocketId, Status, TokenId, Why};
 
+use super::super::pace::Paces;
 use super::super::token::Token;
 use super::super::{Lifecycle, Mode, Wake};
 use crate::time::Tick;
@@ -31,6 +32,12 @@ impl Lifecycle {
         self.link.serving.map(|serving| serving.socket)
     }
 
+    /// A third of the lead before the end of the token in force: what has not come by then is late (R16).
+    #[must_use]
+    pub fn last_call(&self) -> Option<Tick> {
+        self.last_call_at().map(|at| self.clock.tick_of(at))
+    }
+
     fn phase(&self) -> Phase {
         let now = self.clock.now();
         let ended = || !self.tokens.held.iter().any(|token| token.lasts(now));
@@ -48,10 +55,39 @@ impl Lifecycle {
         }
     }
 
-    /// The next deadline and what it is for; `None` at rest.
+    /// The next deadline, what it is for, and from which numbers it was computed; `None` at rest.
     #[must_use]
-    pub fn why(&self) -> Option<(Tick, Wake)> {
-        self.wake.map(|(at, wake)| (self.tick(at), wake))
+    pub fn why(&self) -> Option<Why> {
+        let (at, wake) = self.wake?;
+        let look = self.look();
+        let Paces { mint, refresh, activate, renew } = self.paces;
+        let (token, failures) = match wake {
+            Wake::Mint => (look.subject, mint.failures),
+            Wake::Refresh => (look.subject, refresh.failures),
+            Wake::Activate => (look.base, activate.failures),
+            Wake::Renew => (look.bound, renew.failures),
+            Wake::Persist => (None, self.record.pace.failures),
+            Wake::Expiring => (self.tokens.in_force(), 0),
+            Wake::Push => {
+                let pushed = self.next_push(&look).and_then(|(_, token)| self.tokens.get(token));
+                (pushed, self.link.serving.map_or(0, |serving| serving.push.failures))
+            }
+            _ => (None, 0),
+        };
+        let lead = token.and_then(|token| self.lead(token));
+        let mut why = Why::new(self.tick(at), wake);
+        why.token = token.map(|token| token.id);
+        why.renew_by = token.and_then(|token| token.renew_by).map(|at| self.clock.tick_of(at));
+        why.ends = token.and_then(|token| token.ends).map(|at| self.clock.tick_of(at));
+        why.jitter = token.zip(lead).map(|(token, lead)| token.jitter(lead, &self.policy));
+        (why.lead, why.failures) = (lead, failures);
+        Some(why)
+    }
+
+    /// The numbers that it decides with.
+    #[must_use]
+    pub fn policy(&self) -> &Policy {
+        &self.policy
     }
 
     /// What must hold after every step; the first thing that does not, if any.

@@ -141,7 +141,7 @@ impl Lifecycle {
         let now = self.clock.now();
         let (attempts, waiters) = (&self.attempts, &self.waiters);
         self.tokens.hold_no_more_than_needed(now, |id| {
-            waiters.awaits(id) || attempts.any(|action| token_of(action) == Some(id))
+            waiters.awaits(id) || attempts.any(|action| action.token() == Some(id))
         });
     }
 
@@ -174,6 +174,10 @@ impl Lifecycle {
     /// An attempt to get a token failed.
     pub(super) fn exchange_failed(&mut self, attempt: &Attempt, failure: Failure, outcome: &Outcome) {
         let cause = Cause { command: attempt.id, failure };
+        if failure == Failure::Conflict {
+            // Somebody else holds the session: nothing more is presented, nothing overwritten (S1).
+            return self.end(TeardownReason::HandedOver, Some(cause));
+        }
         if self.tokens.held.is_empty() && (!self.provider.can_mint_again || failure == Failure::Rejected) {
             if attempt.late || failure != Failure::Timeout {
                 // Who is asked once has been asked: its error goes to the caller.
@@ -341,18 +345,5 @@ impl Lifecycle {
             base.has_been_bound = true;
             self.tell(Event::Bound { token: id });
         }
-    }
-}
-
-/// The token that an action is about.
-pub(super) const fn token_of(action: &Action) -> Option<TokenId> {
-    match *action {
-        Action::Inspect { base: token }
-        | Action::Activate { base: token, .. }
-        | Action::Renew { bound: token, .. }
-        | Action::Open { token, .. }
-        | Action::Authenticate { token, .. }
-        | Action::Reauthenticate { token, .. } => Some(token),
-        _ => None,
     }
 }

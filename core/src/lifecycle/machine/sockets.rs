@@ -7,12 +7,15 @@ use crate::time::{Millis, UnixMillis};
 
 use super::super::attempts::{Attempt, Endpoint};
 use super::super::clock::At;
-use super::super::link::{Coming, Offer, Serving};
+use super::super::link::{Coming, Offer, Parting, Serving};
 use super::super::pace::{Class, Pace};
 use super::super::token::{Saved, Token, Word};
 use super::super::{Lifecycle, Mode};
 use super::look::Look;
 use crate::lifecycle::random::Domain;
+
+/// The server does not speak this version of the protocol, says the server.
+const INCOMPATIBLE: i64 = -32_001;
 
 /// Resumes in a row that may fail, or not last, before a fresh connect.
 const MOST_RESUMES: u32 = 3;
@@ -95,7 +98,7 @@ impl Lifecycle {
         let in_force = self.tokens.in_force();
         let order = in_force.map_or(0, |token| token.order);
         let behind = serving.known != self.tokens.generation;
-        let last_call = self.last_call();
+        let last_call = self.last_call_at();
         let due = |token: &Token| {
             if Some(token.id) == self.tokens.in_force {
                 return behind.then_some(0);
@@ -124,7 +127,7 @@ impl Lifecycle {
         }
         let order = self.tokens.in_force().map_or(0, |token| token.order);
         let token = self.tokens.good(look.now).find(|token| token.order > order)?;
-        let last_call = self.last_call().unwrap_or(At::MAX);
+        let last_call = self.last_call_at().unwrap_or(At::MAX);
         let interval = self.link.shown.map_or(0, |at| at.saturating_add(self.policy.show_interval));
         let call = serving
             .call_refused
@@ -204,9 +207,9 @@ impl Lifecycle {
         self.link.coming = None;
         if let Some(old) = self.link.serving.take() {
             self.attempts.retire(|attempt| attempt.socket() == Some(old.socket));
-            self.replace_parting(old.socket, now.saturating_add(self.policy.parting));
-        } else if let Some((_, until)) = &mut self.link.parting {
-            *until = now.saturating_add(self.policy.parting);
+            self.replace_parting(old.socket, now.saturating_add(self.policy.parting), None);
+        } else if let Some(parting) = &mut self.link.parting {
+            (parting.until, parting.was) = (now.saturating_add(self.policy.parting), None);
         }
         let again = core::mem::replace(&mut self.ever_live, true);
         let stated = self.link.coming_stated == Some(socket);
@@ -358,6 +361,12 @@ impl Lifecycle {
             return self.connect_refused(coming.token, signed_at, cause);
         }
         self.back_off(attempt.asked, failure);
+        if connecting && matches!(failure, Failure::Rpc { code: INCOMPATIBLE, .. }) {
+            if !self.ever_live {
+                return self.end(TeardownReason::Incompatible, Some(cause));
+            }
+            self.link.pace.not_before = self.clock.now().saturating_add(self.policy.incompatible);
+        }
         self.tell_failed_connect(cause);
     }
 
@@ -510,11 +519,10 @@ impl Lifecycle {
 
     /// A socket is gone, whoever says so; `doubt`: it may still be open (C2, C4).
     pub(super) fn socket_gone(&mut self, socket: SocketId, doubt: bool, failure: Failure) {
-        if self.link.parting.is_some_and(|(parting, _)| parting == socket) {
-            if doubt {
-                return self.part();
+        if self.is_parting(socket) {
+            if !doubt {
+                self.link.parting = None;
             }
-            self.link.parting = None;
             return;
         }
         if self.mode != Mode::Running {
@@ -545,7 +553,7 @@ impl Lifecycle {
         self.hope.reach.reached(now);
         if doubt {
             // It is read until another serves.
-            self.replace_parting(socket, now.saturating_add(self.policy.awaited));
+            self.replace_parting(socket, now.saturating_add(self.policy.awaited), Some(serving));
         }
         if !serving.stable {
             self.back_off(now, Failure::Transport);
@@ -557,14 +565,38 @@ impl Lifecycle {
         self.warn(Warning::ConnectionLost { cause, next });
     }
 
-    fn replace_parting(&mut self, socket: SocketId, until: At) {
+    fn replace_parting(&mut self, socket: SocketId, until: At, was: Option<Serving>) {
         self.part();
-        self.link.parting = Some((socket, until));
+        self.link.parting = Some(Parting { socket, until, was });
+    }
+
+    /// Whether this one was replaced, or is about to be, and is still read.
+    #[must_use]
+    pub fn is_parting(&self, socket: SocketId) -> bool {
+        self.link.parting.is_some_and(|parting| parting.socket == socket)
+    }
+
+    /// A reply of its own has come on a socket that was doubted. It serves again, unless the one that is to take its place
+    /// has shown itself to the server already (C2).
+    pub(super) fn socket_answers(&mut self, socket: SocketId) {
+        let shown = self.attempts.any(|action| matches!(action, Action::Authenticate { .. }));
+        let doubted = self.link.parting.filter(|parting| parting.socket == socket && !shown);
+        let Some(was) = doubted.and_then(|parting| parting.was) else { return };
+        if self.mode != Mode::Running || self.link.is_live() {
+            return;
+        }
+        self.give_up_coming();
+        self.link.parting = None;
+        self.link.serving = Some(Serving { unsure: false, ..was });
+        if was.stable {
+            self.link.settle();
+        }
+        self.tell(Event::Live { resumed: true, generation: self.tokens.generation });
     }
 
     /// Closes a socket that was replaced.
     pub(super) fn part(&mut self) {
-        if let Some((socket, _)) = self.link.parting.take() {
+        if let Some(Parting { socket, .. }) = self.link.parting.take() {
             self.command(Action::Close { socket }, self.policy.local);
         }
     }
@@ -581,9 +613,9 @@ impl Lifecycle {
             let spread = if self.policy.jitter { self.random.below(Domain::Spread, range) } else { 0 };
             self.link.spread_until = self.clock.now().saturating_add(spread);
         }
-        let parting = self.link.parting.is_some_and(|(parting, _)| parting == socket);
-        self.socket_gone(socket, parting, Failure::Transport);
-        if serving {
+        let parting = self.is_parting(socket);
+        self.socket_gone(socket, false, Failure::Transport);
+        if serving || parting {
             self.command(Action::Close { socket }, self.policy.local);
         }
     }

@@ -16,6 +16,8 @@ pub(super) struct Look<'a> {
     pub(super) base: Option<&'a Token>,
     /// The newest bound token that can be used.
     pub(super) bound: Option<&'a Token>,
+    /// The one whose end decides when somebody is asked for another.
+    pub(super) subject: Option<&'a Token>,
     /// The newest base may be exchanged for a bound token, and that is wanted.
     pub(super) bindable: bool,
     pub(super) provider_can: bool,
@@ -53,7 +55,7 @@ impl Lifecycle {
         let half =
             subject.and_then(|it| it.renew_by).map_or(0, |by| by.saturating_sub(lead.unwrap_or(0) / 2));
         let any_good = self.tokens.good(now).next().is_some();
-        Look { now, base, bound, bindable, provider_can, due, half, any_good }
+        Look { now, base, bound, subject, bindable, provider_can, due, half, any_good }
     }
 
     /// The server refuses what it is pushed for its credential, again and again.
@@ -170,7 +172,7 @@ impl Lifecycle {
     }
 
     /// A third of the lead before the end of what is in force: what has not come by then is late.
-    pub(super) fn last_call(&self) -> Option<At> {
+    pub(super) fn last_call_at(&self) -> Option<At> {
         let token = self.tokens.in_force()?;
         Some(token.ends?.saturating_sub(self.lead(token)? / 3))
     }

@@ -90,7 +90,7 @@ impl Lifecycle {
         if let Some(serving) = self.link.serving.filter(|serving| !serving.stable) {
             agenda.offer(Some(serving.since.saturating_add(self.policy.stable)), Wake::Stable);
         }
-        agenda.offer(self.link.parting.map(|(_, until)| until), Wake::Part);
+        agenda.offer(self.link.parting.map(|parting| parting.until), Wake::Part);
         agenda.offer(self.next_expiring(look), Wake::Expiring);
         let fallback = self.fallback_reason(look).is_some_and(|reason| !self.told.fallback.contains(&reason));
         agenda.offer_if(fallback, Wake::Fallback);
@@ -134,7 +134,7 @@ impl Lifecycle {
         }
         let token = self.tokens.in_force()?;
         if self.mechanism(look) != Mechanism::None {
-            return self.last_call();
+            return self.last_call_at();
         }
         Some(token.ends?.saturating_sub(self.policy.expiring_notice.min(token.life()? / 2)))
     }

@@ -1,5 +1,7 @@
 //! How often anybody is asked: one table of waits, one bucket for each kind of destination (P).
 
+use serde::{Deserialize, Serialize};
+
 use crate::time::Millis;
 
 use super::clock::At;
@@ -8,7 +10,7 @@ use crate::lifecycle::Failure;
 use crate::lifecycle::random::{Domain, Random};
 
 /// How an attempt failed, as far as the next one depends on it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) enum Class {
     /// Nobody answered, or somebody who does not know: 5xx, a page, 408, 425.
     Unanswered,
@@ -46,7 +48,7 @@ pub(super) fn ceiling(class: Class, left: Option<Millis>, policy: &Policy) -> Mi
 }
 
 /// How one destination has answered of late.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Pace {
     /// Failures since the last success.
     pub(super) failures: u32,
@@ -102,6 +104,21 @@ impl Pace {
     /// Nothing is held against it, but for what it asked for.
     pub(super) const fn forgive(&mut self) {
         (self.failures, self.not_before) = (0, 0);
+    }
+}
+
+/// How each endpoint has answered of late.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Paces {
+    pub(super) mint: Pace,
+    pub(super) refresh: Pace,
+    pub(super) activate: Pace,
+    pub(super) renew: Pace,
+}
+
+impl Paces {
+    pub(super) const fn all(&mut self) -> [&mut Pace; 4] {
+        [&mut self.mint, &mut self.refresh, &mut self.activate, &mut self.renew]
     }
 }
 
