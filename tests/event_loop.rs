@@ -27,7 +27,7 @@ fn listen(session: usize, kind: EventKind) {
         EventKind::Renewed { .. } => {
             RENEWALS.fetch_add(1, Ordering::Relaxed);
         }
-        EventKind::SocketLost => {
+        EventKind::ConnectionLost { .. } => {
             LOST.fetch_add(1, Ordering::Relaxed);
         }
         EventKind::Live { .. }

@@ -99,7 +99,7 @@ async fn what_happens_is_told_on_one_level_and_in_wall_time<A: Adapter>() {
     }
     let place = |wanted: &dyn Fn(&EventKind) -> bool| told.iter().position(wanted).expect("it was told");
     let live = place(&|kind| matches!(kind, EventKind::Live { resumed: false, .. }));
-    let lost = place(&|kind| *kind == EventKind::SocketLost);
+    let lost = place(&|kind| matches!(kind, EventKind::ConnectionLost { .. }));
     let again = place(&|kind| matches!(kind, EventKind::Live { resumed: true, .. }));
     assert!(live < lost && lost < again, "{told:?}");
     let is_held = |kind: &EventKind| match kind {
@@ -202,7 +202,7 @@ async fn suspended_and_resumed_and_dropped_by_the_server<A: Adapter>() {
     assert!(matches!(survived.event, SessionNews::Survived { calls: Survival::Kept, .. }), "{survived:?}");
     server.control().drop_sockets();
     let lost = soon(events.recv()).await.expect("one more").expect("none missed");
-    assert!(lost.event == SessionNews::SocketLost && lost.cause.is_some(), "{lost:?}");
+    assert!(matches!(lost.kind(), EventKind::ConnectionLost { .. }) && lost.cause.is_some(), "{lost:?}");
     until(&mut events, |event| matches!(event, Event::Live { resumed: true, .. })).await;
     soon(client.call("subscriber.online", json!({}))).await.expect("an answer");
     soon(client.network_changed()).await.expect("not over");

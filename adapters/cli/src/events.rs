@@ -252,7 +252,7 @@ mod tests {
         let odd = SessionNews::OddTime { field: "expiry_at", oddity: Oddity::OtherUnit };
         all.chain([
             odd,
-            SessionNews::SocketLost,
+            SessionNews::PresentedUnwritten,
             SessionNews::FrameDropped { count: 1 },
             SessionNews::FrameDropped { count: 548_000 },
             SessionNews::ScopeWithoutFingerprint,

@@ -252,7 +252,7 @@ impl Story {
             self.unwritten = Some(event.cause.as_ref().map_or_else(String::new, cause));
         }
         // Nothing ends with a socket.
-        if event.cause.is_some() && event.kind() != EventKind::SocketLost {
+        if event.cause.is_some() && !matches!(event.kind(), EventKind::ConnectionLost { .. }) {
             self.failed.clone_from(&event.cause);
         }
         // An end that nobody asked for is what the last line is about.

@@ -42,7 +42,11 @@ pub(crate) fn sentence(told: &SessionEvent, now: Now) -> Sentence {
     let (kind, cause) = (told.kind(), told.cause.as_ref().map(cause));
     let text = match &told.event {
         SessionNews::Lifecycle(event) => lifecycle(event, cause, now),
-        SessionNews::SocketLost => with("the socket is gone, another is on its way", cause),
+        SessionNews::PresentedUnwritten => with(
+            "the refresh token is presented although the store has not written that down: a new token is minted should \
+             this process die now",
+            cause,
+        ),
         SessionNews::FrameDropped { count: 1 } => {
             with("a frame of the server was no JSON-RPC and was dropped", cause)
         }

@@ -461,7 +461,15 @@ mod tests {
         let (publisher, feed) = Feed::of_events();
         let cause = || Some(Error::Transport { message: "x".repeat(1_000) });
         for _ in 0..1_000 {
-            publisher.publish(SessionEvent::new(Now::default(), SessionNews::SocketLost, cause()));
+            publisher.publish(SessionEvent::new(
+                Now::default(),
+                SessionNews::Survived {
+                    registration: Survival::Lost,
+                    calls: Survival::Lost,
+                    subscriptions: Survival::Lost,
+                },
+                cause(),
+            ));
         }
         assert!(feed.line().bytes <= EVENTS);
         for _ in 0..2 {

@@ -132,10 +132,7 @@ impl Bytes {
             }
             SessionOutput::Sign { .. } => return Err("no story has an external signer".to_owned()),
             // The lifecycle says nothing of it: it was told so, or does not know it.
-            SessionOutput::Tell(SessionEvent {
-                event: SessionNews::SocketLost | SessionNews::Survived { .. },
-                ..
-            })
+            SessionOutput::Tell(SessionEvent { event: SessionNews::Survived { .. }, .. })
             | SessionOutput::Connection(_)
             | SessionOutput::Subscriber(_) => return Ok(None),
             // Told once more as settled.

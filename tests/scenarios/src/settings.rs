@@ -93,12 +93,14 @@ impl Settings {
     }
 
     pub(crate) fn policy(&self) -> Policy {
-        match self.policy {
+        let policy = match self.policy {
             "browser" => Policy::browser_sdk_v4(),
             "default" => Policy::default(),
             // Times can be told beforehand, but for those of attempts after failures.
             _ => Policy::default().with(|it| it.jitter = false),
-        }
+        };
+        // A story's monotonic clock stands while the lid is closed, unless it says otherwise.
+        policy.with(|it| it.tick_counts_sleep = false)
     }
 
     pub(crate) fn seed(&self) -> [u8; 32] {

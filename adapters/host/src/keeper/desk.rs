@@ -10,7 +10,7 @@ use satkeeper_core::session::{Record, StoreFailure};
 
 use super::{Tell, store};
 use crate::keys;
-use crate::store::{Lease, StoreError, Written};
+use crate::store::{Lease, StoreError};
 
 /// Most of those who wait for one record to be written. Whoever came before them has given up.
 const MOST_WAITING: usize = 8;
@@ -188,12 +188,7 @@ fn caught<T>(act: impl FnOnce() -> Result<T, StoreError>) -> Result<T, StoreErro
 
 fn failure(name: &str, error: StoreError) -> StoreFailure {
     match error {
-        StoreError::Conflict(Written(text)) => match Record::decode(text.expose().as_bytes()) {
-            Ok(winner) => StoreFailure::Conflict(Box::new(winner)),
-            Err(error) => {
-                StoreFailure::Taken(store(name, &format!("somebody else has written to it: {error}")))
-            }
-        },
+        StoreError::Conflict(_) => StoreFailure::Taken(store(name, "somebody else has written to it")),
         StoreError::InUse => StoreFailure::Taken(store(name, &error.to_string())),
         error => StoreFailure::Failed(store(name, &error.to_string())),
     }
