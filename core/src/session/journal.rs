@@ -161,6 +161,7 @@ pub(super) const fn cause(event: &Event) -> Option<Cause> {
             Warning::RefreshFailed { cause, .. }
             | Warning::PushFailed { cause, .. }
             | Warning::ConnectFailed { cause, .. }
+            | Warning::ConnectionLost { cause, .. }
             | Warning::StoreFailed { cause },
         ) => Some(*cause),
         Event::Teardown { cause, .. } => *cause,
