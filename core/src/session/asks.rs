@@ -1,4 +1,4 @@
-//! What the application waits for, and how its end is told (L24, L40).
+//! What the application waits for, and how its end is told (R27, R33).
 
 use alloc::borrow::ToOwned;
 use alloc::boxed::Box;
@@ -162,7 +162,7 @@ impl Session {
     }
 }
 
-/// When the governor has a request again: it refills at least this often (L20).
+/// When the governor has a request again: it refills at least this often (R20).
 const fn throttled(policy: &Policy) -> u64 {
     policy.exchange_refill_max
 }

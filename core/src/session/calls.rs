@@ -1,5 +1,5 @@
 //! Calls of the application over the session: held until it is live, sent in order, repeated once after a
-//! recovered rejection (L24, L33).
+//! recovered rejection (R24, R32).
 
 use alloc::borrow::ToOwned as _;
 use alloc::boxed::Box;
@@ -44,7 +44,7 @@ const MOST_DENIED: usize = 16;
 pub(super) struct Calls {
     open: VecDeque<Call>,
     /// Methods that were refused for the credential once more under a newer token: that is the answer, and starts nothing
-    /// more until the next token (C7).
+    /// more until the next token (R24).
     denied: VecDeque<(String, Generation)>,
     next_ask: u64,
 }
@@ -124,7 +124,7 @@ impl Calls {
         self.open.remove(at)
     }
 
-    /// Whether another one of this size may come in (L33).
+    /// Whether another one of this size may come in (R32).
     fn has_room(&self, size: usize) -> bool {
         let waiting = self.open.iter().filter(|call| call.is_waiting()).map(Call::size).sum::<usize>();
         let open = self.open.iter().map(Call::size).sum::<usize>();

@@ -161,7 +161,7 @@ impl Session {
         Ok(())
     }
 
-    /// A token from the provider (L42, L43). The fingerprint of `key` goes along where the request has a place
+    /// A token from the provider (R34). The fingerprint of `key` goes along where the request has a place
     /// for it; only then the token that comes is bound to it.
     fn provide(
         &mut self,
@@ -213,7 +213,7 @@ impl Session {
         }
     }
 
-    /// A new subscriber token, bound to our key where there is one (L43).
+    /// A new subscriber token, bound to our key where there is one (R34).
     pub(super) fn create(
         &mut self,
         turn: &mut Turn,

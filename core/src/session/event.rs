@@ -46,13 +46,13 @@ pub enum SessionNews {
     /// A refresh token that can be used only once is presented although that could not be written down first: the store
     /// has failed until the last call. Should the process die before its successor is written, a new token must be minted.
     PresentedUnwritten,
-    /// Frames were malformed, oversized or not text, and were dropped (L39). The first is told at once, from then on
+    /// Frames were malformed, oversized or not text, and were dropped (R32). The first is told at once, from then on
     /// their number in ever longer intervals; the cause is the last one's.
     FrameDropped {
         /// How many since it was told last.
         count: u64,
     },
-    /// A time that a server or a provider stated was odd, and how it was read; once for each field (L10).
+    /// A time that a server or a provider stated was odd, and how it was read; once for each field (R31).
     OddTime {
         /// Which field.
         field: &'static str,
@@ -81,7 +81,7 @@ pub enum SessionNews {
         ends: Tick,
     },
     /// A part of what the server sent is too large, or not of its kind, and is not kept: what was there before stays
-    /// (L37). Told once for each field; the cause says why, where it is not its size.
+    /// (R32). Told once for each field; the cause says why, where it is not its size.
     NotKept {
         /// Which field.
         field: &'static str,
@@ -95,7 +95,7 @@ pub enum SessionNews {
     /// not used, and the session begins anew in its place; the cause says which store. Told by the driver,
     /// before anything else.
     RecordUnused,
-    /// A token with `sat:refresh` was asked for without a fingerprint: it will live 60 s at most (L43).
+    /// A token with `sat:refresh` was asked for without a fingerprint: it will live 60 s at most (R34).
     ScopeWithoutFingerprint,
 }
 

@@ -184,7 +184,7 @@ mod tests {
 
     #[test]
     fn what_was_sent_in_confidence_is_known() {
-        // proves L49
+        // proves R36
         let url = SecureUrl::parse("https://space.test", Plain::Never).unwrap();
         let space = Space::new(url, "project", &Secret::new("PTtoken")).unwrap();
         let request = crate::wire::rest::refresh_subscriber_token(&space, &Secret::new("r")).unwrap();
@@ -196,7 +196,7 @@ mod tests {
 
     #[test]
     fn each_is_answered_once_in_its_own_kind() {
-        // proves L1
+        // proves R29
         let mut exchanges = Exchanges::default();
         for id in 0..100 {
             exchanges.open(exchange(id));

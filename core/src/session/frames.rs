@@ -1,4 +1,4 @@
-//! What comes in on the socket: acknowledged, kept, or handed on (L33, L34, L37, L39).
+//! What comes in on the socket: acknowledged, kept, or handed on (R21, R22, R32).
 
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
@@ -200,7 +200,7 @@ impl Session {
         let told = result;
         let result = ConnectResult::parse(told);
         if result.protocol.is_none() {
-            // The one member that a success is sure to have: nobody has been let in (L28).
+            // The one member that a success is sure to have: nobody has been let in (R21).
             let error = Error::reply(connect::METHOD, "it has no `protocol`");
             return self.fail(turn, waiting.command, error.into(), None, waiting.signed_at);
         }
@@ -216,7 +216,7 @@ impl Session {
         }
         let authorization = result.authorization.as_ref();
         self.learn_project(authorization);
-        // A resume's result speaks of the token that its state was made for (L8).
+        // A resume's result speaks of the token that its state was made for (R21).
         let token = (!resumed).then_some(waiting.token);
         let statement = self.authorization_statement(turn, token, authorization);
         let reply = Reply::Authenticated { resumed, statement };
@@ -288,7 +288,7 @@ impl Session {
         has_room
     }
 
-    /// A frame that is of no use: told at once the first time, and from then on counted (L39).
+    /// A frame that is of no use: told at once the first time, and from then on counted (R32).
     fn dropped(&mut self, turn: &mut Turn, why: Error) {
         if self.dropped.repeats.happened(turn.now.tick) {
             turn.news(SessionNews::FrameDropped { count: 1 }, Some(why));

@@ -28,7 +28,7 @@ impl Fault {
         Self { failure, error }
     }
 
-    /// There is no key, or it cannot sign (L48).
+    /// There is no key, or it cannot sign (R35).
     pub(super) fn no_key(message: &str) -> Self {
         Self::new(Failure::NoKey, Error::DpopInit { message: message.to_owned() })
     }
@@ -126,11 +126,11 @@ impl Journal {
         let what = entry.map_or("a command", |entry| entry.what);
         match cause.failure {
             Failure::Timeout => {
-                // The provider may have taken over before its time was up (L15, L17).
+                // The provider may have taken over before its time was up (R17).
                 let after_ms = entry.map_or(0, |entry| entry.begun.until(now.tick).min(entry.span));
                 Error::Timeout { what: what.into(), after_ms }
             }
-            // The lifecycle's own verdict on what was inspected (L46).
+            // The lifecycle's own verdict on what was inspected (R35).
             Failure::NoKey if what == "inspect" => {
                 Error::credentials("it is bound to a key that is not this session's")
             }
@@ -141,7 +141,7 @@ impl Journal {
                 Error::Provider { kind: ProviderFault::Transient, message: what.to_owned() }
             }
             Failure::Conflict => Error::Store { message: "another holder was faster".to_owned() },
-            // The lifecycle's own verdict on what the provider brought (L11, L40).
+            // The lifecycle's own verdict on what the provider brought (R31, R33).
             Failure::Malformed if matches!(what, "mint" | "refresh") => Error::credentials(
                 "the server has refused this token before, it has ended, its key is another's, or it is the \
                  session's own client-bound one",
@@ -178,7 +178,7 @@ mod tests {
 
     #[test]
     fn the_lifecycle_hears_the_kind_of_an_error() {
-        // proves L29, L44
+        // proves R31, R34
         let text = || "x".to_owned();
         let answer = HttpResponse::new(503, "");
         let http = HttpError::of(Endpoint::DeviceToken, &answer, &[]).into();
@@ -208,7 +208,7 @@ mod tests {
 
     #[test]
     fn a_verdict_of_the_lifecycles_own_has_its_words() {
-        // proves L11, L46
+        // proves R31, R35
         let base = crate::lifecycle::TokenId(1);
         for (action, failure, code) in [
             (Action::Mint { fingerprint: None }, Failure::Malformed, "invalid_credentials"),

@@ -1,4 +1,4 @@
-//! Whether the way to the server and back is open (C2).
+//! Whether the way to the server and back is open (R22).
 //!
 //! Only a reply to something of our own proves both directions: a server whose pings come in may hear nothing of us. Where
 //! a server answers no pings at all, any frame has to do.

@@ -1,7 +1,7 @@
 //! `Session`: the lifecycle with its bytes. Still no I/O: HTTP responses and socket events in, ready-made
 //! HTTP requests and frames out; and no decision of its own.
 //!
-//! One mutator, [`Session::step`]. A [`SessionInput`] becomes the facts in it (L29), the facts go through
+//! One mutator, [`Session::step`]. A [`SessionInput`] becomes the facts in it (R31), the facts go through
 //! [`Lifecycle::step`], and what the lifecycle commands becomes [`SessionOutput`]s. What can be answered on
 //! the spot is, within the same step.
 //!
@@ -191,7 +191,7 @@ impl fmt::Debug for Session {
 
 impl Session {
     /// A session that has not started. The seed has no default: use 32 bytes of a CSPRNG in production,
-    /// since proof ids are drawn from it (L4).
+    /// since proof ids are drawn from it (R30).
     #[must_use]
     pub fn new(config: Config, seed: Seed) -> Self {
         let mut keys = Keys::default();
@@ -379,7 +379,7 @@ impl Session {
             SessionInput::Leave => turn.feed(Input::Leave),
             SessionInput::Destroy => {
                 self.resume.forget();
-                // What an exchange in flight brings is of no use to anybody (L31).
+                // What an exchange in flight brings is of no use to anybody (R12).
                 self.source.replace();
                 turn.feed(Input::Destroy);
             }

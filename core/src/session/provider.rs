@@ -1,4 +1,4 @@
-//! Credential providers (L42, L43): who brings tokens.
+//! Credential providers (R34): who brings tokens.
 
 use alloc::borrow::ToOwned;
 use alloc::boxed::Box;

@@ -128,7 +128,7 @@ impl Session {
     }
 
     /// A space's answer. `None`: the refresh token was refused and a new token is being created in its
-    /// place, within the same command (L43).
+    /// place, within the same command (R34).
     #[allow(clippy::too_many_arguments, reason = "the parts of one exchange, taken apart once")]
     fn provided(
         &mut self,

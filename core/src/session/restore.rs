@@ -1,4 +1,4 @@
-//! Writing the record and going on from it (L5, L30, L31).
+//! Writing the record and going on from it (R11, R12, R30).
 
 use alloc::borrow::ToOwned;
 use alloc::boxed::Box;
@@ -45,7 +45,7 @@ impl Session {
         Record(contents)
     }
 
-    /// A session that goes on where another process stopped, and has not started (L5). Give it a new seed, or in
+    /// A session that goes on where another process stopped, and has not started (R30). Give it a new seed, or in
     /// a replay the recorded one; the key in the configuration must be the one that the record names, else what
     /// is bound to it is dropped. A record of another provider, subscriber or static token is of no use: the
     /// session then begins anew ([`Session::is_restored`]).
@@ -108,8 +108,8 @@ impl Session {
         self.exchanges.open(exchange);
     }
 
-    /// A one-time secret is about to be presented: that is written down first (S2). The write has 2 s of its own, whatever
-    /// is left of a token (S5), but for the last call before that ends.
+    /// A one-time secret is about to be presented: that is written down first (R12). The write has 2 s of its own, whatever
+    /// is left of a token (R13), but for the last call before that ends.
     pub(super) fn write_intent(
         &mut self,
         turn: &mut Turn,
@@ -175,7 +175,7 @@ impl Session {
     }
 
     /// The intent could not be written. Who is certain that nobody else holds the session presents the secret from memory,
-    /// but only at the last call: until then the store may come back. Who is not mints instead, or waits (S2).
+    /// but only at the last call: until then the store may come back. Who is not mints instead, or waits (R12).
     fn intent_failed(&mut self, turn: &mut Turn, mut intent: Exchange, is_certain: bool) {
         let Some(next) = intent.next.take() else { return };
         let (request, to_send) = *next;

@@ -1,4 +1,4 @@
-//! The socket: opened, authenticated, watched over, closed (L33, L34, L37).
+//! The socket: opened, authenticated, watched over, closed (R21, R22, R32).
 
 use alloc::borrow::ToOwned;
 use alloc::string::String;
@@ -28,7 +28,7 @@ use super::turn::Turn;
 const MOST_UNANSWERING: u8 = 2;
 
 /// A socket that has been opened and not closed: the one that serves ([`Lifecycle::socket`]), one that is coming, one that
-/// was replaced and is still read (C4).
+/// was replaced and is still read (R22).
 ///
 /// [`Lifecycle::socket`]: crate::lifecycle::Lifecycle::socket
 pub(super) struct Socket {
@@ -117,7 +117,7 @@ impl Session {
         Ok(())
     }
 
-    /// `signalwire.connect`, the first frame out (L33), with a proof whenever there is a key (L34).
+    /// `signalwire.connect`, the first frame out (R32), with a proof whenever there is a key (R21).
     #[allow(clippy::too_many_arguments, reason = "the parts of one command, taken apart once")]
     pub(super) fn authenticate(
         &mut self,
@@ -195,7 +195,7 @@ impl Session {
     }
 
     /// The proof of a request on the socket, whenever there is a key. One that cannot sign leaves a session
-    /// unbound, not dead (L48); but what is bound to it would be refused without a proof, as if it were the
+    /// unbound, not dead (R35); but what is bound to it would be refused without a proof, as if it were the
     /// token's fault: that waits for the key.
     fn prove(
         &mut self,
@@ -214,7 +214,7 @@ impl Session {
         }
     }
 
-    /// A ping now. Its own reply answers it: whatever else comes in proves one direction only (C2).
+    /// A ping now. Its own reply answers it: whatever else comes in proves one direction only (R22).
     pub(super) fn probe(
         &mut self,
         turn: &mut Turn,
@@ -245,7 +245,7 @@ impl Session {
                 turn.done(command, Outcome { server_time, ..Outcome::ok(Reply::Opened) });
             }
             Some(_) => {}
-            // Given up meanwhile: there is never an open socket that nobody is authenticating (L35).
+            // Given up meanwhile: there is never an open socket that nobody is authenticating (R32).
             None => turn.put(SessionOutput::Close { socket }),
         }
     }
@@ -298,7 +298,7 @@ impl Session {
         }
     }
 
-    /// Frames on this socket are not answered: it is to be replaced, and read until it is (C2).
+    /// Frames on this socket are not answered: it is to be replaced, and read until it is (R22).
     fn doubt(&mut self, turn: &mut Turn, socket: SocketId, why: &'static str) {
         let Some(connect) = self.socket_mut(socket).map(|known| known.connect) else { return };
         if let Some(connect) = connect {
@@ -307,7 +307,7 @@ impl Session {
         turn.feed(Input::SocketDead { socket });
     }
 
-    /// Asks a socket for a reply of its own, where something else on it was not answered in its time (C2).
+    /// Asks a socket for a reply of its own, where something else on it was not answered in its time (R22).
     pub(super) fn question(&mut self, turn: &mut Turn, socket: SocketId) {
         let now = turn.now.tick;
         let known = self.socket_mut(socket).filter(|known| known.stage == Stage::Authenticated);
@@ -316,7 +316,7 @@ impl Session {
         }
     }
 
-    /// A reply to something of our own has come on this socket: the way there and back is open (C2).
+    /// A reply to something of our own has come on this socket: the way there and back is open (R22).
     pub(super) fn replied(&mut self, turn: &mut Turn, socket: SocketId) {
         let now = turn.now.tick;
         let Some(known) = self.socket_mut(socket) else { return };
@@ -329,7 +329,7 @@ impl Session {
         }
     }
 
-    /// Two sockets in a row on which no ping was answered: this server answers none, and is not judged by them (C2).
+    /// Two sockets in a row on which no ping was answered: this server answers none, and is not judged by them (R22).
     fn answers_no_pings(&self) -> bool {
         self.unanswering >= MOST_UNANSWERING
     }

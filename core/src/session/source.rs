@@ -1,4 +1,4 @@
-//! The one-time secret of a `Subscriber` provider: its rotating refresh token (L31, L43).
+//! The one-time secret of a `Subscriber` provider: its rotating refresh token (R12, R34).
 
 use crate::error::Error;
 use crate::secret::Secret;
@@ -169,7 +169,7 @@ mod tests {
 
     #[test]
     fn it_is_presented_only_while_young() {
-        // proves L43
+        // proves R34
         let source = source();
         assert!(source.usable(at(7_199_999)).is_some());
         assert!(source.usable(at(7_200_000)).is_none());
@@ -178,7 +178,7 @@ mod tests {
 
     #[test]
     fn a_presented_one_is_in_doubt_until_answered() {
-        // proves L31
+        // proves R12
         for (status, is_refusal, is_usable, is_spent) in [
             (429, false, true, false),
             (500, false, false, false),
@@ -212,7 +212,7 @@ mod tests {
 
     #[test]
     fn the_newest_is_kept_however_late_it_comes() {
-        // proves L31
+        // proves R12
         let mut source = source();
         source.present(RequestId(2));
         assert!(source.keep(Secret::new("three"), RequestId(3), SENT));

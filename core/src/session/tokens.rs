@@ -23,7 +23,7 @@ pub(super) struct Known {
     pub(super) token: Secret,
     /// SHA-256 of it, reckoned once.
     hash: [u8; 32],
-    /// The hosts that serve it (L32).
+    /// The hosts that serve it (R31).
     pub(super) routing: Routing,
     /// The key that it was minted for or exchanged with, as far as that is known.
     pub(super) key: Option<KeyAlgorithm>,
@@ -41,7 +41,7 @@ impl Known {
 }
 
 /// Equal bytes have equal numbers, newer ones greater numbers. A forgotten token leaves its hash, so that
-/// one that the server has refused is known when it comes back (L11).
+/// one that the server has refused is known when it comes back (R31).
 #[derive(Default)]
 pub(super) struct Tokens {
     known: Vec<Known>,
@@ -148,7 +148,7 @@ mod tests {
 
     #[test]
     fn equal_bytes_have_equal_numbers_even_when_forgotten() {
-        // proves L29
+        // proves R31
         let mut tokens = Tokens::default();
         let a = admit(&mut tokens, "a");
         let b = admit(&mut tokens, "b");
@@ -162,7 +162,7 @@ mod tests {
 
     #[test]
     fn another_process_knows_them_again() {
-        // proves L5, L11
+        // proves R30, R31
         let mut before = Tokens::default();
         let (a, b) = (admit(&mut before, "a"), admit(&mut before, "b"));
         let newest = admit(&mut before, "c");
@@ -179,7 +179,7 @@ mod tests {
 
     #[test]
     fn a_record_brings_only_so_many() {
-        // proves L51
+        // proves R36
         let mut tokens = Tokens::default();
         for id in 0..100 {
             let token = Text(Secret::new(format!("token {id}")));

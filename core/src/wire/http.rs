@@ -11,7 +11,7 @@ use super::time::{http_date, retry_after};
 use super::url::SecureUrl;
 use crate::secret::Secret;
 
-/// Largest response body that is read, bytes (L50). A driver should stop reading here.
+/// Largest response body that is read, bytes (R36). A driver should stop reading here.
 pub const MAX_BODY: usize = 64 * 1024;
 
 /// Method of a request.
@@ -54,7 +54,7 @@ impl HeaderValue {
 
 /// A request that is ready to be sent, once: a proof in it is spent by sending.
 ///
-/// No redirect may be followed with it (L50). Debug shows method, URL without query, and header names.
+/// No redirect may be followed with it (R36). Debug shows method, URL without query, and header names.
 #[derive(Clone, PartialEq, Eq)]
 pub struct HttpRequest {
     /// Method.
