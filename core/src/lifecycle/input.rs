@@ -287,6 +287,8 @@ pub enum Failure {
         /// Its `Retry-After`.
         retry_after: Option<Millis>,
     },
+    /// There is no one-time secret that may be presented: what is asked again is the endpoint, by a mint (R12).
+    NoSecret,
     /// Somebody else holds the session's record by now (R11).
     Conflict,
 }
@@ -305,6 +307,7 @@ impl Failure {
             | Self::Malformed
             | Self::Provider { .. }
             | Self::Page { .. }
+            | Self::NoSecret
             | Self::Conflict => false,
         }
     }

@@ -45,6 +45,11 @@ impl Reach {
         }
     }
 
+    /// When the last attempt was made.
+    pub(super) fn last_asked(&self) -> At {
+        self.last.map_or(0, |(at, _)| at)
+    }
+
     /// It stands until the next attempt: the session rests.
     pub(super) const fn rest(&mut self) {
         self.last = None;

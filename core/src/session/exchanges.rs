@@ -48,7 +48,8 @@ pub(super) enum Purpose {
     },
     Space {
         endpoint: Endpoint,
-        provision: Provision,
+        /// Whose fingerprint went along.
+        key: Option<KeyAlgorithm>,
         life: Millis,
         epoch: u32,
     },
@@ -65,15 +66,6 @@ pub(super) enum Purpose {
         action: Action,
         repeated: bool,
     },
-}
-
-/// A token from a space.
-#[derive(Clone, Copy)]
-pub(super) struct Provision {
-    /// It renews; else it is a mint.
-    pub(super) renewal: bool,
-    /// The key whose fingerprint went along.
-    pub(super) key: Option<KeyAlgorithm>,
 }
 
 /// A client-bound token.

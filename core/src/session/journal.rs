@@ -34,6 +34,14 @@ impl Fault {
     }
 }
 
+impl Fault {
+    /// There is no refresh token that may be presented.
+    pub(super) fn no_secret() -> Self {
+        let message = "there is no refresh token that may be presented".to_owned();
+        Self::new(Failure::NoSecret, Error::TokenRefresh { message, source: None })
+    }
+}
+
 impl From<Error> for Fault {
     fn from(error: Error) -> Self {
         let failure = match &error {
@@ -140,6 +148,7 @@ impl Journal {
             Failure::Provider { .. } => {
                 Error::Provider { kind: ProviderFault::Transient, message: what.to_owned() }
             }
+            Failure::NoSecret => Fault::no_secret().error,
             Failure::Conflict => Error::Store { message: "another holder was faster".to_owned() },
             // The lifecycle's own verdict on what the provider brought (R31, R33).
             Failure::Malformed if matches!(what, "mint" | "refresh") => Error::credentials(

@@ -5,7 +5,7 @@ use alloc::boxed::Box;
 use alloc::sync::Arc;
 
 use crate::error::{Error, Result};
-use crate::lifecycle::{Action, Command, Failure, Lifecycle, Reply};
+use crate::lifecycle::{Command, Failure, Lifecycle, Reply};
 use crate::secret::{Secret, Seed};
 use crate::time::Now;
 use crate::wire::http::HttpRequest;
@@ -185,14 +185,12 @@ impl Session {
             return self.send(turn, request, to_send);
         }
         self.source.withdraw(request.id);
-        let command = Command { id: intent.command, deadline: request.deadline, action: Action::Refresh };
-        let key = self.keys.newest().map(|key| key.algorithm().into());
-        let minted = if is_certain { None } else { Some(self.create(turn, &command, true, key)) };
-        if minted.is_none_or(|minted| minted.is_err()) {
-            let message = "that the refresh token will be presented could not be written".to_owned();
-            let error = self.journal.known(intent.command).unwrap_or(Error::Store { message });
-            self.fail(turn, intent.command, Fault::from(error), None, None);
+        if !is_certain {
+            return self.fail(turn, intent.command, Fault::no_secret(), None, None);
         }
+        let message = "that the refresh token will be presented could not be written".to_owned();
+        let error = self.journal.known(intent.command).unwrap_or(Error::Store { message });
+        self.fail(turn, intent.command, Fault::from(error), None, None);
     }
 
     /// A store that does not answer has failed.

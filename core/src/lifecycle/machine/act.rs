@@ -188,14 +188,14 @@ impl Lifecycle {
         self.command(Action::Inspect { base }, self.policy.network);
     }
 
-    /// A round in which there is nothing to be shown.
     fn reach_out(&mut self) {
         let Some((_, base)) = self.reaches_out(&self.look()) else { return };
-        self.next_round(false);
         self.hope.reach.asked(self.clock.now());
         let command = self.command(Action::Inspect { base }, self.policy.network);
-        let failure = self.link.cause.map_or(Failure::Timeout, |cause| cause.failure);
-        self.tell_failed_connect(Cause { command, failure });
+        if self.next_exchange().is_none() {
+            let failure = self.link.cause.map_or(Failure::Timeout, |cause| cause.failure);
+            self.tell_failed_connect(Cause { command, failure });
+        }
     }
 
     fn write(&mut self) {

@@ -229,7 +229,7 @@ impl Lifecycle {
     }
 
     /// The key has been changed: what is held is bound to the old one.
-    fn key_is_new(&self) -> bool {
+    pub(super) fn key_is_new(&self) -> bool {
         self.tokens.newest_base().is_some_and(|base| base.barren)
     }
 

@@ -226,7 +226,7 @@ const fn is_from_afar(attempt: &Attempt, outcome: &Outcome) -> Option<bool> {
     );
     match &outcome.result {
         _ if is_local => None,
-        Err(Failure::Provider { .. } | Failure::Rejected | Failure::NoKey) => None,
+        Err(Failure::Provider { .. } | Failure::Rejected | Failure::NoKey | Failure::NoSecret) => None,
         Err(Failure::Timeout) if matches!(attempt.action, Action::Mint { .. } | Action::Refresh) => None,
         Err(Failure::Timeout | Failure::Transport) => Some(false),
         _ => Some(true),

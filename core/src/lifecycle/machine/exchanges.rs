@@ -38,7 +38,7 @@ impl Lifecycle {
             return self.brought_nothing(attempt);
         }
         let minted = matches!(attempt.action, Action::Mint { .. });
-        self.remint &= !minted;
+        self.remint &= !minted && self.key_is_new();
         self.take(attempt, facts, Kind::Base(Base::default()), minted, heard);
     }
 
@@ -177,6 +177,10 @@ impl Lifecycle {
         if failure == Failure::Conflict {
             // Somebody else holds the session: nothing more is presented, nothing overwritten (S1).
             return self.end(TeardownReason::HandedOver, Some(cause));
+        }
+        if failure == Failure::NoSecret && self.provider.can_mint_again {
+            self.remint = true;
+            return;
         }
         if self.tokens.held.is_empty() && (!self.provider.can_mint_again || failure == Failure::Rejected) {
             if attempt.late || failure != Failure::Timeout {

@@ -213,13 +213,13 @@ impl Lifecycle {
         (base.base()?.inspection == Inspection::Wanted).then_some(base.id)
     }
 
-    /// While everything was refused and nothing is left to be shown, somebody is asked all the same, round by round: else
-    /// nobody would know whether it is the network.
+    /// While there is no hope somebody far away is asked at least now and then: else nobody would know whether it is the
+    /// network (R5, R25).
     pub(super) fn reaches_out(&self, look: &Look<'_>) -> Option<(At, TokenId)> {
-        let refused = self.link.round > 0 && self.hope.since.is_some() && !look.any_good;
-        let idle = !self.link.is_live() && self.link.coming.is_none() && self.shown_again(look).is_none();
+        let since = self.hope.since.filter(|_| !look.any_good && !self.link.is_live())?;
         let asking = self.attempts.any(|action| matches!(action, Action::Inspect { .. }));
-        let base = look.base.filter(|_| refused && idle && !asking)?;
-        Some((self.link.next_round, base.id))
+        let base = look.base.filter(|_| !asking && self.link.coming.is_none())?;
+        let last = self.hope.reach.last_asked().max(since);
+        Some((last.saturating_add(self.policy.awaited), base.id))
     }
 }

@@ -512,7 +512,7 @@ impl Lifecycle {
         let look = self.look();
         let opens = self.next_open(&look).map(|(at, _)| at);
         let reaches = self.reaches_out(&look).map(|(at, _)| at);
-        let next = opens.into_iter().chain(reaches).chain(self.next_exchange()).min();
+        let next = opens.into_iter().chain(self.next_exchange()).min().or(reaches);
         let next = next.map(|at| self.tick(at));
         self.warn(Warning::ConnectFailed { cause, next });
     }
