@@ -44,6 +44,8 @@ mod hope;
 mod input;
 mod link;
 mod machine;
+#[cfg(feature = "model")]
+pub mod model;
 mod pace;
 mod policy;
 mod random;
