@@ -126,6 +126,8 @@ pub struct Lifecycle {
     ever_live: bool,
     /// The first mint has been asked for.
     minted: bool,
+    /// What is held came of the record, and nothing has been accepted since: this process has not asked for a first token.
+    unasked: bool,
     /// The provider is asked for a new base by a mint: its refresh was refused, or the key has changed.
     remint: bool,
     /// Work that came due together starts here, not before.
@@ -213,6 +215,7 @@ impl Lifecycle {
             told: Told::default(),
             ever_live: false,
             minted: false,
+            unasked: false,
             remint: false,
             spread: 0,
             unreachable: false,

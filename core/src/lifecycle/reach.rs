@@ -63,6 +63,16 @@ impl Reach {
         self.reached = self.reached.saturating_add(slept);
     }
 
+    /// What it shows.
+    pub(super) const fn shown(&self) -> Millis {
+        self.run
+    }
+
+    /// It shows what it has shown in another process.
+    pub(super) const fn go_on(&mut self, run: Millis) {
+        self.run = run;
+    }
+
     /// Whether it shows `limit`.
     pub(super) const fn shows(&self, limit: Millis) -> bool {
         self.run >= limit

@@ -65,6 +65,9 @@ pub struct Snapshot {
     key: Key,
     ever_live: bool,
     hopeless_since: Option<At>,
+    /// What the reach-clock has shown since then.
+    #[serde(default)]
+    hopeless_run: Millis,
     round: u32,
 }
 
@@ -134,6 +137,7 @@ impl Lifecycle {
             key: self.key,
             ever_live: self.ever_live,
             hopeless_since: self.hope.since.map(|at| moved(at, by)),
+            hopeless_run: self.hope.since.map_or(0, |_| self.hope.reach.shown()),
             round: self.link.round,
         }
     }
@@ -173,6 +177,7 @@ impl Lifecycle {
         machine.ever_live = snapshot.ever_live;
         if let Some(since) = snapshot.hopeless_since {
             machine.hope.lose(since.min(machine.clock.now()));
+            machine.hope.reach.go_on(snapshot.hopeless_run);
         }
         machine.link.round = snapshot.round;
         machine

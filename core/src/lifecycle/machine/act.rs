@@ -79,7 +79,7 @@ impl Lifecycle {
         let now = self.clock.now();
         let reason = if self.tokens.held.is_empty() {
             TeardownReason::MintFailed
-        } else if self.tokens.held.iter().any(|token| token.refused && token.lasts(now)) {
+        } else if self.tokens.held.iter().any(|token| (token.refused || token.barren) && token.lasts(now)) {
             TeardownReason::InvalidCredentials
         } else {
             TeardownReason::Expired
@@ -126,7 +126,7 @@ impl Lifecycle {
     // ---- Exchanges ----
 
     fn mint(&mut self) {
-        self.minted = true;
+        (self.minted, self.unasked) = (true, false);
         let fingerprint = (self.key.state == KeyState::Ready).then_some(self.key.algorithm);
         let span = self.provider_span();
         self.exchange(Action::Mint { fingerprint }, span);

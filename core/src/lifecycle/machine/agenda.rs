@@ -114,9 +114,18 @@ impl Lifecycle {
         if look.any_good || self.is_unsure() {
             return None;
         }
-        let awaited = self.attempts.awaits(look.now, self.policy.awaited).unwrap_or(0);
+        // The server's answer to a token that may be good is awaited, too.
+        let lasts = |id| self.tokens.get(id).is_some_and(|token| token.lasts(look.now));
+        let judging = self
+            .attempts
+            .list
+            .iter()
+            .find(|attempt| matches!(attempt.action, Action::Authenticate { token, .. } if lasts(token)));
+        let judging = judging.map_or(0, |attempt| attempt.deadline);
+        let awaited = self.attempts.awaits(look.now, self.policy.awaited).unwrap_or(0).max(judging);
         let nothing = self.tokens.held.is_empty();
-        let open = look.provider_can || (nothing && !self.attempts.list.is_empty());
+        let open =
+            look.provider_can || self.first_mint_is_left(look) || (nothing && !self.attempts.list.is_empty());
         let refused = self.tokens.held.iter().any(|token| token.lasts(look.now));
         if !open && (!refused || !self.ever_live) {
             return Some(awaited);
@@ -166,6 +175,9 @@ impl Lifecycle {
                 agenda.offer(Some(at), wake);
             }
         };
+        if self.first_mint_is_left(look) {
+            return agenda.offer(Some(self.route(Endpoint::Mint, look)), Wake::Mint);
+        }
         // Refused: a new one at once, then with each round (T4).
         let round = if self.link.round > 1 || self.link.asked { self.link.next_round } else { 0 };
         if !look.any_good {
@@ -206,6 +218,12 @@ impl Lifecycle {
             let from = if newer { Some(self.spread) } else { renew_failed };
             agenda.offer(from.map(|from| from.max(activate)), Wake::Activate);
         }
+    }
+
+    /// Nothing of what the record held is good any more, and nobody renews: who is asked once for a first token has not been
+    /// asked by this process.
+    pub(super) fn first_mint_is_left(&self, look: &Look<'_>) -> bool {
+        self.unasked && !look.any_good && !look.provider_can
     }
 
     /// When the provider is asked for another base, from then on, and how: by its `refresh()`, and after that has failed

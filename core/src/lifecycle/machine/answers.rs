@@ -69,7 +69,7 @@ impl Lifecycle {
                 self.inspected(base);
                 self.stated(base, &Statement { scope, ..*says }, heard(false));
                 if says.cnf == Confirmation::Others {
-                    self.found_foreign(base);
+                    self.found_foreign(base, command);
                 }
             }
             // A question ends nothing (A4).
@@ -127,10 +127,10 @@ impl Lifecycle {
             for waiter in &mut self.waiters.list {
                 waiter.since = waiter.since.saturating_add(slept.span);
             }
-            for token in self.tokens.held.iter_mut().filter(|token| token.received > slept.until) {
+            for token in self.tokens.held.iter_mut().filter(|token| token.received >= slept.until) {
                 token.move_by(slept.span);
             }
-            for attempt in self.attempts.list.iter_mut().filter(|attempt| attempt.asked > slept.until) {
+            for attempt in self.attempts.list.iter_mut().filter(|attempt| attempt.asked >= slept.until) {
                 attempt.asked = attempt.asked.saturating_add(slept.span);
                 attempt.deadline = attempt.deadline.saturating_add(slept.span);
             }
@@ -179,15 +179,39 @@ impl Lifecycle {
         }
     }
 
-    /// subscriber/info names another key for this token: it is of no use, unless the server has accepted it.
-    fn found_foreign(&mut self, id: TokenId) {
-        if self.tokens.in_force == Some(id) || !self.holds(id) {
+    /// subscriber/info names another key for this token: it is of no use, unless the server has accepted it, or is judging
+    /// it. Whoever brought it has brought nothing.
+    fn found_foreign(&mut self, id: TokenId, command: CommandId) {
+        if self.tokens.in_force == Some(id) {
             return;
         }
+        let Some(token) = self.tokens.get_mut(id) else { return };
+        token.barren = true;
         self.warn(Warning::ForeignKey { token: id });
-        if let Some(token) = self.tokens.get_mut(id) {
-            token.barren = true;
+        self.book_vain(id, Class::Barren);
+        if self.is_judged(id) {
+            return;
         }
+        if self.tokens.held.iter().any(|held| held.id != id) {
+            // What was held before goes on, and is renewed as before.
+            self.tokens.remove(id);
+        }
+        let now = self.clock.now();
+        let cause = Cause { command, failure: Failure::NoKey };
+        self.hope.cause = Some(cause);
+        if self.tokens.good(now).next().is_none() && !self.link.is_live() {
+            self.hope.lose(now);
+            self.hope.told = true;
+            self.tell_failed_connect(cause);
+        }
+    }
+
+    /// It has been shown to the server, which has not answered.
+    pub(super) fn is_judged(&self, id: TokenId) -> bool {
+        self.attempts.any(|action| match action {
+            Action::Authenticate { token, .. } | Action::Reauthenticate { token, .. } => *token == id,
+            _ => false,
+        })
     }
 
     // ---- The record ----

@@ -79,6 +79,7 @@ impl Lifecycle {
         self.tokens.held.retain(|token| !(lost_key && token.is_bound()) && (able || token.lasts(now)));
         self.tokens.in_force = self.tokens.in_force.filter(|id| self.tokens.get(*id).is_some());
         self.minted = !self.tokens.held.is_empty();
+        self.unasked = self.minted;
         if self.minted {
             self.spread_work();
         } else {
@@ -127,7 +128,7 @@ impl Lifecycle {
         let is_it = |held: &Token| held.id == facts.token || held.base_id() == Some(facts.token);
         let is_no_news = self.link.is_live() && self.tokens.in_force().is_some_and(is_it);
         let says = &facts.statement;
-        let refused = self.tokens.get(facts.token).is_some_and(|token| token.refused);
+        let refused = self.tokens.get(facts.token).is_some_and(|token| token.refused || token.barren);
         let useless = refused || says.cnf == Confirmation::Others || says.expires_in == Some(0);
         let refusal = if useless {
             Some(AskError::InvalidCredentials)

@@ -85,8 +85,10 @@ impl Lifecycle {
             return self.brought_nothing(attempt);
         }
         // What it costs to be refused is told by whoever refuses it: all is forgotten only when it is accepted. Where pushes
-        // are refused, a newer one is worth its while once in a quarter of a life.
-        let quarter = token.life().unwrap_or(0) / 4;
+        // are refused, a newer one is worth its while once in a quarter of a life: of its own, or while nobody has named
+        // that, of the one in force.
+        let life = token.life().or_else(|| self.tokens.in_force().and_then(Token::life));
+        let quarter = life.unwrap_or(0) / 4;
         let not_before = if self.pushes_in_vain() { now.saturating_add(quarter) } else { 0 };
         self.pace(endpoint).not_before = not_before;
         if attempt.late {
@@ -229,6 +231,23 @@ impl Lifecycle {
         self.tell_failed(attempt, failure, Class::of(failure), failure.retry_after());
     }
 
+    /// Whoever brought this token has brought nothing: that counts towards the next attempt's wait (T3). Nobody's, where
+    /// the application has brought it itself.
+    pub(super) fn book_vain(&mut self, id: TokenId, class: Class) -> Option<Endpoint> {
+        let token = self.tokens.get(id).filter(|token| token.by.is_some())?;
+        let endpoint = match (token.is_bound(), token.first) {
+            (true, true) => Endpoint::Activate,
+            (true, false) => Endpoint::Renew,
+            (false, true) => Endpoint::Mint,
+            (false, false) => Endpoint::Refresh,
+        };
+        let (now, waits) = (self.clock.now(), (self.policy.wait_min, self.ceiling(class)));
+        let mut pace = *self.pace(endpoint);
+        pace.failed(now, class, waits, None, &mut self.random);
+        *self.pace(endpoint) = pace;
+        Some(endpoint)
+    }
+
     /// Books a failure of an exchange and tells of it, with the next try.
     fn tell_failed(&mut self, attempt: &Attempt, failure: Failure, class: Class, asked: Option<u64>) {
         let Some(endpoint) = Endpoint::of(&attempt.action) else { return };
@@ -287,6 +306,7 @@ impl Lifecycle {
         let before = self.tokens.in_force;
         let (due, by) = self.tokens.get(id).map_or((now, None), |token| (token.due, token.by));
         let changed = self.tokens.accept(id);
+        self.unasked = false;
         self.link.accepted();
         self.link.cut_by = None;
         let hopeless = self.hope.since.is_some();

@@ -171,6 +171,14 @@ impl Lifecycle {
         is_it && bound && (look.bindable || undecided) && self.paces.activate.failures == 0
     }
 
+    /// Nobody knows yet what the base can do: that is being asked.
+    pub(super) fn is_undecided(&self, look: &Look<'_>) -> bool {
+        let asked =
+            |base: &super::super::token::Base| base.scope.is_none() && base.inspection != Inspection::Over;
+        let key = matches!(self.key.state, KeyState::Wanted | KeyState::Ready);
+        key && look.base.is_some_and(|token| token.is_good(look.now) && token.base().is_some_and(asked))
+    }
+
     /// A third of the lead before the end of what is in force: what has not come by then is late.
     pub(super) fn last_call_at(&self) -> Option<At> {
         let token = self.tokens.in_force()?;

@@ -5,7 +5,7 @@ use crate::lifecycle::{
 };
 use crate::time::{Millis, UnixMillis};
 
-use super::super::attempts::{Attempt, Endpoint};
+use super::super::attempts::Attempt;
 use super::super::clock::At;
 use super::super::link::{Coming, Offer, Parting, Serving};
 use super::super::pace::{Class, Pace};
@@ -178,9 +178,15 @@ impl Lifecycle {
             // Something better may have come meanwhile.
             let offered =
                 Self { link: super::super::Link { coming: None, ..self.link.clone() }, ..self.clone() };
-            if let Some((_, Offer { token, resume })) = offered.offer(&offered.look()) {
-                (coming.token, coming.resume) = (token, resume);
-                self.link.coming = Some(coming);
+            match offered.offer(&offered.look()) {
+                Some((_, Offer { token, resume })) => {
+                    (coming.token, coming.resume) = (token, resume);
+                    self.link.coming = Some(coming);
+                }
+                None if self.tokens.get(coming.token).is_none_or(|token| !self.ever_offered(token)) => {
+                    return self.give_up_coming();
+                }
+                None => {}
             }
         }
         let Coming { token, resume, .. } = coming;
@@ -239,6 +245,7 @@ impl Lifecycle {
             unsure: false,
         });
         if resumed {
+            self.unasked = false;
             self.link.accepted();
             self.hope.regain();
         } else {
@@ -446,30 +453,21 @@ impl Lifecycle {
         token.refused = true;
         let age = now.saturating_sub(token.received);
         let learns = token.word == Word::Assumed && token.accepted && age >= self.policy.attempt_max;
-        let (bound, accepted, first) = (token.is_bound(), token.accepted, token.first);
+        let (bound, accepted) = (token.is_bound(), token.accepted);
         if learns && let Some(life) = self.tokens.assumed.get_mut(usize::from(bound)) {
             *life = Some(age);
         }
-        if !accepted {
-            // Whoever brought it has brought nothing.
-            let endpoint = match (bound, first) {
-                (true, true) => Endpoint::Activate,
-                (true, false) => Endpoint::Renew,
-                (false, true) => Endpoint::Mint,
-                (false, false) => Endpoint::Refresh,
-            };
-            let most = self.ceiling(Class::Refusal);
-            let mut pace = *self.pace(endpoint);
-            pace.failed(now, Class::Refusal, (self.policy.wait_min, most), None, &mut self.random);
-            if !bound {
-                // That is asked round by round.
-                pace.not_before = now;
-            }
-            *self.pace(endpoint) = pace;
+        if !accepted
+            && let Some(endpoint) = self.book_vain(id, Class::Refusal)
+            && !bound
+        {
+            // That is asked round by round.
+            self.pace(endpoint).not_before = now;
         }
         self.record.unsaved = true;
         let look = self.look();
-        let over = !self.ever_live && !look.any_good && !look.provider_can;
+        let asked = !look.provider_can && !self.first_mint_is_left(&look);
+        let over = !self.ever_live && !look.any_good && asked;
         if over {
             return self.end(TeardownReason::InvalidCredentials, Some(cause));
         }
@@ -510,7 +508,9 @@ impl Lifecycle {
     /// The reason why there is no session yet, or again.
     pub(super) fn tell_failed_connect(&mut self, cause: Cause) {
         let look = self.look();
+        // Beside a socket that serves, what is shown next is shown again.
         let opens = self.next_open(&look).map(|(at, _)| at);
+        let opens = opens.or_else(|| self.next_show(&look).map(|(at, _)| at));
         let reaches = self.reaches_out(&look).map(|(at, _)| at);
         let next = opens.into_iter().chain(self.next_exchange()).min().or(reaches);
         let next = next.map(|at| self.tick(at));

@@ -80,12 +80,14 @@ impl Lifecycle {
             Kind::Renewal { order } => {
                 !self.tokens.held.is_empty()
                     && !self.can_be_brought(look)
+                    && !self.is_undecided(look)
                     && !self.attempts.list.iter().any(super::super::attempts::Attempt::is_exchange)
                     && !self.tokens.held.iter().any(|token| token.order >= order)
             }
             Kind::Update(token) => {
                 let is_it = |held: &&Token| held.id == token || held.base_id() == Some(token);
-                !self.tokens.held.iter().filter(is_it).any(|held| held.lasts(look.now))
+                let may_be = |held: &Token| held.lasts(look.now) && (!held.barren || self.is_judged(held.id));
+                !self.tokens.held.iter().filter(is_it).any(may_be)
             }
         }
     }
@@ -98,7 +100,11 @@ impl Lifecycle {
         for waiter in vain {
             let error = match waiter.kind {
                 Kind::Renewal { .. } => AskError::NoMechanism,
-                Kind::Update(_) => AskError::InvalidCredentials,
+                Kind::Update(_) => {
+                    // What was there before is shown again.
+                    self.tokens.floor = 0;
+                    AskError::InvalidCredentials
+                }
             };
             self.tell(Event::Failed { ask: waiter.id, error });
         }
