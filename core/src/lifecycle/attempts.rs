@@ -8,6 +8,7 @@ use crate::time::Millis;
 
 use super::clock::At;
 use super::policy::Policy;
+use super::token::Token;
 
 /// Most attempts that are listened to although they are late.
 const MOST_LATE: usize = 6;
@@ -48,6 +49,16 @@ impl Endpoint {
             Action::Activate { .. } => Some(Self::Activate),
             Action::Renew { .. } => Some(Self::Renew),
             _ => None,
+        }
+    }
+
+    /// Who brought this token, where the application did not.
+    pub(super) const fn that_brought(token: &Token) -> Self {
+        match (token.is_bound(), token.first) {
+            (true, true) => Self::Activate,
+            (true, false) => Self::Renew,
+            (false, true) => Self::Mint,
+            (false, false) => Self::Refresh,
         }
     }
 

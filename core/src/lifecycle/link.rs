@@ -54,6 +54,8 @@ pub(super) struct Serving {
     pub(super) socket: SocketId,
     /// The connect that it serves since.
     pub(super) command: CommandId,
+    /// The token that was shown with it: with a resume perhaps a newer one than that in force.
+    pub(super) token: TokenId,
     pub(super) since: At,
     pub(super) stable: bool,
     /// The generation that the server goes on with; after a resume perhaps an older one than that in force.

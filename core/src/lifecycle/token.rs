@@ -12,6 +12,9 @@ use crate::lifecycle::random::share;
 /// Longest lifetime that is believed: a hundred years.
 const LONGEST_LIFE: Millis = 100 * 366 * 86_400_000;
 
+/// A life that is shorter by one of two clocks is that of a clock that is wrong.
+const SHORTEST_HINT: Millis = 10_000;
+
 /// One token that the session holds.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Token {
@@ -208,7 +211,10 @@ impl Token {
                 None if life.is_none() && self.word < Word::Told => {
                     let local = clock.when_wall_shows(time);
                     self.undated = Some(time);
-                    (self.renew_by, self.ends, self.word) = (Some(local), Some(local), Word::Hinted);
+                    // What the server has just spoken of has not ended, whatever the local clock makes of it.
+                    if local > now {
+                        (self.renew_by, self.ends, self.word) = (Some(local), Some(local), Word::Hinted);
+                    }
                 }
                 None => {}
             },
@@ -265,10 +271,15 @@ impl Token {
         true
     }
 
-    /// What is only hinted brings no renewal before a quarter of the life (T1).
+    /// What is only hinted brings no renewal before a quarter of the life: as the clock reads it that makes it the
+    /// shorter, or where that leaves next to nothing, the longer (T1).
     pub(super) fn floor(&self) -> At {
-        let hinted = self.ends.filter(|_| self.word == Word::Hinted);
-        hinted.map_or(0, |end| self.received.saturating_add(end.saturating_sub(self.received) / 4))
+        let life = |end: Option<At>| end.map_or(0, |end| end.saturating_sub(self.received));
+        if self.word != Word::Hinted {
+            return 0;
+        }
+        let (short, long) = (life(self.renew_by), life(self.ends));
+        self.received.saturating_add(if short < SHORTEST_HINT { long } else { short } / 4)
     }
 
     /// A server has told its time: what was read by the local clock is read by that, once (K2).

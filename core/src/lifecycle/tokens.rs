@@ -94,7 +94,7 @@ impl Tokens {
     }
 
     /// The server has accepted this token: it is in force, all refusals are forgotten, and what was asked for before it
-    /// goes, but for its base and for what puts the session's end off. Whether that is a new generation.
+    /// goes, but for its base and for what is known to put the session's end off. Whether that is a new generation.
     pub(super) fn accept(&mut self, id: TokenId) -> bool {
         let Some(order) = self.get(id).map(|token| token.order) else { return false };
         let before = self.in_force;
@@ -105,7 +105,7 @@ impl Tokens {
         }
         let (base, reach) = self.get(id).map_or((None, 0), |token| (token.base_id(), token.reach()));
         self.held.retain(|token| {
-            let lasts = token.reach() > reach;
+            let lasts = token.sure_end().is_some_and(|end| end > reach);
             let keeps = Some(token.id) == base || lasts && !token.refused;
             token.id == id || token.order > order && Some(token.id) != before || keeps
         });

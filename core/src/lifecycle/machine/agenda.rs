@@ -210,7 +210,13 @@ impl Lifecycle {
         } else {
             renew_failed
         };
-        offer_provider(activate_failed, half);
+        // A base that has come meanwhile is not asked for again, but bound.
+        let come = look.base.is_some_and(|base| {
+            let lead = self.lead(base).unwrap_or(0);
+            let lasts = base.renew_by.is_none_or(|by| by.saturating_sub(lead) > look.now);
+            bound.order < base.order && lasts && base.is_good(look.now)
+        });
+        offer_provider(activate_failed.filter(|_| !come), half);
         agenda.offer(due.map(|due| due.max(renew)), Wake::Renew);
         if bindable {
             // A base that has come after it is exchanged at once.

@@ -1,8 +1,10 @@
 //! What the application and the driver bring: every input but answers.
 
+use alloc::vec::Vec;
+
 use crate::lifecycle::{
     Action, AskError, AskId, Confirmation, Event, Failure, Ignored, Input, KeyAlgorithm, KeyFacts,
-    ProviderFacts, Start, TeardownReason, TokenFacts,
+    ProviderFacts, Start, TeardownReason, TokenFacts, TokenId,
 };
 
 use super::super::attempts::Attempt;
@@ -76,7 +78,11 @@ impl Lifecycle {
         let now = self.clock.now();
         let able = self.provider_can();
         // What was bound to a key that is lost, and what nobody can renew, begins anew.
-        self.tokens.held.retain(|token| !(lost_key && token.is_bound()) && (able || token.lasts(now)));
+        let of_use = |token: &Token| !(lost_key && token.is_bound()) && (able || token.lasts(now));
+        // A base stays behind what came of it.
+        let bases: Vec<TokenId> =
+            self.tokens.held.iter().filter(|it| of_use(it)).filter_map(Token::base_id).collect();
+        self.tokens.held.retain(|token| of_use(token) || bases.contains(&token.id));
         self.tokens.in_force = self.tokens.in_force.filter(|id| self.tokens.get(*id).is_some());
         self.minted = !self.tokens.held.is_empty();
         self.unasked = self.minted;

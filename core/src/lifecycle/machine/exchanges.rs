@@ -14,7 +14,7 @@ use crate::lifecycle::Mechanism;
 use crate::lifecycle::random::Domain;
 
 /// A renewal must put the end off by more than this to have gained anything.
-const GAIN: u64 = 1_000;
+pub(super) const GAIN: u64 = 1_000;
 
 impl Lifecycle {
     /// A mint or the provider's refresh brought a base.
@@ -84,13 +84,8 @@ impl Lifecycle {
             }
             return self.brought_nothing(attempt);
         }
-        // What it costs to be refused is told by whoever refuses it: all is forgotten only when it is accepted. Where pushes
-        // are refused, a newer one is worth its while once in a quarter of a life: of its own, or while nobody has named
-        // that, of the one in force.
-        let life = token.life().or_else(|| self.tokens.in_force().and_then(Token::life));
-        let quarter = life.unwrap_or(0) / 4;
-        let not_before = if self.pushes_in_vain() { now.saturating_add(quarter) } else { 0 };
-        self.pace(endpoint).not_before = not_before;
+        // All is forgotten only when it is accepted.
+        self.pace(endpoint).not_before = 0;
         if attempt.late {
             self.pace(endpoint).failures = 0;
         }
@@ -235,12 +230,7 @@ impl Lifecycle {
     /// the application has brought it itself.
     pub(super) fn book_vain(&mut self, id: TokenId, class: Class) -> Option<Endpoint> {
         let token = self.tokens.get(id).filter(|token| token.by.is_some())?;
-        let endpoint = match (token.is_bound(), token.first) {
-            (true, true) => Endpoint::Activate,
-            (true, false) => Endpoint::Renew,
-            (false, true) => Endpoint::Mint,
-            (false, false) => Endpoint::Refresh,
-        };
+        let endpoint = Endpoint::that_brought(token);
         let (now, waits) = (self.clock.now(), (self.policy.wait_min, self.ceiling(class)));
         let mut pace = *self.pace(endpoint);
         pace.failed(now, class, waits, None, &mut self.random);
@@ -305,6 +295,8 @@ impl Lifecycle {
         let Some(order) = self.tokens.get(id).map(|token| token.order) else { return };
         let before = self.tokens.in_force;
         let (due, by) = self.tokens.get(id).map_or((now, None), |token| (token.due, token.by));
+        let is_news = |token: &&Token| token.by.is_some() && !token.accepted;
+        let brought_by = self.tokens.get(id).filter(is_news).map(Endpoint::that_brought);
         let changed = self.tokens.accept(id);
         self.unasked = false;
         self.link.accepted();
@@ -313,16 +305,8 @@ impl Lifecycle {
         self.hope.regain();
         if changed {
             self.record.urge();
-            match by {
-                Some(Mechanism::Bound) => {
-                    self.paces.activate.forgive();
-                    self.paces.renew.forgive();
-                }
-                Some(_) => {
-                    self.paces.mint.forgive();
-                    self.paces.refresh.forgive();
-                }
-                None => {}
+            if let Some(endpoint) = brought_by {
+                self.pace(endpoint).forgive();
             }
             // What it took to get a socket is nobody's latency.
             let served = self.link.serving.is_some_and(|serving| serving.since <= due);

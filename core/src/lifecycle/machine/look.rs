@@ -50,7 +50,13 @@ impl Lifecycle {
             let early = lead.saturating_add(token.jitter(lead, &self.policy));
             let slept = self.clock.suspect(token.received);
             let due = token.renew_by?.saturating_sub(early).saturating_sub(slept);
-            Some(due.max(token.floor().saturating_sub(slept)))
+            // While pushes are refused another token is worth its while once in a quarter of a life.
+            let last = self.tokens.good(now).find(|it| vain && !it.accepted);
+            let rested = last.map_or(0, |last| {
+                let life = last.life().or_else(|| token.life()).unwrap_or(0);
+                last.received.saturating_add(life / 4)
+            });
+            Some(due.max(token.floor().saturating_sub(slept)).max(rested))
         });
         let half =
             subject.and_then(|it| it.renew_by).map_or(0, |by| by.saturating_sub(lead.unwrap_or(0) / 2));
@@ -105,7 +111,9 @@ impl Lifecycle {
     /// that has not ended.
     pub(super) fn is_served(&self) -> bool {
         let now = self.clock.now();
-        self.link.is_live() && self.tokens.in_force().is_none_or(|token| token.lasts(now))
+        let shown = self.link.serving.and_then(|serving| self.tokens.get(serving.token));
+        let lasts = |token: &Token| token.lasts(now);
+        self.link.is_live() && (self.tokens.in_force().is_none_or(lasts) || shown.is_some_and(lasts))
     }
 
     /// Time until nothing that is held is good any more, while the session is served.
@@ -137,9 +145,12 @@ impl Lifecycle {
             Endpoint::Renew => self.paces.renew,
         };
         let place = self.attempts.place(endpoint, look.any_good, look.now, &self.policy);
-        // Who asks again and again is heard, but no endpoint is asked for it more often than that.
-        let demanded = if self.is_demanded() { self.policy.wait_served } else { 0 };
-        let since = if pace.sent > 0 { pace.sent.saturating_add(demanded) } else { 0 };
+        // Who asks again and again, or brings one base after the other, is heard, but no endpoint is asked for it more
+        // often than that.
+        let again = endpoint == Endpoint::Activate && pace.failures == 0;
+        let demanded = if again || self.is_demanded() { self.policy.wait_served } else { 0 };
+        let came = self.tokens.held.iter().map(|token| token.received).max().unwrap_or(0);
+        let since = if pace.sent > 0 { pace.sent.max(came).saturating_add(demanded) } else { 0 };
         pace.ready().max(place).max(self.budget(0)).max(since)
     }
 

@@ -11,6 +11,7 @@ use super::super::link::{Coming, Offer, Parting, Serving};
 use super::super::pace::{Class, Pace};
 use super::super::token::{Saved, Token, Word};
 use super::super::{Lifecycle, Mode};
+use super::exchanges::GAIN;
 use super::look::Look;
 use crate::lifecycle::random::Domain;
 
@@ -107,8 +108,10 @@ impl Lifecycle {
                 let waits = self.awaits_activation(look, token);
                 return if waits { last_call } else { Some(0) };
             }
-            // An older one that outlives it.
-            let outlives = in_force.is_some_and(|it| token.reach() > it.reach());
+            // An older one that is known to outlive it, by more than nothing.
+            let outlives = token
+                .sure_end()
+                .is_some_and(|end| in_force.is_some_and(|it| end > it.reach().saturating_add(GAIN)));
             last_call.filter(|_| outlives)
         };
         // The first that is due; of equals the newest.
@@ -233,6 +236,7 @@ impl Lifecycle {
         self.link.serving = Some(Serving {
             socket,
             command,
+            token,
             since: now,
             stable: false,
             known,
@@ -561,7 +565,9 @@ impl Lifecycle {
         let cause = Cause { command: serving.command, failure };
         let look = self.look();
         let opens = self.next_open(&look).map(|(at, _)| at);
-        let next = opens.or_else(|| self.next_exchange()).map(|at| self.tick(at));
+        // One that is coming has been announced already.
+        let next = opens.or_else(|| self.next_exchange()).filter(|_| self.link.coming.is_none());
+        let next = next.map(|at| self.tick(at));
         self.warn(Warning::ConnectionLost { cause, next });
     }
 

@@ -164,12 +164,21 @@ impl Lies<'_> {
         let accepted = &self.story.accepted;
         let since = &accepted[accepted.partition_point(|(when, ..)| *when < asked)..];
         since.iter().take_while(|(when, ..)| *when <= at).any(|(_, token, first)| match user {
-            User::Updates { .. } => self.story.token(*token).is_some_and(|token| {
-                token.of == Source::Application && token.received.is_some_and(|got| got >= asked)
-            }),
+            // What the application has brought, or what has come of it.
+            User::Updates { .. } => self.brought(*token).is_some_and(|got| got >= asked),
             User::Refreshes => *first,
             _ => true,
         })
+    }
+
+    /// When the token came that the application brought, and that this one is or was exchanged from.
+    fn brought(&self, token: Serial) -> Option<Ms> {
+        let token = self.story.token(token)?;
+        match token.of {
+            Source::Application => token.received,
+            Source::Activate(of) | Source::Renew(of) => self.brought(of),
+            Source::Mint | Source::Refresh => None,
+        }
     }
 
     fn not_expired(&self, at: Ms) -> Option<(Serial, Ms)> {
