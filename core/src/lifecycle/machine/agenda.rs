@@ -210,11 +210,11 @@ impl Lifecycle {
         } else {
             renew_failed
         };
-        // A base that has come meanwhile is not asked for again, but bound.
+        // A base that has come meanwhile is not asked for again, but shown or bound; unless somebody waits for a newer one.
         let come = look.base.is_some_and(|base| {
             let lead = self.lead(base).unwrap_or(0);
             let lasts = base.renew_by.is_none_or(|by| by.saturating_sub(lead) > look.now);
-            bound.order < base.order && lasts && base.is_good(look.now)
+            !self.is_demanded() && bound.order < base.order && lasts && base.is_good(look.now)
         });
         offer_provider(activate_failed.filter(|_| !come), half);
         agenda.offer(due.map(|due| due.max(renew)), Wake::Renew);
