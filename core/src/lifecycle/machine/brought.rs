@@ -172,7 +172,11 @@ impl Lifecycle {
         let known = self.tokens.remove(facts.token);
         let kind = match known.map(|known| known.kind) {
             Some(kind @ Kind::Bound { .. }) => kind,
-            _ => Kind::Base(Base::default()),
+            // What was learned of it is not asked for again.
+            Some(Kind::Base(Base { scope, cnf, inspection, .. })) => {
+                Kind::Base(Base { scope, cnf, inspection, ..Base::default() })
+            }
+            None => Kind::Base(Base::default()),
         };
         let token = self.token(facts, kind, order, now, None, false);
         let heard = Heard { sent: now, told: None, exchange: true };
