@@ -214,6 +214,8 @@ impl Token {
                     // What the server has just spoken of has not ended, whatever the local clock makes of it.
                     if local > now {
                         (self.renew_by, self.ends, self.word) = (Some(local), Some(local), Word::Hinted);
+                    } else {
+                        noted.absurd = true;
                     }
                 }
                 None => {}
