@@ -260,10 +260,11 @@ impl Lifecycle {
         self.warn(Warning::RefreshFailed { attempt: pace.failures, mechanism, cause, next });
     }
 
-    /// The first and the longest wait of an endpoint. Who upgrades a session that is served has all the time that there is.
+    /// The first and the longest wait of an endpoint. Who upgrades a session that is served, and that somebody else renews, has
+    /// all the time that there is.
     fn waits_of(&self, endpoint: Endpoint, class: Class) -> (u64, u64) {
-        let upgrades = endpoint == Endpoint::Activate && class != Class::Unanswered && self.is_served();
-        if upgrades {
+        let upgrades = endpoint == Endpoint::Activate && class != Class::Unanswered;
+        if upgrades && self.is_served() && self.provider_can() {
             (self.policy.wait_upgrade, self.policy.wait_refused)
         } else {
             (self.policy.wait_min, self.ceiling(class))

@@ -8,6 +8,7 @@ use super::super::clock::At;
 use super::super::pace::{Class, ceiling};
 use super::super::token::{Inspection, Token};
 use super::super::{KeyState, Lifecycle};
+use super::exchanges::GAIN;
 
 /// What the machine sees.
 pub(super) struct Look<'a> {
@@ -39,9 +40,10 @@ impl Lifecycle {
         let counts = |token: &&Token| token.accepted || !vain;
         let bound_renewed = bound.filter(|_| self.key.state == KeyState::Ready).filter(counts);
         let last = || {
-            // The newest of those that last longest.
+            // The newest of those that last longest; who knows their ends to the second only.
             self.tokens.good(now).filter(counts).fold(None, |best: Option<&Token>, token| {
-                if best.is_none_or(|best| token.reach() > best.reach()) { Some(token) } else { best }
+                let lasts = |best: &Token| token.reach() > best.reach().saturating_add(GAIN);
+                if best.is_none_or(lasts) { Some(token) } else { best }
             })
         };
         let subject = bound_renewed.or_else(last);
@@ -235,7 +237,7 @@ impl Lifecycle {
     /// While there is no hope somebody far away is asked at least now and then: else nobody would know whether it is the
     /// network (R5, R25).
     pub(super) fn reaches_out(&self, look: &Look<'_>) -> Option<(At, TokenId)> {
-        let since = self.hope.since.filter(|_| !look.any_good && !self.link.is_live())?;
+        let since = self.hope.since.filter(|_| !look.any_good)?;
         let asking = self.attempts.any(|action| matches!(action, Action::Inspect { .. }));
         let base = look.base.filter(|_| !asking && self.link.coming.is_none())?;
         let last = self.hope.reach.last_asked().max(since);
