@@ -53,6 +53,10 @@ impl Lifecycle {
     /// No held token can be used any more: told at once, with its cause (H).
     fn lose_hope(&mut self) {
         let now = self.clock.now();
+        if self.link.is_live() {
+            // Who has served until now was there until now.
+            self.hope.reach.reached(now);
+        }
         self.hope.lose(now);
         self.hope.told = true;
         // At the end of a life the next request does not wait (A3).

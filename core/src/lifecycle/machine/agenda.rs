@@ -108,6 +108,13 @@ impl Lifecycle {
         self.link.serving.is_some_and(|serving| serving.unsure)
     }
 
+    /// Without a good token: somebody can still bring one, or what was refused may be accepted after all.
+    pub(super) fn can_still_be_served(&self, look: &Look<'_>) -> bool {
+        let asked = self.tokens.held.is_empty() && !self.attempts.list.is_empty();
+        let refused = self.tokens.held.iter().any(|token| token.lasts(look.now));
+        look.provider_can || self.first_mint_is_left(look) || asked || (refused && self.ever_live)
+    }
+
     /// The only end (H).
     fn give_up_at(&self, look: &Look<'_>) -> Option<At> {
         self.hope.since?;
@@ -123,11 +130,7 @@ impl Lifecycle {
             .find(|attempt| matches!(attempt.action, Action::Authenticate { token, .. } if lasts(token)));
         let judging = judging.map_or(0, |attempt| attempt.deadline);
         let awaited = self.attempts.awaits(look.now, self.policy.awaited).unwrap_or(0).max(judging);
-        let nothing = self.tokens.held.is_empty();
-        let open =
-            look.provider_can || self.first_mint_is_left(look) || (nothing && !self.attempts.list.is_empty());
-        let refused = self.tokens.held.iter().any(|token| token.lasts(look.now));
-        if !open && (!refused || !self.ever_live) {
+        if !self.can_still_be_served(look) {
             return Some(awaited);
         }
         let spent = self.hope.reach.shows(self.policy.patience);

@@ -237,7 +237,7 @@ impl Lifecycle {
     /// While there is no hope somebody far away is asked at least now and then: else nobody would know whether it is the
     /// network (R5, R25).
     pub(super) fn reaches_out(&self, look: &Look<'_>) -> Option<(At, TokenId)> {
-        let since = self.hope.since.filter(|_| !look.any_good)?;
+        let since = self.hope.since.filter(|_| !look.any_good && self.can_still_be_served(look))?;
         let asking = self.attempts.any(|action| matches!(action, Action::Inspect { .. }));
         let base = look.base.filter(|_| !asking && self.link.coming.is_none())?;
         let last = self.hope.reach.last_asked().max(since);
