@@ -179,3 +179,78 @@ impl Attempts {
         self.spans.iter().copied().max().unwrap_or(0)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::lifecycle::TokenId;
+
+    const SECOND: Millis = 1_000;
+    const RENEW: Action = Action::Renew { bound: TokenId(1), offset: None };
+
+    /// An attempt at this time whose deadline passes after ten seconds.
+    fn late(attempts: &mut Attempts, action: Action, asked: At) -> CommandId {
+        let id = attempts.add(action, asked, asked, asked + 10 * SECOND);
+        attempts.yield_place(id);
+        id
+    }
+
+    #[test]
+    fn an_endpoint_has_two_places_and_each_is_free_again_in_its_time() {
+        // proves R14
+        let policy = Policy::default();
+        let mut attempts = Attempts::default();
+        let place = |attempts: &Attempts, now, served| attempts.place(Endpoint::Renew, served, now, &policy);
+        let open = attempts.add(RENEW, 0, 0, 10 * SECOND);
+        assert_eq!(place(&attempts, 0, true), 10 * SECOND, "one after the other");
+        attempts.yield_place(open);
+        assert_eq!(place(&attempts, 10 * SECOND, true), 0, "the second");
+        late(&mut attempts, RENEW, 10 * SECOND);
+        assert_eq!(
+            place(&attempts, 20 * SECOND, true),
+            30 * SECOND,
+            "half a minute after the first was asked"
+        );
+        assert_eq!(place(&attempts, 30 * SECOND, true), 0);
+        // Ten seconds where nothing good is held.
+        assert_eq!(place(&attempts, 15 * SECOND, false), 0);
+        // Another endpoint is another matter.
+        assert_eq!(attempts.place(Endpoint::Activate, true, 20 * SECOND, &policy), 0);
+    }
+
+    #[test]
+    fn a_place_is_held_as_long_as_attempts_have_taken_of_late() {
+        // proves R14, R16
+        let policy = Policy::default();
+        for (span, served, idle) in [(0, 30, 10), (4, 30, 12), (9, 54, 27), (15, 90, 30), (60, 120, 30)] {
+            let mut attempts = Attempts::default();
+            attempts.learn(span * SECOND);
+            late(&mut attempts, RENEW, 0);
+            late(&mut attempts, RENEW, 1);
+            assert_eq!(attempts.place(Endpoint::Renew, true, 2, &policy), served * SECOND, "{span}");
+            assert_eq!(attempts.place(Endpoint::Renew, false, 2, &policy), idle * SECOND, "{span}");
+        }
+        let mut attempts = Attempts::default();
+        for span in [9, 1, 2, 3] {
+            attempts.learn(span);
+        }
+        assert_eq!(attempts.longest(), 9);
+        attempts.learn(4);
+        assert_eq!(attempts.longest(), 4, "the longest of the last four");
+    }
+
+    #[test]
+    fn an_attempt_yields_its_place_and_never_its_answer() {
+        // proves R14
+        let mut attempts = Attempts::default();
+        let push = Action::Reauthenticate { socket: SocketId(0), token: TokenId(1), offset: None };
+        let pushed = late(&mut attempts, push, 0);
+        assert_eq!(attempts.get(pushed), None, "what brings no token is forgotten");
+        let ids: Vec<CommandId> = (0..9).map(|at| late(&mut attempts, RENEW, at)).collect();
+        let heard: Vec<bool> = ids.iter().map(|id| attempts.get(*id).is_some()).collect();
+        assert_eq!(heard, [false, false, false, true, true, true, true, true, true], "the last six");
+        assert_eq!(attempts.next_deadline(), None, "and none is late twice");
+        assert_eq!(attempts.awaits(20, 5), None);
+        assert_eq!(attempts.awaits(10, 5), Some(13));
+    }
+}

@@ -31,3 +31,26 @@ impl Hope {
         (self.since, self.told, self.cause) = (None, false, None);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn hope_is_lost_once_and_regained_by_an_acceptance_alone() {
+        // proves R25
+        let mut hope = Hope::default();
+        hope.lose(1_000);
+        hope.reach.asked(1_000);
+        hope.reach.answered(1_000);
+        hope.reach.asked(2_000);
+        hope.lose(2_000);
+        assert_eq!(hope.since, Some(1_000), "losing it again puts nothing off");
+        assert!(hope.reach.shows(1_000));
+        hope.told = true;
+        hope.regain();
+        assert_eq!((hope.since, hope.told), (None, false));
+        hope.lose(3_000);
+        assert!(hope.since == Some(3_000) && !hope.reach.shows(1), "and counts anew");
+    }
+}

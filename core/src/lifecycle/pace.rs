@@ -158,3 +158,122 @@ impl Bucket {
 pub(super) const fn doubled(first: Millis, times: u32) -> Millis {
     if times >= 32 { u64::MAX } else { first.saturating_mul(1 << times) }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::secret::Seed;
+
+    const MINUTE: Millis = 60_000;
+
+    #[test]
+    fn whose_word_an_answer_is() {
+        // proves R18: of somebody who knows, or of nobody; 408 and 425 say that a request was not heard
+        let http = |status| Failure::Http { status, retry_after: None };
+        for status in [400, 401, 403, 404, 409, 410, 422, 429, 499] {
+            assert_eq!(Class::of(http(status)), Class::Refusal, "{status}");
+        }
+        for status in [0, 200, 302, 399, 408, 425, 500, 502, 503, 504, 599] {
+            assert_eq!(Class::of(http(status)), Class::Unanswered, "{status}");
+        }
+        let page = Failure::Page { status: 404, retry_after: None };
+        let provider = Failure::Provider { retry_after: None };
+        for failure in [Failure::Timeout, Failure::Transport, Failure::Malformed, page, provider] {
+            assert_eq!(Class::of(failure), Class::Unanswered, "{failure:?}");
+        }
+        for credential in [false, true] {
+            assert_eq!(Class::of(Failure::Rpc { code: -32_603, credential }), Class::Refusal);
+        }
+    }
+
+    #[test]
+    fn the_table_of_waits() {
+        // proves R18
+        let policy = Policy::default();
+        let [nobody, refused, barren] = [Class::Unanswered, Class::Refusal, Class::Barren];
+        for (left, unanswered, other) in [
+            (None, 10_000, MINUTE),
+            (Some(0), 5_000, 5_000),
+            (Some(20_000), 5_000, 5_000),
+            (Some(MINUTE), 15_000, 15_000),
+            (Some(4 * MINUTE), 30_000, MINUTE),
+            (Some(24 * 60 * MINUTE), 30_000, 60 * MINUTE),
+            (Some(Millis::MAX), 30_000, 60 * MINUTE),
+        ] {
+            assert_eq!(ceiling(nobody, left, &policy), unanswered, "{left:?}");
+            assert_eq!(
+                (ceiling(refused, left, &policy), ceiling(barren, left, &policy)),
+                (other, other),
+                "{left:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn waits_double_with_equal_jitter_up_to_their_ceiling() {
+        // proves R18
+        for seed in 0..50 {
+            let mut random = Random::new(&Seed::from_bytes([seed; 32]));
+            let mut pace = Pace::default();
+            for most in [1_000, 2_000, 4_000, 8_000, 10_000, 10_000] {
+                pace.failed(MINUTE, Class::Unanswered, (1_000, 10_000), None, &mut random);
+                let wait = pace.ready() - MINUTE;
+                assert!((most / 2..=most).contains(&wait), "{wait} of {most}");
+            }
+        }
+    }
+
+    #[test]
+    fn what_was_asked_for_raises_a_wait_and_outlives_it() {
+        // proves R18
+        let mut random = Random::new(&Seed::from_bytes([1; 32]));
+        let mut pace = Pace::default();
+        pace.failed(0, Class::Refusal, (1_000, 60_000), Some(20_000), &mut random);
+        assert_eq!(pace.ready(), 20_000);
+        pace.failed(20_000, Class::Refusal, (1_000, 60_000), Some(10), &mut random);
+        assert!(pace.ready() >= 21_000, "it does not shorten one");
+        pace.failed(30_000, Class::Refusal, (1_000, 60_000), Some(20_000), &mut random);
+        pace.forgive();
+        assert_eq!((pace.failures, pace.ready()), (0, 50_000));
+    }
+
+    #[test]
+    fn only_waits_after_silence_end_when_somebody_answers() {
+        // proves R24, R19
+        let mut random = Random::new(&Seed::from_bytes([1; 32]));
+        for (class, ready) in [(Class::Unanswered, true), (Class::Refusal, false), (Class::Barren, false)] {
+            let mut pace = Pace::default();
+            pace.failed(0, class, (10_000, 10_000), None, &mut random);
+            pace.wake(1_000);
+            assert_eq!(pace.ready() == 1_000, ready, "{class:?}");
+            pace.hurry();
+            assert_eq!((pace.ready(), pace.failures), (0, u32::from(class != Class::Barren)));
+        }
+    }
+
+    #[test]
+    fn a_bucket_fills_by_one_a_period_and_never_over() {
+        // proves R20
+        let mut bucket = Bucket::new(3);
+        for _ in 0..3 {
+            assert_eq!(bucket.ready(0, 1_000), 0);
+            bucket.take(10_000, 1_000);
+        }
+        assert_eq!((bucket.ready(0, 1_000), bucket.ready(1, 1_000)), (11_000, 12_000));
+        bucket.take(11_500, 1_000);
+        assert_eq!(bucket.ready(0, 1_000), 12_000, "half a permit is kept");
+        bucket.take(11_600, 1_000);
+        assert_eq!(bucket.ready(0, 1_000), 12_000, "who takes from an empty one owes nothing");
+        bucket.take(1_000_000, 1_000);
+        assert_eq!((bucket.left, bucket.ready(2, 1_000)), (2, 1_001_000));
+        // The last ones are kept for what is due.
+        assert_eq!((bucket.ready(1, 1_000), bucket.ready(2, 1_000)), (0, 1_001_000));
+    }
+
+    #[test]
+    fn doubling_stops_where_time_does() {
+        // proves R29
+        assert_eq!((doubled(1_000, 0), doubled(1_000, 5), doubled(1_000, 32)), (1_000, 32_000, u64::MAX));
+        assert_eq!(doubled(u64::MAX, 1), u64::MAX);
+    }
+}

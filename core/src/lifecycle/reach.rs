@@ -83,3 +83,56 @@ impl Reach {
         self.reached.saturating_add(limit)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn it_runs_from_an_attempt_that_was_answered_to_the_next() {
+        // proves R5
+        let mut reach = Reach::default();
+        reach.asked(1_000);
+        reach.asked(11_000);
+        assert!(reach.shows(0) && !reach.shows(1), "nobody has answered");
+        reach.answered(11_040);
+        assert!(!reach.shows(1), "only the next one shows that we are still here");
+        reach.asked(21_000);
+        assert!(reach.shows(10_000) && !reach.shows(10_001));
+        reach.asked(31_000);
+        assert!(!reach.shows(10_001), "the second was not answered");
+    }
+
+    #[test]
+    fn it_stands_at_rest_and_asleep_and_begins_anew() {
+        // proves R5, R1
+        let mut reach = Reach::default();
+        reach.asked(0);
+        reach.answered(0);
+        reach.rest();
+        reach.asked(60_000);
+        assert!(!reach.shows(1), "at rest");
+        reach.answered(60_000);
+        reach.stand(3_600_000);
+        reach.asked(3_670_000);
+        assert!(reach.shows(10_000) && !reach.shows(10_001), "asleep");
+        reach.answered(3_670_000);
+        reach.begin(3_680_000);
+        assert!(!reach.shows(1), "from here on it counts");
+        reach.asked(3_681_000);
+        assert!(reach.shows(1_000) && !reach.shows(1_001));
+    }
+
+    #[test]
+    fn nobody_has_been_reached_since_the_last_answer() {
+        // proves R25
+        let mut reach = Reach::default();
+        reach.reached(1_000);
+        reach.asked(5_000);
+        assert_eq!(reach.unreached_for(100), 1_100, "asking reaches nobody");
+        reach.answered(5_040);
+        assert_eq!(reach.unreached_for(100), 5_140);
+        reach.stand(1_000);
+        assert_eq!(reach.unreached_for(100), 6_140, "sleep does not count");
+    }
+}

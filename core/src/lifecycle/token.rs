@@ -330,3 +330,6 @@ impl Token {
         policy.reopen_margin.min(life / 10)
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -177,10 +177,26 @@ mod tests {
     }
 
     #[test]
+    fn its_age_goes_on_over_a_restart() {
+        // proves R34, R13: the tick begins anew with the process; when it was asked for stands in the record
+        let written = source().written();
+        for (later, is_usable) in [(0, true), (7_199_999, true), (7_200_000, false)] {
+            let now = Now::new(5, SENT.unix.0 + later);
+            let restored = Source::restored(written.as_ref(), now);
+            assert_eq!(restored.usable(now).is_some(), is_usable, "{later}");
+        }
+        // And in the new process by both clocks.
+        let restored = Source::restored(written.as_ref(), Now::new(5, SENT.unix.0 + 1_000));
+        assert!(restored.usable(Now::new(7_200_005, SENT.unix.0)).is_none());
+    }
+
+    #[test]
     fn a_presented_one_is_in_doubt_until_answered() {
         // proves R12
         for (status, is_refusal, is_usable, is_spent) in [
             (429, false, true, false),
+            (408, false, true, false),
+            (425, false, true, false),
             (500, false, false, false),
             (422, true, false, true),
             (401, true, false, true),
