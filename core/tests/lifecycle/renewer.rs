@@ -1,12 +1,11 @@
-//! Who renews: exactly one mechanism (L12, L13, L16).
+//! Who renews, and what is told of it (R17).
 
-use crate::story::{EPOCH, FORBIDDEN, HOUR, Story, Treatment, http, near, scoped, unscoped};
-use satkeeper_core::UnixMillis;
+use crate::story::{FORBIDDEN, HOUR, Treatment, near, scoped, unscoped};
 use satkeeper_core::lifecycle::*;
 
 #[test]
 fn the_table() {
-    // proves L12, L13
+    // proves R17
     // survives S9
     let rows = [
         (true, true, Mechanism::Bound, "renew"),
@@ -28,7 +27,7 @@ fn the_table() {
 
 #[test]
 fn the_table_again_for_each_base_and_reconnect() {
-    // proves L12, L14
+    // proves R17
     let mut story = unscoped().world(|world| world.refreshed_scope = true).refreshes().begin();
     story.until(10_000);
     assert_eq!(story.mechanism(), Mechanism::Provider);
@@ -48,7 +47,7 @@ fn the_table_again_for_each_base_and_reconnect() {
 
 #[test]
 fn each_fallback_is_told_once_across_bases() {
-    // proves L16
+    // proves R17
     let mut story = scoped()
         .world(|world| world.refreshed_scope = true)
         .base_life(900_000)
@@ -84,7 +83,7 @@ fn each_fallback_is_told_once_across_bases() {
 
 #[test]
 fn nobody_renews_is_said_with_the_end() {
-    // proves L16
+    // proves R17
     // survives S23, S29
     let mut story = unscoped().begin();
     story.until(10_000);
@@ -101,15 +100,14 @@ fn nobody_renews_is_said_with_the_end() {
 }
 
 #[test]
-fn each_reason_of_one_decline_is_told_when_it_becomes_true() {
-    // proves L16
-    // 810 s: the bound token's renewal is refused for good: `endpoint-failed`, the provider takes over.
-    // 810 s: its refresh brings a base; promotion, in five minutes, would end the decline.
-    // 810 s: that base lacks the scope: the decline goes on, for a reason that promotion does not end. That
-    //        is news, told once (`no-scope`), and so is neither again while the decline is unbroken.
+fn each_reason_is_told_when_it_becomes_true() {
+    // proves R17
+    // 855 s: neither the bound token's renewal nor an activation gets anywhere: the provider is asked, `endpoint-failed`.
+    // Its refresh brings a base that lacks the scope: it goes on being asked, for a reason that no endpoint mends. That is
+    // news, told once (`no-scope`), and so is neither again while no bound token comes.
     let mut story = scoped().base_life(1_800_000).refreshes().begin();
     story.until(10_000);
-    story.always("renew", Treatment::Fail(FORBIDDEN));
+    story.always("renew", Treatment::Fail(FORBIDDEN)).always("activate", Treatment::Fail(FORBIDDEN));
     story.until(5 * HOUR);
     let told = story.fallbacks();
     let names: Vec<_> = told.iter().map(|(_, reason)| *reason).collect();
@@ -117,80 +115,4 @@ fn each_reason_of_one_decline_is_told_when_it_becomes_true() {
     assert!(told[1].0 - told[0].0 < 1_000, "{told:?}");
     assert!(story.times("refresh").len() > 8, "across bases");
     assert_eq!(story.mechanism(), Mechanism::Provider);
-}
-
-#[test]
-fn what_holds_a_renewal_back_has_a_name() {
-    // proves L13
-    let hold = |story: &Story| story.machine.status().hold;
-    // The key and the scope come first; then the schedule alone decides.
-    let mut story = scoped()
-        .refreshes()
-        .next("make_key", Treatment::Late(100))
-        .next("inspect", Treatment::Late(100))
-        .begin();
-    assert_eq!(hold(&story), Some(Hold::Key));
-    story.until(20_000);
-    assert_eq!(hold(&story), None);
-    let mut story = scoped().refreshes().next("inspect", Treatment::Silence).begin();
-    story.until(60);
-    assert_eq!(hold(&story), Some(Hold::Scope));
-    // An activation that waits for the socket.
-    let mut story = scoped()
-        .refreshes()
-        .always("open", Treatment::Fail(Failure::Transport))
-        .always("activate", Treatment::Fail(http(503)))
-        .begin();
-    let mut seen = std::collections::BTreeSet::new();
-    while story.now < 60_000 {
-        story.until(story.now + 101);
-        seen.extend(hold(&story));
-    }
-    assert!(seen.contains(&Hold::NoPath) && seen.contains(&Hold::BackOff), "{seen:?}");
-    // Back-off after a failure, and none once it has succeeded.
-    let mut story = unscoped().refreshes().begin();
-    story.next("refresh", Treatment::Fail(http(503)));
-    story.until(6_900_100);
-    assert_eq!(hold(&story), Some(Hold::BackOff));
-    story.until(6_910_000);
-    assert_eq!(hold(&story), None);
-    // The provider has said never.
-    let mut story = unscoped().refreshes().begin();
-    story.always("refresh", Treatment::Fail(Failure::Rejected));
-    story.until(6_950_000);
-    assert_eq!((hold(&story), story.mechanism()), (Some(Hold::Rejected), Mechanism::None));
-    // A refused push, until the connect beside has decided.
-    let mut story = unscoped().refreshes().begin();
-    story.next("reauthenticate", Treatment::Fail(Failure::Rpc { code: -32_002, credential: true }));
-    story.until(6_950_000);
-    assert_eq!(hold(&story), Some(Hold::Verdict));
-    story.until(7_150_000);
-    assert_eq!(hold(&story), None);
-    // The budget, where every renewal is already over.
-    let mut story = unscoped().base_life(1_000).refreshes().begin();
-    let mut seen = std::collections::BTreeSet::new();
-    while story.now < 60_000 {
-        story.until(story.now + 7);
-        seen.extend(hold(&story));
-    }
-    assert!(seen.contains(&Hold::Governor), "{seen:?}");
-    // Bound tokens that gain nothing, since the server says at each push that they have ended: after their own
-    // end an activation waits, too.
-    let ended = Statement { expires_at: Some(UnixMillis(EPOCH)), ..Statement::default() };
-    let refuted = Treatment::Say(Reply::Reauthenticated(ended));
-    let mut story = scoped().bound_life(6_000).always("reauthenticate", refuted).begin();
-    let mut seen = std::collections::BTreeSet::new();
-    while story.now < 120_000 {
-        story.until(story.now + 7);
-        if story.machine.why().is_some_and(|why| why.wake == Wake::Activate && why.at.0 > story.now) {
-            seen.insert(hold(&story));
-        }
-    }
-    assert_eq!(seen.into_iter().collect::<Vec<_>>(), [Some(Hold::Governor)]);
-    // Nobody has said when it ends.
-    let mut story = unscoped().world(|world| world.states_ends = false).refreshes().keyless().begin();
-    story.until(20_000);
-    assert_eq!(hold(&story), Some(Hold::NoEnd));
-    story.input(Input::Suspend);
-    assert_eq!(hold(&story), Some(Hold::Suspended));
 }
