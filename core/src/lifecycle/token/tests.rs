@@ -96,7 +96,11 @@ fn a_hint_is_read_in_both_clocks_and_refuses_nothing() {
     assert_eq!((noted.absurd, token.word), (false, Word::Hinted));
     assert_eq!(token.renew_by, Some(now + 10 * MINUTE - 999));
     assert_eq!(token.ends, Some(now + 70 * MINUTE));
-    assert_eq!(token.floor(), now + 70 * MINUTE / 4, "no renewal before a quarter of the life");
+    assert_eq!(token.floor(), now + (10 * MINUTE - 999) / 4, "no renewal before a quarter of the life");
+    // Of the longer, where by the other clock hardly anything is left.
+    let mut short = base(&slow, now);
+    short.note(&hint(UnixMillis(EPOCH + 5 * SECOND)), heard(now, true), &slow, &policy());
+    assert_eq!(short.floor(), now + (60 * MINUTE + 5 * SECOND) / 4);
     // Past in one: the other one's. Past in both, or of no calendar: as if nobody had said anything, and told.
     for (at, absurd) in [
         (EPOCH - 10 * MINUTE, false),
