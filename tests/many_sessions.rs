@@ -53,7 +53,7 @@ impl Told {
 }
 
 async fn two_hundred_sessions_survive_dropped_sockets<A: Adapter>() {
-    // proves L18 L19 L34 L36
+    // proves R16, R19, R21, R25
     let wanted = std::env::var("SATKEEPER_LOAD_TOKENS").ok().and_then(|text| text.parse().ok()).unwrap_or(2);
     let config = Config {
         sat_ttl: Duration::from_secs(7_200),

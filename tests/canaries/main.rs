@@ -1,5 +1,5 @@
 //! Tokens, proofs, keys, refresh tokens, resume states and passwords, through everything that can happen to a
-//! session, and not one of them in anything that it shows, tells or logs (L49).
+//! session, and not one of them in anything that it shows, tells or logs (R36).
 //!
 //! One test and a process of its own: it listens to every thread. The command line's output has the same test in
 //! `adapters/cli/tests/cli/canaries.rs`.
@@ -139,7 +139,7 @@ async fn echoed<A: Adapter>(
     stage
 }
 
-/// A session that is live and bound; those with whom its server may reopen a socket are few a minute (L20), so
+/// A session that is live and bound; those with whom its server may reopen a socket are few a minute (R20), so
 /// each stretch of a long life has one of its own.
 async fn bound<A: Adapter>() -> (Stage, A, String) {
     let stage = Stage::new(Config::plain()).await;
@@ -314,7 +314,7 @@ fn everything<A: Adapter>(all: &mut JoinSet<Stage>) {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn no_secret_in_anything_that_is_shown_told_or_logged() {
-    // proves L49
+    // proves R36
     // survives P9, S27
     // survives W18
     ears::open();

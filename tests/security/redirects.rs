@@ -1,5 +1,5 @@
 //! A redirect would carry body, proof and credential to whoever the answer names: it is an answer like any other
-//! refusal, and nobody goes there (L50).
+//! refusal, and nobody goes there (R36).
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -119,7 +119,7 @@ async fn refresh_tokens<A: Adapter>(mut signpost: Signpost) {
 }
 
 async fn nobody_goes_where_a_redirect_points<A: Adapter>() {
-    // proves L50, L44, L19
+    // proves R25, R34, R36
     let trap = Arc::new(Trap::start().await);
     let mut all = JoinSet::new();
     for code in CODES {

@@ -359,7 +359,7 @@ mod tests {
     use super::{BEFORE_THE_FIRST, EVENTS, Feed, Item, Missed, NOTIFICATIONS, Receiver};
     use satkeeper_core::Now;
     use satkeeper_core::error::Error;
-    use satkeeper_core::session::{Notification, SessionEvent, SessionNews};
+    use satkeeper_core::session::{Notification, SessionEvent, SessionNews, Survival};
     use serde_json::value::to_raw_value;
     use std::sync::Arc;
     use std::sync::atomic::{AtomicUsize, Ordering};
