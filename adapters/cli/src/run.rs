@@ -385,6 +385,10 @@ fn ended(end: End, args: &RunArgs) -> Failure {
         TeardownReason::MintFailed => {
             Failure::Unreachable(format!("no first token{because}{}", when_none_came(args)))
         }
+        TeardownReason::HandedOver => Failure::HandedOver(format!("the session was handed over{because}")),
+        TeardownReason::Incompatible => {
+            Failure::Incompatible(format!("the session could not begin{because}"))
+        }
         _ => Failure::Broken(format!("the session ended{because}")),
     }
 }
