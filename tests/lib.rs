@@ -3,7 +3,7 @@
 //!
 //! | test | what it proves |
 //! |---|---|
-//! | `mechanisms` | each row of the table of L12, over real HTTP and WebSocket |
+//! | `mechanisms` | each row of the table of R17, over real HTTP and WebSocket |
 //! | `settings` | what is wrong with them is said before anything is sent |
 //! | `first_token` | a first token that does not come at once, and the limit of the connect |
 //! | `sessions` | what a session does and can be asked, from the mint to the goodbye |
@@ -13,6 +13,8 @@
 //! | `external_signer` | keys that live in a key service |
 //! | `left_behind` | a hundred sessions leave no descriptor and no thread |
 //! | `event_loop` | many sessions on one thread, without a runtime |
+//! | `late_answers` | what comes after its deadline renews all the same |
+//! | `replaced_sockets` | a socket is replaced without a gap, and goes last |
 //! | `memory` | under 64 MiB for one session, whatever its server sends at full speed |
 //! | `many_sessions` | two hundred sessions at once under dropped sockets |
 //! | `security` | the security defaults, against servers that do what they should not |

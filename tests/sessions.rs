@@ -9,7 +9,7 @@ use satkeeper::{
     Credential, Error, Event, EventKind, KeyAlgorithm, KeyChoice, Mechanism, Phase, ProviderError, Secret,
     SessionError, SessionNews, Severity, Survival, TeardownReason,
 };
-use satkeeper_fixtures::{Config, MintSpec, Server, What};
+use satkeeper_fixtures::{Config, Effect, Fault, MintSpec, Server, Target, What};
 use satkeeper_tests::adapter::{Adapter, Events, Own};
 use satkeeper_tests::{SOON, bound, client, soon, subscriber, with_each_adapter};
 use serde_json::json;
@@ -138,6 +138,18 @@ async fn the_error_of_the_first_mint_goes_to_the_caller<A: Adapter>() {
     assert!(error.to_string().contains("panicked"), "{error}");
 }
 
+async fn a_server_of_another_version_is_named_to_the_caller<A: Adapter>() {
+    // proves R26
+    let server = start(Config::plain()).await;
+    let other =
+        Effect::Error { code: -32001, message: "Protocol version incompatible".to_owned(), data: None };
+    server.faults().add(Fault::always(Target::FreshConnect, other)).expect("a fault");
+    let error = soon(subscriber(&server).connect::<A>()).await.expect_err("it cannot begin");
+    assert_eq!(error.code(), "incompatible");
+    assert!(error.to_string().contains("-32001"), "{error}");
+    assert_eq!(server.counts().of(Target::FreshConnect).faulty, 1, "asked once");
+}
+
 async fn dropping_the_last_handle_disconnects<A: Adapter>() {
     let server = start(Config::default()).await;
     let client: A = soon(subscriber(&server).connect()).await.expect("a live session");
@@ -210,7 +222,7 @@ async fn suspended_and_resumed_and_dropped_by_the_server<A: Adapter>() {
 }
 
 async fn a_server_that_resumes_an_older_token_is_told_of_the_one_in_force<A: Adapter>() {
-    // proves L28
+    // proves R21
     let server = start(Config { reauthenticate_state: false, ..Config::default() }).await;
     let client: A = soon(subscriber(&server).connect()).await.expect("a live session");
     bound(&client).await;
@@ -252,6 +264,7 @@ with_each_adapter! {
     a_healthy_session_from_the_mint_to_the_goodbye,
     every_kind_of_key_and_plain_loopback,
     the_error_of_the_first_mint_goes_to_the_caller,
+    a_server_of_another_version_is_named_to_the_caller,
     dropping_the_last_handle_disconnects,
     a_callback_refreshes_and_can_be_replaced,
     suspended_and_resumed_and_dropped_by_the_server,

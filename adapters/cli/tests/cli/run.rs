@@ -75,7 +75,7 @@ fn with_store(world: &World, store: &std::path::Path, reference: &str, more: &[&
 
 #[test]
 fn the_second_run_goes_on_where_the_first_has_stopped() {
-    // proves L5
+    // proves R30
     // survives W10
     let world = World::new("store", Config::default());
     let store = fresh_store("store");
@@ -317,8 +317,19 @@ fn an_outage_is_told_and_survived() {
     assert_eq!(world.server().control().drop_sockets(), 1);
     let outcome = Outcome::from(running.wait_with_output().unwrap());
     assert_eq!(outcome.code, Some(0), "{}", outcome.err);
-    assert!(outcome.err.contains("[socket_lost]"), "{}", outcome.err);
+    assert!(outcome.err.contains("[connection_lost]"), "{}", outcome.err);
     assert!(outcome.err.contains("the server restored the session"), "{}", outcome.err);
+}
+
+#[test]
+fn a_server_of_another_version() {
+    let world = World::new("version", Config::default());
+    let token = world.server().mint(MintSpec::default());
+    let other = Effect::Error { code: -32001, message: "Protocol version incompatible".into(), data: None };
+    world.server().faults().add(Fault::always(Target::FreshConnect, other)).unwrap();
+    let outcome = world.ran(&["--provider", "static", "--token", &token, "--for", "10s"]);
+    assert_eq!(outcome.code, Some(7), "{}", outcome.err);
+    assert!(outcome.err.contains("does not speak version 4.0 of the protocol"), "{}", outcome.err);
 }
 
 #[test]
