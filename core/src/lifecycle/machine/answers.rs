@@ -1,8 +1,8 @@
 //! What came of a command: one function for each kind.
 
 use crate::lifecycle::{
-    Action, Cause, CommandId, Confirmation, Event, Failure, Ignored, Outcome, Reply, Statement, TokenId,
-    Warning,
+    Action, Cause, CommandId, Confirmation, Event, Failure, Ignored, Outcome, Reply, Statement,
+    TeardownReason, TokenId, Warning,
 };
 
 use super::super::attempts::Attempt;
@@ -17,8 +17,13 @@ impl Lifecycle {
         let Some(attempt) = self.attempts.get(command) else {
             self.tell(Event::Ignored(Ignored::StaleAnswer(command)));
             // Stale for all else, but the secret that came with it must not be lost (S4).
-            if matches!(&outcome.result, Ok(Reply::Token(facts)) if facts.new_secret) {
-                self.record.urge();
+            match &outcome.result {
+                Ok(Reply::Token(facts)) if facts.new_secret => self.record.urge(),
+                // Nor that somebody else holds the session by now (R11).
+                Err(Failure::Conflict) if matches!(self.mode, Mode::Running | Mode::Suspended) => {
+                    self.hand_over(command);
+                }
+                _ => {}
             }
             return;
         };
@@ -103,11 +108,7 @@ impl Lifecycle {
             (Action::Probe { .. }, Ok(Reply::Alive)) => self.is_alive(),
             (Action::Probe { socket }, Err(_)) => self.socket_gone(socket, true, Failure::Timeout),
             (Action::Persist, Ok(Reply::Finished)) => self.written(),
-            (Action::Persist, Err(Failure::Conflict)) => {
-                // Somebody else holds the session: nothing more is presented, nothing overwritten (S1).
-                let cause = Cause { command, failure: Failure::Conflict };
-                self.end(crate::lifecycle::TeardownReason::HandedOver, Some(cause));
-            }
+            (Action::Persist, Err(Failure::Conflict)) => self.hand_over(command),
             (Action::Persist, Err(failure)) => self.not_written(&attempt, *failure),
             (Action::Erase | Action::Close { .. }, _) => {}
             (_, Ok(_)) => {
@@ -215,6 +216,12 @@ impl Lifecycle {
     }
 
     // ---- The record ----
+
+    /// Somebody else holds the session: nothing more is presented, nothing overwritten (R11).
+    pub(super) fn hand_over(&mut self, command: CommandId) {
+        let cause = Cause { command, failure: Failure::Conflict };
+        self.end(TeardownReason::HandedOver, Some(cause));
+    }
 
     fn written(&mut self) {
         self.record.pace.forgive();

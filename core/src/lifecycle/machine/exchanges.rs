@@ -172,8 +172,7 @@ impl Lifecycle {
     pub(super) fn exchange_failed(&mut self, attempt: &Attempt, failure: Failure, outcome: &Outcome) {
         let cause = Cause { command: attempt.id, failure };
         if failure == Failure::Conflict {
-            // Somebody else holds the session: nothing more is presented, nothing overwritten (S1).
-            return self.end(TeardownReason::HandedOver, Some(cause));
+            return self.hand_over(attempt.id);
         }
         if failure == Failure::NoSecret && self.provider.can_mint_again {
             self.remint = true;
