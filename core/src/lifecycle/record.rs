@@ -16,6 +16,9 @@ use super::token::{Base, Inspection, Kind, Saved, Token, Word};
 use super::{Key, KeyState, Lifecycle, Policy};
 use crate::lifecycle::random::Random;
 
+/// The greatest of numbers that only grow which is believed of a snapshot: there must be others after it.
+const GREATEST: u64 = u64::MAX / 2;
+
 /// What is unwritten, and the write under way.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Writing {
@@ -143,15 +146,21 @@ impl Lifecycle {
     }
 
     /// A machine that holds what another one held, and has not started: it goes on as that one would have after losing
-    /// its socket. Give it a new seed, or in a replay the recorded one.
+    /// its socket. Give it a new seed, or in a replay the recorded one. A snapshot comes from a file: what no machine would
+    /// have written there is brought within bounds (R36).
     #[must_use]
     pub fn restore(policy: impl Into<Arc<Policy>>, seed: &Seed, snapshot: &Snapshot, now: Now) -> Self {
         let mut machine = Self::new(policy, seed);
         machine.clock = Clock::restored(now, snapshot.taken);
         machine.random = Random::resumed(seed, snapshot.drawn);
+        let (now, policy) = (machine.clock.now(), Arc::clone(&machine.policy));
         let tokens = &mut machine.tokens;
         for token in &snapshot.held {
+            if tokens.get(token.id).is_some() {
+                continue;
+            }
             let mut token = token.clone();
+            token.order = token.order.min(GREATEST);
             token.saved = Saved::Yes;
             // The wall clock of now is not the one that it was dated by: what it says is a hint, and it is no later than
             // the record's word (K2).
@@ -167,12 +176,20 @@ impl Lifecycle {
             tokens.hold(token);
         }
         tokens.in_force = snapshot.in_force.filter(|id| tokens.get(*id).is_some());
-        tokens.generation = snapshot.generation;
-        tokens.assumed = snapshot.assumed;
+        tokens.hold_no_more_than_possible();
+        tokens.generation = snapshot.generation.min(Generation(GREATEST));
+        tokens.assumed = snapshot.assumed.map(|life| life.filter(|life| *life >= policy.attempt_max));
+        let newest = tokens.held.last().map_or(0, |token| token.order.saturating_add(1));
         machine.link.state = snapshot.state.filter(|_| machine.tokens.in_force.is_some());
-        machine.attempts.next = snapshot.next;
+        machine.attempts.next = snapshot.next.min(GREATEST).max(newest);
         machine.attempts.spans = snapshot.spans;
         machine.paces = snapshot.paces;
+        for pace in machine.paces.all() {
+            // No wait is longer.
+            pace.not_before = pace.not_before.min(now.saturating_add(policy.wait_refused));
+            pace.asked = pace.asked.min(now.saturating_add(policy.retry_after));
+            pace.sent = 0;
+        }
         machine.key = Key { state: KeyState::Declined, ..snapshot.key };
         machine.ever_live = snapshot.ever_live;
         if let Some(since) = snapshot.hopeless_since {

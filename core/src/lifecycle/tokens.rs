@@ -127,6 +127,14 @@ impl Tokens {
             .retain(|it| Some(it.id) == in_force || it.base_id().is_none_or(|base| bases.contains(&base)));
     }
 
+    /// Lets go of the first of what no machine holds at once; what is in force stays.
+    pub(super) fn hold_no_more_than_possible(&mut self) {
+        while self.held.len() > MOST_HELD + 2 {
+            let gone = self.held.iter().position(|token| Some(token.id) != self.in_force).unwrap_or(0);
+            self.held.remove(gone);
+        }
+    }
+
     /// Lets go of what is not needed: what has ended, then what was asked for first. The one in force stays, the last to
     /// end, the newest, and what `awaited` says.
     pub(super) fn hold_no_more_than_needed(&mut self, now: At, awaited: impl Fn(TokenId) -> bool) {
