@@ -4,6 +4,7 @@
 //! a server answers no pings at all, any frame has to do.
 
 use alloc::string::String;
+use alloc::vec::Vec;
 
 use crate::time::{Millis, Tick};
 
@@ -13,6 +14,8 @@ const QUIET: Millis = 25_000;
 const ONE_WAY: Millis = 30_000;
 /// Time for the reply to come.
 const ANSWER: Millis = 10_000;
+/// Most pings without a reply that are remembered: a reply to any of them will do.
+const MOST_PINGS: usize = 4;
 /// A check this late may have been asleep: frames can be waiting unread, so ask again before judging.
 const ASLEEP: Millis = 5_000;
 
@@ -20,13 +23,15 @@ const ASLEEP: Millis = 5_000;
 #[derive(Default)]
 pub(super) struct Liveness {
     armed: bool,
+    /// The way is not open, as far as is known: it is not asked about any more.
+    given_up: bool,
     /// Any frame.
     heard: Tick,
     /// A reply to something of our own.
     proved: Tick,
     asked: Option<Tick>,
-    /// The frame of the ping that is not answered.
-    ping: Option<String>,
+    /// The frames of pings that are not answered, oldest first.
+    pings: Vec<String>,
     replied: bool,
     pinged: bool,
 }
@@ -54,26 +59,29 @@ impl Liveness {
 
     /// A reply of its own came.
     pub(super) fn prove(&mut self, now: Tick) {
-        self.proved = now;
-        (self.asked, self.ping) = (None, None);
+        (self.proved, self.asked, self.given_up) = (now, None, false);
+        self.pings = Vec::new();
     }
 
     /// A ping of this name has gone out.
     pub(super) fn pinged(&mut self, frame: String) {
-        self.ping = Some(frame);
+        if self.pings.len() >= MOST_PINGS {
+            self.pings.remove(0);
+        }
+        self.pings.push(frame);
         self.pinged = true;
     }
 
-    /// Whether this frame answers the ping.
+    /// Whether this frame answers a ping.
     pub(super) fn is_pong(&mut self, frame: &str) -> bool {
-        let is_it = self.ping.as_deref() == Some(frame);
+        let is_it = self.pings.iter().any(|ping| ping == frame);
         self.replied |= is_it;
         is_it
     }
 
     /// Asks for a reply from now on, if that is not being done. Whether a ping is to go out.
     pub(super) fn ask(&mut self, now: Tick) -> bool {
-        let begins = self.armed && self.asked.is_none();
+        let begins = self.armed && !self.given_up && self.asked.is_none();
         if begins {
             self.asked = Some(now);
         }
@@ -91,22 +99,28 @@ impl Liveness {
 
     /// When to check again.
     pub(super) fn due(&self) -> Option<Tick> {
-        self.armed.then(|| match self.asked {
+        (self.armed && !self.given_up).then(|| match self.asked {
             Some(asked) => asked.after(ANSWER),
             None => self.heard.after(QUIET).min(self.proved.after(ONE_WAY)),
         })
     }
 
-    /// `judged`: the server answers pings, as far as is known; else any frame since the question has to do.
+    /// `judged`: the server answers pings, as far as is known; else, until it has answered one here, any frame since the
+    /// question has to do.
     pub(super) fn check(&mut self, now: Tick, judged: bool) -> Verdict {
-        let Some(due) = self.due().filter(|due| *due <= now) else { return Verdict::Fine };
-        match self.asked {
-            Some(asked) if !judged && self.heard > asked => {
-                self.prove(now);
-                Verdict::Fine
+        let judged = judged || self.replied;
+        let Some(mut due) = self.due().filter(|due| *due <= now) else { return Verdict::Fine };
+        if self.asked.is_some_and(|asked| !judged && self.heard > asked) {
+            // A reply that comes yet shows that pings are answered.
+            (self.proved, self.asked) = (now, None);
+            match self.due().filter(|due| *due <= now) {
+                Some(again) => due = again,
+                None => return Verdict::Fine,
             }
+        }
+        match self.asked {
             Some(_) if due.until(now) <= ASLEEP => {
-                self.armed = false;
+                self.given_up = true;
                 Verdict::Dead
             }
             _ => {
@@ -162,6 +176,40 @@ mod tests {
         assert_eq!(live.check(Tick(35_000), false), Verdict::Fine);
         assert_eq!(live.check(Tick(65_000), false), Verdict::Ask);
         assert_eq!(live.check(Tick(75_000), false), Verdict::Dead);
+    }
+
+    #[test]
+    fn who_has_answered_one_here_is_judged_by_them() {
+        // proves R22
+        let mut live = Liveness::default();
+        live.arm(Tick(0));
+        assert_eq!(live.check(Tick(25_000), false), Verdict::Ask);
+        live.pinged("one".to_owned());
+        assert!(live.is_pong("one"));
+        live.prove(Tick(25_100));
+        for at in 26..70 {
+            live.hear(Tick(at * 1_000));
+        }
+        assert_eq!(live.check(Tick(60_000), false), Verdict::Ask);
+        assert_eq!(live.check(Tick(70_000), false), Verdict::Dead);
+    }
+
+    #[test]
+    fn a_reply_to_any_ping_will_do_and_takes_the_verdict_back() {
+        // proves R22
+        let mut live = Liveness::default();
+        live.arm(Tick(0));
+        assert_eq!(live.check(Tick(25_000), true), Verdict::Ask);
+        for ping in ["one", "two", "three", "four", "five"] {
+            live.pinged(ping.to_owned());
+        }
+        assert!(live.is_pong("two") && !live.is_pong("one"), "so many are remembered");
+        assert_eq!(live.check(Tick(35_000), true), Verdict::Dead);
+        assert!(!live.ask(Tick(36_000)), "it was given up");
+        live.prove(Tick(40_000));
+        assert!(!live.is_pong("two"));
+        assert_eq!(live.due(), Some(Tick(25_000)), "nothing has been heard for long");
+        assert_eq!(live.check(Tick(40_000), true), Verdict::Ask);
     }
 
     #[test]
