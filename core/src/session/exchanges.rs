@@ -60,7 +60,10 @@ pub(super) enum Purpose {
     /// The record is written or erased.
     Store,
     /// That a one-time secret will be presented is written.
-    Intent,
+    Intent {
+        /// The request that is to present it.
+        presents: RequestId,
+    },
     /// The command goes on when it comes.
     Signature {
         action: Action,
@@ -143,10 +146,9 @@ impl Exchanges {
         Some(taken)
     }
 
-    /// When the first intent that is being written has taken too long.
+    /// When the first intent that something waits for has taken too long to be written.
     pub(super) fn intent_due(&self) -> Option<Tick> {
-        let intents = self.0.iter().filter(|open| matches!(open.purpose, Purpose::Intent));
-        intents.map(|open| open.deadline).min()
+        self.0.iter().filter(|open| open.next.is_some()).map(|open| open.deadline).min()
     }
 
     /// Each is answered once, and in its own kind.

@@ -43,10 +43,11 @@ impl Ids {
         Self { seed, proofs: 0, frames: 0, requests: 0 }
     }
 
-    /// Goes on where another process stopped.
-    pub(super) const fn resumed(seed: Seed, counters: Counters) -> Self {
+    /// Goes on where another process stopped. A number that no process comes to is of a damaged record: there must be
+    /// others after it.
+    pub(super) fn resumed(seed: Seed, counters: Counters) -> Self {
         let Counters { proofs, frames, requests } = counters;
-        Self { seed, proofs, frames, requests }
+        Self { seed, proofs, frames, requests: requests.min(u64::MAX / 2) }
     }
 
     pub(super) const fn counters(&self) -> Counters {

@@ -9,6 +9,7 @@
 //! |---|---|
 //! | `input`, `output`, `event`, `config`, `provider` | what a driver and an application see |
 //! | `commands`, `exchanges`, `replies` | commands as requests, and what comes back |
+//! | `intent` | what is written before a one-time secret is presented |
 //! | `signing` | proofs, signed here or by an external signer |
 //! | `socket`, `frames`, `liveness` | the socket: first frame, acknowledgements, signs of life |
 //! | `connected`, `ice` | what the server tells of the connection, and what of that ends |
@@ -56,6 +57,7 @@ mod ice;
 mod ids;
 mod info;
 mod input;
+mod intent;
 mod journal;
 mod keys;
 mod liveness;
@@ -173,8 +175,8 @@ pub struct Session {
     journal: Journal,
     odd_times: Vec<(&'static str, Oddity)>,
     dropped: Dropped,
-    /// The last write of the record has failed.
-    is_store_failing: bool,
+    /// With what the last write of the record has failed, if it has.
+    store_failure: Option<Error>,
     told_short_lived: bool,
     told_not_kept: Vec<&'static str>,
     restored: bool,
@@ -224,7 +226,7 @@ impl Session {
             journal: Journal::default(),
             odd_times: Vec::new(),
             dropped: Dropped::default(),
-            is_store_failing: false,
+            store_failure: None,
             told_short_lived: false,
             told_not_kept: Vec::new(),
             restored: false,

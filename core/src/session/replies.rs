@@ -68,7 +68,7 @@ impl Session {
             | Purpose::Callback { .. }
             | Purpose::Signature { .. }
             | Purpose::Store
-            | Purpose::Intent => {}
+            | Purpose::Intent { .. } => {}
         }
     }
 

@@ -1,4 +1,4 @@
-//! Writing the record and going on from it (R11, R12, R30).
+//! Writing the record and going on from it (R11, R30).
 
 use alloc::borrow::ToOwned;
 use alloc::boxed::Box;
@@ -8,13 +8,11 @@ use crate::error::{Error, Result};
 use crate::lifecycle::{Command, Failure, Lifecycle, Reply};
 use crate::secret::{Secret, Seed};
 use crate::time::Now;
-use crate::wire::http::HttpRequest;
 use crate::wire::routing::Routing;
 use crate::wire::sat::SatHeader;
 
 use super::config::{Config, KeyChoice};
-use super::event::SessionNews;
-use super::exchanges::{Exchange, Purpose};
+use super::exchanges::Purpose;
 use super::input::{RequestId, StoreFailure};
 use super::journal::Fault;
 use super::output::SessionOutput;
@@ -81,7 +79,8 @@ impl Session {
         let lifecycle = &session.lifecycle;
         session.tokens.forget(|id| lifecycle.holds(id));
         session.ids = Ids::resumed(seed, contents.counters);
-        session.source = Source::restored(contents.one_time.as_ref(), now);
+        let last = RequestId(session.ids.counters().requests);
+        session.source = Source::restored(contents.one_time.as_ref(), last, now);
         session.resume.state = contents.state.clone().map(|Text(state)| state);
         session.resume.protocol.clone_from(&contents.protocol);
         session.resume.project.clone_from(&contents.project);
@@ -108,39 +107,6 @@ impl Session {
         self.exchanges.open(exchange);
     }
 
-    /// A one-time secret is about to be presented: that is written down first (R12). The write has 2 s of its own, whatever
-    /// is left of a token (R13), but for the last call before that ends.
-    pub(super) fn write_intent(
-        &mut self,
-        turn: &mut Turn,
-        command: &Command,
-        exchange: Exchange,
-        request: HttpRequest,
-    ) {
-        if self.source.is_intended() {
-            // It stands in the record since an attempt that went no further.
-            return self.send(turn, exchange, request);
-        }
-        let now = turn.now.tick;
-        let last_call = self.lifecycle.last_call();
-        let own = now.after(self.lifecycle.policy().local);
-        let deadline = if last_call.is_some_and(|last| last > now && last < own) {
-            last_call.unwrap_or(own)
-        } else {
-            own
-        };
-        let mut intent = self.exchange_for(turn.now, command, Purpose::Intent);
-        intent.deadline = deadline;
-        let is_last = last_call.is_some_and(|last| last <= now) && self.is_store_failing;
-        let id = intent.id;
-        intent.next = Some(Box::new((exchange, request)));
-        turn.put(SessionOutput::Persist { id, record: Box::new(self.record()), deadline });
-        if is_last {
-            return self.intent_failed(turn, intent, true);
-        }
-        self.exchanges.open(intent);
-    }
-
     /// The record has been written or erased, or not.
     pub(super) fn stored(
         &mut self,
@@ -148,58 +114,24 @@ impl Session {
         id: RequestId,
         result: core::result::Result<(), StoreFailure>,
     ) {
-        let is_store = |purpose: &Purpose| matches!(purpose, Purpose::Store | Purpose::Intent);
-        let Some(mut exchange) = self.exchanges.take(id, is_store) else { return };
-        let is_intent = exchange.next.is_some();
-        self.is_store_failing = result.is_err();
-        let (fault, is_certain) = match result {
-            Ok(()) if is_intent => {
-                self.source.intended();
-                let Some(next) = exchange.next.take() else { return };
-                let (request, to_send) = *next;
-                if exchange.is_late(turn.now) {
-                    return self.source.withdraw(request.id);
-                }
-                return self.send(turn, request, to_send);
+        let is_store = |purpose: &Purpose| matches!(purpose, Purpose::Store | Purpose::Intent { .. });
+        let Some(exchange) = self.exchanges.take(id, is_store) else { return };
+        let failure = match &result {
+            Ok(()) => None,
+            Err(StoreFailure::Taken(error) | StoreFailure::Failed(error) | StoreFailure::Unsure(error)) => {
+                Some(error.clone())
             }
-            Ok(()) => return turn.reply(exchange.command, Reply::Finished),
-            Err(StoreFailure::Taken(error)) => (Fault::new(Failure::Conflict, error), false),
-            Err(StoreFailure::Failed(error)) => (Fault::from(error), true),
-            Err(StoreFailure::Unsure(error)) => (Fault::from(error), false),
         };
-        if !is_intent || fault.failure == Failure::Conflict {
-            return self.fail(turn, exchange.command, fault, None, None);
-        }
-        self.journal.fail(exchange.command, fault.error);
-        self.intent_failed(turn, exchange, is_certain);
-    }
-
-    /// The intent could not be written. Who is certain that nobody else holds the session presents the secret from memory,
-    /// but only at the last call: until then the store may come back. Who is not mints instead, or waits (R12).
-    fn intent_failed(&mut self, turn: &mut Turn, mut intent: Exchange, is_certain: bool) {
-        let Some(next) = intent.next.take() else { return };
-        let (request, to_send) = *next;
-        let is_last = self.lifecycle.last_call().is_none_or(|last| last <= turn.now.tick);
-        if is_certain && is_last {
-            turn.news(SessionNews::PresentedUnwritten, self.journal.known(intent.command));
-            return self.send(turn, request, to_send);
-        }
-        self.source.withdraw(request.id);
-        if !is_certain {
-            return self.fail(turn, intent.command, Fault::no_secret(), None, None);
-        }
-        let message = "that the refresh token will be presented could not be written".to_owned();
-        let error = self.journal.known(intent.command).unwrap_or(Error::Store { message });
-        self.fail(turn, intent.command, Fault::from(error), None, None);
-    }
-
-    /// A store that does not answer has failed.
-    pub(super) fn watch_intents(&mut self, turn: &mut Turn) {
-        let now = turn.now;
-        let is_due = |open: &Exchange| matches!(open.purpose, Purpose::Intent) && open.is_late(now);
-        while let Some(intent) = self.exchanges.take_if(is_due) {
-            self.is_store_failing = true;
-            self.intent_failed(turn, intent, true);
+        self.store_failure.clone_from(&failure);
+        let is_intent = matches!(exchange.purpose, Purpose::Intent { .. });
+        match (result, failure) {
+            (Err(StoreFailure::Taken(_)), Some(error)) => {
+                let fault = Fault::new(Failure::Conflict, error);
+                self.fail(turn, exchange.command, fault, None, None);
+            }
+            (result, _) if is_intent => self.intent_stored(turn, exchange, result),
+            (_, None) => turn.reply(exchange.command, Reply::Finished),
+            (_, Some(error)) => self.fail(turn, exchange.command, Fault::from(error), None, None),
         }
     }
 

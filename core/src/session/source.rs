@@ -31,11 +31,12 @@ struct OneTime {
 }
 
 impl Source {
-    /// From a record. What was about to be presented when it was written is in doubt.
-    pub(super) fn restored(written: Option<&WrittenOneTime>, now: Now) -> Self {
+    /// From a record. What was about to be presented when it was written is in doubt. No request is newer than the last
+    /// one that was made.
+    pub(super) fn restored(written: Option<&WrittenOneTime>, last: RequestId, now: Now) -> Self {
         let one_time = written.map(|written| OneTime {
             secret: written.secret.0.clone(),
-            request: RequestId(written.request),
+            request: RequestId(written.request).min(last),
             sent: Now { tick: now.tick, unix: written.sent },
             presented: written.presented.then_some(RequestId(0)),
             intended: written.presented,
@@ -48,7 +49,8 @@ impl Source {
             secret: Text(it.secret.clone()),
             request: it.request.0,
             sent: it.sent.unix,
-            presented: it.presented.is_some(),
+            // An intent stands until there is another secret: whoever finds it must not present this one.
+            presented: it.presented.is_some() || it.intended,
         })
     }
 
@@ -79,9 +81,11 @@ impl Source {
         (age < FRESH && it.presented.is_none()).then_some(&it.secret)
     }
 
-    /// The record says that it will be presented.
-    pub(super) fn intended(&mut self) {
-        if let Some(it) = &mut self.one_time {
+    /// The record says that it will be presented in this request.
+    pub(super) fn intended(&mut self, request: RequestId) {
+        if self.is_presented(request)
+            && let Some(it) = &mut self.one_time
+        {
             it.intended = true;
         }
     }
@@ -139,7 +143,8 @@ impl Source {
         }
     }
 
-    fn is_presented(&self, request: RequestId) -> bool {
+    /// Whether it is presented in this request, which has not been answered.
+    pub(super) fn is_presented(&self, request: RequestId) -> bool {
         self.one_time.as_ref().is_some_and(|it| it.presented == Some(request))
     }
 }
@@ -194,6 +199,8 @@ mod tests {
     fn a_presented_one_is_in_doubt_until_answered() {
         // proves R12
         for (status, is_refusal, is_usable, is_spent) in [
+            (408, false, true, false),
+            (425, false, true, false),
             (429, false, true, false),
             (408, false, true, false),
             (425, false, true, false),
@@ -208,6 +215,59 @@ mod tests {
             assert_eq!(source.usable(at(1)).is_some(), is_usable, "{status}");
             assert_eq!(source.secret().is_none(), is_spent, "{status}");
         }
+    }
+
+    #[test]
+    fn a_page_spends_nothing() {
+        // proves R12, R18
+        for status in [401, 403, 404] {
+            let stored = {
+                let mut answer = HttpResponse::new(status, "{}");
+                answer.set_header("Age", "3600");
+                answer
+            };
+            for answer in [HttpResponse::new(status, "<html>404</html>"), stored] {
+                let mut source = source();
+                source.present(RequestId(2));
+                let error = HttpError::of(Endpoint::RefreshSubscriberToken, &answer, &[]).into();
+                assert!(!source.failed(RequestId(2), &error));
+                assert!(source.secret().is_some() && source.usable(at(1)).is_none(), "in doubt");
+            }
+        }
+    }
+
+    #[test]
+    fn an_intent_stands_in_the_record_until_there_is_another_secret() {
+        // proves R12
+        let mut source = source();
+        source.present(RequestId(2));
+        source.intended(RequestId(1));
+        assert!(!source.is_intended(), "that was another request's");
+        source.intended(RequestId(2));
+        assert_eq!(source.failed(RequestId(2), &error(429)), false);
+        assert!(source.usable(at(1)).is_some() && source.is_intended());
+        assert!(source.written().is_some_and(|written| written.presented));
+        // Another process does not know how far that went.
+        let after = Source::restored(source.written().as_ref(), RequestId(9), SENT);
+        assert!(after.usable(at(1)).is_none());
+        assert!(source.keep(Secret::new("two"), RequestId(3), SENT));
+        assert!(!source.is_intended() && source.written().is_some_and(|written| !written.presented));
+    }
+
+    #[test]
+    fn its_age_goes_on_in_another_process() {
+        // proves R12
+        let written = source().written();
+        for (asleep, is_usable) in [(7_199_999, true), (7_200_000, false)] {
+            // The tick begins anew; the wall clock tells.
+            let now = Now::new(5, SENT.unix.0 + asleep);
+            let after = Source::restored(written.as_ref(), RequestId(1), now);
+            assert_eq!(after.usable(now).is_some(), is_usable);
+        }
+        // From a record that is damaged: what a request brings is newer.
+        let damaged = written.map(|written| WrittenOneTime { request: u64::MAX, ..written });
+        let mut after = Source::restored(damaged.as_ref(), RequestId(7), SENT);
+        assert!(after.keep(Secret::new("two"), RequestId(8), SENT));
     }
 
     #[test]
