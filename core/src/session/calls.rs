@@ -99,12 +99,30 @@ impl Calls {
         self.denied.iter().any(|(denied, generation)| denied == method && *generation >= under)
     }
 
-    fn deny(&mut self, method: &str, under: Generation) {
-        self.denied.retain(|(denied, _)| denied != method);
+    fn deny(&mut self, method: String, under: Generation) {
+        self.denied.retain(|(denied, _)| *denied != method);
         if self.denied.len() >= MOST_DENIED {
             self.denied.pop_front();
         }
-        self.denied.push_back((method.to_owned(), under));
+        self.denied.push_back((method, under));
+    }
+
+    /// A call was refused for its credential: under which generation, where a renewal may help. What is refused once more
+    /// under a newer token is the answer; the session's own calls, which it repeats by itself, deny nobody else's.
+    fn refused(&mut self, at: usize) -> Option<Generation> {
+        let Call { id, method, stage: Stage::Sent { generation, .. }, repeated, .. } = self.open.get(at)?
+        else {
+            return None;
+        };
+        let (id, generation, repeated) = (*id, *generation, *repeated);
+        if self.is_denied(method, generation) {
+            return None;
+        }
+        if repeated && id < OWN_CALL {
+            let method = method.clone();
+            self.deny(method, generation);
+        }
+        (!repeated).then_some(generation)
     }
 
     /// A name for an ask of the session's own.
@@ -192,9 +210,18 @@ impl Session {
         }
     }
 
-    /// An answer that is not the lifecycle's. Whether somebody waits for it.
-    pub(super) fn call_answered(&mut self, turn: &mut Turn, frame: &str, answer: Answer<'_>) -> bool {
-        let is_it = |call: &Call| matches!(&call.stage, Stage::Sent { frame: sent, .. } if sent == frame);
+    /// An answer that is not the lifecycle's. Whether somebody waits for it, on this socket.
+    pub(super) fn call_answered(
+        &mut self,
+        turn: &mut Turn,
+        on: SocketId,
+        frame: &str,
+        answer: Answer<'_>,
+    ) -> bool {
+        let is_it = |call: &Call| match &call.stage {
+            Stage::Sent { socket, frame: sent, .. } => *socket == on && sent == frame,
+            _ => false,
+        };
         let Some(at) = self.calls.open.iter().position(is_it) else { return false };
         let result = match answer {
             Ok(result) => Ok(result.to_owned()),
@@ -202,20 +229,9 @@ impl Session {
                 let refusal = RpcError::parse(refusal);
                 let error = refusal.to_error(&self.secrets());
                 if refusal.is_auth_refusal()
-                    && let Some(Call { stage: Stage::Sent { generation, .. }, repeated, method, .. }) =
-                        self.calls.open.get(at)
-                    && !self.calls.is_denied(method, *generation)
+                    && let Some(generation) = self.calls.refused(at)
                 {
-                    if *repeated {
-                        let (method, generation) = (method.clone(), *generation);
-                        self.calls.deny(&method, generation);
-                        let call = self.calls.open.remove(at);
-                        if let Some(call) = call {
-                            self.returned(turn, &call, Err(error));
-                        }
-                        return true;
-                    }
-                    let (generation, ask) = (*generation, self.calls.own_ask());
+                    let ask = self.calls.own_ask();
                     if let Some(call) = self.calls.open.get_mut(at) {
                         call.stage = Stage::Refused { ask, at: turn.now.tick, error };
                     }

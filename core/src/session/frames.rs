@@ -112,7 +112,9 @@ impl Session {
             }
             Push::Disconnect { restart } => {
                 self.respond(turn, socket, id.map(push::acknowledge));
-                if restart && !self.is_outdated(socket) {
+                // One that has not been let in says nothing of the session that another one serves.
+                let is_let_in = self.socket_mut(socket).is_some_and(|it| it.stage == Stage::Authenticated);
+                if restart && is_let_in && !self.is_outdated(socket) {
                     self.resume.forget();
                 }
                 if let Some(connect) = self.socket_mut(socket).and_then(|known| known.connect) {
@@ -169,7 +171,7 @@ impl Session {
             return self.replied(turn, socket);
         }
         let Some(waiting) = waiting else {
-            if self.call_answered(turn, &id, answer) {
+            if self.call_answered(turn, socket, &id, answer) {
                 self.replied(turn, socket);
             }
             return;
@@ -183,6 +185,8 @@ impl Session {
         });
         match (granted, waiting.resume) {
             (Ok(result), Some(resume)) => self.connect_answered(turn, socket, &waiting, resume, &result),
+            // What a socket says that has been replaced is of before.
+            (Ok(_), None) if self.is_outdated(socket) => {}
             (Ok(result), None) if waiting.command == ice::OWN => self.ice_answered(turn, &result),
             (Ok(result), None) => self.push_answered(turn, &waiting, &result),
             (Err(error), _) => self.refused(turn, &waiting, &error),

@@ -234,8 +234,8 @@ impl ProviderError {
         Self::Transient { message: message.into(), retry_after: None }
     }
 
-    /// What a backend's answer with this HTTP status means, as the providers that are built in take it (R18): 401,
-    /// 403, 404 and 422 are refusals for good, everything else may pass.
+    /// What an answer of the application's own backend with this HTTP status means: 401, 403, 404 and 422 are its word for
+    /// good, everything else may pass. Of a page that a proxy puts in its place do not ask this: that is transient (R18).
     pub fn from_status(status: u16, message: impl Into<String>) -> Self {
         if is_refusal(status) { Self::rejected(message) } else { Self::transient(message) }
     }
