@@ -3,12 +3,13 @@
 
 use alloc::vec::Vec;
 
+use serde::{Deserialize, Serialize};
+
 use crate::lifecycle::{Action, CommandId, Mechanism, SocketId};
 use crate::time::Millis;
 
 use super::clock::At;
 use super::policy::Policy;
-use super::token::Token;
 
 /// Most attempts that are listened to although they are late.
 const MOST_LATE: usize = 6;
@@ -29,7 +30,7 @@ pub(super) struct Attempt {
 }
 
 /// Who is asked for tokens.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) enum Endpoint {
     /// The application's provider: `authenticate()`.
     Mint,
@@ -49,16 +50,6 @@ impl Endpoint {
             Action::Activate { .. } => Some(Self::Activate),
             Action::Renew { .. } => Some(Self::Renew),
             _ => None,
-        }
-    }
-
-    /// Who brought this token, where the application did not.
-    pub(super) const fn that_brought(token: &Token) -> Self {
-        match (token.is_bound(), token.first) {
-            (true, true) => Self::Activate,
-            (true, false) => Self::Renew,
-            (false, true) => Self::Mint,
-            (false, false) => Self::Refresh,
         }
     }
 

@@ -2,6 +2,8 @@
 
 use crate::lifecycle::Cause;
 
+use crate::time::Millis;
+
 use super::clock::At;
 use super::reach::Reach;
 
@@ -16,19 +18,36 @@ pub(super) struct Hope {
     /// What decided it, where an answer did.
     pub(super) cause: Option<Cause>,
     pub(super) reach: Reach,
+    /// The reach-clock has shown all the patience there is, since then.
+    pub(super) spent: Option<At>,
+    /// Whoever was asked for a token last has said "later": unless servers refuse what is held, that time is nobody's to
+    /// lose hope in.
+    pub(super) later: bool,
 }
 
 impl Hope {
     pub(super) const fn lose(&mut self, now: At) {
         if self.since.is_none() {
             self.since = Some(now);
+            self.spent = None;
             self.reach.begin(now);
+        }
+    }
+
+    /// An attempt is made that somebody far away is to answer.
+    pub(super) fn asked(&mut self, now: At, patience: Millis, refused: bool) {
+        if self.later && !refused {
+            self.reach.rest();
+        }
+        self.reach.asked(now);
+        if self.since.is_some() && self.reach.shows(patience) {
+            self.spent.get_or_insert(now);
         }
     }
 
     /// A token was accepted.
     pub(super) const fn regain(&mut self) {
-        (self.since, self.told, self.cause) = (None, false, None);
+        (self.since, self.told, self.cause, self.spent) = (None, false, None, None);
     }
 }
 

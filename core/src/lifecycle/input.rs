@@ -312,6 +312,17 @@ impl Failure {
         }
     }
 
+    /// Somebody has answered, and may have another answer later.
+    pub(super) const fn says_later(self) -> bool {
+        match self {
+            Self::Http { status, .. } | Self::Page { status, .. } => {
+                status >= 500 || matches!(status, 408 | 425 | 429)
+            }
+            Self::Provider { .. } => true,
+            _ => false,
+        }
+    }
+
     /// How long the server asked us to wait.
     #[must_use]
     pub const fn retry_after(self) -> Option<Millis> {

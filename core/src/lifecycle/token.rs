@@ -2,9 +2,10 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::lifecycle::{Confirmation, Mechanism, Statement, TokenId};
+use crate::lifecycle::{Confirmation, Statement, TokenId};
 use crate::time::{Millis, UnixMillis};
 
+use super::attempts::Endpoint;
 use super::clock::{At, Clock, YEAR_9999};
 use super::policy::Policy;
 use crate::lifecycle::random::share;
@@ -28,8 +29,8 @@ pub(super) struct Token {
     pub(super) sent: At,
     pub(super) received: At,
     /// Who brought it; `None`: the application.
-    pub(super) by: Option<Mechanism>,
-    /// It came of a mint or an activation, not of a renewal: a whole fleet may have one from this second.
+    pub(super) by: Option<Endpoint>,
+    /// It began a session, or what that is renewed by: a whole fleet may have one from this second.
     pub(super) first: bool,
     /// What its jitter is made of.
     pub(super) draw: u32,

@@ -16,6 +16,8 @@ const ONE_WAY: Millis = 30_000;
 const ANSWER: Millis = 10_000;
 /// Most pings without a reply that are remembered: a reply to any of them will do.
 const MOST_PINGS: usize = 4;
+/// How often a socket that is about to be replaced is asked.
+const DOUBTED: Millis = 1_000;
 /// A check this late may have been asleep: frames can be waiting unread, so ask again before judging.
 const ASLEEP: Millis = 5_000;
 
@@ -103,6 +105,20 @@ impl Liveness {
             Some(asked) => asked.after(ANSWER),
             None => self.heard.after(QUIET).min(self.proved.after(ONE_WAY)),
         })
+    }
+
+    /// A socket that is about to be replaced is asked each second: should it answer, it need not be.
+    pub(super) fn check_doubted(&mut self, now: Tick) -> Verdict {
+        if self.doubted_due() > now {
+            return Verdict::Fine;
+        }
+        self.asked = Some(now);
+        Verdict::Ask
+    }
+
+    /// When a socket that is about to be replaced is asked again.
+    pub(super) fn doubted_due(&self) -> Tick {
+        self.asked.unwrap_or(self.heard).after(DOUBTED)
     }
 
     /// `judged`: the server answers pings, as far as is known; else, until it has answered one here, any frame since the

@@ -284,7 +284,12 @@ impl Session {
         let judged = !self.answers_no_pings();
         let mut verdicts = Vec::new();
         for socket in &mut self.sockets {
-            match socket.liveness.check(turn.now.tick, judged) {
+            let verdict = if self.lifecycle.is_doubted(socket.id) {
+                socket.liveness.check_doubted(turn.now.tick)
+            } else {
+                socket.liveness.check(turn.now.tick, judged)
+            };
+            match verdict {
                 Verdict::Fine => {}
                 verdict => verdicts.push((socket.id, verdict)),
             }
@@ -324,7 +329,7 @@ impl Session {
         for probe in core::mem::take(&mut known.probes) {
             turn.reply(probe, Reply::Alive);
         }
-        if known.stage == Stage::Authenticated && self.lifecycle.is_parting(socket) {
+        if known.stage == Stage::Authenticated && self.lifecycle.is_doubted(socket) {
             turn.feed(Input::SocketAlive { socket });
         }
     }
@@ -335,7 +340,11 @@ impl Session {
     }
 
     pub(super) fn liveness_due(&self) -> Option<Tick> {
-        self.sockets.iter().filter_map(|socket| socket.liveness.due()).min()
+        let due = |socket: &Socket| match self.lifecycle.is_doubted(socket.id) {
+            true => Some(socket.liveness.doubted_due()),
+            false => socket.liveness.due(),
+        };
+        self.sockets.iter().filter_map(due).min()
     }
 
     /// The socket that frames of the application may go out on: the one that serves.

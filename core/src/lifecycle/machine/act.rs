@@ -158,9 +158,13 @@ impl Lifecycle {
         }
         if !matches!(action, Action::Mint { .. } | Action::Refresh) {
             // Whether the application's provider has reached anybody nobody knows.
-            self.hope.reach.asked(now);
-        } else if self.tokens.in_force().is_some_and(|token| token.refused) {
-            self.link.asked = true;
+            self.hope.asked(now, self.policy.patience, self.link.round > 0);
+        } else {
+            self.link.asked |= self.tokens.in_force().is_some_and(|token| token.refused);
+            if self.link.round > 1 && self.shown_again(&self.look()).is_none() {
+                // Everything was refused, and nothing is left to be shown: who brings tokens is asked round by round.
+                self.next_round(false);
+            }
         }
         self.command(action, span);
     }
@@ -194,12 +198,8 @@ impl Lifecycle {
 
     fn reach_out(&mut self) {
         let Some((_, base)) = self.reaches_out(&self.look()) else { return };
-        self.hope.reach.asked(self.clock.now());
-        let command = self.command(Action::Inspect { base }, self.policy.network);
-        if self.next_exchange().is_none() {
-            let failure = self.link.cause.map_or(Failure::Timeout, |cause| cause.failure);
-            self.tell_failed_connect(Cause { command, failure });
-        }
+        self.hope.asked(self.clock.now(), self.policy.patience, self.link.round > 0);
+        self.command(Action::Inspect { base }, self.policy.network);
     }
 
     fn write(&mut self) {

@@ -133,8 +133,7 @@ impl Lifecycle {
         if !self.can_still_be_served(look) {
             return Some(awaited);
         }
-        let spent = self.hope.reach.shows(self.policy.patience);
-        let at = if spent { look.now } else { self.hope.reach.unreached_for(self.policy.unreached) };
+        let at = self.hope.spent.unwrap_or_else(|| self.hope.reach.unreached_for(self.policy.unreached));
         // An answer is awaited, but not one after the other.
         Some(at.max(awaited.min(at.saturating_add(self.policy.awaited))))
     }

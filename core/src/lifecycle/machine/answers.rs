@@ -30,6 +30,9 @@ impl Lifecycle {
         if let Some(time) = outcome.server_time {
             self.observe(time, attempt.asked);
         }
+        if attempt.is_exchange() {
+            self.hope.later = outcome.result.as_ref().is_err_and(|failure| failure.says_later());
+        }
         match is_from_afar(&attempt, outcome) {
             Some(true) => {
                 if outcome.result.as_ref().err().is_none_or(|it| Class::of(*it) == Class::Refusal) {
@@ -78,7 +81,12 @@ impl Lifecycle {
                 }
             }
             // A question ends nothing (A4).
-            (Action::Inspect { base }, Err(_)) => self.inspected(base),
+            (Action::Inspect { base }, Err(failure)) => {
+                self.inspected(base);
+                if self.hope.since.is_some() && self.tokens.good(self.clock.now()).next().is_none() {
+                    self.tell_failed_connect(Cause { command, failure: *failure });
+                }
+            }
             (Action::Open { socket, .. }, Ok(Reply::Opened)) => self.opened(socket),
             (Action::Open { socket, .. }, Err(failure)) => {
                 self.coming_failed(socket, &attempt, *failure, outcome.signed_at);

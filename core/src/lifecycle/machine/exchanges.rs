@@ -10,7 +10,6 @@ use super::super::clock::At;
 use super::super::pace::Class;
 use super::super::token::{Base, Heard, Kind, Saved, Token, Word};
 use super::super::{KeyState, Lifecycle};
-use crate::lifecycle::Mechanism;
 use crate::lifecycle::random::Domain;
 
 /// A renewal must put the end off by more than this to have gained anything.
@@ -39,7 +38,7 @@ impl Lifecycle {
         }
         let minted = matches!(attempt.action, Action::Mint { .. });
         self.remint &= !minted && self.key_is_new();
-        self.take(attempt, facts, Kind::Base(Base::default()), minted, heard);
+        self.take(attempt, facts, Kind::Base(Base::default()), heard);
     }
 
     /// An exchange brought a bound token.
@@ -47,19 +46,20 @@ impl Lifecycle {
         if self.holds(facts.token) || !self.holds(of) {
             return self.brought_nothing(attempt);
         }
-        let activated = matches!(attempt.action, Action::Activate { .. });
         self.key.proved = true;
         self.told.fallback.clear();
-        self.take(attempt, facts, Kind::Bound { of }, activated, heard);
+        self.take(attempt, facts, Kind::Bound { of }, heard);
     }
 
     /// Holds a token that came, unless one asked for later has come already and lasts longer (A1).
-    fn take(&mut self, attempt: &Attempt, facts: &TokenFacts, kind: Kind, first: bool, heard: Heard) {
+    fn take(&mut self, attempt: &Attempt, facts: &TokenFacts, kind: Kind, heard: Heard) {
         let Some(endpoint) = Endpoint::of(&attempt.action) else { return };
         let now = self.clock.now();
         let bound = matches!(kind, Kind::Bound { .. });
-        let mut token =
-            self.token(facts, kind, attempt.id.0, attempt.asked, Some(endpoint.mechanism()), first);
+        // One that takes the place of another of its kind on a socket that serves is a renewal, whoever brings it.
+        let renews = self.link.is_live() && self.tokens.in_force().is_some_and(|it| it.is_bound() == bound);
+        let first = matches!(endpoint, Endpoint::Mint | Endpoint::Activate) && !renews;
+        let mut token = self.token(facts, kind, attempt.id.0, attempt.asked, Some(endpoint), first);
         token.due = attempt.due.max(attempt.asked.saturating_sub(self.policy.provider_max));
         let id = token.id;
         self.hold(token, &facts.statement, heard);
@@ -101,7 +101,7 @@ impl Lifecycle {
         kind: Kind,
         order: u64,
         sent: At,
-        by: Option<Mechanism>,
+        by: Option<Endpoint>,
         first: bool,
     ) -> Token {
         let draw = self.random.draw(Domain::Schedule);
@@ -228,8 +228,7 @@ impl Lifecycle {
     /// Whoever brought this token has brought nothing: that counts towards the next attempt's wait (T3). Nobody's, where
     /// the application has brought it itself.
     pub(super) fn book_vain(&mut self, id: TokenId, class: Class) -> Option<Endpoint> {
-        let token = self.tokens.get(id).filter(|token| token.by.is_some())?;
-        let endpoint = Endpoint::that_brought(token);
+        let endpoint = self.tokens.get(id)?.by?;
         let (now, waits) = (self.clock.now(), (self.policy.wait_min, self.ceiling(class)));
         let mut pace = *self.pace(endpoint);
         pace.failed(now, class, waits, None, &mut self.random);
@@ -295,8 +294,7 @@ impl Lifecycle {
         let Some(order) = self.tokens.get(id).map(|token| token.order) else { return };
         let before = self.tokens.in_force;
         let (due, by) = self.tokens.get(id).map_or((now, None), |token| (token.due, token.by));
-        let is_news = |token: &&Token| token.by.is_some() && !token.accepted;
-        let brought_by = self.tokens.get(id).filter(is_news).map(Endpoint::that_brought);
+        let brought_by = self.tokens.get(id).filter(|token| !token.accepted).and_then(|token| token.by);
         let changed = self.tokens.accept(id);
         self.unasked = false;
         self.link.accepted();
@@ -340,7 +338,7 @@ impl Lifecycle {
     fn tell_renewed(&mut self, id: TokenId) {
         self.tell_bound(id);
         let Some(token) = self.tokens.get(id) else { return };
-        let (by, ends) = (token.by, token.ends.map(|at| self.clock.tick_of(at)));
+        let (by, ends) = (token.by.map(Endpoint::mechanism), token.ends.map(|at| self.clock.tick_of(at)));
         self.tell(Event::Renewed { generation: self.tokens.generation, token: id, by, ends });
     }
 

@@ -40,8 +40,11 @@ impl Lifecycle {
         let counts = |token: &&Token| token.accepted || !vain;
         let bound_renewed = bound.filter(|_| self.key.state == KeyState::Ready).filter(counts);
         let last = || {
-            // The newest of those that last longest; who knows their ends to the second only.
-            self.tokens.good(now).filter(counts).fold(None, |best: Option<&Token>, token| {
+            // The newest of those that last longest; who knows their ends to the second only. Of those before the one in
+            // force, as far as anybody has said.
+            let order = self.tokens.in_force().map_or(0, |token| token.order);
+            let says = |it: &&Token| it.renew_by.is_some() || it.order >= order;
+            self.tokens.good(now).filter(counts).filter(says).fold(None, |best: Option<&Token>, token| {
                 let lasts = |best: &Token| token.reach() > best.reach().saturating_add(GAIN);
                 if best.is_none_or(lasts) { Some(token) } else { best }
             })

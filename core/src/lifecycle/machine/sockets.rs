@@ -168,7 +168,7 @@ impl Lifecycle {
         let socket = SocketId(self.link.next_socket);
         self.link.next_socket = self.link.next_socket.saturating_add(1);
         self.link.coming = Some(Coming { socket, token, resume });
-        self.hope.reach.asked(now);
+        self.hope.asked(now, self.policy.patience, self.link.round > 0);
         self.command(Action::Open { socket, token }, self.policy.network);
     }
 
@@ -577,9 +577,14 @@ impl Lifecycle {
     }
 
     /// Whether this one was replaced, or is about to be, and is still read.
-    #[must_use]
-    pub fn is_parting(&self, socket: SocketId) -> bool {
+    pub(super) fn is_parting(&self, socket: SocketId) -> bool {
         self.link.parting.is_some_and(|parting| parting.socket == socket)
+    }
+
+    /// Whether this one is about to be replaced: a reply of its own on it would make that needless.
+    #[must_use]
+    pub fn is_doubted(&self, socket: SocketId) -> bool {
+        self.link.parting.is_some_and(|parting| parting.socket == socket && parting.was.is_some())
     }
 
     /// A reply of its own has come on a socket that was doubted. It serves again, unless the one that is to take its place

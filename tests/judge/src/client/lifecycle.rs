@@ -336,7 +336,7 @@ impl Keeper {
             }
         }
         let socket = self.socket_id(socket);
-        if self.machine.is_parting(socket) {
+        if self.machine.is_doubted(socket) {
             self.step(heard, now, Input::SocketAlive { socket });
         }
     }

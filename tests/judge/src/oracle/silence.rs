@@ -1,8 +1,8 @@
 //! Silence: not served for over five seconds after the client heard what shows it, and no event that names the cause and
 //! says when the next attempt is made. Time counts in which its process runs and its user wants it.
 //!
-//! What is announced and still ahead covers what is heard meanwhile; so does a named cause with an attempt that is begun
-//! within those five seconds.
+//! What is announced and still ahead, or under way, covers what is heard meanwhile; so does a named cause with an attempt
+//! that is begun within those five seconds.
 
 use super::conditions::Conditions;
 use super::served::Served;
@@ -14,6 +14,9 @@ use crate::verdict::{Fault, Kind};
 use crate::world::World;
 
 const ALLOWED: Ms = 5_000;
+const SECOND: Ms = 1_000;
+/// Who waits longer than this for an answer should have said so.
+const LONGEST: Ms = 15_000;
 
 pub(super) fn judge(
     world: &World,
@@ -56,23 +59,33 @@ fn is_told(story: &Story<'_>, at: Ms, deadline: Ms) -> bool {
     };
     let now =
         story.tells[first..].iter().take_while(|(when, _)| *when <= deadline).any(|(_, tell)| said(tell));
-    let ahead =
-        |tell: &Tell| matches!(tell, Tell::Warned { cause: true, next: Some(next), .. } if *next >= at);
+    let ahead = |tell: &Tell| matches!(tell, Tell::Warned { cause: true, next: Some(next), .. } if *next >= at || is_under_way(story, *next, at));
     now || story.tells[..first].iter().rev().take(8).any(|(_, tell)| ahead(tell))
+}
+
+/// What was announced for then was begun, and is not answered at `at`.
+fn is_under_way(story: &Story<'_>, next: Ms, at: Ms) -> bool {
+    let (from, to) = (next.saturating_sub(SECOND), next + SECOND);
+    let first = story.asked.partition_point(|asked| asked.at < from);
+    story.asked[first..].iter().take_while(|asked| asked.at <= to.min(at)).any(|asked| {
+        let open = asked.answer.is_none_or(|(answered, _)| answered > at) && asked.at + LONGEST > at;
+        is_attempt(asked.ask) && open
+    })
 }
 
 fn attempts(story: &Story<'_>, at: Ms, deadline: Ms) -> bool {
     let first = story.asked.partition_point(|asked| asked.at < at);
-    let attempt = |ask: Ask| {
-        matches!(
-            ask,
-            Ask::Open(_)
-                | Ask::Connect { .. }
-                | Ask::Mint
-                | Ask::Refresh { .. }
-                | Ask::Activate(..)
-                | Ask::Renew(..)
-        )
-    };
-    story.asked[first..].iter().take_while(|asked| asked.at <= deadline).any(|asked| attempt(asked.ask))
+    story.asked[first..].iter().take_while(|asked| asked.at <= deadline).any(|asked| is_attempt(asked.ask))
+}
+
+const fn is_attempt(ask: Ask) -> bool {
+    matches!(
+        ask,
+        Ask::Open(_)
+            | Ask::Connect { .. }
+            | Ask::Mint
+            | Ask::Refresh { .. }
+            | Ask::Activate(..)
+            | Ask::Renew(..)
+    )
 }
