@@ -1,4 +1,4 @@
-//! What has been asked of somebody and is not answered (A1): an attempt yields its place at its deadline, never its
+//! What has been asked of somebody and is not answered (R14): an attempt yields its place at its deadline, never its
 //! answer.
 
 use alloc::vec::Vec;

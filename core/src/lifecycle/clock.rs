@@ -1,4 +1,4 @@
-//! Time as the machine sees it: one clock that never goes back, and the server's clock against it (K1 to K4).
+//! Time as the machine sees it: one clock that never goes back, and the server's clock against it (R1 to R4).
 
 use crate::time::{Millis, Now, Tick, UnixMillis};
 
@@ -51,7 +51,7 @@ pub(super) struct Clock {
     wall: i64,
     suspicion: Option<Suspicion>,
     server: Option<Ahead>,
-    /// A time that contradicts what is known, and when it was told: it waits for a second witness (K3).
+    /// A time that contradicts what is known, and when it was told: it waits for a second witness (R3).
     candidate: Option<(Ahead, At)>,
 }
 
@@ -149,7 +149,7 @@ impl Clock {
         }
     }
 
-    /// A server told its time in an answer of its own, asked for at `sent` (K3). Returns time that is thereby
+    /// A server told its time in an answer of its own, asked for at `sent` (R3). Returns time that is thereby
     /// confirmed to have been slept through.
     pub(super) fn observe(&mut self, time: UnixMillis, sent: At, policy: &Policy) -> Option<Slept> {
         if time > YEAR_9999 {
@@ -222,7 +222,7 @@ impl Clock {
     }
 
     /// What is to be added to the wall clock to sign a proof: nothing where the wall clock lies within what is known of
-    /// the server's, else what gets it to the earliest that this can read (K4). `None` while nothing is known.
+    /// the server's, else what gets it to the earliest that this can read (R4). `None` while nothing is known.
     pub(super) fn offset(&self) -> Option<i64> {
         let Ahead { least, most } = self.server?;
         let suspected = self.suspicion.map_or(0, |suspicion| signed(suspicion.span));

@@ -1,4 +1,4 @@
-//! Everything that the machine can ask for: the whole command alphabet, with its deadlines (L2).
+//! Everything that the machine can ask for: the whole command alphabet, with its deadlines (R29).
 
 use serde::{Deserialize, Serialize};
 
@@ -31,7 +31,7 @@ pub struct Command {
 }
 
 /// How far the server's clock is ahead of the local wall clock in milliseconds, `None` while unknown.
-/// A proof's `iat` is the wall clock plus this, at the moment of signing (L45).
+/// A proof's `iat` is the wall clock plus this, at the moment of signing (R35).
 pub type ClockOffset = Option<i64>;
 
 /// What a command asks for.
@@ -48,21 +48,21 @@ pub enum Action {
         /// The key whose fingerprint goes into the context; none without a key.
         fingerprint: Option<KeyAlgorithm>,
     },
-    /// `provider.refresh()`; answered `Token`. By L18, 30 s at most.
+    /// `provider.refresh()`; answered `Token`. By R16, 30 s at most.
     Refresh,
     /// GET subscriber/info with this base; answered `Inspected`. 10 s.
     Inspect {
         /// The base token.
         base: TokenId,
     },
-    /// POST devices/token with a proof: exchange a base for a bound token; answered `Token`. By L18.
+    /// POST devices/token with a proof: exchange a base for a bound token; answered `Token`. By R16.
     Activate {
         /// The base token.
         base: TokenId,
         /// For the proof's `iat`.
         offset: ClockOffset,
     },
-    /// POST devices/refresh with a proof: renew a bound token; answered `Token`. By L18.
+    /// POST devices/refresh with a proof: renew a bound token; answered `Token`. By R16.
     Renew {
         /// The bound token.
         bound: TokenId,
@@ -73,7 +73,7 @@ pub enum Action {
     Open {
         /// Its name from now on.
         socket: SocketId,
-        /// The token whose header tells the host (L32).
+        /// The token whose header tells the host (R31).
         token: TokenId,
     },
     /// `signalwire.connect` as the first frame; answered `Authenticated`. 10 s.

@@ -1,4 +1,4 @@
-//! Hope: the only end (H).
+//! Hope: the only end (R25).
 
 use crate::lifecycle::Cause;
 

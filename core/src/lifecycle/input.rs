@@ -1,7 +1,7 @@
-//! Everything that can happen to a session: the machine's whole input alphabet (L2).
+//! Everything that can happen to a session: the machine's whole input alphabet (R29).
 //!
 //! Nothing here holds a secret or a byte of a token: tokens are known by number, replies by the facts in
-//! them (L29).
+//! them (R31).
 
 use crate::time::{Millis, UnixMillis};
 use serde::{Deserialize, Serialize};
@@ -21,7 +21,7 @@ pub struct SocketId(pub u32);
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct AskId(pub u64);
 
-/// Counts acknowledgements by the server of a token; it only grows (L7).
+/// Counts acknowledgements by the server of a token; it only grows (R6).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Generation(pub u64);
 
@@ -62,38 +62,38 @@ pub enum Input {
         /// Which.
         socket: SocketId,
     },
-    /// The application's own request was refused for its credential (L24).
+    /// The application's own request was refused for its credential (R27).
     Rejected {
         /// Who waits.
         ask: AskId,
         /// The generation in force when that request was sent.
         generation: Generation,
     },
-    /// The application wants a new token now (L24).
+    /// The application wants a new token now (R27).
     RefreshNow {
         /// Who waits.
         ask: AskId,
     },
-    /// The application brings a token of its own (`update_token`, L40).
+    /// The application brings a token of its own (`update_token`, R27).
     NewBase {
         /// Who waits.
         ask: AskId,
         /// What is known of it.
         token: TokenFacts,
     },
-    /// The application replaced its credential provider (L40).
+    /// The application replaced its credential provider (R27).
     NewProvider(ProviderFacts),
-    /// Stop renewing, close the socket, keep everything (L41).
+    /// Stop renewing, close the socket, keep everything (R33).
     Suspend,
     /// Go on after [`Input::Suspend`].
     Resume,
-    /// The host's network changed: probe and try at once (L36).
+    /// The host's network changed: probe and try at once (R19).
     NetworkChanged,
-    /// End the session, forget resume state (L41).
+    /// End the session, forget resume state (R33).
     Disconnect,
-    /// End this process's part in the session and keep all of it: the next one resumes it from the record (L41).
+    /// End this process's part in the session and keep all of it: the next one resumes it from the record (R33).
     Leave,
-    /// End the session, erase record and key (L41).
+    /// End the session, erase record and key (R33).
     Destroy,
 }
 
@@ -108,7 +108,7 @@ pub struct Start {
     pub durable: bool,
 }
 
-/// What a credential provider can do (L42).
+/// What a credential provider can do (R26).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ProviderFacts {
     /// It has a `refresh()` of its own.
@@ -121,7 +121,7 @@ pub struct ProviderFacts {
     pub may_be_asked_twice: bool,
 }
 
-/// What the application allows and has of proof-of-possession keys (L46, L48).
+/// What the application allows and has of proof-of-possession keys (R35).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub enum KeyFacts {
@@ -193,7 +193,7 @@ pub enum Reply {
         /// The server says that it has restored the old session.
         resumed: bool,
         /// What the result says; of a resumed session it speaks of the token that the state was made for, which
-        /// may be an older one: its end and scope are taken from elsewhere (L8).
+        /// may be an older one: its end and scope are taken from elsewhere (R2).
         statement: Statement,
     },
     /// `Reauthenticate`: accepted.
@@ -212,7 +212,7 @@ pub struct TokenFacts {
     /// What its answer says of it.
     pub statement: Statement,
     /// The answer also brought a new one-time secret (a rotating refresh token), which must not be lost
-    /// (L31).
+    /// (R12).
     pub new_secret: bool,
 }
 
@@ -223,7 +223,7 @@ pub struct Statement {
     pub expires_at: Option<UnixMillis>,
     /// A lifetime.
     pub expires_in: Option<Millis>,
-    /// The provider's own `expiry_at`: a hint, in an unknown clock (L8).
+    /// The provider's own `expiry_at`: a hint, in an unknown clock (R2).
     pub expiry_hint: Option<UnixMillis>,
     /// A lifetime that was asked for or is documented, stated by nobody.
     pub assumed_life: Option<Millis>,
@@ -268,17 +268,17 @@ pub enum Failure {
     Rpc {
         /// Its code.
         code: i64,
-        /// It is a verdict on the credential, not on the call (L24).
+        /// It is a verdict on the credential, not on the call (R27).
         credential: bool,
     },
-    /// The provider said that it will never renew this (L17).
+    /// The provider said that it will never renew this (R17).
     Rejected,
     /// The provider failed, perhaps only now.
     Provider {
         /// When it wants to be asked again.
         retry_after: Option<Millis>,
     },
-    /// There is no key, or it cannot sign (L48).
+    /// There is no key, or it cannot sign (R35).
     NoKey,
     /// An HTTP error from somebody who knows nothing of it: a page on the way, a stored answer.
     Page {
@@ -295,7 +295,7 @@ pub enum Failure {
 
 impl Failure {
     /// A refusal that a repetition will not change: 4xx except 408, 425 and 429, a credential verdict, a
-    /// provider's `Rejected`. Everything else is transient (L15, L17).
+    /// provider's `Rejected`. Everything else is transient (R17).
     #[must_use]
     pub const fn is_refusal(self) -> bool {
         match self {

@@ -1,4 +1,4 @@
-//! The sockets: the one that serves, and perhaps one that is coming (C).
+//! The sockets: the one that serves, and perhaps one that is coming (R21).
 
 use crate::lifecycle::{Cause, CommandId, Generation, SocketId, TokenId};
 use crate::time::Millis;
@@ -13,7 +13,7 @@ pub(super) struct Link {
     pub(super) coming: Option<Coming>,
     /// A state has come on this socket before its connect was answered.
     pub(super) coming_stated: Option<SocketId>,
-    /// One that was replaced: read until then (C4).
+    /// One that was replaced: read until then (R22).
     pub(super) parting: Option<Parting>,
     pub(super) next_socket: u32,
     /// The generation that the newest `authorization_state` was made for, if there is one to resume with.
@@ -26,16 +26,16 @@ pub(super) struct Link {
     pub(super) pace: Pace,
     /// When the outage began.
     pub(super) down_since: Option<At>,
-    /// The first reconnect after the server has ended many is put off until then (P2).
+    /// The first reconnect after the server has ended many is put off until then (R19).
     pub(super) spread_until: At,
     /// A push of this token has cost the socket so often.
     pub(super) cut_by: Option<(TokenId, u32)>,
     /// Pushes cost this server's sockets: nothing is pushed any more but shown to a fresh connect in its time.
     pub(super) pushes_cut: bool,
 
-    /// When a token was last shown to a fresh connect because a call was refused (C3).
+    /// When a token was last shown to a fresh connect because a call was refused (R23).
     pub(super) shown: Option<At>,
-    /// Refusals of fresh connects since the last acceptance, and when tokens may be shown again (T4).
+    /// Refusals of fresh connects since the last acceptance, and when tokens may be shown again (R10).
     pub(super) round: u32,
     pub(super) next_round: At,
     /// The provider has been asked since the first of them.
@@ -79,9 +79,9 @@ pub(super) struct Serving {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Parting {
     pub(super) socket: SocketId,
-    /// Read until then (C4).
+    /// Read until then (R22).
     pub(super) until: At,
-    /// It was doubted: should it answer before another serves, it serves again (C2).
+    /// It was doubted: should it answer before another serves, it serves again (R22).
     pub(super) was: Option<Serving>,
 }
 

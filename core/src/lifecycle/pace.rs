@@ -1,4 +1,4 @@
-//! How often anybody is asked: one table of waits, one bucket for each kind of destination (P).
+//! How often anybody is asked: one table of waits, one bucket for each kind of destination (R18).
 
 use serde::{Deserialize, Serialize};
 

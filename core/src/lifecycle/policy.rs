@@ -15,12 +15,12 @@ use crate::time::Millis;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Policy {
-    /// The host's tick goes on while it sleeps (K1).
+    /// The host's tick goes on while it sleeps (R1).
     pub tick_counts_sleep: bool,
     /// Whether due times are spread at random. Off only in tests and comparisons.
     pub jitter: bool,
     /// Lead = `clamp(life / lead_share, lead_min, lead_max)`, or more where attempts have taken long, half the life at
-    /// most (A3).
+    /// most (R16).
     pub lead_share: u64,
     /// See [`Policy::lead_share`].
     pub lead_min: Millis,
@@ -34,9 +34,9 @@ pub struct Policy {
     pub provider_max: Millis,
     /// Least of it where the provider may be asked twice.
     pub provider_min: Millis,
-    /// A place that was yielded is free after this, or six times what attempts have taken of late (A1).
+    /// A place that was yielded is free after this, or six times what attempts have taken of late (R14).
     pub place: Millis,
-    /// First wait after a failure; doubles (P).
+    /// First wait after a failure; doubles (R18).
     pub wait_min: Millis,
     /// The same where a session that is served is to be bound, and the API refuses.
     pub wait_upgrade: Millis,
@@ -54,13 +54,13 @@ pub struct Policy {
     pub retry_after: Millis,
     /// Without anybody who renews, `credential_expiring` comes this long before the end.
     pub expiring_notice: Millis,
-    /// Hopeless for this long on the reach-clock, the session ends (H).
+    /// Hopeless for this long on the reach-clock, the session ends (R25).
     pub patience: Millis,
     /// Or awake for this long without anybody reached.
     pub unreached: Millis,
     /// An answer that has been on its way for less than this is awaited before an end.
     pub awaited: Millis,
-    /// In its last `min(this, life / 10)` a token opens no socket (C6).
+    /// In its last `min(this, life / 10)` a token opens no socket (R21).
     pub reopen_margin: Millis,
     /// Lifetime asked of devices/token and devices/refresh.
     pub device_life: Millis,
@@ -82,18 +82,18 @@ pub struct Policy {
     pub push: Millis,
     /// Time for Close, Erase and Persist.
     pub local: Millis,
-    /// A refused token is shown again after this, twice this … (T4).
+    /// A refused token is shown again after this, twice this … (R10).
     pub shown_again: Millis,
     /// Greatest of it.
     pub shown_again_max: Millis,
     /// So long after a call was refused for its credential, a token that the socket has not accepted is shown to a
-    /// fresh connect (C3).
+    /// fresh connect (R23).
     pub show_after_call: Millis,
     /// At most once in so long.
     pub show_interval: Millis,
-    /// A step this much later than `wake_at`, or a wall clock this much ahead, was sleep (K1).
+    /// A step this much later than `wake_at`, or a wall clock this much ahead, was sleep (R1).
     pub sleep: Millis,
-    /// A server's time that differs by more than this from what is known needs a second witness (K3).
+    /// A server's time that differs by more than this from what is known needs a second witness (R3).
     pub skew: Millis,
     /// Two witnesses agree within this.
     pub witness: Millis,
@@ -103,21 +103,21 @@ pub struct Policy {
     pub shortened: Millis,
     /// Work that is due after a wake, a resume or an outage is spread over at most this.
     pub spread: Millis,
-    /// The first reconnect after a server has ended many, with a state to resume (P2).
+    /// The first reconnect after a server has ended many, with a state to resume (R19).
     pub herd_resume: Millis,
     /// The same without one.
     pub herd_fresh: Millis,
-    /// A socket that was replaced is read for so long after the new one is live (C4).
+    /// A socket that was replaced is read for so long after the new one is live (R22).
     pub parting: Millis,
-    /// A server that has served this session and does not know the protocol any more is asked again after this (C7).
+    /// A server that has served this session and does not know the protocol any more is asked again after this (R24).
     pub incompatible: Millis,
-    /// A push that loses the socket within this has cost it (C3).
+    /// A push that loses the socket within this has cost it (R23).
     pub cut_by_push: Millis,
     /// A hint that the network has changed counts at most once in this.
     pub network_hint: Millis,
-    /// Who waits for a renewal is told within this that it is not there yet (W1).
+    /// Who waits for a renewal is told within this that it is not there yet (R27).
     pub ask_patience: Millis,
-    /// Records are written at most once in this, but for secrets (S5).
+    /// Records are written at most once in this, but for secrets (R13).
     pub write_interval: Millis,
     /// Token bucket for token endpoints: its size.
     pub exchange_burst: u32,

@@ -1,4 +1,4 @@
-//! Seeded draws, each domain on a stream of its own (L4).
+//! Seeded draws, each domain on a stream of its own (R30).
 
 use rand_chacha::ChaCha20Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};
@@ -88,7 +88,7 @@ mod tests {
 
     #[test]
     fn a_draw_in_one_domain_shifts_no_other() {
-        // proves L4
+        // proves R30
         let seed = Seed::from_bytes([7; 32]);
         let mut one = Random::new(&seed);
         let mut two = Random::new(&seed);

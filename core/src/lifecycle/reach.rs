@@ -1,4 +1,4 @@
-//! The reach-clock: it runs from one attempt to the next if the first was answered by somebody who knows (K5): a server
+//! The reach-clock: it runs from one attempt to the next if the first was answered by somebody who knows (R5): a server
 //! that has broken down is as if nobody had answered.
 
 use crate::time::Millis;

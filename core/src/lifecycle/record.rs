@@ -1,4 +1,4 @@
-//! What outlives the process, and when it is written (S5, S6).
+//! What outlives the process, and when it is written (R13).
 
 use alloc::sync::Arc;
 use alloc::vec::Vec;
@@ -163,7 +163,7 @@ impl Lifecycle {
             token.order = token.order.min(GREATEST);
             token.saved = Saved::Yes;
             // The wall clock of now is not the one that it was dated by: what it says is a hint, and it is no later than
-            // the record's word (K2).
+            // the record's word (R2).
             if token.word == Word::Told && token.undated.is_none() {
                 token.undated = token.ends.map(UnixMillis);
                 token.word = Word::Hinted;

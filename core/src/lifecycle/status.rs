@@ -1,4 +1,4 @@
-//! What the machine says of itself (L3).
+//! What the machine says of itself (R29).
 
 use serde::{Deserialize, Serialize};
 
@@ -22,7 +22,7 @@ pub enum Phase {
     Live,
     /// The socket is gone; another is on its way.
     Reconnecting,
-    /// Every token has ended; attempts to renew go on (L22).
+    /// Every token has ended; attempts to renew go on (R25).
     Expired,
     /// At rest until resumed.
     Suspended,
@@ -102,13 +102,13 @@ pub struct Why {
     pub wake: Wake,
     /// The token that it is about.
     pub token: Option<TokenId>,
-    /// That token's `renew_by`: the earliest end that anybody stated (L8).
+    /// That token's `renew_by`: the earliest end that anybody stated (R2).
     pub renew_by: Option<Tick>,
     /// That token's `ends`: the end that counts.
     pub ends: Option<Tick>,
-    /// Its lead (L18).
+    /// Its lead (R16).
     pub lead: Option<Millis>,
-    /// Its drawn jitter (L18).
+    /// Its drawn jitter (R16).
     pub jitter: Option<Millis>,
     /// Failures since the last success of what is due.
     pub failures: u32,

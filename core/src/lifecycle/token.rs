@@ -1,4 +1,4 @@
-//! What is known of one token, above all of its end (T).
+//! What is known of one token, above all of its end (R6).
 
 use serde::{Deserialize, Serialize};
 
@@ -40,15 +40,15 @@ pub(super) struct Token {
     pub(super) ends: Option<At>,
     pub(super) word: Word,
     /// An end in the server's time that was read by the local clock; it is read once more when a server tells its time
-    /// (K2).
+    /// (R2).
     pub(super) undated: Option<UnixMillis>,
-    /// A fresh connect with it was refused (T4).
+    /// A fresh connect with it was refused (R10).
     pub(super) refused: bool,
     /// Its life has been told: by connects and pushes, by its exchange.
     pub(super) life_told: [bool; 2],
     /// A server has accepted it.
     pub(super) accepted: bool,
-    /// It had ended when it came, or is bound to another key: kept as the last resort (T3).
+    /// It had ended when it came, or is bound to another key: kept as the last resort (R9).
     pub(super) barren: bool,
     pub(super) saved: Saved,
 }
@@ -58,7 +58,7 @@ pub(super) struct Token {
 pub(super) enum Word {
     /// Nobody has said anything.
     Nobody,
-    /// It was asked for or is documented: past it the token is good until it is refused (T2).
+    /// It was asked for or is documented: past it the token is good until it is refused (R8).
     Assumed,
     /// The provider's `expiry_at`, or a server's time read by the local clock.
     Hinted,
@@ -174,7 +174,7 @@ impl Token {
         self.sure_end().is_none_or(|end| at < end)
     }
 
-    /// Whether it may be used (T): it has not ended, was not refused, and is bound to no other key.
+    /// Whether it may be used (R6): it has not ended, was not refused, and is bound to no other key.
     pub(super) fn is_good(&self, now: At) -> bool {
         !self.refused && !self.barren && self.lasts(now)
     }
@@ -261,7 +261,7 @@ impl Token {
         (self.word, self.undated) = (Word::Told, None);
     }
 
-    /// The provider's own idea of the end, in a clock that nobody knows: read in both (T1). Whether it makes sense.
+    /// The provider's own idea of the end, in a clock that nobody knows: read in both (R7). Whether it makes sense.
     fn hinted(&mut self, hint: Option<UnixMillis>, clock: &Clock, policy: &Policy) -> bool {
         let Some(hint) = hint else { return true };
         let local = clock.when_wall_shows(hint);
@@ -275,7 +275,7 @@ impl Token {
     }
 
     /// What is only hinted brings no renewal before a quarter of the life: as the clock reads it that makes it the
-    /// shorter, or where that leaves next to nothing, the longer (T1).
+    /// shorter, or where that leaves next to nothing, the longer (R7).
     pub(super) fn floor(&self) -> At {
         let life = |end: Option<At>| end.map_or(0, |end| end.saturating_sub(self.received));
         if self.word != Word::Hinted {
@@ -285,7 +285,7 @@ impl Token {
         self.received.saturating_add(if short < SHORTEST_HINT { long } else { short } / 4)
     }
 
-    /// A server has told its time: what was read by the local clock is read by that, once (K2).
+    /// A server has told its time: what was read by the local clock is read by that, once (R2).
     pub(super) fn date(&mut self, clock: &Clock, policy: &Policy) {
         if let Some(time) = self.undated
             && let Some((early, late)) = clock.when(time, None, policy)
@@ -310,7 +310,7 @@ impl Token {
         self.renew_by.map(|by| by.saturating_sub(self.sent))
     }
 
-    /// How long before its end its renewal begins; `longest`: what attempts have taken of late (A3).
+    /// How long before its end its renewal begins; `longest`: what attempts have taken of late (R16).
     pub(super) fn lead(&self, longest: Millis, policy: &Policy) -> Option<Millis> {
         let life = self.life()?;
         let usual = (life / policy.lead_share.max(1)).max(policy.lead_min).min(policy.lead_max);
@@ -325,7 +325,7 @@ impl Token {
         if policy.jitter { share(self.draw, range) } else { 0 }
     }
 
-    /// From this long before its end it opens no socket (C6).
+    /// From this long before its end it opens no socket (R21).
     pub(super) fn margin(&self, policy: &Policy) -> Millis {
         let life = self.ends.map_or(Millis::MAX, |end| end.saturating_sub(self.received));
         policy.reopen_margin.min(life / 10)

@@ -1,4 +1,4 @@
-//! The tokens that are held, by the order in which they were asked for, and which of them is in force (T).
+//! The tokens that are held, by the order in which they were asked for, and which of them is in force (R6).
 
 use alloc::vec::Vec;
 
@@ -20,9 +20,9 @@ pub(super) struct Tokens {
     pub(super) in_force: Option<TokenId>,
     /// Counts acceptances; it only grows.
     pub(super) generation: Generation,
-    /// What was asked for before this is shown to no fresh connect: the application has brought another (A2).
+    /// What was asked for before this is shown to no fresh connect: the application has brought another (R15).
     pub(super) floor: u64,
-    /// How long tokens have really lasted whose end was only assumed: of bases, of bound ones (T2).
+    /// How long tokens have really lasted whose end was only assumed: of bases, of bound ones (R8).
     pub(super) assumed: [Option<Millis>; 2],
     /// A bound token of such a life, of which nobody had named the end, was refused its renewal at this age: what it says
     /// counts once another one has been accepted.

@@ -1,4 +1,4 @@
-//! Who waits, and for what: each gets exactly one outcome (W).
+//! Who waits, and for what: each gets exactly one outcome (R27).
 
 use alloc::vec::Vec;
 

@@ -12,21 +12,21 @@ use super::command::CommandId;
 pub enum Wake {
     /// A command's deadline: it yields its place.
     Deadline(CommandId),
-    /// No held token can be used any more (H).
+    /// No held token can be used any more (R25).
     Hopeless,
-    /// Nothing can become of it any more (H).
+    /// Nothing can become of it any more (R25).
     GiveUp,
     /// A held token ends, or is about to: what follows is derived anew.
     TokenEnds,
     /// What may have been sleep has not been answered for: the doubt is over.
     Awake,
-    /// Somebody waits for what cannot come (W).
+    /// Somebody waits for what cannot come (R27).
     Vain,
-    /// Somebody has waited long enough (W1).
+    /// Somebody has waited long enough (R27).
     Pending,
     /// The connection counts as stable.
     Stable,
-    /// A replaced socket is closed (C4).
+    /// A replaced socket is closed (R22).
     Part,
     /// `credential_expiring` is due.
     Expiring,
@@ -46,13 +46,13 @@ pub enum Wake {
     Renew,
     /// Ask what a base can do.
     Inspect,
-    /// Ask whether anybody can be reached, where there is nothing left to be shown (H).
+    /// Ask whether anybody can be reached, where there is nothing left to be shown (R25).
     ReachOut,
     /// Write the record.
     Persist,
     /// Push a token to the serving socket.
     Push,
-    /// Show a token that was not accepted to a fresh connect beside the serving socket (C3).
+    /// Show a token that was not accepted to a fresh connect beside the serving socket (R23).
     Show,
     /// Open a socket.
     Open,

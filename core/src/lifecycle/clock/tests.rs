@@ -1,4 +1,4 @@
-//! The server's clock and sleep, clause by clause (K1 to K4).
+//! The server's clock and sleep, clause by clause (R1 to R4).
 
 use super::*;
 

@@ -50,7 +50,7 @@ impl Lifecycle {
 
     // ---- Hope ----
 
-    /// No held token can be used any more: told at once, with its cause (H).
+    /// No held token can be used any more: told at once, with its cause (R25).
     fn lose_hope(&mut self) {
         let now = self.clock.now();
         if self.link.is_live() {
@@ -59,7 +59,7 @@ impl Lifecycle {
         }
         self.hope.lose(now);
         self.hope.told = true;
-        // At the end of a life the next request does not wait (A3).
+        // At the end of a life the next request does not wait (R16).
         for pace in self.paces.all() {
             pace.hurry();
         }
@@ -169,7 +169,7 @@ impl Lifecycle {
         self.command(action, span);
     }
 
-    /// When a call of the application's provider yields its place (A1).
+    /// When a call of the application's provider yields its place (R14).
     fn provider_span(&self) -> Millis {
         if !self.provider.may_be_asked_twice {
             return self.policy.provider_max;

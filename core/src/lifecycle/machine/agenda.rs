@@ -44,7 +44,7 @@ impl Lifecycle {
                 if self.mode == Mode::Suspended {
                     agenda.offer(self.next_write(), Wake::Persist);
                 } else if self.record.is_urgent() && self.writes_at_the_end() {
-                    // A secret that has come late is kept (S4).
+                    // A secret that has come late is kept (R12).
                     agenda.offer(self.next_write().map(|_| agenda_now), Wake::Persist);
                 } else {
                     agenda.offer_if(self.attempts.list.is_empty(), Wake::Farewell);
@@ -103,7 +103,7 @@ impl Lifecycle {
         self.record.durable && !gone
     }
 
-    /// The host has slept, and the socket has not yet shown that it lives: nothing ends (K1).
+    /// The host has slept, and the socket has not yet shown that it lives: nothing ends (R1).
     pub(super) fn is_unsure(&self) -> bool {
         self.link.serving.is_some_and(|serving| serving.unsure)
     }
@@ -115,7 +115,7 @@ impl Lifecycle {
         look.provider_can || self.first_mint_is_left(look) || asked || (refused && self.ever_live)
     }
 
-    /// The only end (H).
+    /// The only end (R25).
     fn give_up_at(&self, look: &Look<'_>) -> Option<At> {
         self.hope.since?;
         if look.any_good || self.is_unsure() {
@@ -180,7 +180,7 @@ impl Lifecycle {
         if self.first_mint_is_left(look) {
             return agenda.offer(Some(self.route(Endpoint::Mint, look)), Wake::Mint);
         }
-        // Refused: a new one at once, then with each round (T4).
+        // Refused: a new one at once, then with each round (R10).
         let round = if self.link.round > 1 || self.link.asked { self.link.next_round } else { 0 };
         if !look.any_good {
             return offer_provider(Some(round), 0);
@@ -267,7 +267,7 @@ impl Lifecycle {
         let look = self.look();
         let mut agenda = Earliest::from(look.now);
         self.offer_exchanges(&look, &mut agenda);
-        // At the end of a life the next request does not wait (A3), where anybody can be asked then.
+        // At the end of a life the next request does not wait (R16), where anybody can be asked then.
         let end = self.tokens.end(look.now, false).filter(|_| look.any_good);
         match (agenda.best, end) {
             (Some((at, _)), Some(end)) if at >= end => look.provider_can.then_some(end),

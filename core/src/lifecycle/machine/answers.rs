@@ -16,7 +16,7 @@ impl Lifecycle {
     pub(super) fn done(&mut self, command: CommandId, outcome: &Outcome) {
         let Some(attempt) = self.attempts.get(command) else {
             self.tell(Event::Ignored(Ignored::StaleAnswer(command)));
-            // Stale for all else, but the secret that came with it must not be lost (S4).
+            // Stale for all else, but the secret that came with it must not be lost (R12).
             match &outcome.result {
                 Ok(Reply::Token(facts)) if facts.new_secret => self.record.urge(),
                 // Nor that somebody else holds the session by now (R11).
@@ -80,7 +80,7 @@ impl Lifecycle {
                     self.found_foreign(base, command);
                 }
             }
-            // A question ends nothing (A4).
+            // A question ends nothing (R25).
             (Action::Inspect { base }, Err(failure)) => {
                 self.inspected(base);
                 if self.hope.since.is_some() && self.tokens.good(self.clock.now()).next().is_none() {
@@ -128,7 +128,7 @@ impl Lifecycle {
         }
     }
 
-    /// A server told its time in an answer of its own, to something asked at `sent` (K3).
+    /// A server told its time in an answer of its own, to something asked at `sent` (R3).
     pub(super) fn observe(&mut self, time: crate::time::UnixMillis, sent: At) {
         let first = !self.clock.is_told();
         if let Some(slept) = self.clock.observe(time, sent, &self.policy) {

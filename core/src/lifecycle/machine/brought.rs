@@ -157,7 +157,7 @@ impl Lifecycle {
             return self.tell(Event::Recovered { ask, generation: self.tokens.generation });
         }
         self.exchanges.take(now, self.exchange_period());
-        // What was asked before may be another user's (A2).
+        // What was asked before may be another user's (R15).
         self.attempts.retire(|attempt| attempt.is_exchange());
         let order = self.attempts.next;
         self.attempts.next = order.saturating_add(1);
@@ -227,7 +227,7 @@ impl Lifecycle {
         let now = self.clock.now();
         self.mode = Mode::Running;
         self.link = Link { state: self.link.state, next_socket: self.link.next_socket, ..Link::default() };
-        // Time at rest was nobody's to reach anybody in (K5).
+        // Time at rest was nobody's to reach anybody in (R5).
         self.hope.regain();
         self.hope.reach.reached(now);
         if self.tokens.held.is_empty() && self.minted {

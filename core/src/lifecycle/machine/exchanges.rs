@@ -1,4 +1,4 @@
-//! Tokens that came, and attempts to get one that failed (A, P, T3).
+//! Tokens that came, and attempts to get one that failed (R14, R18, R9).
 
 use crate::lifecycle::{
     Action, Cause, Confirmation, Event, Failure, KeyAlgorithm, Outcome, Statement, TeardownReason,
@@ -51,7 +51,7 @@ impl Lifecycle {
         self.take(attempt, facts, Kind::Bound { of }, heard);
     }
 
-    /// Holds a token that came, unless one asked for later has come already and lasts longer (A1).
+    /// Holds a token that came, unless one asked for later has come already and lasts longer (R14).
     fn take(&mut self, attempt: &Attempt, facts: &TokenFacts, kind: Kind, heard: Heard) {
         let Some(endpoint) = Endpoint::of(&attempt.action) else { return };
         let now = self.clock.now();
@@ -70,7 +70,7 @@ impl Lifecycle {
             self.tokens.remove(id);
             return self.pace(endpoint).forgive();
         }
-        // Ends are compared with ends on the same kind of word (T2).
+        // Ends are compared with ends on the same kind of word (R8).
         let like = |held: &&Token| {
             held.id != id && held.is_bound() == bound && held.is_good(now) && held.word == token.word
         };
@@ -143,7 +143,7 @@ impl Lifecycle {
     }
 
     /// Bound tokens that grow shorter have met their base's end: that is renewed. Lives are compared with lives that
-    /// the same kind of answer has told, each token's once (T2).
+    /// the same kind of answer has told, each token's once (R8).
     pub(super) fn compare_bound_lives(&mut self, id: TokenId, says: &Statement, exchange: bool) {
         let at = usize::from(exchange);
         let Some(token) = self.tokens.get_mut(id).filter(|token| token.word == Word::Told) else { return };
@@ -163,7 +163,7 @@ impl Lifecycle {
         base.limits_bound = life < most - most / 4 || (base.limits_bound && !exchange);
     }
 
-    /// What came is of no use, or gains nothing: the attempt has failed (T3).
+    /// What came is of no use, or gains nothing: the attempt has failed (R9).
     fn brought_nothing(&mut self, attempt: &Attempt) {
         self.tell_failed(attempt, Failure::Malformed, Class::Barren, None);
     }
@@ -191,7 +191,7 @@ impl Lifecycle {
             base.rejected = true;
         }
         if matches!(attempt.action, Action::Refresh) && Class::of(failure) == Class::Refusal {
-            // What is asked again is the endpoint, by a mint (S3).
+            // What is asked again is the endpoint, by a mint (R12).
             self.remint = true;
         }
         if failure == Failure::NoKey {
@@ -225,7 +225,7 @@ impl Lifecycle {
         self.tell_failed(attempt, failure, Class::of(failure), failure.retry_after());
     }
 
-    /// Whoever brought this token has brought nothing: that counts towards the next attempt's wait (T3). Nobody's, where
+    /// Whoever brought this token has brought nothing: that counts towards the next attempt's wait (R9). Nobody's, where
     /// the application has brought it itself.
     pub(super) fn book_vain(&mut self, id: TokenId, class: Class) -> Option<Endpoint> {
         let endpoint = self.tokens.get(id)?.by?;

@@ -74,7 +74,7 @@ impl Lifecycle {
         self.link.serving.is_some_and(|serving| serving.push_refused && serving.push.failures > 1)
     }
 
-    /// A provider that is asked but once at a time needs time for several (A1).
+    /// A provider that is asked but once at a time needs time for several (R14).
     pub(super) fn lead(&self, token: &Token) -> Option<Millis> {
         let lead = token.lead(self.attempts.longest(), &self.policy)?;
         let once = !token.is_bound() && !self.provider.may_be_asked_twice && self.provider_can();

@@ -50,7 +50,7 @@ impl Lifecycle {
         self.wake.map(|(at, wake)| (self.clock.tick_of(at.max(self.clock.now())), wake))
     }
 
-    /// Takes the clock readings; whether the host has slept (K1).
+    /// Takes the clock readings; whether the host has slept (R1).
     fn read_clocks(&mut self, now: Now) -> bool {
         let expected = self.wake.map(|(at, _)| at);
         let jumped = self.clock.advance(now, &self.policy);

@@ -1,4 +1,4 @@
-//! The socket that serves and the one that is coming: replacing, reconnecting and showing a token are one thing (C).
+//! The socket that serves and the one that is coming: replacing, reconnecting and showing a token are one thing (R21).
 
 use crate::lifecycle::{
     Action, Cause, CommandId, Event, Failure, Generation, Ignored, SocketId, TeardownReason, TokenId, Warning,
@@ -35,7 +35,7 @@ impl Lifecycle {
     }
 
     /// What the next connect is made with: with the state if there is one; else the newest token that is good, a bound
-    /// one before its own base. While none is, what was refused is shown again, round by round (T4).
+    /// one before its own base. While none is, what was refused is shown again, round by round (R10).
     fn offer(&self, look: &Look<'_>) -> Option<(At, Offer)> {
         let floor = self.tokens.floor(look.now);
         let opens = |token: &&Token| {
@@ -122,7 +122,7 @@ impl Lifecycle {
         written.then(|| (at.max(serving.push.ready()), token.id))
     }
 
-    /// The token that the serving socket does not accept, and when it is shown to a fresh connect beside it (C3).
+    /// The token that the serving socket does not accept, and when it is shown to a fresh connect beside it (R23).
     pub(super) fn next_show(&self, look: &Look<'_>) -> Option<(At, TokenId)> {
         let serving = self.link.serving?;
         if self.link.coming.is_some() || (serving.push.failures == 0 && !self.link.pushes_cut) {
@@ -312,13 +312,13 @@ impl Lifecycle {
         }
     }
 
-    /// A push was not accepted: repeated; no verdict (C3).
+    /// A push was not accepted: repeated; no verdict (R23).
     pub(super) fn push_failed(&mut self, command: CommandId, token: TokenId, failure: Failure) {
         let cause = Cause { command, failure };
         self.warn(Warning::PushFailed { token, cause });
         let refused = matches!(failure, Failure::Rpc { credential: true, .. });
         if refused && let Some(brought) = self.fail_update(token, cause) {
-            // The application's own: it has the server's word, and the token goes (W2).
+            // The application's own: it has the server's word, and the token goes (R27).
             for gone in [token, brought] {
                 if self.tokens.in_force != Some(gone) {
                     self.tokens.remove(gone);
@@ -381,7 +381,7 @@ impl Lifecycle {
         self.tell_failed_connect(cause);
     }
 
-    /// A refused resume (C5).
+    /// A refused resume (R21).
     fn resume_failed(&mut self, attempt: &Attempt, failure: Failure, cause: Cause) {
         let now = self.clock.now();
         match failure {
@@ -413,7 +413,7 @@ impl Lifecycle {
         }
     }
 
-    /// A fresh connect was refused for its credential (T4).
+    /// A fresh connect was refused for its credential (R10).
     fn connect_refused(&mut self, id: TokenId, signed_at: Option<UnixMillis>, cause: Cause) {
         let now = self.clock.now();
         let off = signed_at.is_some_and(|signed| self.clock.is_off(signed, &self.policy));
@@ -521,7 +521,7 @@ impl Lifecycle {
         self.warn(Warning::ConnectFailed { cause, next });
     }
 
-    /// A socket is gone, whoever says so; `doubt`: it may still be open (C2, C4).
+    /// A socket is gone, whoever says so; `doubt`: it may still be open (R22).
     pub(super) fn socket_gone(&mut self, socket: SocketId, doubt: bool, failure: Failure) {
         if self.is_parting(socket) {
             if !doubt {
@@ -588,7 +588,7 @@ impl Lifecycle {
     }
 
     /// A reply of its own has come on a socket that was doubted. It serves again, unless the one that is to take its place
-    /// has shown itself to the server already (C2).
+    /// has shown itself to the server already (R22).
     pub(super) fn socket_answers(&mut self, socket: SocketId) {
         let shown = self.attempts.any(|action| matches!(action, Action::Authenticate { .. }));
         let doubted = self.link.parting.filter(|parting| parting.socket == socket && !shown);
@@ -612,7 +612,7 @@ impl Lifecycle {
         }
     }
 
-    /// The server ends many at once: who comes back does so in turn (P2).
+    /// The server ends many at once: who comes back does so in turn (R19).
     pub(super) fn server_restarts(&mut self, socket: SocketId, wipe: bool) {
         let serving = self.link.serving.is_some_and(|serving| serving.socket == socket);
         if serving && wipe {

@@ -1,4 +1,4 @@
-//! Who waits is answered for what was asked (W).
+//! Who waits is answered for what was asked (R27).
 
 use crate::lifecycle::{AskError, AskId, Cause, Event, Generation, TokenId};
 
@@ -110,7 +110,7 @@ impl Lifecycle {
         }
     }
 
-    /// Who has waited long enough for a renewal is told that it is not there yet (W1).
+    /// Who has waited long enough for a renewal is told that it is not there yet (R27).
     pub(super) fn tell_pending(&mut self) {
         let (now, span) = (self.clock.now(), self.policy.ask_patience);
         let over = |waiter: &Waiter| {

@@ -1,4 +1,4 @@
-//! What is said of a token's end, clause by clause (K2, T1, T2).
+//! What is said of a token's end, clause by clause (R2, R7, R8).
 
 use super::*;
 use crate::time::Now;
