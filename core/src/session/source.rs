@@ -187,11 +187,11 @@ mod tests {
         let written = source().written();
         for (later, is_usable) in [(0, true), (7_199_999, true), (7_200_000, false)] {
             let now = Now::new(5, SENT.unix.0 + later);
-            let restored = Source::restored(written.as_ref(), now);
+            let restored = Source::restored(written.as_ref(), RequestId(9), now);
             assert_eq!(restored.usable(now).is_some(), is_usable, "{later}");
         }
         // And in the new process by both clocks.
-        let restored = Source::restored(written.as_ref(), Now::new(5, SENT.unix.0 + 1_000));
+        let restored = Source::restored(written.as_ref(), RequestId(9), Now::new(5, SENT.unix.0 + 1_000));
         assert!(restored.usable(Now::new(7_200_005, SENT.unix.0)).is_none());
     }
 
