@@ -32,6 +32,8 @@ pub(super) struct Liveness {
     /// A reply to something of our own.
     proved: Tick,
     asked: Option<Tick>,
+    /// It was asked once more because the check came late; whoever is always late is not excused for ever.
+    excused: bool,
     /// The frames of pings that are not answered, oldest first.
     pings: Vec<String>,
     replied: bool,
@@ -61,7 +63,7 @@ impl Liveness {
 
     /// A reply of its own came.
     pub(super) fn prove(&mut self, now: Tick) {
-        (self.proved, self.asked, self.given_up) = (now, None, false);
+        (self.proved, self.asked, self.given_up, self.excused) = (now, None, false, false);
         self.pings = Vec::new();
     }
 
@@ -135,11 +137,12 @@ impl Liveness {
             }
         }
         match self.asked {
-            Some(_) if due.until(now) <= ASLEEP => {
+            Some(_) if self.excused || due.until(now) <= ASLEEP => {
                 self.given_up = true;
                 Verdict::Dead
             }
-            _ => {
+            asked => {
+                self.excused = asked.is_some();
                 self.asked = Some(now);
                 Verdict::Ask
             }
@@ -226,6 +229,16 @@ mod tests {
         assert!(!live.is_pong("two"));
         assert_eq!(live.due(), Some(Tick(25_000)), "nothing has been heard for long");
         assert_eq!(live.check(Tick(40_000), true), Verdict::Ask);
+    }
+
+    #[test]
+    fn a_driver_that_is_always_late_is_excused_once() {
+        // proves R22
+        let mut live = Liveness::default();
+        live.arm(Tick(0));
+        assert_eq!(live.check(Tick(34_000), true), Verdict::Ask);
+        assert_eq!(live.check(Tick(51_000), true), Verdict::Ask);
+        assert_eq!(live.check(Tick(68_000), true), Verdict::Dead);
     }
 
     #[test]

@@ -212,11 +212,12 @@ impl Lifecycle {
         } else {
             renew_failed
         };
-        // A base that has come meanwhile is not asked for again, but shown or bound; unless somebody waits for a newer one.
-        let come = look.base.is_some_and(|base| {
+        // A base that has come meanwhile, or that lasts, is not asked for again, but shown or bound; unless somebody waits
+        // for a newer one.
+        let come = look.base.filter(|base| base.is_good(look.now)).is_some_and(|base| {
             let lead = self.lead(base).unwrap_or(0);
-            let lasts = base.renew_by.is_none_or(|by| by.saturating_sub(lead) > look.now);
-            !self.is_demanded() && bound.order < base.order && lasts && base.is_good(look.now)
+            let newer = bound.order < base.order;
+            !self.is_demanded() && base.renew_by.map_or(newer, |by| by.saturating_sub(lead) > look.now)
         });
         offer_provider(activate_failed.filter(|_| !come), half);
         agenda.offer(due.map(|due| due.max(renew)), Wake::Renew);

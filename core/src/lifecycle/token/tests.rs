@@ -30,7 +30,7 @@ fn token(kind: Kind, clock: &Clock, sent: At) -> Token {
         due: sent,
         sent,
         received: clock.now(),
-        by: Some(Mechanism::Bound),
+        by: Some(Endpoint::Renew),
         first: false,
         draw: 0,
         renew_by: None,
