@@ -67,10 +67,8 @@ pub struct Snapshot {
     paces: Paces,
     key: Key,
     ever_live: bool,
-    hopeless_since: Option<At>,
-    /// What the reach-clock has shown since then.
-    #[serde(default)]
-    hopeless_run: Millis,
+    /// There is no hope: what the reach-clock has shown since that began.
+    hopeless: Option<Millis>,
     round: u32,
 }
 
@@ -120,11 +118,17 @@ impl Lifecycle {
     #[must_use]
     pub fn snapshot(&self) -> Snapshot {
         let by = self.clock.frame();
+        // What may have been slept through lies before what has come since.
+        let slept = self.clock.suspect(0);
+        let dated = |token: &Token| {
+            let since = slept.saturating_sub(self.clock.suspect(token.received));
+            shifted(token, by.saturating_add_unsigned(since))
+        };
         let Paces { mint, refresh, activate, renew } = self.paces;
         Snapshot {
-            taken: UnixMillis(moved(self.clock.now(), by)),
+            taken: UnixMillis(moved(self.clock.now(), by.saturating_add_unsigned(slept))),
             drawn: self.random.drawn(),
-            held: self.tokens.held.iter().map(|token| shifted(token, by)).collect(),
+            held: self.tokens.held.iter().map(dated).collect(),
             in_force: self.tokens.in_force,
             generation: self.tokens.generation,
             state: self.link.state,
@@ -139,8 +143,7 @@ impl Lifecycle {
             },
             key: self.key,
             ever_live: self.ever_live,
-            hopeless_since: self.hope.since.map(|at| moved(at, by)),
-            hopeless_run: self.hope.since.map_or(0, |_| self.hope.reach.shown()),
+            hopeless: self.hope.since.map(|_| self.hope.reach.shown()),
             round: self.link.round,
         }
     }
@@ -192,9 +195,9 @@ impl Lifecycle {
         }
         machine.key = Key { state: KeyState::Declined, ..snapshot.key };
         machine.ever_live = snapshot.ever_live;
-        if let Some(since) = snapshot.hopeless_since {
-            machine.hope.lose(since.min(machine.clock.now()));
-            machine.hope.reach.go_on(snapshot.hopeless_run);
+        if let Some(run) = snapshot.hopeless {
+            machine.hope.lose(now);
+            machine.hope.reach.go_on(run);
         }
         machine.link.round = snapshot.round;
         machine

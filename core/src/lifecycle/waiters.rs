@@ -48,6 +48,16 @@ impl Waiters {
         orders.max()
     }
 
+    /// The server does not take what was asked for then: who waits for that waits for another.
+    pub(super) fn ask_anew(&mut self, then: u64, next: u64) {
+        for waiter in &mut self.list {
+            match &mut waiter.kind {
+                Kind::Renewal { order } if *order <= then => *order = next,
+                Kind::Renewal { .. } | Kind::Update(_) => {}
+            }
+        }
+    }
+
     /// When the first of them has waited long enough for a renewal.
     pub(super) fn patience(&self, span: Millis) -> Option<At> {
         let renewals = self.list.iter().filter(|it| matches!(it.kind, Kind::Renewal { .. }));

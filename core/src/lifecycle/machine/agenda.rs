@@ -164,10 +164,11 @@ impl Lifecycle {
 
     /// All requests for tokens that are due some time.
     pub(super) fn offer_exchanges(&self, look: &Look<'_>, agenda: &mut Earliest) {
+        if !self.minted && !look.any_good {
+            return agenda.offer(Some(self.budget(0)), Wake::Mint);
+        }
         if self.tokens.held.is_empty() {
-            if !self.minted {
-                agenda.offer(Some(self.budget(0)), Wake::Mint);
-            } else if self.provider.can_mint_again && look.provider_can {
+            if self.provider.can_mint_again && look.provider_can {
                 agenda.offer(Some(self.route(Endpoint::Mint, look)), Wake::Mint);
             }
             return;

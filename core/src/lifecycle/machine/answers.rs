@@ -194,7 +194,8 @@ impl Lifecycle {
         if self.tokens.in_force == Some(id) {
             return;
         }
-        let Some(token) = self.tokens.get_mut(id) else { return };
+        // What is known already is no news.
+        let Some(token) = self.tokens.get_mut(id).filter(|token| !token.barren) else { return };
         token.barren = true;
         self.warn(Warning::ForeignKey { token: id });
         self.book_vain(id, Class::Barren);

@@ -74,7 +74,8 @@ impl Lifecycle {
         let like = |held: &&Token| {
             held.id != id && held.is_bound() == bound && held.is_good(now) && held.word == token.word
         };
-        let before = self.tokens.held.iter().filter(like).filter_map(|held| held.renew_by).max();
+        let renew_by = |held: &Token| Some(held.renew_by?.saturating_sub(self.clock.suspect(held.received)));
+        let before = self.tokens.held.iter().filter(like).filter_map(renew_by).max();
         let gained =
             before.is_none_or(|before| token.renew_by.is_none_or(|by| by > before.saturating_add(GAIN)));
         if !gained || !token.lasts(now) {

@@ -39,13 +39,14 @@ impl Lifecycle {
         let vain = self.pushes_in_vain();
         let counts = |token: &&Token| token.accepted || !vain;
         let bound_renewed = bound.filter(|_| self.key.state == KeyState::Ready).filter(counts);
+        let reach = |token: &Token| token.reach().saturating_sub(self.clock.suspect(token.received));
         let last = || {
             // The newest of those that last longest; who knows their ends to the second only. Of those before the one in
             // force, as far as anybody has said.
             let order = self.tokens.in_force().map_or(0, |token| token.order);
             let says = |it: &&Token| it.renew_by.is_some() || it.order >= order;
             self.tokens.good(now).filter(counts).filter(says).fold(None, |best: Option<&Token>, token| {
-                let lasts = |best: &Token| token.reach() > best.reach().saturating_add(GAIN);
+                let lasts = |best: &Token| reach(token) > reach(best).saturating_add(GAIN);
                 if best.is_none_or(lasts) { Some(token) } else { best }
             })
         };
@@ -154,7 +155,9 @@ impl Lifecycle {
         // often than that.
         let again = endpoint == Endpoint::Activate && pace.failures == 0;
         let demanded = if again || self.is_demanded() { self.policy.wait_served } else { 0 };
-        let came = self.tokens.held.iter().map(|token| token.received).max().unwrap_or(0);
+        // A base that is brought does not wait for its own coming.
+        let came = self.tokens.held.iter().map(|token| token.received).max().filter(|_| self.is_demanded());
+        let came = came.unwrap_or(0);
         let since = if pace.sent > 0 { pace.sent.max(came).saturating_add(demanded) } else { 0 };
         pace.ready().max(place).max(self.budget(0)).max(since)
     }

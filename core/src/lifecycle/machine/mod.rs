@@ -123,6 +123,8 @@ impl Lifecycle {
     fn end(&mut self, reason: TeardownReason, cause: Option<Cause>) {
         self.attempts.list.clear();
         self.close_sockets();
+        // Who begins anew begins with as much patience as ever.
+        self.hope.regain();
         if self.record.durable && reason != TeardownReason::HandedOver {
             let action = if reason == TeardownReason::Destroyed { Action::Erase } else { Action::Persist };
             self.record.begin(self.clock.now());

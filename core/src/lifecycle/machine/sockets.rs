@@ -340,8 +340,11 @@ impl Lifecycle {
                 &mut self.random,
             );
             if refused && self.tokens.in_force == Some(token) {
-                // The server goes on with what it resumed with: no reason to put that at risk.
+                // The server goes on with what it resumed with: no reason to put that at risk. Who waited for it wants
+                // another.
                 serving.known = self.tokens.generation;
+                let order = self.tokens.in_force().map_or(0, |token| token.order);
+                self.waiters.ask_anew(order, self.attempts.next);
             }
         }
         if failure == Failure::Timeout {
@@ -464,6 +467,7 @@ impl Lifecycle {
         if !accepted
             && let Some(endpoint) = self.book_vain(id, Class::Refusal)
             && !bound
+            && !self.link.is_live()
         {
             // That is asked round by round.
             self.pace(endpoint).not_before = now;
@@ -471,7 +475,8 @@ impl Lifecycle {
         self.record.unsaved = true;
         let look = self.look();
         let asked = !look.provider_can && !self.first_mint_is_left(&look);
-        let over = !self.ever_live && !look.any_good && asked;
+        let awaited = self.attempts.awaits(now, self.policy.awaited).is_some();
+        let over = !self.ever_live && !look.any_good && asked && !awaited;
         if over {
             return self.end(TeardownReason::InvalidCredentials, Some(cause));
         }
