@@ -37,6 +37,24 @@ fn who_was_removed_is_told_so_however_often_a_supervisor_starts_him_again() {
 }
 
 #[test]
+fn who_begins_anew_after_the_end_has_as_much_patience_as_ever() {
+    // proves R13, R25
+    let mut story = opening().begin();
+    story.until(20_000);
+    story.always("authenticate", Treatment::Fail(REFUSED));
+    story.drop_socket();
+    story.until(HOUR);
+    assert!(story.teardown().is_some(), "{}", story.script);
+    restart(&mut story);
+    story.until(HOUR + 500_000);
+    let over = story.told(|event| matches!(event, Event::Teardown { .. })).len();
+    assert_eq!(over, 1, "{}", story.script);
+    story.mend("authenticate");
+    story.until(HOUR + 561_000);
+    assert_eq!(story.phase(), Phase::Live, "{}", story.script);
+}
+
+#[test]
 fn rounds_go_on_where_they_were() {
     // proves R10, R13
     let mut story = opening().begin();

@@ -139,6 +139,20 @@ fn who_takes_his_time_over_a_first_token_is_heard() {
     }
 }
 
+#[test]
+fn what_is_brought_before_the_first_mint_and_ends_at_once_does_not_take_its_place() {
+    // proves R9, R26
+    // Nothing has been asked for yet: the key is being made.
+    let mut story = unscoped().next("make_key", Treatment::Silence).begin();
+    let ask = story.ask();
+    let says = Statement { expires_in: Some(1), ..Statement::default() };
+    let token = TokenFacts { token: TokenId(900), statement: says, new_secret: false };
+    story.input(Input::NewBase { ask, token });
+    story.until(130_000);
+    assert_eq!(story.answer(ask), Some((1, Some(AskError::InvalidCredentials))));
+    assert_eq!((story.phase(), story.times("mint").len()), (Phase::Live, 1), "{}", story.script);
+}
+
 /// When each failed attempt was told, and when the next was said to come.
 fn told(story: &Story) -> Vec<(u32, u64, u64)> {
     let told = |(at, warning)| match warning {
