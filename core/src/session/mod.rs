@@ -437,7 +437,6 @@ impl Session {
             return None;
         }
         let lifecycle = self.wake.map(|(at, wake)| (at, SessionWake::Lifecycle(wake)));
-        let liveness = self.liveness_due().map(|at| (at, SessionWake::Liveness));
         let call = self.calls.due(self.config.call_timeout).map(|(at, id)| (at, SessionWake::Call(id)));
         let dropped = self.dropped.repeats.next().map(|at| (at, SessionWake::Dropped));
         let answer = self.requests.due(self.config.answer_timeout);
@@ -445,6 +444,7 @@ impl Session {
         let info = self.info.due().map(|at| (at, SessionWake::Info));
         // What has become possible within this step is due now.
         let now = self.now.tick;
+        let liveness = self.liveness_due().map(|at| (at.max(now), SessionWake::Liveness));
         let intent = self.exchanges.intent_due().map(|at| (at, SessionWake::Intent));
         let online = self.online_due().map(|at| (at.max(now), SessionWake::Online));
         let ice = self.ice_due().map(|at| (at.max(now), SessionWake::Ice));

@@ -255,17 +255,9 @@ mod tests {
     }
 
     #[test]
-    fn its_age_goes_on_in_another_process() {
-        // proves R12
-        let written = source().written();
-        for (asleep, is_usable) in [(7_199_999, true), (7_200_000, false)] {
-            // The tick begins anew; the wall clock tells.
-            let now = Now::new(5, SENT.unix.0 + asleep);
-            let after = Source::restored(written.as_ref(), RequestId(1), now);
-            assert_eq!(after.usable(now).is_some(), is_usable);
-        }
-        // From a record that is damaged: what a request brings is newer.
-        let damaged = written.map(|written| WrittenOneTime { request: u64::MAX, ..written });
+    fn what_a_request_brings_is_newer_than_what_a_damaged_record_names() {
+        // proves R36
+        let damaged = source().written().map(|written| WrittenOneTime { request: u64::MAX, ..written });
         let mut after = Source::restored(damaged.as_ref(), RequestId(7), SENT);
         assert!(after.keep(Secret::new("two"), RequestId(8), SENT));
     }
