@@ -250,7 +250,7 @@ fn run(seed: u64) -> (u64, bool) {
     let config = Config::new(provider)
         .key(key)
         .online(dice.roll(2) == 0)
-        .policy(Policy::default().with(|it| it.grace = 30_000));
+        .policy(Policy::default().with(|it| it.patience = 30_000));
     let mut session = Session::new(config, Seed::from_bytes([3; 32]));
     let mut seen = Seen::default();
     let (mut now, mut wall) = (1_000_u64, 0_i64);
@@ -260,7 +260,7 @@ fn run(seed: u64) -> (u64, bool) {
     let began = now;
     for step in 0..600 {
         let result = session.step(Now::new(now, (EPOCH + now).saturating_add_signed(wall)), given);
-        session.check().unwrap_or_else(|broken| panic!("seed {seed}, step {step}: {broken}"));
+        session.check().unwrap_or_else(|broken| panic!("seed {seed}, step {step}: {broken}: {session:?}"));
         for output in result.outputs {
             seen.output(output);
         }
@@ -288,7 +288,7 @@ fn run(seed: u64) -> (u64, bool) {
     assert!(seen.over, "seed {seed}: {:?}", session.status());
     assert!(seen.asks.values().all(|count| *count == 1), "seed {seed}: asks {:?}", seen.asks);
     assert!(seen.calls.values().all(|count| *count == 1), "seed {seed}: calls {:?}", seen.calls);
-    // L20: 10 exchanges at once and one a second, as many again for repetitions within a command and for
+    // R20: 10 exchanges at once and one a second, as many again for repetitions within a command and for
     // Inspect; 5 sockets and one every 3 s.
     let seconds = (now - began) / 1_000;
     assert!(seen.sent <= 60 + 4 * seconds, "seed {seed}: {} requests in {seconds} s", seen.sent);
@@ -297,14 +297,14 @@ fn run(seed: u64) -> (u64, bool) {
 
 #[test]
 fn nothing_panics_leaks_waits_or_runs_hot() {
-    // proves L1, L20, L49, L51
+    // proves R20, R29, R36
     let live = (0..1_500).filter(|seed| run(*seed).1).count();
     assert!(live > 300, "only {live} sessions ever came alive: the test tests little");
 }
 
 #[test]
 fn the_same_inputs_give_the_same_outputs() {
-    // proves L4
+    // proves R30
     for seed in 0..20 {
         assert_eq!(run(seed), run(seed));
     }
