@@ -251,7 +251,8 @@ impl Lifecycle {
         let now = self.clock.now();
         let most = self.policy.wait_unanswered_idle;
         self.record.pace.failed(now, Class::Unanswered, (self.policy.wait_min, most), None, &mut self.random);
-        if self.mode == Mode::Running {
+        // Who leaves is told what the next process will not find.
+        if matches!(self.mode, Mode::Running | Mode::Ending(..)) {
             self.warn(Warning::StoreFailed { cause: Cause { command: attempt.id, failure } });
         }
     }
