@@ -27,7 +27,7 @@ fn is_live(outcome: &Outcome) -> bool {
 
 #[test]
 fn a_subscriber_becomes_client_bound_and_is_renewed() {
-    let config = Config { device_ttl: Duration::from_secs(4), ..Config::default() };
+    let config = Config { device_ttl: Duration::from_secs(6), ..Config::default() };
     let world = World::new("subscriber", config);
     let api_token = file("subscriber.api-token");
     std::fs::write(&api_token, format!("PT{CANARY}\n")).unwrap();
@@ -43,7 +43,7 @@ fn a_subscriber_becomes_client_bound_and_is_renewed() {
         "--reference",
         "alice@example.com",
         "--for",
-        "4s",
+        "7s",
     ]);
     assert_eq!(outcome.code, Some(0), "{}", outcome.err);
     assert!(is_live(&outcome) && outcome.err.contains("[renewed]"), "{}", outcome.err);
@@ -367,8 +367,12 @@ fn credentials_that_are_refused() {
         &format!("PTwrong{CANARY}"),
         "--reference",
         "alice",
+        // What the API refuses it may accept later; who waits is told.
+        "--connect-timeout",
+        "3s",
     ]);
     assert_eq!(outcome.code, Some(3), "{}", outcome.err);
+    assert!(outcome.err.contains("no session within 3.0 s"), "{}", outcome.err);
     assert!(outcome.err.contains("401") && outcome.err.contains("and the API token"), "{}", outcome.err);
 }
 
