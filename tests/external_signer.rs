@@ -6,7 +6,7 @@ use satkeeper::{Error, Event, Phase, SessionError};
 use satkeeper_fixtures::{Config, Server, Target};
 use satkeeper_tests::adapter::Adapter;
 use satkeeper_tests::kms::{Kms, Mood};
-use satkeeper_tests::{await_event, bound, root, soon, subscriber, with_each_adapter};
+use satkeeper_tests::{await_event, bound, brisk, root, soon, subscriber, with_each_adapter};
 
 const LATENCY: Duration = Duration::from_millis(50);
 
@@ -55,7 +55,8 @@ async fn a_key_service_that_fails_now_and_then_costs_nothing<A: Adapter>() {
 async fn what_is_no_signature_is_never_sent<A: Adapter>() {
     // proves R25, R35
     let (server, kms) = (start(Config::default()).await, Kms::new(LATENCY));
-    let client: A = soon(subscriber(&server).key(kms.key()).signer(&kms).connect()).await.expect("live");
+    let setup = subscriber(&server).key(kms.key()).signer(&kms).policy(brisk());
+    let client: A = soon(setup.connect()).await.expect("live");
     bound(&client).await;
     let held = client.credential().expect("a token in force");
     let before = server.counts();
@@ -80,11 +81,12 @@ async fn what_is_no_signature_is_never_sent<A: Adapter>() {
 
 /// The time to sign is part of the request's: nobody waits longer, and it is tried again.
 async fn a_key_service_that_never_answers_is_given_up_in_time<A: Adapter>() {
-    // proves R25, R29, R35
+    // proves R25, R27, R29, R35
     let config =
         Config { sat_ttl: Duration::from_secs(12), device_ttl: Duration::from_secs(12), ..Config::default() };
     let (server, kms) = (start(config).await, Kms::new(LATENCY));
-    let client: A = soon(subscriber(&server).key(kms.key()).signer(&kms).connect()).await.expect("live");
+    let setup = subscriber(&server).key(kms.key()).signer(&kms).policy(brisk());
+    let client: A = soon(setup.connect()).await.expect("live");
     bound(&client).await;
     let before = server.counts();
     kms.move_away(Duration::from_secs(3_600));

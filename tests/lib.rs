@@ -40,7 +40,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
-use satkeeper::{Credential, Event, Secret, SessionError, SessionNews, UnixMillis};
+use satkeeper::{Credential, Event, Policy, Secret, SessionError, SessionNews, UnixMillis};
 use satkeeper_fixtures::{Config, MintSpec, Server};
 
 use crate::adapter::{Adapter, Events, Own, Setup};
@@ -116,6 +116,18 @@ pub const SOON: Duration = Duration::from_secs(10);
 /// If it takes longer.
 pub async fn soon<T>(what: impl Future<Output = T>) -> T {
     tokio::time::timeout(SOON, what).await.expect("within ten seconds")
+}
+
+/// Numbers for tests in which renewals fail: attempts follow each other closely, and who waits for one is told soon that it
+/// is not there yet.
+#[must_use]
+pub fn brisk() -> Policy {
+    Policy::default().with(|policy| {
+        policy.ask_patience = 3_000;
+        (policy.wait_min, policy.wait_served, policy.wait_unanswered) = (100, 300, 300);
+        (policy.exchange_refill_min, policy.exchange_refill_max) = (100, 100);
+        (policy.attempt_min, policy.attempt_max) = (1_000, 1_000);
+    })
 }
 
 /// A client that finds and trusts this server.

@@ -43,6 +43,7 @@ impl Told {
                 )) if matches!(cause.failure, Failure::Timeout | Failure::Transport) => {
                     self.given_up.fetch_add(1, Ordering::Relaxed);
                 }
+                SessionNews::Lifecycle(Event::Warn(Warning::ConnectionLost { .. })) => {}
                 SessionNews::Lifecycle(Event::Warn(warning)) => faults.push(format!("{warning:?}")),
                 SessionNews::Lifecycle(Event::Expired { .. }) => faults.push("expired".to_owned()),
                 _ => {}

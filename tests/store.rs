@@ -39,6 +39,11 @@ fn minted(counts: &Counts) -> u64 {
     counts.tokens_minted.values().sum()
 }
 
+/// What is in a store's file.
+fn written(file: &Path) -> serde_json::Value {
+    serde_json::from_str(&std::fs::read_to_string(file).unwrap_or_default()).unwrap_or_default()
+}
+
 /// A folder of its own, gone with it.
 struct Folder(PathBuf);
 
@@ -78,14 +83,13 @@ async fn killed<A: Adapter>(server: &Server, file: &Path, key: KeyAlgorithm) -> 
     let mut child = Child(child);
     let token = async {
         loop {
-            let record = std::fs::read_to_string(file).unwrap_or_default();
-            let record: serde_json::Value = serde_json::from_str(&record).unwrap_or_default();
+            let record = written(file);
             let tokens = record["tokens"].as_array().into_iter().flatten();
             // The second: the bound one.
             let bound = tokens.filter(|token| token["id"] == 2).find_map(|token| token["token"].as_str());
             if let Some(bound) = bound
                 && record["snapshot"]["in_force"] == 2
-                && record["snapshot"]["resumable"] == record["snapshot"]["generation"]
+                && record["snapshot"]["state"] == record["snapshot"]["generation"]
             {
                 return bound.to_owned();
             }
@@ -149,7 +153,7 @@ async fn killed_and_started_again_it_resumes_without_a_mint<A: Adapter>() {
 
         // Goodbye: the tokens stay, the resume state goes.
         soon(client.disconnect()).await;
-        assert!(std::fs::read_to_string(&file).expect("a record").contains("\"resumable\":null"));
+        assert!(written(&file)["snapshot"]["state"].is_null());
         let again = subscriber(&server, FileStore::new(&file)).key(KeyChoice::Fixed(key));
         let before = minted(&server.counts());
         let client: A = soon(again.connect()).await.expect("a live session");
@@ -267,7 +271,13 @@ async fn who_finds_anothers_record_is_out_and_touches_nothing<A: Adapter>() {
     let folder = Folder::new::<A>("taken");
     let file = folder.file();
     let client: A = soon(subscriber(&server, FileStore::new(&file)).connect()).await.expect("a live session");
-    soon(client.call("subscriber.online", serde_json::json!({}))).await.expect("an answer");
+    // No write of its own is under way.
+    soon(async {
+        while !written(&file)["snapshot"]["state"].is_number() {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    })
+    .await;
     let (theirs, mode) = (folder.0.join("theirs"), std::fs::metadata(&file).expect("a record").permissions());
     std::fs::write(&theirs, "another's").expect("a file");
     std::fs::set_permissions(&theirs, mode).expect("a mode");

@@ -7,7 +7,7 @@ use std::time::Duration;
 use satkeeper::{Error, Event, Phase, SessionError, SessionNews, Warning};
 use satkeeper_fixtures::{Certificate, Config, MintSpec, Server, What};
 use satkeeper_tests::adapter::{Adapter, Events, Networks, Setup};
-use satkeeper_tests::{SOON, with_each_adapter};
+use satkeeper_tests::{SOON, brisk, with_each_adapter};
 
 use crate::{bound, client, events_from_now, no_session, root, soon, subscriber, works};
 
@@ -71,7 +71,7 @@ async fn a_session_outlives_an_impostor_and_tells_him_nothing<A: Adapter>() {
         Config { ca_file: Some(folder.join(format!("impostor-ca-{}.pem", A::MODULE))), ..Config::default() };
     let server = Server::start(config.clone()).await.expect("the fixture server starts");
     let config = Config { listen: server.addr(), ..config };
-    let client: A = soon(subscriber(&server).connect()).await.expect("a live session");
+    let client: A = soon(subscriber(&server).policy(brisk()).connect()).await.expect("a live session");
     bound(&client).await;
     // So that what it needs to be resumed has come.
     works(&client).await;
@@ -122,7 +122,8 @@ async fn an_authority_is_exchanged_under_a_session<A: Adapter>() {
     let server = Server::start(config.clone()).await.expect("the fixture server starts");
     let config = Config { listen: server.addr(), ..config };
     let networks = Networks::new(server.ca_pem().expect("a TLS server")).expect("a network");
-    let client: A = soon(subscriber(&server).network(&networks).connect()).await.expect("a live session");
+    let setup = subscriber(&server).network(&networks).policy(brisk());
+    let client: A = soon(setup.connect()).await.expect("a live session");
     bound(&client).await;
     goes_on(&client).await;
 
