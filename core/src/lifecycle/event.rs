@@ -49,14 +49,14 @@ pub enum Event {
         /// The generation now in force.
         generation: Generation,
     },
-    /// The wall clock ran ahead of the monotonic one, or a step came late: sleep, or a set clock (R1).
+    /// A step came late, or where ticks do not count sleep the wall clock ran ahead of them: sleep, or a set clock (R1).
     ClockJump {
         /// By how much.
         by: Millis,
     },
-    /// No held token is valid any more; the socket is closed (R25).
+    /// No held token is valid any more (R25).
     Expired {
-        /// Attempts to renew go on for the grace period.
+        /// Somebody can still bring one, and is asked.
         renewing: bool,
     },
     /// The session is at rest until it is resumed (R33).
@@ -169,8 +169,7 @@ pub enum Warning {
         /// What went wrong.
         cause: Cause,
     },
-    /// A source puts a token's end earlier than another did, by more than 10 s, or a renewal brought a token
-    /// that ends before an older one, which is kept (R2).
+    /// A source puts a token's end earlier than another did, by more than 10 s (R2).
     ExpiryShortened {
         /// Which token.
         token: TokenId,
@@ -182,7 +181,7 @@ pub enum Warning {
         /// To this one.
         to: KeyAlgorithm,
     },
-    /// A server value is absurd and was clamped (R29).
+    /// A server's value is absurd, or past by a clock that nobody has confirmed: clamped, or as if absent (R2, R7).
     Clamped {
         /// Which token it spoke of.
         token: TokenId,
@@ -226,7 +225,7 @@ pub enum FallbackReason {
     NoDpopSupport,
     /// The device endpoints refused or did not answer in time.
     EndpointFailed,
-    /// The activation used up its budget.
+    /// The activation used up its budget: a word of the official client's that this machine has no use for.
     ActivationTimeout,
 }
 

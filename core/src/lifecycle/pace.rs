@@ -239,7 +239,7 @@ mod tests {
 
     #[test]
     fn only_waits_after_silence_end_when_somebody_answers() {
-        // proves R24, R19
+        // proves R18, R19
         let mut random = Random::new(&Seed::from_bytes([1; 32]));
         for (class, ready) in [(Class::Unanswered, true), (Class::Refusal, false), (Class::Barren, false)] {
             let mut pace = Pace::default();

@@ -58,7 +58,7 @@ fn an_activation_that_nobody_answers_is_asked_again_and_a_late_answer_counts() {
 
 #[test]
 fn an_outage_declines_nothing() {
-    // proves R17, R24
+    // proves R17, R18
     // survives S16, S30
     let mut story = scoped().refreshes().begin();
     story.always("activate", Treatment::Fail(http(503)));

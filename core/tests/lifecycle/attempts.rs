@@ -142,7 +142,7 @@ fn a_bound_token_of_a_second_base_has_the_jitter_of_a_first_one() {
 
 #[test]
 fn whoever_answers_ends_the_waits_after_silence_and_no_other() {
-    // proves R19, R10: a 401 of subscriber/info shows that there is somebody, and asks for nothing
+    // proves R18, R10: a 401 of subscriber/info shows that there is somebody, and asks for nothing
     for (failure, goes_on) in [(UNAUTHORIZED, true), (Failure::Transport, false)] {
         let mut seen = 0;
         for seed in 0..40 {

@@ -1,6 +1,6 @@
 //! No server, clock or application makes us send more than the request budget allows (R20, R36).
 
-use crate::story::{HOUR, Story, Treatment, World, scoped, unscoped};
+use crate::story::{HOUR, Story, Treatment, World, near, scoped, unscoped};
 use proptest::prelude::*;
 use proptest::test_runner::TestCaseError;
 use satkeeper_core::lifecycle::*;
@@ -264,5 +264,32 @@ fn a_day_with_a_clock_that_is_wrong_costs_what_a_day_costs() {
             .sum::<usize>();
         assert!((100..130).contains(&exchanges), "{skew}: {exchanges}");
         assert_eq!(story.lives().len(), 1);
+    }
+}
+
+#[test]
+fn a_retry_after_is_heeded_as_far_as_the_session_can_afford() {
+    // proves R18, R19
+    let asks =
+        |status, seconds: u64| Treatment::Fail(Failure::Http { status, retry_after: Some(seconds * 1_000) });
+    // Half of what is left, while it is served.
+    for (asked, waits) in [(60, 60), (86_400, 225)] {
+        let mut story = unscoped().refreshes().keyless().begin();
+        story.until(20_000);
+        story.next("refresh", asks(429, asked));
+        story.until(7_190_000);
+        let times = story.times("refresh");
+        near(times[1] - times[0], waits * 1_000);
+    }
+    // Of a refused upgrade, too; five minutes, while it is not.
+    for (asked, waits) in [(20, 20), (86_400, 300)] {
+        let mut story = unscoped().begin();
+        story.until(20_000);
+        story.next("open", asks(503, asked));
+        story.drop_socket();
+        story.until(600_000);
+        let opens = story.times("open");
+        near(opens[2] - opens[1], waits * 1_000);
+        assert_eq!(story.lives().len(), 2);
     }
 }

@@ -66,7 +66,7 @@ fn three_resumes_without_stability_are_enough() {
 
 #[test]
 fn no_connect_waits_for_a_renewal_while_a_good_token_is_held() {
-    // proves R26, R21
+    // proves R21
     // survives P7, S21
     for resumable in [true, false] {
         let mut story = unscoped().refreshes().begin();

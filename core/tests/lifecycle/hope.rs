@@ -1,6 +1,6 @@
 //! The end of a session: told before, and how long it is put off by hope (R28, R25).
 
-use crate::story::{FORBIDDEN, HOUR, REFUSED, Treatment, UNAVAILABLE, exact, near, unscoped};
+use crate::story::{FORBIDDEN, HOUR, REFUSED, Treatment, UNAVAILABLE, exact, near, scoped, unscoped};
 use satkeeper_core::lifecycle::*;
 
 #[test]
@@ -117,7 +117,7 @@ fn a_rejection_after_the_end_ends_it() {
 
 #[test]
 fn in_its_last_five_seconds_a_token_opens_no_socket() {
-    // proves R26, R25
+    // proves R21, R25
     // survives P7, P12, S19
     let mut story = unscoped().base_life(600_000).begin();
     story.until(595_500);
@@ -141,4 +141,40 @@ fn in_its_last_five_seconds_a_token_opens_no_socket() {
     story.drop_socket();
     story.until(18_000);
     assert_eq!(story.lives().len(), 2);
+}
+
+#[test]
+fn an_answer_that_is_on_its_way_is_awaited_at_the_end() {
+    // proves R25, R14
+    // Nobody but the bound token's renewal can bring another, and that takes its time.
+    for (late, comes) in [(35_000, true), (120_000, false)] {
+        let mut story =
+            scoped().base_life(300_000).bound_life(300_000).always("renew", Treatment::Late(late)).begin();
+        story.until(500_000);
+        let expired = story.told(|event| matches!(event, Event::Expired { renewing: true }));
+        assert_eq!(expired.len(), 1, "{}", story.script);
+        near(expired[0], 300_000);
+        let last = story.times("renew").into_iter().filter(|at| *at < 300_000).max();
+        match story.teardown() {
+            None => assert!(comes && story.phase() == Phase::Live, "{}", story.script),
+            // Half a minute, and no longer.
+            Some((at, reason)) => {
+                assert_eq!((Some(at), comes), (last.map(|last| last + 30_000), false), "{}", story.script);
+                assert_eq!(reason, TeardownReason::Expired);
+            }
+        }
+    }
+}
+
+#[test]
+fn at_the_end_of_a_life_the_next_request_does_not_wait() {
+    // proves R16
+    let mut story = unscoped().base_life(600_000).refreshes().begin();
+    story.until(10_000);
+    story.always("refresh", Treatment::Fail(UNAVAILABLE));
+    story.until(650_000);
+    let expired = story.told(|event| matches!(event, Event::Expired { renewing: true }))[0];
+    let before = story.times("refresh").into_iter().filter(|at| *at < expired).max();
+    assert!(before.is_some_and(|before| before + 500 < expired), "{}", story.script);
+    assert!(story.times("refresh").contains(&expired), "{}", story.script);
 }

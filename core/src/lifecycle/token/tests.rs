@@ -192,7 +192,7 @@ fn the_lead_is_a_tenth_within_bounds_and_what_attempts_have_taken() {
 
 #[test]
 fn a_token_opens_no_socket_in_its_last_five_seconds_or_tenth() {
-    // proves R26
+    // proves R21
     let clock = clock(0, 0);
     for (life, margin) in [(60 * MINUTE, 5_000), (50 * SECOND, 5_000), (20 * SECOND, 2_000), (0, 0)] {
         let mut token = bound(&clock, EPOCH);
