@@ -10,7 +10,8 @@ fn who_fails_to_renew_leaves_the_turn_to_the_next_at_half_the_lead() {
     for failure in [UNAVAILABLE, FORBIDDEN] {
         // The bound token's renewal, an activation, the provider.
         for (activates, then) in [(true, "activate"), (false, "refresh")] {
-            let mut story = scoped().refreshes().begin();
+            // A base that has hours left would carry the session: nobody would be asked for another.
+            let mut story = scoped().base_life(1_000_000).refreshes().begin();
             story.until(10_000);
             story.always("renew", Treatment::Fail(failure));
             if !activates {
@@ -167,7 +168,7 @@ fn a_first_bound_token_that_was_cut_short_hides_nothing() {
 #[test]
 fn what_has_been_brought_is_shown_before_anybody_is_asked_for_another() {
     // proves R17: however long the push takes that puts it in force
-    let mut story = scoped().refreshes().begin();
+    let mut story = scoped().base_life(1_000_000).refreshes().begin();
     story.until(10_000);
     for name in ["renew", "activate"] {
         story.always(name, Treatment::Fail(UNAVAILABLE));
