@@ -153,8 +153,15 @@ impl Attempts {
         };
         let free = |attempt: &Attempt| attempt.asked.saturating_add(held);
         let taken = self.list.iter().filter(of).map(free).filter(|free| *free > now);
-        let (count, first) = taken.fold((0, At::MAX), |(count, first), free| (count + 1, first.min(free)));
-        if count >= 2 { first } else { 0 }
+        // More than two may be taken, where they are held for longer than they were: all but one must be free.
+        let (_, all_but_one) =
+            taken.fold(
+                (0, 0),
+                |(last, before): (At, At), free| {
+                    if free > last { (free, last) } else { (last, before.max(free)) }
+                },
+            );
+        all_but_one
     }
 
     /// A token has come into force that was asked for so long ago.
@@ -243,5 +250,20 @@ mod tests {
         assert_eq!(attempts.next_deadline(), None, "and none is late twice");
         assert_eq!(attempts.awaits(20, 5), None);
         assert_eq!(attempts.awaits(10, 5), Some(13));
+    }
+
+    #[test]
+    fn an_endpoint_with_three_late_attempts_is_asked_again_when_two_are_over() {
+        // proves R14
+        let policy = Policy::default();
+        let mut attempts = Attempts::default();
+        for asked in [0, 10 * SECOND, 20 * SECOND] {
+            late(&mut attempts, RENEW, asked);
+        }
+        let place = |now| attempts.place(Endpoint::Renew, true, now, &policy);
+        assert_eq!(
+            (place(25 * SECOND), place(30 * SECOND), place(40 * SECOND)),
+            (40 * SECOND, 40 * SECOND, 0)
+        );
     }
 }

@@ -2,7 +2,7 @@
 
 use crate::lifecycle::{Action, Mechanism, TeardownReason};
 
-use super::super::attempts::Endpoint;
+use super::super::attempts::{Attempt, Endpoint};
 use super::super::clock::At;
 use super::super::token::Token;
 use super::super::{KeyState, Lifecycle, Mode, Wake};
@@ -56,20 +56,15 @@ impl Lifecycle {
         let look = self.look();
         self.offer_deadlines(&mut agenda);
         self.offer_judgements(&look, &mut agenda);
-        let wants_key = self.key.state == KeyState::Wanted;
         let making = self.attempts.any(|action| matches!(action, Action::MakeKey { .. }));
-        agenda.offer_if(wants_key && !making, Wake::MakeKey);
+        agenda.offer_if(self.wants_key() && !making, Wake::MakeKey);
         agenda.offer_if(self.wants_inspection().is_some(), Wake::Inspect);
         agenda.offer(self.reaches_out(&look).map(|(at, _)| at), Wake::ReachOut);
-        if !wants_key {
-            self.offer_exchanges(&look, &mut agenda);
-        }
+        self.offer_exchanges(&look, &mut agenda);
         agenda.offer(self.next_write(), Wake::Persist);
         agenda.offer(self.next_push(&look).map(|(at, _)| at), Wake::Push);
         agenda.offer(self.next_show(&look).map(|(at, _)| at), Wake::Show);
-        if !wants_key {
-            agenda.offer(self.next_open(&look).map(|(at, _)| at), Wake::Open);
-        }
+        agenda.offer(self.next_open(&look).map(|(at, _)| at), Wake::Open);
         agenda.offer(self.next_token_end(look.now), Wake::TokenEnds);
         agenda.best
     }
@@ -123,12 +118,11 @@ impl Lifecycle {
         }
         // The server's answer to a token that may be good is awaited, too.
         let lasts = |id| self.tokens.get(id).is_some_and(|token| token.lasts(look.now));
-        let judging = self
-            .attempts
-            .list
-            .iter()
-            .find(|attempt| matches!(attempt.action, Action::Authenticate { token, .. } if lasts(token)));
-        let judging = judging.map_or(0, |attempt| attempt.deadline);
+        let shows = |attempt: &&Attempt| match attempt.action {
+            Action::Open { token, .. } | Action::Authenticate { token, .. } => lasts(token),
+            _ => false,
+        };
+        let judging = self.attempts.list.iter().find(shows).map_or(0, |attempt| attempt.deadline);
         let awaited = self.attempts.awaits(look.now, self.policy.awaited).unwrap_or(0).max(judging);
         if !self.can_still_be_served(look) {
             return Some(awaited);
@@ -164,6 +158,9 @@ impl Lifecycle {
 
     /// All requests for tokens that are due some time.
     pub(super) fn offer_exchanges(&self, look: &Look<'_>, agenda: &mut Earliest) {
+        if self.wants_key() {
+            return;
+        }
         if !self.minted && !look.any_good {
             return agenda.offer(Some(self.budget(0)), Wake::Mint);
         }
@@ -249,11 +246,18 @@ impl Lifecycle {
         if mints && (self.remint || refused || !self.provider.can_refresh) {
             return Some((mint, Wake::Mint));
         }
-        let failed = after(from, self.paces.refresh.failures, refresh, half);
+        // Who has been asked and may yet answer has not failed this time.
+        let asked = self.attempts.list.iter().any(|it| it.action == Action::Refresh && !it.late);
+        let failed = after(from, self.paces.refresh.failures, if asked { from } else { refresh }, half);
         match failed.map(|at| at.max(mint)).filter(|at| mints && *at < refresh) {
             Some(at) => Some((at, Wake::Mint)),
             None => Some((refresh, Wake::Refresh)),
         }
+    }
+
+    /// A key is to be made before anything else is asked for.
+    pub(super) fn wants_key(&self) -> bool {
+        self.key.state == KeyState::Wanted
     }
 
     /// The key has been changed: what is held is bound to the old one.
@@ -272,7 +276,11 @@ impl Lifecycle {
         // At the end of a life the next request does not wait (R16), where anybody can be asked then.
         let end = self.tokens.end(look.now, false).filter(|_| look.any_good);
         match (agenda.best, end) {
-            (Some((at, _)), Some(end)) if at >= end => look.provider_can.then_some(end),
+            (Some((at, _)), Some(end)) if at >= end => {
+                let (_, wake) = self.next_provider(&look, 0, 0)?;
+                let endpoint = if wake == Wake::Mint { Endpoint::Mint } else { Endpoint::Refresh };
+                Some(end.max(self.hurried(endpoint)))
+            }
             (best, _) => best.map(|(at, _)| at),
         }
     }

@@ -3,7 +3,7 @@
 use alloc::vec::Vec;
 
 use crate::lifecycle::{
-    Action, AskError, AskId, Confirmation, Event, Failure, Ignored, Input, KeyAlgorithm, KeyFacts,
+    Action, AskError, AskId, Cause, Confirmation, Event, Failure, Ignored, Input, KeyAlgorithm, KeyFacts,
     ProviderFacts, Start, TeardownReason, TokenFacts, TokenId,
 };
 
@@ -116,8 +116,9 @@ impl Lifecycle {
             && let Some(attempt) =
                 self.attempts.list.iter().find(|it| it.socket() == Some(coming.socket) && stuck(it)).copied()
         {
-            self.coming_failed(coming.socket, &attempt, Failure::Transport, None);
-            self.link.pace.wake(now);
+            // Nobody has failed: it is made anew at once.
+            self.give_up_coming();
+            self.tell_failed_connect(Cause { command: attempt.id, failure: Failure::Transport });
         }
         for attempt in self.attempts.list.iter_mut().filter(|it| it.is_exchange() && stuck(it)) {
             attempt.deadline = attempt.deadline.min(now);

@@ -65,7 +65,9 @@ impl Lifecycle {
         self.hold(token, &facts.statement, heard);
         let Some(token) = self.tokens.get(id) else { return self.brought_nothing(attempt) };
         let later = self.tokens.held.iter().any(|held| held.order > token.order && held.is_bound() == bound);
-        let last = self.tokens.held.iter().all(|held| held.id == id || held.reach() < token.reach());
+        // One without a known end is no later one.
+        let ends_later = |held: &Token| held.id == id || held.reach() < token.reach();
+        let last = token.ends.is_some() && self.tokens.held.iter().all(ends_later);
         if later && !last {
             self.tokens.remove(id);
             return self.pace(endpoint).forgive();
@@ -166,6 +168,11 @@ impl Lifecycle {
 
     /// What came is of no use, or gains nothing: the attempt has failed (R9).
     fn brought_nothing(&mut self, attempt: &Attempt) {
+        if self.tokens.held.is_empty() && !self.provider.can_mint_again {
+            // Who is asked once has been asked.
+            let cause = Cause { command: attempt.id, failure: Failure::Malformed };
+            return self.end(TeardownReason::MintFailed, Some(cause));
+        }
         self.tell_failed(attempt, Failure::Malformed, Class::Barren, None);
     }
 

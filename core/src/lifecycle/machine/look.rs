@@ -5,7 +5,7 @@ use crate::time::Millis;
 
 use super::super::attempts::Endpoint;
 use super::super::clock::At;
-use super::super::pace::{Class, ceiling};
+use super::super::pace::{Class, Pace, ceiling};
 use super::super::token::{Inspection, Token};
 use super::super::{KeyState, Lifecycle};
 use super::exchanges::GAIN;
@@ -144,13 +144,18 @@ impl Lifecycle {
 
     /// When this endpoint may be asked: a place, its pace, the budget.
     pub(super) fn route(&self, endpoint: Endpoint, look: &Look<'_>) -> At {
-        let pace = match endpoint {
-            Endpoint::Mint => self.paces.mint,
-            Endpoint::Refresh => self.paces.refresh,
-            Endpoint::Activate => self.paces.activate,
-            Endpoint::Renew => self.paces.renew,
-        };
-        let place = self.attempts.place(endpoint, look.any_good, look.now, &self.policy);
+        let pace = self.pace_of(endpoint);
+        pace.ready().max(self.free(endpoint, &pace, look.any_good))
+    }
+
+    /// When it may be asked at the end of a life: then the next request does not wait, but for what holds up any.
+    pub(super) fn hurried(&self, endpoint: Endpoint) -> At {
+        let pace = self.pace_of(endpoint);
+        pace.asked.max(self.free(endpoint, &pace, false))
+    }
+
+    fn free(&self, endpoint: Endpoint, pace: &Pace, any_good: bool) -> At {
+        let place = self.attempts.place(endpoint, any_good, self.clock.now(), &self.policy);
         // Who asks again and again, or brings one base after the other, is heard, but no endpoint is asked for it more
         // often than that.
         let again = endpoint == Endpoint::Activate && pace.failures == 0;
@@ -159,7 +164,16 @@ impl Lifecycle {
         let came = self.tokens.held.iter().map(|token| token.received).max().filter(|_| self.is_demanded());
         let came = came.unwrap_or(0);
         let since = if pace.sent > 0 { pace.sent.max(came).saturating_add(demanded) } else { 0 };
-        pace.ready().max(place).max(self.budget(0)).max(since)
+        place.max(self.budget(0)).max(since)
+    }
+
+    const fn pace_of(&self, endpoint: Endpoint) -> Pace {
+        match endpoint {
+            Endpoint::Mint => self.paces.mint,
+            Endpoint::Refresh => self.paces.refresh,
+            Endpoint::Activate => self.paces.activate,
+            Endpoint::Renew => self.paces.renew,
+        }
     }
 
     pub(super) fn budget(&self, reserve: u32) -> At {

@@ -48,8 +48,10 @@ impl Lifecycle {
             Mode::Over(reason) => Phase::Over(reason),
             Mode::Running if self.tokens.held.is_empty() => Phase::Minting,
             Mode::Running if self.is_served() => Phase::Live,
-            Mode::Running if ended() && !self.is_unsure() => Phase::Expired,
-            Mode::Running if self.link.is_live() && self.is_unsure() => Phase::Live,
+            Mode::Running if ended() && (!self.is_unsure() || self.hope.since.is_some()) => Phase::Expired,
+            Mode::Running if self.link.is_live() && self.is_unsure() && self.hope.since.is_none() => {
+                Phase::Live
+            }
             Mode::Running if self.ever_live => Phase::Reconnecting,
             Mode::Running => Phase::Connecting,
         }

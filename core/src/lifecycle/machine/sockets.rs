@@ -26,7 +26,8 @@ impl Lifecycle {
 
     /// When a socket is opened, and what for.
     pub(super) fn next_open(&self, look: &Look<'_>) -> Option<(At, Offer)> {
-        if self.link.is_live() || self.link.coming.is_some() {
+        // What is shown is shown with a key.
+        if self.link.is_live() || self.link.coming.is_some() || self.wants_key() {
             return None;
         }
         let (at, offer) = self.offer(look)?;
@@ -128,8 +129,10 @@ impl Lifecycle {
         if self.link.coming.is_some() || (serving.push.failures == 0 && !self.link.pushes_cut) {
             return None;
         }
-        let order = self.tokens.in_force().map_or(0, |token| token.order);
-        let token = self.tokens.good(look.now).find(|token| token.order > order)?;
+        // Once the one in force has ended, any that is good will do.
+        let in_force = self.tokens.in_force().filter(|token| token.lasts(look.now));
+        let order = in_force.map_or(0, |token| token.order);
+        let token = self.tokens.good(look.now).find(|token| in_force.is_none() || token.order > order)?;
         let last_call = self.last_call_at().unwrap_or(At::MAX);
         let interval = self.link.shown.map_or(0, |at| at.saturating_add(self.policy.show_interval));
         let call = serving
@@ -200,8 +203,9 @@ impl Lifecycle {
     /// What is shown beside the serving socket has been accepted there meanwhile, or a newer token has.
     fn is_pointless(&self, coming: Coming) -> bool {
         let order = self.tokens.get(coming.token).map(|token| token.order);
-        let in_force = self.tokens.in_force().map_or(0, |token| token.order);
-        self.link.is_live() && order.is_none_or(|order| order <= in_force)
+        let now = self.clock.now();
+        let in_force = self.tokens.in_force().filter(|token| token.lasts(now)).map(|token| token.order);
+        self.link.is_live() && (order.is_none() || in_force.is_some_and(|it| order <= Some(it)))
     }
 
     pub(super) fn give_up_coming(&mut self) {
@@ -598,7 +602,10 @@ impl Lifecycle {
         let shown = self.attempts.any(|action| matches!(action, Action::Authenticate { .. }));
         let doubted = self.link.parting.filter(|parting| parting.socket == socket && !shown);
         let Some(was) = doubted.and_then(|parting| parting.was) else { return };
-        if self.mode != Mode::Running || self.link.is_live() {
+        // With a token that has ended nothing is served.
+        let now = self.clock.now();
+        let ended = self.tokens.in_force().is_some_and(|token| !token.lasts(now));
+        if self.mode != Mode::Running || self.link.is_live() || ended {
             return;
         }
         self.give_up_coming();
