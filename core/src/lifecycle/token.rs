@@ -211,10 +211,16 @@ impl Token {
                 }
                 None if life.is_none() && self.word < Word::Told => {
                     let local = clock.when_wall_shows(time);
-                    self.undated = Some(time);
+                    // Of several that servers have named, the earliest plans the renewal and the latest ends it, as of
+                    // those that can be dated.
+                    let named = self.undated.is_some();
+                    let (by, end) = (self.renew_by.filter(|_| named), self.ends.filter(|_| named));
+                    self.undated = self.undated.max(Some(time));
                     // What the server has just spoken of has not ended, whatever the local clock makes of it.
                     if local > now {
-                        (self.renew_by, self.ends, self.word) = (Some(local), Some(local), Word::Hinted);
+                        self.renew_by = Some(by.map_or(local, |by| by.min(local)));
+                        self.ends = Some(end.map_or(local, |end| end.max(local)));
+                        self.word = Word::Hinted;
                     } else {
                         noted.absurd = true;
                     }
