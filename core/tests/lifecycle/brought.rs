@@ -224,7 +224,9 @@ fn a_foreign_first_token_is_replaced_and_in_the_end_named_as_the_cause() {
     // With nobody to bring another it is the end.
     let mut story = scoped().always("open", Treatment::Late(500)).always("inspect", foreign()).begin();
     story.until(60_000);
-    assert_eq!(story.teardown(), Some((80, TeardownReason::InvalidCredentials)), "{}", story.script);
+    // Told at once, or when the socket has come that was to show it.
+    let over = story.teardown();
+    assert!(matches!(over, Some((80..=540, TeardownReason::InvalidCredentials))), "{}", story.script);
 }
 
 #[test]

@@ -107,7 +107,9 @@ impl Lifecycle {
     pub(super) fn can_still_be_served(&self, look: &Look<'_>) -> bool {
         let asked = self.tokens.held.is_empty() && !self.attempts.list.is_empty();
         let refused = self.tokens.held.iter().any(|token| token.lasts(look.now));
-        look.provider_can || self.first_mint_is_left(look) || asked || (refused && self.ever_live)
+        // Who was never asked for a first token can bring one.
+        let first = !self.minted || self.first_mint_is_left(look);
+        look.provider_can || first || asked || (refused && self.ever_live)
     }
 
     /// The only end (R25).
