@@ -13,7 +13,7 @@ static ALLOCATOR: &StatsAlloc<std::alloc::System> = &INSTRUMENTED_SYSTEM;
 // One test: the allocator counts for the whole process.
 #[test]
 fn ticks_and_rounds_allocate_little_and_renewals_leave_nothing() {
-    // proves L1
+    // proves R29
     let (mut machine, early) = resting();
     let (allocated, kept) = allocations(ALLOCATOR, || {
         let step = machine.step(early, Input::Tick);
