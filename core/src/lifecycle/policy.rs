@@ -101,6 +101,12 @@ pub struct Policy {
     pub clock_grain: Millis,
     /// A source that puts a token's end earlier by more than this is warned of.
     pub shortened: Millis,
+    /// A renewal must put the end off by more than this to have gained anything (T3).
+    pub gain: Millis,
+    /// What has been longer on its way has been used up meanwhile: a named end plans the renewal so much earlier (K2).
+    pub on_its_way: Millis,
+    /// What was good until a fresh connect refused it is looked at once more after this and up to as much again (T4).
+    pub second_look: Millis,
     /// Work that is due after a wake, a resume or an outage is spread over at most this.
     pub spread: Millis,
     /// The first reconnect after a server has ended many, with a state to resume (R19).
@@ -178,6 +184,9 @@ impl Default for Policy {
             witness: 2_000,
             clock_grain: 1_000,
             shortened: 10_000,
+            gain: 1_000,
+            on_its_way: 2_000,
+            second_look: 500,
             spread: 5_000,
             herd_resume: 3_000,
             herd_fresh: 10_000,

@@ -206,7 +206,7 @@ impl Token {
                 Some((early, late)) => {
                     // What was long on its way has been used up meanwhile; a lead must not be.
                     let way = now.saturating_sub(heard.sent);
-                    let early = if way > 2_000 { early.saturating_sub(way) } else { early };
+                    let early = if way > policy.on_its_way { early.saturating_sub(way) } else { early };
                     self.told(early, late);
                 }
                 None if life.is_none() && self.word < Word::Told => {

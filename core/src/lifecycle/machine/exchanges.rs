@@ -12,9 +12,6 @@ use super::super::token::{Base, Heard, Kind, Saved, Token, Word};
 use super::super::{KeyState, Lifecycle};
 use crate::lifecycle::random::Domain;
 
-/// A renewal must put the end off by more than this to have gained anything.
-pub(super) const GAIN: u64 = 1_000;
-
 impl Lifecycle {
     /// A mint or the provider's refresh brought a base.
     pub(super) fn base_came(&mut self, attempt: &Attempt, facts: &TokenFacts, heard: Heard) {
@@ -78,8 +75,9 @@ impl Lifecycle {
         };
         let renew_by = |held: &Token| Some(held.renew_by?.saturating_sub(self.clock.suspect(held.received)));
         let before = self.tokens.held.iter().filter(like).filter_map(renew_by).max();
+        let gain = self.policy.gain;
         let gained =
-            before.is_none_or(|before| token.renew_by.is_none_or(|by| by > before.saturating_add(GAIN)));
+            before.is_none_or(|before| token.renew_by.is_none_or(|by| by > before.saturating_add(gain)));
         if !gained || !token.lasts(now) {
             let ended = !token.lasts(now);
             if let Some(token) = self.tokens.get_mut(id) {
@@ -301,7 +299,7 @@ impl Lifecycle {
         let now = self.clock.now();
         let Some(order) = self.tokens.get(id).map(|token| token.order) else { return };
         let before = self.tokens.in_force;
-        let (due, by) = self.tokens.get(id).map_or((now, None), |token| (token.due, token.by));
+        let due = self.tokens.get(id).map_or(now, |token| token.due);
         let brought_by = self.tokens.get(id).filter(|token| !token.accepted).and_then(|token| token.by);
         let changed = self.tokens.accept(id);
         self.unasked = false;
@@ -316,7 +314,8 @@ impl Lifecycle {
             }
             // What it took to get a socket is nobody's latency.
             let served = self.link.serving.is_some_and(|serving| serving.since <= due);
-            if by.is_some() && !hopeless && served {
+            // One that comes into force once more took no longer than it did then.
+            if brought_by.is_some() && !hopeless && served {
                 self.attempts.learn(now.saturating_sub(due));
             }
         }

@@ -8,7 +8,6 @@ use super::super::clock::At;
 use super::super::pace::{Class, Pace, ceiling};
 use super::super::token::{Inspection, Token};
 use super::super::{KeyState, Lifecycle};
-use super::exchanges::GAIN;
 
 /// What the machine sees.
 pub(super) struct Look<'a> {
@@ -46,7 +45,7 @@ impl Lifecycle {
             let order = self.tokens.in_force().map_or(0, |token| token.order);
             let says = |it: &&Token| it.renew_by.is_some() || it.order >= order;
             self.tokens.good(now).filter(counts).filter(says).fold(None, |best: Option<&Token>, token| {
-                let lasts = |best: &Token| reach(token) > reach(best).saturating_add(GAIN);
+                let lasts = |best: &Token| reach(token) > reach(best).saturating_add(self.policy.gain);
                 if best.is_none_or(lasts) { Some(token) } else { best }
             })
         };

@@ -11,7 +11,6 @@ use super::super::link::{Coming, Offer, Parting, Serving};
 use super::super::pace::{Class, Pace};
 use super::super::token::{Saved, Token, Word};
 use super::super::{Lifecycle, Mode};
-use super::exchanges::GAIN;
 use super::look::Look;
 use crate::lifecycle::random::Domain;
 
@@ -110,9 +109,9 @@ impl Lifecycle {
                 return if waits { last_call } else { Some(0) };
             }
             // An older one that is known to outlive it, by more than nothing.
-            let outlives = token
-                .sure_end()
-                .is_some_and(|end| in_force.is_some_and(|it| end > it.reach().saturating_add(GAIN)));
+            let outlives = token.sure_end().is_some_and(|end| {
+                in_force.is_some_and(|it| end > it.reach().saturating_add(self.policy.gain))
+            });
             last_call.filter(|_| outlives)
         };
         // The first that is due; of equals the newest.
@@ -434,7 +433,8 @@ impl Lifecycle {
         if self.tokens.in_force == Some(id) && !self.link.looked_twice && !self.link.is_live() {
             // What was good until now is shown once more.
             self.link.looked_twice = true;
-            let wait = 500u64.saturating_add(self.random.below(Domain::Reconnect, 500));
+            let look = self.policy.second_look;
+            let wait = look.saturating_add(self.random.below(Domain::Reconnect, look));
             self.link.pace.not_before = now.saturating_add(wait);
             return self.tell_failed_connect(cause);
         }
