@@ -178,6 +178,17 @@ impl Attempts {
     }
 }
 
+/// What `canonical` is made of.
+#[cfg(feature = "model")]
+impl Attempts {
+    /// The oldest first.
+    pub(super) fn spans_in_order(&self) -> Vec<Millis> {
+        let Self { list: _, next: _, spans, at } = self;
+        let (newer, older) = (spans.iter().take(*at), spans.iter().skip(*at));
+        older.chain(newer).copied().collect()
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

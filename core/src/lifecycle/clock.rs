@@ -247,6 +247,32 @@ impl Clock {
     }
 }
 
+/// What `canonical` is made of.
+#[cfg(feature = "model")]
+impl Clock {
+    /// All that is known of other clocks, relative to the wall clock; `None` where nothing is.
+    pub(super) fn relative(&self, policy: &Policy) -> Option<alloc::string::String> {
+        let Self { started, tick: _, unix, base: _, wall, suspicion, server, candidate } = self;
+        let now = self.now();
+        let ahead = signed(unix.0).saturating_sub(signed(now));
+        let mut text = alloc::string::String::new();
+        if *wall != ahead && *started && !policy.tick_counts_sleep {
+            text.push_str(&alloc::format!(" seen{:+}", wall - ahead));
+        }
+        if let Some(Ahead { least, most }) = server {
+            text.push_str(&alloc::format!(" server{:+}..{:+}", least - ahead, most - ahead));
+        }
+        if let Some(Suspicion { since, span }) = suspicion {
+            text.push_str(&alloc::format!(" suspect{span}@-{}", now.saturating_sub(*since).min(30)));
+        }
+        if let Some((Ahead { least, most }, at)) = candidate {
+            let age = now.saturating_sub(*at).min(policy.skew);
+            text.push_str(&alloc::format!(" candidate{:+}..{:+}@-{age}", least - ahead, most - ahead));
+        }
+        (!text.is_empty()).then_some(text)
+    }
+}
+
 /// A moment or time, moved; saturates.
 pub(super) const fn moved(at: u64, by: i64) -> u64 {
     at.saturating_add_signed(by)

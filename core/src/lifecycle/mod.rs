@@ -37,6 +37,8 @@
 //! ```
 
 mod attempts;
+#[cfg(feature = "model")]
+mod canonical;
 mod clock;
 mod command;
 mod event;

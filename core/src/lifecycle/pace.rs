@@ -103,7 +103,7 @@ impl Pace {
 
     /// Nothing is held against it, but for what it asked for.
     pub(super) const fn forgive(&mut self) {
-        (self.failures, self.not_before) = (0, 0);
+        (self.failures, self.not_before, self.last) = (0, 0, None);
     }
 }
 
@@ -151,6 +151,19 @@ impl Bucket {
             self.since = now;
         }
         self.left = self.left.saturating_sub(1);
+    }
+}
+
+/// What `canonical` is made of.
+#[cfg(feature = "model")]
+impl Bucket {
+    /// What is left, and how long the next permit has been forming; `None`: it is full, or as good as that.
+    pub(super) fn at(&self, now: At, period: Millis) -> Option<(u32, Millis)> {
+        let Self { size, left, since } = *self;
+        let age = now.saturating_sub(since);
+        let formed = u32::try_from(age / period.max(1)).unwrap_or(u32::MAX);
+        let left = left.saturating_add(formed).min(size);
+        (left < size && left < 1_000).then_some((left, age % period.max(1)))
     }
 }
 

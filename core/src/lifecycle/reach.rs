@@ -84,6 +84,15 @@ impl Reach {
     }
 }
 
+/// What `canonical` is made of.
+#[cfg(feature = "model")]
+impl Reach {
+    pub(super) const fn facts(&self) -> (Millis, Option<(At, bool)>, At) {
+        let Self { run, last, reached } = *self;
+        (run, last, reached)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

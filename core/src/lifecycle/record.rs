@@ -50,6 +50,15 @@ impl Writing {
     }
 }
 
+/// What `canonical` is made of.
+#[cfg(feature = "model")]
+impl Writing {
+    pub(super) const fn facts(&self) -> (bool, bool, At, &Pace) {
+        let Self { durable, unsaved, urgent: _, last, pace } = self;
+        (*durable, *unsaved, *last, pace)
+    }
+}
+
 /// What of a [`Lifecycle`] outlives its process: tokens by their numbers, what is known of them and of the server, how
 /// many draws were made. No secret, nothing of sockets, of commands under way, of who waits.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

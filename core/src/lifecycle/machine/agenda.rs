@@ -139,7 +139,8 @@ impl Lifecycle {
         if self.told.expiring == Some(self.tokens.generation) || self.hope.since.is_some() {
             return None;
         }
-        let token = self.tokens.in_force()?;
+        // What has ended when it is accepted is not about to end.
+        let token = self.tokens.in_force().filter(|token| token.lasts(look.now))?;
         if self.mechanism(look) != Mechanism::None {
             return self.last_call_at();
         }

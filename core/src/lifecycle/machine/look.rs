@@ -10,7 +10,7 @@ use super::super::token::{Inspection, Token};
 use super::super::{KeyState, Lifecycle};
 
 /// What the machine sees.
-pub(super) struct Look<'a> {
+pub(in crate::lifecycle) struct Look<'a> {
     pub(super) now: At,
     /// The newest base.
     pub(super) base: Option<&'a Token>,
@@ -22,13 +22,13 @@ pub(super) struct Look<'a> {
     pub(super) bindable: bool,
     pub(super) provider_can: bool,
     /// When somebody is asked for another token, and half the lead before the end of the one that decides it.
-    pub(super) due: Option<At>,
+    pub(in crate::lifecycle) due: Option<At>,
     pub(super) half: At,
     pub(super) any_good: bool,
 }
 
 impl Lifecycle {
-    pub(super) fn look(&self) -> Look<'_> {
+    pub(in crate::lifecycle) fn look(&self) -> Look<'_> {
         let now = self.clock.now();
         let base = self.tokens.newest_base();
         let bound = self.tokens.good_bound(now);
@@ -179,7 +179,7 @@ impl Lifecycle {
         self.exchanges.ready(reserve, self.exchange_period())
     }
 
-    pub(super) fn exchange_period(&self) -> Millis {
+    pub(in crate::lifecycle) fn exchange_period(&self) -> Millis {
         let life = self.tokens.held.last().and_then(Token::life).unwrap_or(Millis::MAX);
         (life / 12).max(self.policy.exchange_refill_min).min(self.policy.exchange_refill_max)
     }

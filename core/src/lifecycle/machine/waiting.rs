@@ -59,10 +59,11 @@ impl Lifecycle {
             serving.call_refused.get_or_insert(now);
         }
         // The server may not have accepted the newest token yet: that is under way.
-        let in_force = self.tokens.in_force().map_or(0, |token| token.order);
-        let newest = self.tokens.good(now).map(|token| token.order).next().filter(|order| *order > in_force);
+        let in_force = self.tokens.in_force().map(|token| token.order);
+        let newest = self.tokens.good(now).map(|token| token.order).next();
+        let newest = newest.filter(|order| Some(*order) > in_force);
         let behind = self.link.serving.is_some_and(|serving| serving.known != self.tokens.generation);
-        match newest.or_else(|| behind.then_some(in_force)) {
+        match newest.or(in_force.filter(|_| behind)) {
             Some(order) => {
                 self.wait(ask, Kind::Renewal { order });
             }
