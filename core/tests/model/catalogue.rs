@@ -174,7 +174,7 @@ pub fn catalogue() -> Vec<Slice> {
             ..Slice::new("provider, all events", REFRESHES, none, false)
         })),
         calm(all_events(Slice {
-            only_while: &["expired"],
+            only_while: &["expired", "suspended"],
             slow: &["refresh"],
             most_edges: 40_000,
             ..Slice::new("provider, expired", REFRESHES, none, false)
