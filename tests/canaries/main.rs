@@ -18,6 +18,7 @@ use satkeeper::{
 };
 use satkeeper_fixtures::{Config, Effect, Fault, MintSpec, Server, Target};
 use satkeeper_tests::adapter::{Adapter, Own, Setup};
+use satkeeper_tests::brisk;
 use satkeeper_tests::front::{Front, Way};
 use serde_json::json;
 use tokio::task::JoinSet;
@@ -65,7 +66,7 @@ impl Stage {
 
     fn client(&self) -> Setup {
         let builder = Setup::new().relay_url(self.front.ws_url()).fabric_url(self.front.http_url());
-        builder.allow_plain_on_loopback(true).call_timeout(Duration::from_secs(2))
+        builder.allow_plain_on_loopback(true).call_timeout(Duration::from_secs(2)).policy(brisk())
     }
 
     fn subscriber(&self) -> Setup {

@@ -228,7 +228,7 @@ async fn judged_and_failed<A: Adapter>(code: u16) {
     for target in [Target::DevicesToken, Target::DevicesRefresh] {
         server.faults().add(Fault::next(target, 1, effect.clone()).taking_effect()).expect("a fault");
     }
-    let client: A = soon(subscriber(&server).connect()).await.expect("a live session");
+    let client: A = soon(subscriber(&server).policy(brisk()).connect()).await.expect("a live session");
     bound(&client).await;
     // By the next in turn.
     soon(client.refresh_now()).await.expect("a newer token");
