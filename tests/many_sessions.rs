@@ -23,7 +23,7 @@ const HOPELESS: Duration = Duration::from_secs(1_200);
 #[derive(Default)]
 struct Told {
     renewals: AtomicU64,
-    /// Attempts that were given up, or whose answers were lost.
+    /// Attempts that were given up, whose answers were lost, or brought no more than one that came late had brought.
     given_up: AtomicU64,
 }
 
@@ -40,7 +40,7 @@ impl Told {
                     Warning::RefreshFailed { cause, .. }
                     | Warning::PushFailed { cause, .. }
                     | Warning::ConnectFailed { cause, .. },
-                )) if matches!(cause.failure, Failure::Timeout | Failure::Transport) => {
+                )) if matches!(cause.failure, Failure::Timeout | Failure::Transport | Failure::Malformed) => {
                     self.given_up.fetch_add(1, Ordering::Relaxed);
                 }
                 SessionNews::Lifecycle(Event::Warn(Warning::ConnectionLost { .. })) => {}

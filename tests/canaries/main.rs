@@ -212,7 +212,9 @@ async fn sockets<A: Adapter>() -> Stage {
         }
     };
     soon(renewed).await;
-    for secret in [&newest_state(&stage), &token] {
+    // So it is with tokens.
+    let held = client.credential().map_or(token, |held| held.token.expose().to_owned());
+    for secret in [&newest_state(&stage), &held] {
         let (start, end) = (secret.get(..90), secret.get(secret.len() - 24..));
         stage.front.close_sockets(&format!("{} {}", start.expect("a long one"), end.expect("ASCII")));
         live(&client).await;
