@@ -244,7 +244,7 @@ mod tests {
         source.intended(RequestId(1));
         assert!(!source.is_intended(), "that was another request's");
         source.intended(RequestId(2));
-        assert_eq!(source.failed(RequestId(2), &error(429)), false);
+        assert!(!source.failed(RequestId(2), &error(429)));
         assert!(source.usable(at(1)).is_some() && source.is_intended());
         assert!(source.written().is_some_and(|written| written.presented));
         // Another process does not know how far that went.
