@@ -45,8 +45,9 @@ impl Lifecycle {
             Some(false) => self.unreachable = true,
             None => {}
         }
-        let timed_out = matches!(outcome.result, Err(Failure::Timeout));
-        if timed_out {
+        // Its deadline has passed, and nobody has said anything: the place is given up, not the answer.
+        let unanswered = outcome.result == Err(Failure::Timeout) && attempt.deadline <= self.clock.now();
+        if unanswered && !attempt.late {
             self.attempts.yield_place(command);
         } else {
             self.attempts.take(command);

@@ -4,10 +4,10 @@ use alloc::vec::Vec;
 
 use crate::lifecycle::{
     Action, AskError, AskId, Cause, Confirmation, Event, Failure, Ignored, Input, KeyAlgorithm, KeyFacts,
-    ProviderFacts, Start, TeardownReason, TokenFacts, TokenId,
+    Mechanism, ProviderFacts, Start, TeardownReason, TokenFacts, TokenId,
 };
 
-use super::super::attempts::Attempt;
+use super::super::attempts::{Attempt, Endpoint};
 use super::super::token::{Base, Heard, Kind, Token};
 use super::super::waiters::{self, Waiter};
 use super::super::{Key, KeyState, Lifecycle, Link, Mode};
@@ -120,7 +120,13 @@ impl Lifecycle {
             self.give_up_coming();
             self.tell_failed_connect(Cause { command: attempt.id, failure: Failure::Transport });
         }
-        for attempt in self.attempts.list.iter_mut().filter(|it| it.is_exchange() && stuck(it)) {
+        // A provider that is to be asked but once at a time may be busy with a person.
+        let twice = self.provider.may_be_asked_twice;
+        let ours = |attempt: &Attempt| match Endpoint::of(&attempt.action) {
+            Some(endpoint) => twice || endpoint.mechanism() == Mechanism::Bound,
+            None => false,
+        };
+        for attempt in self.attempts.list.iter_mut().filter(|it| ours(it) && stuck(it)) {
             attempt.deadline = attempt.deadline.min(now);
         }
     }

@@ -171,6 +171,10 @@ impl Lifecycle {
             let cause = Cause { command: attempt.id, failure: Failure::Malformed };
             return self.end(TeardownReason::MintFailed, Some(cause));
         }
+        if attempt.late {
+            // That it is late was its failure.
+            return;
+        }
         self.tell_failed(attempt, Failure::Malformed, Class::Barren, None);
     }
 
@@ -185,8 +189,8 @@ impl Lifecycle {
             return;
         }
         if self.tokens.held.is_empty() && (!self.provider.can_mint_again || failure == Failure::Rejected) {
-            if attempt.late || failure != Failure::Timeout {
-                // Who is asked once has been asked: its error goes to the caller.
+            if self.attempts.get(attempt.id).is_none() {
+                // Who is asked once has answered: its error goes to the caller.
                 return self.end(TeardownReason::MintFailed, Some(cause));
             }
             self.hope.lose(self.clock.now());
@@ -321,8 +325,11 @@ impl Lifecycle {
         }
         if order >= self.tokens.floor {
             if self.tokens.floor > 0 {
-                // The state of before is another user's.
+                // The state of before is another user's, and so are its tokens.
                 self.link.state = None;
+                let floor = self.tokens.floor;
+                let base = self.tokens.get(id).and_then(Token::base_id);
+                self.tokens.held.retain(|token| token.order >= floor || Some(token.id) == base);
             }
             self.tokens.floor = 0;
         }

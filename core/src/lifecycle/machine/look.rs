@@ -163,7 +163,9 @@ impl Lifecycle {
         let came = self.tokens.held.iter().map(|token| token.received).max().filter(|_| self.is_demanded());
         let came = came.unwrap_or(0);
         let since = if pace.sent > 0 { pace.sent.max(came).saturating_add(demanded) } else { 0 };
-        place.max(self.budget(0)).max(since)
+        // A question that is about to be asked costs a permit, too.
+        let reserve = u32::from(self.wants_inspection().is_some());
+        place.max(self.budget(reserve)).max(since)
     }
 
     const fn pace_of(&self, endpoint: Endpoint) -> Pace {

@@ -115,7 +115,10 @@ impl Lifecycle {
             last_call.filter(|_| outlives)
         };
         // The first that is due; of equals the newest.
-        let candidates = self.tokens.good(look.now).filter_map(|token| Some((due(token)?, token)));
+        // Nobody of before is pushed while another user's is being tried.
+        let floor = self.tokens.floor(look.now);
+        let good = self.tokens.good(look.now).filter(|token| token.order >= floor);
+        let candidates = good.filter_map(|token| Some((due(token)?, token)));
         let (at, token) = candidates.min_by_key(|(at, _)| *at)?;
         // Written before it is used, unless writing fails.
         let written = !self.record.durable || self.record.pace.failures > 0 || token.saved == Saved::Yes;
@@ -128,10 +131,12 @@ impl Lifecycle {
         if self.link.coming.is_some() || (serving.push.failures == 0 && !self.link.pushes_cut) {
             return None;
         }
-        // Once the one in force has ended, any that is good will do.
+        // Once the one in force has ended, any that is good will do, but nobody of before.
         let in_force = self.tokens.in_force().filter(|token| token.lasts(look.now));
         let order = in_force.map_or(0, |token| token.order);
-        let token = self.tokens.good(look.now).find(|token| in_force.is_none() || token.order > order)?;
+        let floor = self.tokens.floor(look.now);
+        let newer = |token: &&Token| (in_force.is_none() || token.order > order) && token.order >= floor;
+        let token = self.tokens.good(look.now).find(newer)?;
         let last_call = self.last_call_at().unwrap_or(At::MAX);
         let interval = self.link.shown.map_or(0, |at| at.saturating_add(self.policy.show_interval));
         let call = serving
@@ -286,7 +291,7 @@ impl Lifecycle {
         let now = self.clock.now();
         let socket = serving.socket;
         let lead = self.tokens.in_force().and_then(|token| self.lead(token)).unwrap_or(Millis::MAX);
-        let span = self.policy.push.min(lead / 3).max(1);
+        let span = self.policy.push.min(lead / 3).max(self.policy.attempt_min);
         if let Some(serving) = &mut self.link.serving {
             serving.pushed = Some((token, now));
         }
