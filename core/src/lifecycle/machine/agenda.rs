@@ -215,12 +215,13 @@ impl Lifecycle {
         };
         // A base that has come meanwhile, or that lasts, is not asked for again, but shown or bound; unless somebody waits
         // for a newer one.
-        let come = look.base.filter(|base| base.is_good(look.now)).is_some_and(|base| {
-            let lead = self.lead(base).unwrap_or(0);
-            let newer = bound.order < base.order;
-            !self.is_demanded() && base.renew_by.map_or(newer, |by| by.saturating_sub(lead) > look.now)
+        let base = look.base.filter(|base| base.is_good(look.now) && !self.is_demanded());
+        let from = activate_failed.and_then(|from| match base.map(|base| (base.renew_by, self.lead(base))) {
+            Some((Some(by), lead)) => Some(from.max(by.saturating_sub(lead.unwrap_or(0)))),
+            Some((None, _)) if base.is_some_and(|base| bound.order < base.order) => None,
+            _ => Some(from),
         });
-        offer_provider(activate_failed.filter(|_| !come), half);
+        offer_provider(from, half);
         agenda.offer(due.map(|due| due.max(renew)), Wake::Renew);
         if bindable {
             // A base that has come after it is exchanged at once.
