@@ -133,14 +133,13 @@ pub fn catalogue() -> Vec<Slice> {
         calm(fail(Slice::new("bound, failures", NOBODY, KEY, true), &["activate", "renew"])),
         calm(fail(Slice::new("bound, pushes", NOBODY, KEY, true), &["reauthenticate"])),
         calm(fail(Slice::new("bound, connects", NOBODY, KEY, true), &["authenticate"])),
-        calm(bounded(Slice {
-            socket: true,
+        calm(Slice {
             doubt: true,
-            network: true,
             refusals: true,
             fail_only: &["reauthenticate"],
+            disturbances: Some(3),
             ..Slice::new("bound, doubt", NOBODY, KEY, true)
-        })),
+        }),
         calm(Slice { socket: true, ..Slice::new("bound, socket", NOBODY, KEY, true) }),
         calm(fail(
             Slice { retry_after: true, ..Slice::new("bound, retries", NOBODY, KEY, true) },
@@ -163,10 +162,7 @@ pub fn catalogue() -> Vec<Slice> {
         calm(Slice { asks: true, ..Slice::new("both, asks", REFRESHES, KEY, true) }),
         calm(Slice { updates: true, ..Slice::new("both, updates", REFRESHES, KEY, true) }),
         calm(durable(Slice { rest: true, ends: true, ..Slice::new("both, rest", REFRESHES, KEY, true) })),
-        calm(fail(
-            Slice { providers: true, ..Slice::new("both, providers", REFRESHES, KEY, true) },
-            &["refresh"],
-        )),
+        calm(Slice { providers: true, ..Slice::new("both, providers", REFRESHES, KEY, true) }),
         calm(budgets(Slice { asks: true, ..Slice::new("mints, budgets", MINTS, none, true) })),
         calm(fail(Slice { hostile: true, ..Slice::new("mints, hostile", MINTS, none, true) }, &["inspect"])),
         calm(all_events(Slice {
