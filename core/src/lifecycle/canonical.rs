@@ -157,6 +157,7 @@ impl<'a> Line<'a> {
             ever_live,
             minted,
             remint,
+            rekeyed,
             unasked,
             spread,
             unreachable,
@@ -188,6 +189,7 @@ impl<'a> Line<'a> {
         self.flag(*ever_live, "was-live");
         self.flag(*minted, "minted");
         self.flag(*remint, "remint");
+        self.flag(*rekeyed, "rekeyed");
         self.flag(*unasked, "of-the-record");
         self.flag(*unreachable, "unreachable");
         if *spread > 0 {

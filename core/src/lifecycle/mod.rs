@@ -132,6 +132,8 @@ pub struct Lifecycle {
     unasked: bool,
     /// The provider is asked for a new base by a mint: its refresh was refused, or the key has changed.
     remint: bool,
+    /// The key has changed, and what is held is bound to the old one: a mint brings what is bound to the new one.
+    rekeyed: bool,
     /// Work that came due together starts here, not before.
     spread: At,
     /// The last that was asked of anybody far away was not answered.
@@ -219,6 +221,7 @@ impl Lifecycle {
             minted: false,
             unasked: false,
             remint: false,
+            rekeyed: false,
             spread: 0,
             unreachable: false,
             network_hint: None,

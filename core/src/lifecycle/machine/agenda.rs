@@ -191,7 +191,7 @@ impl Lifecycle {
         let older = in_force.is_some_and(|it| self.tokens.good(look.now).all(|token| token.order < it.order));
         offer_provider(older.then_some(round), 0);
         let limits = look.base.and_then(Token::base).is_some_and(|base| base.limits_bound);
-        offer_provider((limits || (self.remint && self.key_is_new())).then_some(0), 0);
+        offer_provider((limits || (self.remint && self.rekeyed)).then_some(0), 0);
         // Somebody waits: it is due now.
         let (due, half) = match self.is_demanded() {
             true => (Some(0), 0),
@@ -222,7 +222,9 @@ impl Lifecycle {
             _ => Some(from),
         });
         offer_provider(from, half);
-        agenda.offer(due.map(|due| due.max(renew)), Wake::Renew);
+        // While the application's own token is being tried, what was bound before is not renewed: it may be another user's.
+        let ours = bound.order >= self.tokens.floor(look.now);
+        agenda.offer(due.filter(|_| ours).map(|due| due.max(renew)), Wake::Renew);
         if bindable {
             // A base that has come after it is exchanged at once.
             let newer = look.base.is_some_and(|base| bound.order < base.order);
@@ -262,11 +264,6 @@ impl Lifecycle {
     /// A key is to be made before anything else is asked for.
     pub(super) fn wants_key(&self) -> bool {
         self.key.state == KeyState::Wanted
-    }
-
-    /// The key has been changed: what is held is bound to the old one.
-    pub(super) fn key_is_new(&self) -> bool {
-        self.tokens.newest_base().is_some_and(|base| base.barren)
     }
 
     /// The next attempt to get a token, whoever makes it.

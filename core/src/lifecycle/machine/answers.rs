@@ -36,6 +36,10 @@ impl Lifecycle {
         match is_from_afar(&attempt, outcome) {
             Some(true) => {
                 if outcome.result.as_ref().err().is_none_or(|it| Class::of(*it) == Class::Refusal) {
+                    if matches!(outcome.result, Err(Failure::Http { .. })) && !counts_when_asked(&attempt) {
+                        // A built-in provider: it has asked the API, as its answer shows.
+                        self.hope.asked(self.clock.now(), self.policy.patience, self.link.round > 0);
+                    }
                     self.hope.reach.answered(self.clock.now());
                 }
                 if core::mem::take(&mut self.unreachable) {
@@ -257,6 +261,11 @@ impl Lifecycle {
             self.warn(Warning::StoreFailed { cause: Cause { command: attempt.id, failure } });
         }
     }
+}
+
+/// Whether it was booked as an attempt to reach somebody when it was made: what the application's provider does nobody knows.
+const fn counts_when_asked(attempt: &Attempt) -> bool {
+    !matches!(attempt.action, Action::Mint { .. } | Action::Refresh)
 }
 
 /// Whether somebody far away was reached; `None`: nobody was to be, or it is only what the application's provider says of

@@ -175,7 +175,7 @@ impl Lifecycle {
         self.attempts.retire(|attempt| matches!(attempt.action, Action::Reauthenticate { .. }));
         self.paces.activate.forgive();
         self.paces.renew.forgive();
-        self.remint = false;
+        (self.remint, self.rekeyed) = (false, false);
         let known = self.tokens.remove(facts.token);
         let kind = match known.map(|known| known.kind) {
             Some(kind @ Kind::Bound { .. }) => kind,

@@ -34,7 +34,8 @@ impl Lifecycle {
             return self.brought_nothing(attempt);
         }
         let minted = matches!(attempt.action, Action::Mint { .. });
-        self.remint &= !minted && self.key_is_new();
+        self.rekeyed &= !minted;
+        self.remint &= !minted && self.rekeyed;
         self.take(attempt, facts, Kind::Base(Base::default()), heard);
     }
 
@@ -200,8 +201,11 @@ impl Lifecycle {
         {
             base.rejected = true;
         }
-        if matches!(attempt.action, Action::Refresh) && Class::of(failure) == Class::Refusal {
-            // What is asked again is the endpoint, by a mint (R12).
+        if matches!(attempt.action, Action::Refresh)
+            && Class::of(failure) == Class::Refusal
+            && !matches!(failure, Failure::Http { status: 429, .. })
+        {
+            // What is asked again is the endpoint, by a mint (R12); but who only says "later" gives the secret back.
             self.remint = true;
         }
         if failure == Failure::NoKey {
@@ -288,7 +292,7 @@ impl Lifecycle {
         self.key.algorithm = KeyAlgorithm::Rs256;
         self.key.state = KeyState::Wanted;
         self.key.may_switch = false;
-        self.remint = true;
+        (self.remint, self.rekeyed) = (true, true);
         if let Some(base) = self.tokens.newest_base_mut() {
             base.barren = true;
         }

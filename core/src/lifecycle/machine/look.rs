@@ -97,7 +97,7 @@ impl Lifecycle {
             None => !provider_can && base.inspection == Inspection::Over,
         };
         let key = matches!(self.key.state, KeyState::Wanted | KeyState::Ready);
-        known && key && base.cnf != Confirmation::Others && token.is_good(self.clock.now())
+        known && key && !self.rekeyed && base.cnf != Confirmation::Others && token.is_good(self.clock.now())
     }
 
     /// Who renews.

@@ -419,7 +419,8 @@ impl Lifecycle {
             // after that has been refused twice.
             _ => {
                 self.link.state = None;
-                self.link.looked_twice |= matches!(failure, Failure::Rpc { credential: true, .. });
+                let refused = matches!(failure, Failure::Rpc { credential: true, .. });
+                self.link.looked_twice |= refused && (self.provider_can() || self.unasked);
             }
         }
     }
