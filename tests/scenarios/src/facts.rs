@@ -90,23 +90,13 @@ impl Facts {
         let serial = |token| world.serial(token).unwrap_or(u32::MAX);
         let signed = |offset: Option<i64>| Some(world.clocks().unix.shifted(offset.unwrap_or(0)).0);
         let has_key = world.settings.key != Key::Nobody;
-        let facts = world.settings.capabilities();
         let rotates = world.settings.provider == Provider::Subscriber;
         let (what, details) = match command.action {
             Action::MakeKey { algorithm } => (What::MakeKey(algorithm), show::key(algorithm).to_owned()),
             Action::Mint { fingerprint } => {
                 (What::Mint(fingerprint), if fingerprint.is_some() { "for the key" } else { "" }.to_owned())
             }
-            Action::Refresh if facts.can_refresh => {
-                (What::Refresh(rotates.then_some(world.one_time)), String::new())
-            }
-            Action::Refresh => {
-                let key = match world.settings.key {
-                    Key::Fixed(algorithm) => Some(algorithm),
-                    _ => None,
-                };
-                (What::Mint(key), if key.is_some() { "for the key" } else { "" }.to_owned())
-            }
+            Action::Refresh => (What::Refresh(rotates.then_some(world.one_time)), String::new()),
             Action::Inspect { base } => (What::Inspect(serial(base)), base.0.to_string()),
             Action::Activate { base, offset } => {
                 (What::Activate(serial(base), signed(offset)), base.0.to_string())
@@ -125,7 +115,7 @@ impl Facts {
                 let proof = signed(offset).filter(|_| has_key);
                 (What::Push { socket, token: serial(token), proof }, token.0.to_string())
             }
-            Action::Probe { socket } => (What::Ping(socket), String::new()),
+            Action::Probe { socket } => (What::Ping { socket, timestamp: None }, String::new()),
             Action::Persist => (What::Persist, String::new()),
             Action::Erase => (What::Erase, String::new()),
             Action::Close { socket } => (What::Close(socket), format!("socket {}", socket.0)),
@@ -158,7 +148,7 @@ impl Facts {
                     Reply::KeyMade
                 }
                 What::Open(_) => Reply::Opened,
-                What::Ping(_) => Reply::Alive,
+                What::Ping { .. } => Reply::Alive,
                 _ => Reply::Finished,
             }),
         };
@@ -172,6 +162,7 @@ fn failure(bad: &Bad) -> Failure {
         Bad::Breaks => Failure::Transport,
         Bad::Malformed => Failure::Malformed,
         Bad::Http { status, retry_after } => Failure::Http { status, retry_after },
+        Bad::Page { status, retry_after } => Failure::Page { status, retry_after },
         Bad::Rpc(code) | Bad::Result(code) => {
             Failure::Rpc { code, credential: matches!(code, 401 | 403 | -32_002 | -32_003) }
         }
@@ -217,6 +208,13 @@ fn statement(said: asked::Said) -> Statement {
 
 impl Actor for Facts {
     fn hear(&mut self, world: &mut World, news: &News) -> Result<Heard, String> {
+        let mut heard = Heard::default();
+        if let News::Answer { what, .. } = news
+            && let Some(socket) = what.socket().filter(|socket| self.machine.is_doubted(*socket))
+        {
+            // A reply of its own on a socket that was doubted.
+            self.feed(world, &mut heard, Input::SocketAlive { socket });
+        }
         let input = match news {
             News::Start => Input::Start(start(&world.settings, self.key_made)),
             News::Tick => Input::Tick,
@@ -250,7 +248,6 @@ impl Actor for Facts {
             }
             News::NewProvider(facts) => Input::NewProvider(*facts),
         };
-        let mut heard = Heard::default();
         self.feed(world, &mut heard, input);
         Ok(heard)
     }

@@ -87,7 +87,7 @@ impl Settings {
         match self.provider {
             Provider::Callback(facts) => facts,
             Provider::Subscriber => {
-                ProviderFacts { can_refresh: true, can_mint_again: true, may_be_asked_twice: false }
+                ProviderFacts { can_refresh: true, can_mint_again: true, may_be_asked_twice: true }
             }
         }
     }
