@@ -293,10 +293,12 @@ impl Keeper {
                 Answer::Token(TokenFacts { token, statement, new_secret: secret.is_some() })
             }
             Good::Says(says) => {
-                let statement = words::statement(says, Some(ask), one_time);
+                let mut statement = words::statement(says, Some(ask), one_time);
                 if matches!(ask, Ask::Push(..)) {
                     Answer::Reauthenticated(statement)
                 } else {
+                    // subscriber/info names claims of special tokens only.
+                    statement.expires_at = statement.expires_at.filter(|_| says.scope == Some(true));
                     Answer::Inspected(statement)
                 }
             }
