@@ -169,9 +169,10 @@ impl Token {
         self.ends.filter(|_| self.word > Word::Assumed)
     }
 
-    /// Whether it lasts beyond `at`, as far as anybody has said.
+    /// Whether it lasts beyond `at`, as far as anybody has said. What is assumed ends it where it is refused after that.
     pub(super) fn lasts(&self, at: At) -> bool {
-        self.sure_end().is_none_or(|end| at < end)
+        let end = if self.refused { self.ends } else { self.sure_end() };
+        end.is_none_or(|end| at < end)
     }
 
     /// Whether it may be used (R6): it has not ended, was not refused, and is bound to no other key.

@@ -41,8 +41,9 @@ fn a_fleet_survives_an_hours_outage() {
     // proves R19, R25
     let rush = rush(1, 200).unwrap_or_else(|what| panic!("{what}"));
     assert_eq!(rush.survivors, 200);
-    // Four requests for each session's return, spread over the longest wait for a reconnect.
-    assert!(rush.after <= 100, "{} requests in the worst second", rush.after);
+    // Four requests for each session's return. Who is not served asks each 5 to 10 s, and goes on at once when somebody
+    // answers (R18): they come back within five seconds, none of which may have more than its share and a quarter.
+    assert!(rush.after <= 200, "{} requests in the worst second", rush.after);
 }
 
 #[test]
