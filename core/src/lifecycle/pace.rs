@@ -101,6 +101,21 @@ impl Pace {
         }
     }
 
+    /// It has brought a token that gains something: the next one waits for nothing.
+    pub(super) const fn gains(&mut self) {
+        self.not_before = 0;
+        if matches!(self.last, Some(Class::Barren)) {
+            self.last = None;
+        }
+    }
+
+    /// A token that it has brought is accepted. Where that gained nothing, asking again still does not.
+    pub(super) const fn is_accepted(&mut self) {
+        if !matches!(self.last, Some(Class::Barren)) {
+            self.forgive();
+        }
+    }
+
     /// Nothing is held against it, but for what it asked for.
     pub(super) const fn forgive(&mut self) {
         (self.failures, self.not_before, self.last) = (0, 0, None);

@@ -169,10 +169,14 @@ impl Token {
         self.ends.filter(|_| self.word > Word::Assumed)
     }
 
-    /// Whether it lasts beyond `at`, as far as anybody has said. What is assumed ends it where it is refused after that.
+    /// Whether it lasts beyond `at`, as far as anybody has said.
     pub(super) fn lasts(&self, at: At) -> bool {
-        let end = if self.refused { self.ends } else { self.sure_end() };
-        end.is_none_or(|end| at < end)
+        self.sure_end().is_none_or(|end| at < end)
+    }
+
+    /// Whether it lasts beyond `at`, what is assumed taken at its word.
+    pub(super) fn presumably_lasts(&self, at: At) -> bool {
+        self.ends.is_none_or(|end| at < end)
     }
 
     /// Whether it may be used (R6): it has not ended, was not refused, and is bound to no other key.
@@ -204,6 +208,8 @@ impl Token {
         match says.expires_at {
             Some(time) if time > YEAR_9999 => noted.absurd = true,
             Some(time) => match clock.when(time, heard.told.map(|told| (told, heard.sent)), policy) {
+                // A life that the same answer names has not passed when it comes: one of two clocks is wrong.
+                Some((_, late)) if life.is_some_and(|life| life > 0) && late <= now => noted.absurd = true,
                 Some((early, late)) => {
                     // What was long on its way has been used up meanwhile; a lead must not be.
                     let way = now.saturating_sub(heard.sent);

@@ -87,12 +87,13 @@ proptest! {
         for one in moves {
             run.make(one);
         }
-        let (from, end) = (run.steps, run.tick + 3_600_000);
+        let (from, end) = (run.steps, run.tick.saturating_add(3_600_000));
         while let Some(at) = run.wake_at.filter(|at| *at < end && !run.over) {
             let waited = at.saturating_sub(run.tick);
             run.pass(waited);
             run.make(Move::ToDeadline);
-            prop_assert!(run.steps - from < 2_000, "{:?}", run.machine.why());
+            // Who is not served asks each endpoint each 5 to 10 s, and each question has its deadline.
+            prop_assert!(run.steps - from < 4_000, "{:?}", run.machine.why());
         }
         run.replays();
     }

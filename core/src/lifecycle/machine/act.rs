@@ -83,7 +83,12 @@ impl Lifecycle {
         let now = self.clock.now();
         let reason = if self.tokens.held.is_empty() {
             TeardownReason::MintFailed
-        } else if self.tokens.held.iter().any(|token| (token.refused || token.barren) && token.lasts(now)) {
+        } else if self
+            .tokens
+            .held
+            .iter()
+            .any(|token| (token.refused || token.barren) && token.presumably_lasts(now))
+        {
             TeardownReason::InvalidCredentials
         } else {
             TeardownReason::Expired

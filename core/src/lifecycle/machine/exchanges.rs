@@ -87,7 +87,7 @@ impl Lifecycle {
             return self.brought_nothing(attempt);
         }
         // All is forgotten only when it is accepted.
-        self.pace(endpoint).not_before = 0;
+        self.pace(endpoint).gains();
         if attempt.late {
             self.pace(endpoint).failures = 0;
         }
@@ -318,7 +318,7 @@ impl Lifecycle {
         if changed {
             self.record.urge();
             if let Some(endpoint) = brought_by {
-                self.pace(endpoint).forgive();
+                self.pace(endpoint).is_accepted();
             }
             // What it took to get a socket is nobody's latency.
             let served = self.link.serving.is_some_and(|serving| serving.since <= due);
