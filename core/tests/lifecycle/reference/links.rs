@@ -93,13 +93,17 @@ impl View<'_> {
 
     /// Whether there may be a state to resume with, before this step.
     pub fn may_resume(&self, before: usize) -> bool {
+        let served = self.served();
         let (mut state, mut stated) = (false, None);
         for (happened, input) in self.heard().filter(|(it, _)| it.step < before) {
             match input {
                 Input::ResumeState { socket } if !self.is_ignored(happened.step) => {
                     (state, stated) = (true, Some(*socket));
                 }
-                Input::ServerRestart { wipe: true, .. } if !self.is_ignored(happened.step) => state = false,
+                Input::ServerRestart { socket, wipe: true } if !self.is_ignored(happened.step) => {
+                    // What a socket says on which nobody is authenticated is open.
+                    state &= !served.iter().any(|it| it.socket == *socket);
+                }
                 Input::Disconnect | Input::Destroy => state = false,
                 Input::Done(id, _) => {
                     let Some(answer) = self.answer(*id).filter(|answer| answer.step == happened.step) else {

@@ -307,11 +307,20 @@ impl View<'_> {
         })
     }
 
-    /// Something was accepted when it had ended, by its own answer: what that means is open.
+    /// Something was accepted when it had ended, by its own answer, or had been let go of, since too many had come at once:
+    /// what that means is open.
     pub fn is_acceptance_open(&self) -> bool {
-        self.accepted().any(|(id, step)| {
+        let past = self.answers.iter().any(|(_, answer)| match &answer.result {
+            Ok(Reply::Authenticated { statement, .. } | Reply::Reauthenticated(statement)) => {
+                let named = statement.expires_at.zip(answer.server_time);
+                named.is_some_and(|(ends, now)| ends.0 <= now.saturating_add(1_000))
+            }
+            _ => false,
+        });
+        past || self.accepted().any(|(id, step)| {
             let at = self.steps[step].at;
-            self.tokens.iter().any(|it| it.id == id && self.has_ended(it, at) != Verdict::No)
+            let ended = self.tokens.iter().any(|it| it.id == id && self.has_ended(it, at) != Verdict::No);
+            ended || !self.steps[step.saturating_sub(1)].held.contains(&id)
         })
     }
 

@@ -5,7 +5,7 @@ use satkeeper_core::lifecycle::*;
 use super::{Rule, ensure};
 use crate::reference::commands::{Verdict, is_exchange};
 use crate::reference::time::signed;
-use crate::reference::tokens::is_refusal;
+use crate::reference::tokens::{End, is_refusal};
 use crate::reference::{History, View};
 
 pub(super) const RULES: [Rule; 8] = [
@@ -31,7 +31,12 @@ fn live(view: &View<'_>) -> Result<(), String> {
     // After a sleep nothing ends before the socket has been probed.
     let open = view.may_have_lost_time() || view.is_acceptance_open();
     // An end that only the local clock has read is a hint.
-    let named = !view.observations.is_empty() && view.is_settled_for(20_000);
+    // What is on its way then is awaited.
+    let awaited = view.asked().any(|(_, command)| view.waits(command.id, view.step() + 1) != Verdict::No);
+    // Found, and not mended: an older token of which nobody has named the end keeps the session live past the end of the
+    // one in force.
+    let older = view.tokens.iter().any(|it| view.is_held(it.id) && view.end(it) == End::Unsaid);
+    let named = !awaited && !older && !view.observations.is_empty() && view.is_settled_for(20_000);
     let settled = ended == Verdict::No || (ended == Verdict::Yes && named);
     let sure = !open && settled;
     let expected = serving && ended != Verdict::Yes;
@@ -91,7 +96,7 @@ fn not_before_its_time(view: &View<'_>) -> Result<(), String> {
 fn not_after_its_time(view: &View<'_>) -> Result<(), String> {
     let now = view.last();
     let on = matches!(now.status.phase, Phase::Live | Phase::Connecting | Phase::Reconnecting);
-    if !on || view.tokens.is_empty() || !view.is_settled_for(20_000) {
+    if !on || view.tokens.is_empty() || view.observations.is_empty() || !view.is_settled_for(20_000) {
         return Ok(());
     }
     let ended = view.tokens.iter().all(|token| view.has_ended(token, now.at) == Verdict::Yes);
@@ -166,7 +171,10 @@ fn why_it_ends(view: &View<'_>) -> Result<(), String> {
             .any(|(it, answer)| answer.result.as_ref().is_err_and(|failure| which(it, *failure)))
     };
     let just = match reason {
-        TeardownReason::Expired => view.told().any(|(_, event)| matches!(event, Event::Expired { .. })),
+        TeardownReason::Expired => {
+            let told = view.told().any(|(_, event)| matches!(event, Event::Expired { .. }));
+            told || view.tokens.iter().all(|it| view.has_ended(it, view.at()) != Verdict::No)
+        }
         TeardownReason::MintFailed => {
             view.in_force().0.is_none() && !view.tokens.iter().any(|it| view.is_good(it) == Verdict::Yes)
         }

@@ -103,6 +103,10 @@ fn bounded(times: &[u64], burst: u64, period: u64) -> Result<(), String> {
 }
 
 fn exchanges_in_any_window(view: &View<'_>) -> Result<(), String> {
+    // Time that our clock has not counted fills the bucket, too.
+    if view.may_have_lost_time() {
+        return Ok(());
+    }
     let asked = view.asked().filter(|(_, command)| is_exchange(&command.action)).map(|(it, _)| it.at);
     let long = view
         .tokens
