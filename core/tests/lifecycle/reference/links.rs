@@ -9,6 +9,8 @@ use super::{View, What};
 #[derive(Clone, Copy, Debug)]
 pub struct Served {
     pub socket: SocketId,
+    /// What the server was shown there.
+    pub token: TokenId,
     /// The step in which it went live, and when.
     pub step: usize,
     pub since: u64,
@@ -50,7 +52,8 @@ impl View<'_> {
                     let Some(socket) = socket_of(&command.action) else { continue };
                     if matches!(reply, Reply::Authenticated { .. }) {
                         leave(&mut all, None, step, Left::Parted);
-                        all.push(Served { socket, step, since: happened.at, left: None });
+                        let Action::Authenticate { token, .. } = command.action else { continue };
+                        all.push(Served { socket, token, step, since: happened.at, left: None });
                     }
                 }
                 What::Heard(Input::SocketDead { socket } | Input::ServerRestart { socket, .. })

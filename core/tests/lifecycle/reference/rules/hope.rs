@@ -25,9 +25,11 @@ fn live(view: &View<'_>) -> Result<(), String> {
         return Ok(());
     }
     let serving = view.serving().is_some();
-    let ended = view.in_force().0.map_or(Verdict::Perhaps, |id| {
-        view.arrival(id).map_or(Verdict::Perhaps, |token| view.has_ended(token, now.at))
-    });
+    let ends = |id: TokenId| view.arrival(id).map_or(Verdict::Perhaps, |token| view.has_ended(token, now.at));
+    // While what it was connected with lasts the server has no reason to end it.
+    let shown = view.serving().map_or(Verdict::Yes, |it| ends(it.token));
+    let ended = view.in_force().0.map_or(Verdict::Perhaps, ends);
+    let ended = if ended == Verdict::Yes && shown != Verdict::Yes { Verdict::Perhaps } else { ended };
     // After a sleep nothing ends before the socket has been probed.
     let open = view.may_have_lost_time() || view.is_acceptance_open();
     // An end that only the local clock has read is a hint.

@@ -69,11 +69,10 @@ fn deadlines(view: &View<'_>) -> Result<(), String> {
             // Somebody else's code: a person may be asked.
             Action::MakeKey { .. } => (1, 120_000),
             Action::Mint { .. } | Action::Refresh => (5_000, 120_000),
-            // Longer where anything has taken long of late, a third of what is left at most.
+            // Longer where anything has taken long of late, but never for ever.
             Action::Activate { .. } | Action::Renew { .. } => {
                 let slow = view.tokens.iter().any(|it| view.at().saturating_sub(it.sent) > 4_000);
-                let left = view.last().status.time_left.unwrap_or(0);
-                (2_000, if slow { 120_000.max(left / 3 + 1) } else { 10_000 })
+                (2_000, if slow { 120_000 } else { 10_000 })
             }
             Action::Reauthenticate { .. } => (1_500, 5_000),
             Action::Persist | Action::Erase | Action::Close { .. } => (2_000, 2_000),
