@@ -187,7 +187,8 @@ impl Lifecycle {
     fn own_span(&self) -> Millis {
         let left = self.left().unwrap_or(self.policy.attempt_max.saturating_mul(4));
         let share = (left / 4).max(self.policy.attempt_min).min(self.policy.attempt_max);
-        let learned = self.attempts.longest().saturating_mul(2).min(left / 3);
+        let most = (left / 3).min(self.policy.provider_max);
+        let learned = self.attempts.longest().saturating_mul(2).min(most);
         share.max(learned)
     }
 

@@ -59,6 +59,10 @@ impl Lifecycle {
         let first = matches!(endpoint, Endpoint::Mint | Endpoint::Activate) && !renews;
         let mut token = self.token(facts, kind, attempt.id.0, attempt.asked, Some(endpoint), first);
         token.due = attempt.due.max(attempt.asked.saturating_sub(self.policy.provider_max));
+        if attempt.spared {
+            // What was slept through is nobody's latency.
+            token.due = now;
+        }
         let id = token.id;
         self.hold(token, &facts.statement, heard);
         let Some(token) = self.tokens.get(id) else { return self.brought_nothing(attempt) };

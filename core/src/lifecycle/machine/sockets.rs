@@ -633,7 +633,9 @@ impl Lifecycle {
     /// The server ends many at once: who comes back does so in turn (R19).
     pub(super) fn server_restarts(&mut self, socket: SocketId, wipe: bool) {
         let serving = self.link.serving.is_some_and(|serving| serving.socket == socket);
-        if serving && wipe {
+        // A doubted one speaks for the session until another serves.
+        let doubted = self.is_parting(socket) && !self.link.is_live();
+        if (serving || doubted) && wipe {
             self.link.state = None;
         }
         if serving && self.mode == Mode::Running {
