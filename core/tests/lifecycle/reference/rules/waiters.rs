@@ -98,14 +98,13 @@ fn recovered_by_what_was_asked(view: &View<'_>) -> Result<(), String> {
     Ok(())
 }
 
-/// Who asks while somebody is being asked shares that.
+/// Who asks while somebody is being asked shares that, and has what is asked for no earlier than it.
 fn was_under_way(view: &View<'_>, arrived: &Arrived, heard: &Happened) -> bool {
     view.asked().any(|(it, command)| {
-        it.step == arrived.asked
-            && is_exchange(&command.action)
-            && arrived.step > heard.step
-            && (command.deadline.0 > heard.at
-                || (it.step..arrived.step).any(|step| view.may_have_slept(step)))
+        let open = view.answer(command.id).is_none_or(|answer| answer.step > heard.step);
+        let slept = (it.step..=heard.step).any(|step| view.may_have_slept(step));
+        let in_time = command.deadline.0 > heard.at || slept;
+        is_exchange(&command.action) && it.step < heard.step && open && in_time && arrived.asked >= it.step
     })
 }
 
