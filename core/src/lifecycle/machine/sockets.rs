@@ -108,6 +108,10 @@ impl Lifecycle {
                 let waits = self.awaits_activation(look, token);
                 return if waits { last_call } else { Some(0) };
             }
+            // Once that has ended, any that is good will do.
+            if in_force.is_some_and(|it| !it.lasts(look.now)) {
+                return Some(0);
+            }
             // An older one that is known to outlive it, by more than nothing.
             let outlives = token.sure_end().is_some_and(|end| {
                 in_force.is_some_and(|it| end > it.reach().saturating_add(self.policy.gain))
