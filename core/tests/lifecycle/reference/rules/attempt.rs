@@ -44,7 +44,9 @@ fn one_write(view: &View<'_>) -> Result<(), String> {
 
 /// Something good is held, as far as can be told.
 fn holds_something_good(view: &View<'_>) -> bool {
-    view.tokens.iter().any(|it| view.is_held(it.id) && view.is_good(it) == Verdict::Yes)
+    view.tokens
+        .iter()
+        .any(|it| view.arrival(it.id).is_some() && view.is_held(it.id) && view.is_good(it) == Verdict::Yes)
 }
 
 fn places(view: &View<'_>) -> Result<(), String> {
