@@ -161,7 +161,7 @@ pub enum Warning {
     ConnectionLost {
         /// The connect that it had served since, and how it went.
         cause: Cause,
-        /// When the next socket is opened, if that is known already.
+        /// When the next attempt is made, to open a socket or to get a token for it, if that is known already.
         next: Option<Tick>,
     },
     /// Writing the record failed; the session goes on in memory (R13).

@@ -168,7 +168,7 @@ impl Said {
             Event::Warn(Warning::ConnectionLost { next, .. }) => {
                 // What was said before was said of a session that was served.
                 self.forget();
-                self.socket = when(*next);
+                self.attempt = when(*next);
                 Ok(())
             }
             Event::Warn(Warning::ConnectFailed { next, .. }) => {
