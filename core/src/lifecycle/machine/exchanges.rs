@@ -66,7 +66,8 @@ impl Lifecycle {
         let id = token.id;
         self.hold(token, &facts.statement, heard);
         let Some(token) = self.tokens.get(id) else { return self.brought_nothing(attempt) };
-        let later = self.tokens.held.iter().any(|held| held.order > token.order && held.is_bound() == bound);
+        let in_its_place = |held: &Token| held.is_bound() == bound || Some(held.id) == self.tokens.in_force;
+        let later = self.tokens.held.iter().any(|held| held.order > token.order && in_its_place(held));
         // One without a known end is no later one.
         let ends_later = |held: &Token| held.id == id || held.reach() < token.reach();
         let last = token.ends.is_some() && self.tokens.held.iter().all(ends_later);

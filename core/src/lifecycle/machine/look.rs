@@ -37,13 +37,13 @@ impl Lifecycle {
         // What is pushed again and again without being accepted puts nothing off.
         let vain = self.pushes_in_vain();
         let counts = |token: &&Token| token.accepted || !vain;
-        let bound_renewed = bound.filter(|_| self.key.state == KeyState::Ready).filter(counts);
+        // Of those before the one in force, what counts is what somebody has said of their ends.
+        let order = self.tokens.in_force().map_or(0, |token| token.order);
+        let says = |it: &&Token| it.renew_by.is_some() || it.order >= order;
+        let bound_renewed = bound.filter(|_| self.key.state == KeyState::Ready).filter(counts).filter(says);
         let reach = |token: &Token| token.reach().saturating_sub(self.clock.suspect(token.received));
         let last = || {
-            // The newest of those that last longest; who knows their ends to the second only. Of those before the one in
-            // force, as far as anybody has said.
-            let order = self.tokens.in_force().map_or(0, |token| token.order);
-            let says = |it: &&Token| it.renew_by.is_some() || it.order >= order;
+            // The newest of those that last longest; who knows their ends to the second only.
             self.tokens.good(now).filter(counts).filter(says).fold(None, |best: Option<&Token>, token| {
                 let lasts = |best: &Token| reach(token) > reach(best).saturating_add(self.policy.gain);
                 if best.is_none_or(lasts) { Some(token) } else { best }
