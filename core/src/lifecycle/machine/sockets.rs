@@ -585,7 +585,7 @@ impl Lifecycle {
         let look = self.look();
         let opens = self.next_open(&look).map(|(at, _)| at);
         // One that is coming has been announced already.
-        let next = opens.or_else(|| self.next_exchange()).filter(|_| self.link.coming.is_none());
+        let next = opens.into_iter().chain(self.next_exchange()).min().filter(|_| self.link.coming.is_none());
         let next = next.map(|at| self.tick(at));
         self.warn(Warning::ConnectionLost { cause, next });
     }
