@@ -495,6 +495,12 @@ impl Lifecycle {
             return self.end(TeardownReason::InvalidCredentials, Some(cause));
         }
         if !look.any_good {
+            if self.hope.since.is_none() {
+                // Waits of when the session was served are for no time like this (R16).
+                for pace in self.paces.all() {
+                    pace.hurry();
+                }
+            }
             self.hope.lose(now);
             self.hope.told = true;
         }
