@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 
-use satkeeper_core::lifecycle::{Action, Command, Failure, Input};
+use satkeeper_core::lifecycle::{Action, Command, Failure, Input, Outcome, Reply};
 
 use super::{HOUR, LEAD, Scene, Sent, Watch, is_exchange};
 use crate::setting::Says;
@@ -107,8 +107,10 @@ impl Pace {
     pub(super) fn failed(&mut self, scene: &Scene<'_>, sent: &Sent, failure: Failure) {
         let command = &sent.command;
         let now = scene.clocks.now;
-        let brought_something =
-            matches!(scene.input, Input::Done(id, it) if *id == command.id && it.result.is_ok());
+        let brought_something = matches!(
+            scene.input,
+            Input::Done(id, Outcome { result: Ok(Reply::Token(_)), .. }) if *id == command.id
+        );
         let refusal = match failure {
             Failure::Http { status, .. } => (400..500).contains(&status) && !matches!(status, 408 | 425),
             Failure::Rpc { .. } | Failure::Rejected | Failure::NoKey => true,

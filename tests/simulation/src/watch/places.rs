@@ -55,7 +55,9 @@ impl Places {
         if self.0.iter().filter(others).any(|asked| asked.state == State::Open) {
             return Err("R14: an endpoint was asked again although it had time to answer");
         }
-        let span = if scene.is_served() { 3 * PLACE } else { PLACE };
+        // Past the last end a socket serves only as long as nobody knows better: the host has slept.
+        let lasts = scene.after.time_left.is_none_or(|left| left > 0);
+        let span = if scene.is_served() && lasts { 3 * PLACE } else { PLACE };
         let late = |asked: &&Asked| asked.state == State::Late && now < asked.at + span;
         if self.0.iter().filter(others).filter(late).count() > 1 {
             return Err("R14: an endpoint was asked for a third time within its places");
