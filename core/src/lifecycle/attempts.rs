@@ -11,8 +11,8 @@ use crate::time::Millis;
 use super::clock::At;
 use super::policy::Policy;
 
-/// Most attempts that are listened to although they are late.
-const MOST_LATE: usize = 6;
+/// Most attempts that are listened to although they are late: two of each endpoint.
+const MOST_LATE: usize = 8;
 
 /// Something that was asked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
