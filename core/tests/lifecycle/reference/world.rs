@@ -100,7 +100,7 @@ fn how() -> impl Strategy<Value = How> {
         12 => Just(How::Well),
         8 => failure().prop_map(How::Fail),
         1 => prop_oneof![-4_000_000i64..4_000_000, Just(1_700_000_000_000)].prop_map(How::Lie),
-        1 => prop_oneof![-4_000_000i64..4_000_000, -20_000i64..20_000].prop_map(How::Dated),
+        1 => prop_oneof![Just(3_600_000i64), -4_000_000i64..4_000_000, -20_000i64..20_000].prop_map(How::Dated),
         1 => Just(How::Odd),
         1 => Just(How::Again),
     ]

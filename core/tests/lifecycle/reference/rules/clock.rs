@@ -135,7 +135,8 @@ fn a_second_witness(view: &View<'_>) -> Result<(), String> {
         let earlier =
             it.step < told.step && it.at.saturating_add(SLEEP) <= told.at && it.agrees_with(told, 2_000);
         // What is no more than within what was told before contradicts nobody.
-        let within = it.step < told.step && it.agrees_with(told, signed(SLEEP));
+        let known = it.shows.0 - signed(SLEEP) <= before && before <= it.shows.1 + signed(SLEEP);
+        let within = it.step < told.step && known && it.agrees_with(told, signed(SLEEP));
         earlier || within
     });
     ensure(witness, || format!("{before} is {now} by one word: {:?}", view.observations))
