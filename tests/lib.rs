@@ -125,6 +125,7 @@ pub fn brisk() -> Policy {
     Policy::default().with(|policy| {
         policy.ask_patience = 3_000;
         (policy.wait_min, policy.wait_served, policy.wait_unanswered) = (100, 300, 300);
+        policy.wait_upgrade = 300;
         (policy.exchange_refill_min, policy.exchange_refill_max) = (100, 100);
         (policy.attempt_min, policy.attempt_max) = (1_000, 1_000);
     })

@@ -48,13 +48,15 @@ async fn a_token_that_no_push_brings_in_is_shown_beside_the_socket_that_serves<A
         assert!(live < gone, "both were open at once: {live} {gone}");
         soon(client.call("subscriber.online", json!({}))).await.expect("an answer on the new one");
 
-        // No loop of sockets that displace each other, and nobody was told of a loss.
+        // No loop of sockets that displace each other, and nobody was told of a loss that is to be mended.
         let counts = server.counts();
         assert_eq!((counts.sockets_opened, counts.sockets_closed), (2, 1), "{counts:?}");
         soon(client.disconnect()).await;
         while let Some(event) = soon(events.recv()).await {
             let kind = event.expect("none missed").kind();
-            assert!(!matches!(kind, EventKind::ConnectionLost { .. }), "{kind:?}");
+            // A server that displaces may have closed the old one before its answer on the new one is read.
+            let closed = displaces && matches!(kind, EventKind::ConnectionLost { next_at: None });
+            assert!(closed || !matches!(kind, EventKind::ConnectionLost { .. }), "{kind:?}");
         }
     }
 }

@@ -372,11 +372,21 @@ fn the_snapshot() {
     // Whether the record holds a token.
     let mut underway = unscoped().refreshes().durable().always("persist", Treatment::Silence).begin();
     underway.until(100);
-    let saved = [&unscoped().refreshes().begin(), &underway, &story()].map(|story| kept(story, "held"));
+    let saved = [&asked, &underway, &story()].map(|story| kept(story, "held"));
+    // Who has brought one.
+    let mut refreshed = unscoped().refreshes().keyless().begin();
+    refreshed.until(10_000);
+    refreshed.refresh_now();
+    let mut activated = scoped().begin();
+    for story in [&mut refreshed, &mut activated] {
+        story.until(20_000);
+    }
+    let brought = [&asked, &refreshed, &activated, &story()].map(|story| kept(story, "held"));
     let text = whole("Snapshot, Key, Paces, Pace, Token, Kind, Base", &text)
         + &whole("Inspection", &inspections.join("\n"))
         + &whole("Word", &words.join("\n"))
         + &whole("KeyState", &keys.join("\n"))
+        + &whole("Endpoint", &brought.join("\n"))
         + &whole("Class", &paces.join("\n"))
         + &whole("Saved", &saved.join("\n"));
     for word in ["Wanted", "Ready", "Declined", "Failed", "Nobody", "Assumed", "Hinted", "Told", "Unanswered"]
