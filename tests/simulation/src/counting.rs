@@ -134,7 +134,8 @@ impl Life<'_> {
             Event::Ignored(Ignored::StaleSocket) => self.count(Sometimes::StaleSocket),
             Event::Ignored(Ignored::OutOfPlace) => self.count(Sometimes::OutOfPlace),
             Event::Teardown { reason, .. } => self.count(match reason {
-                TeardownReason::Expired if self.watch.expired => Sometimes::GivenUp,
+                // Nobody could have brought another token: that is no patience lost.
+                TeardownReason::Expired if self.watch.expired && self.has_renewer() => Sometimes::GivenUp,
                 TeardownReason::Expired => Sometimes::ExpiredAtOnce,
                 TeardownReason::InvalidCredentials => Sometimes::Invalid,
                 TeardownReason::MintFailed => Sometimes::MintFailed,
@@ -170,5 +171,11 @@ impl Life<'_> {
             Warning::RefreshFailed { .. } => return,
             other => unreachable!("{other:?} is to be counted"),
         });
+    }
+
+    /// Whether the provider can bring another token.
+    const fn has_renewer(&self) -> bool {
+        let provider = self.setting.start.provider;
+        provider.can_refresh || provider.can_mint_again
     }
 }

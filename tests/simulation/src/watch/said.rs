@@ -59,10 +59,8 @@ impl Said {
             self.written = newest_held(scene);
         }
         let (Input::Done(_, outcome), Some(sent)) = (scene.input, answered) else { return };
-        if sent.command.action == Action::Persist {
-            if outcome.result.is_ok() {
-                (self.written, self.store_failed) = (self.writing, false);
-            }
+        if sent.command.action == Action::Persist && outcome.result.is_ok() {
+            (self.written, self.store_failed) = (self.writing, false);
         }
     }
 
