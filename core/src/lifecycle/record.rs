@@ -65,8 +65,6 @@ impl Writing {
 pub struct Snapshot {
     /// The time now, as all others here: the server's, or the wall clock's while that is not known.
     taken: UnixMillis,
-    /// These times are the server's; else the local wall clock's, of which no server knows.
-    dated: bool,
     drawn: [u64; 4],
     held: Vec<Token>,
     in_force: Option<TokenId>,
@@ -137,7 +135,6 @@ impl Lifecycle {
         };
         let Paces { mint, refresh, activate, renew } = self.paces;
         Snapshot {
-            dated: self.clock.is_told(),
             taken: UnixMillis(moved(self.clock.now(), by.saturating_add_unsigned(slept))),
             drawn: self.random.drawn(),
             held: self.tokens.held.iter().map(dated).collect(),
@@ -180,7 +177,7 @@ impl Lifecycle {
             // The wall clock of now is not the one that it was dated by: what it says is a hint, and it is no later than
             // the record's word (R2).
             if token.word == Word::Told && token.undated.is_none() {
-                token.undated = token.ends.filter(|_| snapshot.dated).map(UnixMillis);
+                token.undated = token.ends.map(UnixMillis);
                 token.word = Word::Hinted;
             }
             if let Kind::Base(Base { inspection, .. }) = &mut token.kind
