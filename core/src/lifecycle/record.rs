@@ -12,7 +12,7 @@ use crate::time::{Millis, Now, UnixMillis};
 use super::clock::{At, Clock, moved};
 use super::pace::Pace;
 use super::pace::Paces;
-use super::token::{Base, Inspection, Kind, Saved, Token, Word};
+use super::token::{Base, Inspection, Kind, Saved, Token, Undated, Word};
 use super::{Key, KeyState, Lifecycle, Policy};
 use crate::lifecycle::random::Random;
 
@@ -65,6 +65,8 @@ impl Writing {
 pub struct Snapshot {
     /// The time now, as all others here: the server's, or the wall clock's while that is not known.
     taken: UnixMillis,
+    /// These times are the server's.
+    dated: bool,
     drawn: [u64; 4],
     held: Vec<Token>,
     in_force: Option<TokenId>,
@@ -135,6 +137,7 @@ impl Lifecycle {
         };
         let Paces { mint, refresh, activate, renew } = self.paces;
         Snapshot {
+            dated: self.clock.is_told(),
             taken: UnixMillis(moved(self.clock.now(), by.saturating_add_unsigned(slept))),
             drawn: self.random.drawn(),
             held: self.tokens.held.iter().map(dated).collect(),
@@ -177,7 +180,8 @@ impl Lifecycle {
             // The wall clock of now is not the one that it was dated by: what it says is a hint, and it is no later than
             // the record's word (R2).
             if token.word == Word::Told && token.undated.is_none() {
-                token.undated = token.ends.map(UnixMillis);
+                let whose = if snapshot.dated { Undated::Servers } else { Undated::Anybodys };
+                token.undated = token.ends.map(UnixMillis).map(whose);
                 token.word = Word::Hinted;
             }
             if let Kind::Base(Base { inspection, .. }) = &mut token.kind

@@ -39,9 +39,8 @@ pub(super) struct Token {
     /// The end that counts.
     pub(super) ends: Option<At>,
     pub(super) word: Word,
-    /// An end in the server's time that was read by the local clock; it is read once more when a server tells its time
-    /// (R2).
-    pub(super) undated: Option<UnixMillis>,
+    /// An end that was read by the local clock; it is read once more when a server tells its time (R2, R7).
+    pub(super) undated: Option<Undated>,
     /// A fresh connect with it was refused (R10).
     pub(super) refused: bool,
     /// Its life has been told: by connects and pushes, by its exchange.
@@ -64,6 +63,15 @@ pub(super) enum Word {
     Hinted,
     /// The server's.
     Told,
+}
+
+/// An end as it was named, while no server has told its time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) enum Undated {
+    /// In the server's time.
+    Servers(UnixMillis),
+    /// In a clock that nobody knows.
+    Anybodys(UnixMillis),
 }
 
 /// Whether the record holds it.
@@ -220,9 +228,10 @@ impl Token {
                     let local = clock.when_wall_shows(time);
                     // Of several that servers have named, the earliest plans the renewal and the latest ends it, as of
                     // those that can be dated.
-                    let named = self.undated.is_some();
+                    let before = self.undated_by_server();
+                    let named = before.is_some();
                     let (by, end) = (self.renew_by.filter(|_| named), self.ends.filter(|_| named));
-                    self.undated = self.undated.max(Some(time));
+                    self.undated = before.max(Some(time)).map(Undated::Servers);
                     // What the server has just spoken of has not ended, whatever the local clock makes of it.
                     if local > now {
                         self.renew_by = Some(by.map_or(local, |by| by.min(local)));
@@ -266,7 +275,7 @@ impl Token {
             self.renew_by = self.renew_by.map(|by| by.min(early));
             self.ends = self.ends.map(|end| end.max(late));
         } else {
-            let planned = self.word == Word::Assumed || self.undated.is_some();
+            let planned = self.word == Word::Assumed || self.undated_by_server().is_some();
             let asked = self.renew_by.filter(|_| self.is_bound() && planned);
             self.renew_by = Some(asked.map_or(early, |asked| asked.min(early)));
             self.ends = Some(late);
@@ -284,7 +293,15 @@ impl Token {
             return false;
         }
         (self.renew_by, self.ends, self.word) = (Some(early), Some(late), Word::Hinted);
+        self.undated = (!clock.is_told()).then_some(Undated::Anybodys(hint));
         true
+    }
+
+    fn undated_by_server(&self) -> Option<UnixMillis> {
+        match self.undated? {
+            Undated::Servers(time) => Some(time),
+            Undated::Anybodys(_) => None,
+        }
     }
 
     /// What is only hinted brings no renewal before a quarter of the life: as the clock reads it that makes it the
@@ -298,16 +315,24 @@ impl Token {
         self.received.saturating_add(if short < SHORTEST_HINT { long } else { short } / 4)
     }
 
-    /// A server has told its time: what was read by the local clock is read by that, once (R2).
+    /// A server has told its time: what was read by the local clock is read by that, once (R2), or by both (R7).
     pub(super) fn date(&mut self, clock: &Clock, policy: &Policy) {
-        if let Some(time) = self.undated
-            && let Some((early, late)) = clock.when(time, None, policy)
-        {
-            // Renewal was planned for before the end; it stays so long before.
-            let before = self.ends.zip(self.renew_by).map_or(0, |(end, by)| end.saturating_sub(by));
-            (self.renew_by, self.ends) = (Some(early.saturating_sub(before)), Some(late));
-            (self.word, self.undated) = (Word::Told, None);
-        }
+        let Some(undated) = self.undated else { return };
+        let (Undated::Servers(time) | Undated::Anybodys(time)) = undated;
+        let Some((early, late)) = clock.when(time, None, policy) else { return };
+        // Renewal was planned for before the end; it stays so long before.
+        let before = self.ends.zip(self.renew_by).map_or(0, |(end, by)| end.saturating_sub(by));
+        let (early, late) = match undated {
+            Undated::Servers(_) => {
+                self.word = Word::Told;
+                (early, late)
+            }
+            Undated::Anybodys(_) => {
+                let local = self.ends.unwrap_or(late);
+                (early.min(local), late.max(local))
+            }
+        };
+        (self.renew_by, self.ends, self.undated) = (Some(early.saturating_sub(before)), Some(late), None);
     }
 
     /// It came so much later than the clock of then showed.

@@ -9,10 +9,11 @@ use satkeeper_simulation::{Allowed, Finding, FleetPlan, Plan, Report, fleet, run
 
 const HELP: &str = "\
 simulate [--sessions 10000] [--hours 24] [--seed 1] [--faults NAME,NAME|none]
-         [--digest-only] [--only SESSION] [--outage] [--never-is-fine] [--threads N]
+         [--digest-only] [--only SESSION | --all] [--outage] [--never-is-fine] [--threads N]
 simulate --fleet [--sessions 10000] [--hours 24] [--seed 1] [--check] [--slice MS] [--csv FILE]
 
 --only SESSION    tell the whole story of this one
+--all             go on after a finding: each in one line
 --outage          an outage of an hour for all sessions at once: the worst requests a second
 --never-is-fine   do not fail when a branch was never taken
 --fleet           usual sessions, all alive at once on one core, one request in a hundred goes wrong: what
@@ -31,6 +32,7 @@ struct Arguments {
     sessions: u64,
     plan: Plan,
     only: Option<u64>,
+    all: bool,
     outage: bool,
     fleet: bool,
     check: bool,
@@ -66,6 +68,7 @@ fn arguments() -> Result<Arguments, String> {
         sessions: 10_000,
         plan: Plan { seed: 1, hours: 24, allowed: Allowed::ALL },
         only: None,
+        all: false,
         outage: false,
         fleet: false,
         check: false,
@@ -86,6 +89,7 @@ fn arguments() -> Result<Arguments, String> {
             "--faults" => arguments.plan.allowed = Allowed::named(&value()?)?,
             "--only" => arguments.only = Some(number(value()?)?),
             "--threads" => arguments.threads = number(value()?)?.max(1),
+            "--all" => arguments.all = true,
             "--outage" => arguments.outage = true,
             "--fleet" => arguments.fleet = true,
             "--check" => arguments.check = true,
@@ -101,7 +105,10 @@ fn arguments() -> Result<Arguments, String> {
 
 /// The sessions, on all cores: each is by itself, so their number decides nothing.
 fn on_all_cores(arguments: &Arguments) -> Result<Report, Box<Finding>> {
-    let Arguments { plan, sessions, threads, .. } = arguments;
+    let Arguments { plan, sessions, threads, all, .. } = arguments;
+    if *all {
+        return each(plan, *sessions);
+    }
     if *threads == 1 {
         return run(plan, 0..*sessions);
     }
@@ -119,6 +126,22 @@ fn on_all_cores(arguments: &Arguments) -> Result<Report, Box<Finding>> {
         }
         Ok(sum)
     })
+}
+
+/// Each session by itself, one after the other on one core; of what is found all but the last is said.
+fn each(plan: &Plan, sessions: u64) -> Result<Report, Box<Finding>> {
+    let mut sum = Report::default();
+    let mut last = None;
+    for session in 0..sessions {
+        match run(plan, [session]) {
+            Ok(report) => sum.add(&report),
+            Err(finding) => {
+                say(&format!("{session}: {} at {}", finding.what, finding.at));
+                last = Some(finding);
+            }
+        }
+    }
+    last.map_or(Ok(sum), Err)
 }
 
 fn simulate(arguments: &Arguments) -> bool {

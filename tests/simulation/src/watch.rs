@@ -472,6 +472,11 @@ impl Watch {
                 }
                 Ok(())
             }
+            Warning::StoreFailed { cause } => {
+                // A write that is told as failed is not under way any more, whatever its deadline was before clocks moved.
+                self.open.retain(|sent| sent.command.id != cause.command);
+                Ok(())
+            }
             Warning::PushFailed { .. } => {
                 self.sockets.push_failed();
                 Ok(())

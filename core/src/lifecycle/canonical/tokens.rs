@@ -6,7 +6,7 @@ use alloc::vec::Vec;
 
 use super::super::KeyState;
 use super::super::clock::At;
-use super::super::token::{Base, Inspection, Kind, Saved, Token, Word};
+use super::super::token::{Base, Inspection, Kind, Saved, Token, Undated, Word};
 use super::super::tokens::Tokens;
 use super::Line;
 
@@ -75,8 +75,12 @@ impl Line<'_> {
             }
         }
         self.flag(*first && self.machine.policy.jitter, "first");
-        if let Some(time) = undated {
-            self.say(format_args!(" undated{:+}", self.span(self.machine.clock.when_wall_shows(*time))));
+        if let Some(Undated::Servers(time) | Undated::Anybodys(time)) = undated {
+            let whose = if matches!(undated, Some(Undated::Servers(_))) { "" } else { "-anybodys" };
+            self.say(format_args!(
+                " undated{whose}{:+}",
+                self.span(self.machine.clock.when_wall_shows(*time))
+            ));
         }
         if !*accepted && by.is_some() && due != sent {
             self.say(format_args!(" due{:+}", self.span(*due)));

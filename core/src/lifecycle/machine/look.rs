@@ -118,6 +118,8 @@ impl Lifecycle {
         let now = self.clock.now();
         let shown = self.link.serving.and_then(|serving| self.tokens.get(serving.token));
         let lasts = |token: &Token| token.lasts(now);
+        // What a fresh connect has refused meanwhile serves nobody once what came after it has ended.
+        let shown = shown.filter(|shown| !shown.refused);
         self.link.is_live() && (self.tokens.in_force().is_none_or(lasts) || shown.is_some_and(lasts))
     }
 

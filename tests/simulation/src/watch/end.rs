@@ -54,8 +54,13 @@ impl Watch {
     /// No end is told while a token is held that the server would accept.
     pub(super) fn judge_expiry(&self, scene: &Scene<'_>) -> Result<(), &'static str> {
         let slack = Self::slack(scene);
+        // Where nobody renews, a hint is the end (R7).
+        let hinted = scene.setting.says == Says::Hint && !self.is_able();
         let good = |token: &Minted| {
-            token.honest && scene.machine.holds(token.id) && scene.server.left(token, scene.clocks) > slack
+            token.honest
+                && !hinted
+                && scene.machine.holds(token.id)
+                && scene.server.left(token, scene.clocks) > slack
         };
         // After a restart ends are read by the local clock, which may be wrong, until a server tells its time.
         let knows = !self.misled && !self.enlightened && !self.unsure;
@@ -186,7 +191,8 @@ impl Watch {
             return Err("R25: a session was lost although all was well");
         }
         // Who brings the first token, and is asked but once, has all the time there is.
-        let first = scene.after.phase == Phase::Minting && self.provider.is_some_and(|it| !it.can_mint_again);
+        let first =
+            scene.before.phase == Phase::Minting && self.provider.is_some_and(|it| !it.can_mint_again);
         let able = scene.after.mechanism != Mechanism::None && !scene.server.removed && !first;
         if let Some(since) = self.down_since
             && self.over.is_none()

@@ -51,7 +51,8 @@ impl Sockets {
             }
             Input::ServerRestart { socket, wipe } => {
                 self.trouble_at = now;
-                self.state &= !(*wipe && live == Some(*socket));
+                let read = live.or(self.parted.map(|(parted, _)| parted));
+                self.state &= !(*wipe && read == Some(*socket));
                 self.gone(*socket, now, live);
             }
             Input::ResumeState { socket } if live == Some(*socket) => {
