@@ -7,12 +7,14 @@
 //! | `pace` | how often anybody is asked (R18, R20) |
 //! | `sockets` | which sockets are opened, shown to, replaced, read, closed (R19, R21 to R23) |
 //! | `said` | whether what is said is true, and comes (R4, R13, R21, R27, R28) |
+//! | `silence` | what is stale or early (R29) |
 //! | `end` | what ends, and what must not (R16, R25) |
 
 mod end;
 mod pace;
 mod places;
 mod said;
+mod silence;
 mod sockets;
 
 use satkeeper_core::Tick;
@@ -218,7 +220,7 @@ impl Watch {
             return if silent { Ok(()) } else { Err("R29: something after the teardown") };
         }
         scene.machine.check()?;
-        self.judge_silence(scene)?;
+        silence::judge(scene)?;
         let answered = match scene.input {
             Input::Done(id, _) => {
                 let at = self.open.iter().position(|sent| sent.command.id == *id);
@@ -266,39 +268,6 @@ impl Watch {
         self.judge_overtime(scene)?;
         self.judge_removal(scene)?;
         self.judge_rest(scene)
-    }
-
-    /// What is stale or early changes nothing.
-    fn judge_silence(&self, scene: &Scene<'_>) -> Result<(), &'static str> {
-        let tick = Tick(scene.clocks.tick());
-        let due = scene.woken.is_some_and(|(at, _)| at <= tick);
-        if due || scene.tells(|event| matches!(event, Event::ClockJump { .. })) {
-            return Ok(());
-        }
-        let outputs = scene.step.outputs.as_slice();
-        let stale = matches!(outputs.first(), Some(Output::Tell(Event::Ignored(Ignored::StaleAnswer(_)))));
-        // A new secret in a stale answer is kept all the same (R12).
-        if let Input::Done(_, Outcome { result: Ok(Reply::Token(facts)), .. }) = scene.input
-            && facts.new_secret
-        {
-            let kept = |output: &Output| {
-                matches!(output, Output::Tell(Event::Ignored(_)))
-                    || matches!(output, Output::Do(Command { action: Action::Persist, .. }))
-            };
-            let kept = !stale || outputs.iter().all(kept);
-            return if kept { Ok(()) } else { Err("R12: a stale secret did more than to be kept") };
-        }
-        let unmoved = scene.step.wake_at.map(|(_, wake)| wake) == scene.woken.map(|(_, wake)| wake);
-        match (scene.input, outputs.first()) {
-            (Input::Tick, Some(_)) => Err("R29: an early tick was not silent"),
-            (Input::Done(..), Some(_))
-                if stale
-                    && (outputs.len() > 1 || !unmoved || scene.before.in_force != scene.after.in_force) =>
-            {
-                Err("R29: a stale answer changed something")
-            }
-            _ => Ok(()),
-        }
     }
 
     /// What the input itself says.
