@@ -306,36 +306,35 @@ impl<'a> Life<'a> {
         for output in step.outputs {
             match output {
                 Output::Do(command) => self.carry_out(&command),
-                Output::Tell(event) => self.heard(&event),
+                Output::Tell(event) => self.heard(&input, &event),
             }
         }
         Ok(())
     }
 
     /// What the world makes of an event.
-    fn heard(&mut self, event: &Event) {
-        if let Event::Live { resumed, .. } = event {
-            if self.survived >= 1_800_000 {
-                self.report.tally.count(Sometimes::OutageSurvived);
-            }
-            self.survived = 0;
-            let peer = self.machine.socket().and_then(|socket| self.server.peer(socket));
-            if self.setting.resumable
-                && let Some(Peer { socket, token: Some(token), .. }) = peer
-            {
-                self.server.resumable = Some(token);
-                // Perhaps only after the first pushes.
-                let late = !self.setting.renews_state && self.draws.bit();
-                let at = self.clocks.now + self.setting.latency * if late { 10 } else { 1 };
-                self.underway.push(Underway {
-                    at,
-                    input: Input::ResumeState { socket },
-                    socket: Some(socket),
-                });
-            }
-            if *resumed {
-                self.report.tally.count(Sometimes::Resumed);
-            }
+    fn heard(&mut self, input: &Input, event: &Event) {
+        let Event::Live { resumed, .. } = event else { return };
+        if self.survived >= 1_800_000 {
+            self.report.tally.count(Sometimes::OutageSurvived);
+        }
+        self.survived = 0;
+        if matches!(input, Input::SocketAlive { .. }) {
+            // One that was doubted goes on: the server, which knows of no doubt, sends no state for that.
+            return;
+        }
+        let peer = self.machine.socket().and_then(|socket| self.server.peer(socket));
+        if self.setting.resumable
+            && let Some(Peer { socket, token: Some(token), .. }) = peer
+        {
+            self.server.resumable = Some(token);
+            // Perhaps only after the first pushes.
+            let late = !self.setting.renews_state && self.draws.bit();
+            let at = self.clocks.now + self.setting.latency * if late { 10 } else { 1 };
+            self.underway.push(Underway { at, input: Input::ResumeState { socket }, socket: Some(socket) });
+        }
+        if *resumed {
+            self.report.tally.count(Sometimes::Resumed);
         }
     }
 
