@@ -177,12 +177,14 @@ impl Lifecycle {
             let mut token = token.clone();
             token.order = token.order.min(GREATEST);
             token.saved = Saved::Yes;
-            // The wall clock of now is not the one that it was dated by: what it says is a hint, and it is no later than
-            // the record's word (R2).
-            if token.word == Word::Told && token.undated.is_none() {
-                let whose = if snapshot.dated { Undated::Servers } else { Undated::Anybodys };
-                token.undated = token.ends.map(UnixMillis).map(whose);
+            if token.word == Word::Told && snapshot.dated {
+                // The wall clock of now is not the one that it was dated by: what it says is a hint, and it is no later
+                // than the record's word (R2).
+                token.undated = token.ends.map(UnixMillis).map(Undated::Servers);
                 token.word = Word::Hinted;
+            } else if token.word == Word::Told {
+                // In whose time its end is nobody can say: it is good until it is refused, and renewed at once (R13).
+                (token.word, token.renew_by) = (Word::Assumed, Some(now));
             }
             if let Kind::Base(Base { inspection, .. }) = &mut token.kind
                 && *inspection == Inspection::Asked

@@ -121,6 +121,24 @@ fn a_hint_is_read_in_both_clocks_and_refuses_nothing() {
 }
 
 #[test]
+fn a_hint_that_came_before_a_server_told_its_time_is_read_in_both_clocks_then() {
+    // proves R7
+    for (fast, sooner, later) in [(2_400_000, 20, 60), (-3_600_000, 60, 120)] {
+        let mut clock = clock(0, fast);
+        let now = clock.now();
+        let mut token = base(&clock, now);
+        let hint = UnixMillis(EPOCH + 60 * MINUTE);
+        let says = Statement { expiry_hint: Some(hint), ..Statement::default() };
+        token.note(&says, heard(now, true), &clock, &policy());
+        clock.observe(UnixMillis(EPOCH), now, &policy());
+        token.date(&clock, &policy());
+        let minutes = |at: Option<At>| at.map(|at| (at - now).div_ceil(MINUTE));
+        assert_eq!((minutes(token.renew_by), minutes(token.ends)), (Some(sooner), Some(later)));
+        assert_eq!(token.word, Word::Hinted, "nobody has said whose time it is");
+    }
+}
+
+#[test]
 fn an_end_that_only_the_local_clock_dates_is_a_hint_until_a_server_tells_its_time() {
     // proves R2, R3
     for fast in [0, 7_200_000] {
