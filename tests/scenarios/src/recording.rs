@@ -164,9 +164,10 @@ fn read<T: for<'a> Deserialize<'a>>(value: &Value) -> Result<T, String> {
 }
 
 /// What a record must keep: all but when it was written, tokens that are bound to an older key or whose bytes a session that
-/// is over has wiped, and what was under way, which is begun anew. A told end counts as a hint until a server has told the time again (R2), and moments count from
-/// when the first token came: the clock of now may be another one.
-fn kept(record: &str) -> Result<Value, String> {
+/// is over has wiped, and what was under way, which is begun anew. A told end counts as a hint until a server has told the
+/// time again (R2), as assumed where none had when the first one was written (`dated`), and is renewed then (R13). Moments
+/// count from when the first token came: the clock of now may be another one.
+fn kept(record: &str, dated: bool) -> Result<Value, String> {
     let mut record: Value = serde_json::from_str(record).map_err(|error| error.to_string())?;
     let key = record.pointer("/key/algorithm").cloned().unwrap_or_default();
     let tokens = record["tokens"].as_array().cloned().unwrap_or_default();
@@ -174,7 +175,8 @@ fn kept(record: &str) -> Result<Value, String> {
     let dropped: Vec<Value> = foreign.map(|token| token["id"].clone()).collect();
     let at = if record.get("snapshot").is_some() { "/snapshot" } else { "" };
     let snapshot = record.pointer_mut(at).ok_or("there is no snapshot")?;
-    (snapshot["taken"], snapshot["key"]["state"]) = (Value::Null, Value::Null);
+    (snapshot["taken"], snapshot["dated"], snapshot["key"]["state"]) =
+        (Value::Null, Value::Null, Value::Null);
     let wiped = |id: &Value| at == "/snapshot" && !tokens.iter().any(|token| token["id"] == *id);
     let is_kept = |id: &Value| !dropped.contains(id) && !wiped(id);
     if !is_kept(&snapshot["in_force"]) {
@@ -196,8 +198,10 @@ fn kept(record: &str) -> Result<Value, String> {
     }
     if let Some(held) = snapshot["held"].as_array_mut() {
         for token in held {
-            if token["word"] == "Told" {
-                (token["word"], token["undated"]) = ("Hinted".into(), token["ends"].clone());
+            if token["word"] == "Told" && dated {
+                (token["word"], token["undated"]) = ("Hinted".into(), json!({"Servers": token["ends"]}));
+            } else if !dated && (token["word"] == "Told" || token["word"] == "Assumed") {
+                (token["word"], token["renew_by"]) = ("Assumed".into(), Value::Null);
             }
             token["saved"] = Value::Null;
             for moment in ["due", "sent", "received", "renew_by", "ends"] {
@@ -372,7 +376,10 @@ impl Recording {
         let head: Head = read(lines.first().unwrap_or(&Value::Null)).map_err(unreadable)?;
         let again = Engine::new(&head).and_then(|engine| engine.record()).map_err(unreadable)?;
         let record = head.record.ok_or_else(|| unreadable("there is no record".to_owned()))?;
-        Ok((kept(&record).map_err(unreadable)?, kept(&again).map_err(unreadable)?))
+        let parsed: Value = serde_json::from_str(&record).map_err(|error| unreadable(error.to_string()))?;
+        let snapshot = parsed.get("snapshot").unwrap_or(&parsed);
+        let dated = snapshot["dated"] == true;
+        Ok((kept(&record, dated).map_err(unreadable)?, kept(&again, dated).map_err(unreadable)?))
     }
 
     fn parsed(&self) -> Result<Vec<Value>, Divergence> {
