@@ -38,15 +38,17 @@ pub fn hold_what_is_held(slice: &Slice, state: &State, number: u32) {
     }
     // Where the server's time is known the record is in that, and what is restored in the local one.
     if number.is_multiple_of(EVERY) && slice.offsets.is_empty() {
-        let (wrote, read) = (facts(&record), facts(&restored.snapshot()));
+        let dated = serde_json::to_value(&record).expect("a record is data")["dated"] == true;
+        let (wrote, read) = (facts(&record, dated), facts(&restored.snapshot(), dated));
         for token in &read {
             assert!(wrote.contains(token), "R30: {token} in place of {wrote:?} of {}", state.line);
         }
     }
 }
 
-/// What a record says of each token, less what a restart resets: whose word an end is, and a question to the server.
-fn facts(record: &Snapshot) -> Vec<String> {
+/// What a record says of each token, less what a restart resets: whose word an end is, a question to the server, and when a
+/// token is renewed whose end no server's time had dated.
+fn facts(record: &Snapshot, dated: bool) -> Vec<String> {
     let value = serde_json::to_value(record).expect("a record is data");
     let tokens = value["held"].as_array().expect("tokens");
     let bare = |token: &serde_json::Value| {
@@ -56,7 +58,11 @@ fn facts(record: &Snapshot) -> Vec<String> {
         }
         // Who restores it has not been told the time: what was told is a hint until then.
         if let Some(token) = token.as_object_mut() {
-            for field in ["word", "undated", "saved"] {
+            let whose = token.remove("word").unwrap_or_default();
+            if !dated && (whose == "Told" || whose == "Assumed") {
+                token.remove("renew_by");
+            }
+            for field in ["undated", "saved"] {
                 token.remove(field);
             }
         }
