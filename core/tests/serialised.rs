@@ -351,6 +351,20 @@ fn the_snapshot() {
         Statement { expires_in: Some(900_000), ..says },
     ];
     let words = words.map(|says| kept(&minted(says), "held"));
+    // An end that was named before any server told its time.
+    let end = Some(UnixMillis(story::EPOCH + 900_000));
+    let undated = [Statement { expires_at: end, ..says }, Statement { expiry_hint: end, ..says }];
+    let undated = undated.map(|says| {
+        let mut machine = Lifecycle::new(Policy::default(), &Seed::from_bytes([7; 32]));
+        let now = Now::new(0, story::EPOCH);
+        let _ = machine.step(
+            now,
+            Input::Start(Start { provider: PROVIDER, key: KeyFacts::Unavailable, durable: false }),
+        );
+        let mint = Reply::Token(TokenFacts { token: TOKEN, statement: says, new_secret: false });
+        let _ = machine.step(now, Input::Done(CommandId(0), Outcome::ok(mint)));
+        serde_json::to_value(machine.snapshot()).expect("plain data")["held"].to_string()
+    });
     // A key that is being made, is there, was not wanted, and could not be had.
     let mut wanted = scoped().always("make_key", Treatment::Silence).begin();
     let mut failed = scoped().always("make_key", Treatment::Fail(Failure::NoKey)).begin();
@@ -385,6 +399,7 @@ fn the_snapshot() {
     let text = whole("Snapshot, Key, Paces, Pace, Token, Kind, Base", &text)
         + &whole("Inspection", &inspections.join("\n"))
         + &whole("Word", &words.join("\n"))
+        + &whole("Undated", &undated.join("\n"))
         + &whole("KeyState", &keys.join("\n"))
         + &whole("Endpoint", &brought.join("\n"))
         + &whole("Class", &paces.join("\n"))
