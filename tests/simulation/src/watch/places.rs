@@ -55,8 +55,10 @@ impl Places {
         if self.0.iter().filter(others).any(|asked| asked.state == State::Open) {
             return Err("R14: an endpoint was asked again although it had time to answer");
         }
-        // Past the last end a socket serves only as long as nobody knows better: the host has slept.
-        let lasts = scene.after.time_left.is_none_or(|left| left > 0);
+        // Past the last end a socket serves only as long as nobody knows better: the host has slept. No time is told where
+        // an end is not known, and where nothing is good any more: then what was in force has ended.
+        let in_force = scene.after.token_ends.is_none_or(|end| end > tick);
+        let lasts = scene.after.time_left.map_or(in_force, |left| left > 0);
         let span = if scene.is_served() && lasts { 3 * PLACE } else { PLACE };
         let late = |asked: &&Asked| asked.state == State::Late && now < asked.at + span;
         if self.0.iter().filter(others).filter(late).count() > 1 {
