@@ -253,7 +253,8 @@ impl Sockets {
         let plain = now > self.trouble_at + 60_000 && self.cuts == 0 && clock_faults == 0;
         let held = scene.after.in_force.and_then(|id| scene.server.token(id));
         let good = held.is_some_and(|token| self.is_good(scene, token));
-        let opens = scene.does(|action| matches!(action, Action::Open { .. }));
+        // One that was coming beside it takes its place.
+        let opens = self.coming.is_some() || scene.does(|action| matches!(action, Action::Open { .. }));
         if dropped && stable && permits && plain && good && !opens {
             return Err("R19: a drop was not answered at once");
         }
