@@ -46,6 +46,24 @@ fn suspended_nothing_fires_and_resumed_all_is_as_it_should_be() {
 }
 
 #[test]
+fn a_write_that_fails_at_rest_is_told() {
+    // proves R13, R33
+    for treatment in [Treatment::Fail(Failure::Transport), Treatment::Silence] {
+        let mut story = unscoped().refreshes().keyless().durable().begin();
+        story.until(20_000);
+        // A token that comes late is written, at rest, too.
+        story.refresh_now();
+        story.input(Input::Suspend);
+        story.always("persist", treatment);
+        story.until(40_000);
+        assert_eq!(story.phase(), Phase::Suspended);
+        assert!(story.times("persist").iter().any(|at| *at > 20_000));
+        let told = story.warnings("store_failed");
+        assert!(told.first().is_some_and(|(at, _)| *at <= 22_040), "{told:?}");
+    }
+}
+
+#[test]
 fn a_suspended_write_is_made_up_for() {
     // proves R13, R33
     let mut story = unscoped().refreshes().keyless().durable().begin();

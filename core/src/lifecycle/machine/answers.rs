@@ -256,10 +256,8 @@ impl Lifecycle {
         let now = self.clock.now();
         let most = self.policy.wait_unanswered_idle;
         self.record.pace.failed(now, Class::Unanswered, (self.policy.wait_min, most), None, &mut self.random);
-        // Who leaves is told what the next process will not find.
-        if matches!(self.mode, Mode::Running | Mode::Ending(..)) {
-            self.warn(Warning::StoreFailed { cause: Cause { command: attempt.id, failure } });
-        }
+        // At rest and at the end, too: the next process will not find it.
+        self.warn(Warning::StoreFailed { cause: Cause { command: attempt.id, failure } });
     }
 }
 
