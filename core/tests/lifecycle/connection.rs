@@ -113,6 +113,48 @@ fn reconnects_back_off() {
 }
 
 #[test]
+fn what_has_befallen_another_socket_beside_it_is_nothing_to_wait_for() {
+    // proves R19, R24
+    let incompatible = Failure::Rpc { code: -32_001, credential: false };
+    for failure in [incompatible, Failure::Transport] {
+        let shown = || {
+            let mut story = unscoped().refreshes().begin();
+            story.until(20_000);
+            story.resume_state();
+            // What is not accepted is shown beside the socket that serves, which is refused, too.
+            story
+                .always("reauthenticate", Treatment::Fail(Failure::Rpc { code: -32_603, credential: false }));
+            story.always("authenticate", Treatment::Fail(failure));
+            while story.warnings("connect_failed").is_empty() {
+                story.until(story.now + 100);
+            }
+            assert_eq!(story.phase(), Phase::Live);
+            story.mend("authenticate").mend("reauthenticate");
+            story
+        };
+        let drop = |story: &mut Story| {
+            let socket = story.machine.socket().expect("live");
+            story.input(Input::SocketLost { socket });
+        };
+        // A drop, shortly after that.
+        let mut story = shown();
+        drop(&mut story);
+        assert_eq!(story.times("open").last(), Some(&story.now), "{failure:?}: at once");
+        story.until(story.now + 1_000);
+        assert_eq!(story.phase(), Phase::Live);
+        // And an outage an hour later: it begins then.
+        let mut story = shown();
+        story.until(story.now + HOUR);
+        story.always("open", Treatment::Fail(Failure::Transport));
+        let down = story.now;
+        drop(&mut story);
+        story.until(down + 60_000);
+        let opens: Vec<u64> = story.times("open").into_iter().filter(|at| *at >= down).collect();
+        assert!(opens.len() >= 15, "{failure:?}: {opens:?}");
+    }
+}
+
+#[test]
 fn only_stability_resets_the_wait() {
     // proves R19, R20
     // survives P35, S19

@@ -578,14 +578,18 @@ impl Lifecycle {
         }
         self.attempts.retire(|attempt| attempt.socket() == Some(socket));
         self.link.serving = None;
-        self.link.down_since.get_or_insert(now);
         self.hope.reach.reached(now);
+        if serving.stable {
+            // What has befallen others that were shown something beside it is nothing to wait for (R19).
+            self.link.pace.forgive();
+            self.link.down_since = Some(now);
+        } else {
+            self.link.down_since.get_or_insert(now);
+            self.back_off(now, Failure::Transport);
+        }
         if doubt {
             // It is read until another serves.
             self.replace_parting(socket, now.saturating_add(self.policy.awaited), Some(serving));
-        }
-        if !serving.stable {
-            self.back_off(now, Failure::Transport);
         }
         let cause = Cause { command: serving.command, failure };
         let look = self.look();
