@@ -41,6 +41,13 @@ pub(crate) struct Minted {
     foreign: bool,
 }
 
+impl Minted {
+    /// The server takes no proof with the key that it is bound to: nobody is ever served with it.
+    pub(crate) fn is_unprovable(&self, setting: &Setting) -> bool {
+        setting.rs256_only && self.key == Some(KeyAlgorithm::Es256)
+    }
+}
+
 /// The session on the server's side of one socket.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Peer {

@@ -98,6 +98,7 @@ impl Watch {
             // In a clock that nobody knows an end is a hint, which is one where nobody renews (R7).
             token.honest
                 && !token.refused
+                && !token.is_unprovable(scene.setting)
                 && scene.setting.says != Says::Hint
                 && scene.machine.holds(token.id)
                 && scene.server.left(token, scene.clocks) > slack
@@ -144,6 +145,10 @@ impl Watch {
         if self.well_since > at || self.clock_faults > 0 || self.over.is_some() || patience > 600_000 {
             return Ok(());
         }
+        if self.awaits_first(scene) {
+            // Nobody else can be asked: nobody has said anything of the subscriber yet.
+            return Ok(());
+        }
         if connects > 25 || mints > 15 {
             return Err("R25: too much is asked for a subscriber who was removed");
         }
@@ -180,6 +185,11 @@ impl Watch {
         scene.server.removed || alone && (scene.setting.caps || refused || lied_to || broken || unscoped)
     }
 
+    /// Who brings the first token, and is asked but once, has all the time there is.
+    fn awaits_first(&self, scene: &Scene<'_>) -> bool {
+        scene.before.phase == Phase::Minting && self.provider.is_some_and(|it| !it.can_mint_again)
+    }
+
     /// What the state comes to.
     pub(super) fn judge_rest(&self, scene: &Scene<'_>) -> Result<(), &'static str> {
         let well = self.well_for(scene);
@@ -190,9 +200,7 @@ impl Watch {
         {
             return Err("R25: a session was lost although all was well");
         }
-        // Who brings the first token, and is asked but once, has all the time there is.
-        let first =
-            scene.before.phase == Phase::Minting && self.provider.is_some_and(|it| !it.can_mint_again);
+        let first = self.awaits_first(scene);
         let able = scene.after.mechanism != Mechanism::None && !scene.server.removed && !first;
         if let Some(since) = self.down_since
             && self.over.is_none()
