@@ -1,8 +1,11 @@
 //! Time as the machine sees it: one clock that never goes back, and the server's clock against it (R1 to R4).
 
+mod suspicion;
+
 use crate::time::{Millis, Now, Tick, UnixMillis};
 
 use super::policy::Policy;
+use suspicion::{Slept, Suspicion};
 
 /// A moment on the machine's own clock. It begins at what the wall clock read at the first input and goes on with the
 /// tick, so that moments of a record have a place on it.
@@ -31,14 +34,6 @@ impl Ahead {
     }
 }
 
-/// Time that may have been slept through on a host whose tick does not count it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Suspicion {
-    /// When it was last added to.
-    since: At,
-    span: Millis,
-}
-
 /// See the [module](self).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Clock {
@@ -49,30 +44,21 @@ pub(super) struct Clock {
     base: u64,
     /// How far the wall clock was ahead of our moments when it was last looked at.
     wall: i64,
-    suspicion: Option<Suspicion>,
+    suspicion: Suspicion,
     server: Option<Ahead>,
     /// A time that contradicts what is known, and when it was told: it waits for a second witness (R3).
     candidate: Option<(Ahead, At)>,
 }
 
-/// What a look at the clocks, or a server's time, has shown.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Slept {
-    /// What came since then has not slept.
-    pub(super) until: At,
-    /// How long.
-    pub(super) span: Millis,
-}
-
 impl Clock {
-    pub(super) const fn new() -> Self {
+    pub(super) fn new() -> Self {
         Self {
             started: false,
             tick: Tick(0),
             unix: UnixMillis(0),
             base: 0,
             wall: 0,
-            suspicion: None,
+            suspicion: Suspicion::default(),
             server: None,
             candidate: None,
         }
@@ -117,8 +103,7 @@ impl Clock {
             return None;
         }
         self.wall = wall;
-        let before = self.suspicion.map_or(0, |suspicion| suspicion.span);
-        self.suspicion = Some(Suspicion { since: self.now(), span: before.saturating_add(ahead) });
+        self.suspicion.add(self.now(), ahead);
         Some(ahead)
     }
 
@@ -134,7 +119,7 @@ impl Clock {
 
     /// Time since `since` that may have been slept through: what could be due by then is due.
     pub(super) fn suspect(&self, since: At) -> Millis {
-        self.suspicion.filter(|suspicion| since < suspicion.since).map_or(0, |suspicion| suspicion.span)
+        self.suspicion.since(since)
     }
 
     // ---- The server's clock ----
@@ -158,23 +143,24 @@ impl Clock {
         let told = self.reading(time, sent, policy);
         let Some(known) = self.server else {
             self.server = Some(told);
-            self.suspicion = None;
+            self.suspicion.clear();
             return None;
         };
         if known.overlaps(told, 0) {
             self.server = Some(known.within(told));
-            (self.candidate, self.suspicion) = (None, None);
+            self.candidate = None;
+            self.suspicion.clear();
             return None;
         }
-        if let Some(Suspicion { since, span }) = self.suspicion.filter(|_| told.least > known.most) {
+        let suspected = self.suspicion.span();
+        if suspected > 0 && told.least > known.most {
             let ahead = u64::try_from(told.least.saturating_sub(known.most)).unwrap_or(0);
-            if ahead <= span.saturating_add(policy.skew) {
+            if ahead <= suspected.saturating_add(policy.skew) {
                 // We did not see that time pass: the server's clock stands where it stood.
-                let slept = ahead.min(span);
-                self.base = self.base.saturating_add(slept).min(HORIZON);
-                self.wall = self.wall.saturating_sub(signed(slept));
-                self.suspicion = None;
-                return Some(Slept { until: since, span: slept });
+                let slept = self.suspicion.confirm(ahead);
+                self.base = self.base.saturating_add(slept.span).min(HORIZON);
+                self.wall = self.wall.saturating_sub(signed(slept.span));
+                return Some(slept);
             }
         }
         if known.overlaps(told, signed(policy.skew)) {
@@ -188,7 +174,8 @@ impl Clock {
                 if other.overlaps(told, signed(policy.witness)) && at.saturating_add(policy.skew) <= now =>
             {
                 self.server = Some(told);
-                (self.candidate, self.suspicion) = (None, None);
+                self.candidate = None;
+                self.suspicion.clear();
             }
             Some((other, _)) if other.overlaps(told, signed(policy.witness)) => {}
             _ => self.candidate = Some((told, now)),
@@ -225,7 +212,7 @@ impl Clock {
     /// the server's, else what gets it to the earliest that this can read (R4). `None` while nothing is known.
     pub(super) fn offset(&self) -> Option<i64> {
         let Ahead { least, most } = self.server?;
-        let suspected = self.suspicion.map_or(0, |suspicion| signed(suspicion.span));
+        let suspected = signed(self.suspicion.span());
         let wall = signed(self.unix.0).saturating_sub(signed(self.now()));
         let (least, most) = (least.saturating_add(suspected), most.saturating_add(suspected));
         Some(if (least..=most).contains(&wall) { 0 } else { least.saturating_sub(wall) })
@@ -262,8 +249,8 @@ impl Clock {
         if let Some(Ahead { least, most }) = server {
             text.push_str(&alloc::format!(" server{:+}..{:+}", least - ahead, most - ahead));
         }
-        if let Some(Suspicion { since, span }) = suspicion {
-            text.push_str(&alloc::format!(" suspect{span}@-{}", now.saturating_sub(*since).min(30)));
+        for (span, ago) in suspicion.facts(now) {
+            text.push_str(&alloc::format!(" suspect{span}@-{}", ago.min(30)));
         }
         if let Some((Ahead { least, most }, at)) = candidate {
             let age = now.saturating_sub(*at).min(policy.skew);

@@ -335,12 +335,13 @@ impl Token {
         (self.renew_by, self.ends, self.undated) = (Some(early.saturating_sub(before)), Some(late), None);
     }
 
-    /// It came so much later than the clock of then showed.
-    pub(super) fn move_by(&mut self, slept: Millis) {
-        self.sent = self.sent.saturating_add(slept);
-        self.received = self.received.saturating_add(slept);
-        self.renew_by = self.renew_by.map(|by| by.saturating_add(slept));
-        self.ends = self.ends.map(|end| end.saturating_add(slept));
+    /// It came so much later than the clock of then showed, at least and at most: the earlier plans the renewal, the later
+    /// ends it.
+    pub(super) fn move_by(&mut self, (least, most): (Millis, Millis)) {
+        self.sent = self.sent.saturating_add(least);
+        self.renew_by = self.renew_by.map(|by| by.saturating_add(least));
+        self.received = self.received.saturating_add(most);
+        self.ends = self.ends.map(|end| end.saturating_add(most));
     }
 
     /// Its whole life, as renewal is planned by.

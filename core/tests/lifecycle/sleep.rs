@@ -128,6 +128,25 @@ fn what_came_after_the_wake_has_slept_through_nothing() {
 }
 
 #[test]
+fn what_came_between_two_sleeps_has_slept_through_the_second_alone() {
+    // proves R1, R25
+    let mut story = untold();
+    story.next("refresh", of_ten_minutes(700));
+    close_the_lid(&mut story, false);
+    story.until(story.now + 2_000);
+    let ends = story.machine.status().token_ends.expect("stated").0;
+    assert_eq!(story.machine.status().in_force, Some(TokenId(700)), "{}", story.script);
+    story.sleep(2 * MINUTE);
+    story.input(Input::Tick);
+    story.until(story.now + 2_000);
+    assert_eq!(story.times("refresh").len(), 1, "nothing is due yet");
+    // Only now somebody says what time it is: two of its ten minutes have gone, and no more.
+    confirm(&mut story);
+    assert_eq!((story.phase(), expiries(&story)), (Phase::Live, vec![]), "{}", story.script);
+    near(story.machine.status().token_ends.expect("stated").0, ends - 2 * MINUTE);
+}
+
+#[test]
 fn what_comes_in_the_very_step_that_shows_the_sleep_has_not_slept_either() {
     // proves R1
     let mut story = untold();

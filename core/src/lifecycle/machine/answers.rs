@@ -141,12 +141,13 @@ impl Lifecycle {
             for waiter in &mut self.waiters.list {
                 waiter.since = waiter.since.saturating_add(slept.span);
             }
-            for token in self.tokens.held.iter_mut().filter(|token| token.received >= slept.until) {
-                token.move_by(slept.span);
+            for token in &mut self.tokens.held {
+                token.move_by(slept.before(token.received));
             }
-            for attempt in self.attempts.list.iter_mut().filter(|attempt| attempt.asked >= slept.until) {
-                attempt.asked = attempt.asked.saturating_add(slept.span);
-                attempt.deadline = attempt.deadline.saturating_add(slept.span);
+            for attempt in &mut self.attempts.list {
+                let (_, by) = slept.before(attempt.asked);
+                attempt.asked = attempt.asked.saturating_add(by);
+                attempt.deadline = attempt.deadline.saturating_add(by);
             }
         }
         if first && self.clock.is_told() {
