@@ -177,14 +177,19 @@ impl Lifecycle {
             let mut token = token.clone();
             token.order = token.order.min(GREATEST);
             token.saved = Saved::Yes;
-            if token.word == Word::Told && snapshot.dated {
+            match token.word {
                 // The wall clock of now is not the one that it was dated by: what it says is a hint, and it is no later
                 // than the record's word (R2).
-                token.undated = token.ends.map(UnixMillis).map(Undated::Servers);
-                token.word = Word::Hinted;
-            } else if token.word == Word::Told {
+                Word::Told if snapshot.dated => {
+                    token.undated = token.ends.map(UnixMillis).map(Undated::Servers);
+                    token.word = Word::Hinted;
+                }
                 // In whose time its end is nobody can say: it is good until it is refused, and renewed at once (R13).
-                (token.word, token.renew_by) = (Word::Assumed, Some(now));
+                Word::Told => (token.word, token.renew_by) = (Word::Assumed, Some(now)),
+                Word::Hinted if snapshot.dated && token.undated.is_none() => {
+                    token.undated = token.ends.map(UnixMillis).map(Undated::Hint);
+                }
+                _ => {}
             }
             if let Kind::Base(Base { inspection, .. }) = &mut token.kind
                 && *inspection == Inspection::Asked

@@ -72,6 +72,8 @@ pub(super) enum Undated {
     Servers(UnixMillis),
     /// In a clock that nobody knows.
     Anybodys(UnixMillis),
+    /// In the server's time, as a process of before has read a hint in it: a hint it remains.
+    Hint(UnixMillis),
 }
 
 /// Whether the record holds it.
@@ -300,7 +302,7 @@ impl Token {
     fn undated_by_server(&self) -> Option<UnixMillis> {
         match self.undated? {
             Undated::Servers(time) => Some(time),
-            Undated::Anybodys(_) => None,
+            Undated::Anybodys(_) | Undated::Hint(_) => None,
         }
     }
 
@@ -318,7 +320,7 @@ impl Token {
     /// A server has told its time: what was read by the local clock is read by that, once (R2), or by both (R7).
     pub(super) fn date(&mut self, clock: &Clock, policy: &Policy) {
         let Some(undated) = self.undated else { return };
-        let (Undated::Servers(time) | Undated::Anybodys(time)) = undated;
+        let (Undated::Servers(time) | Undated::Anybodys(time) | Undated::Hint(time)) = undated;
         let Some((early, late)) = clock.when(time, None, policy) else { return };
         // Renewal was planned for before the end; it stays so long before.
         let before = self.ends.zip(self.renew_by).map_or(0, |(end, by)| end.saturating_sub(by));
@@ -327,6 +329,7 @@ impl Token {
                 self.word = Word::Told;
                 (early, late)
             }
+            Undated::Hint(_) => (early, late),
             Undated::Anybodys(_) => {
                 let local = self.ends.unwrap_or(late);
                 (early.min(local), late.max(local))

@@ -157,6 +157,26 @@ fn what_came_while_no_server_told_the_time_is_good_until_refused_and_renewed_at_
 }
 
 #[test]
+fn a_hint_that_was_read_by_the_servers_time_is_read_by_it_again_after_a_restart() {
+    // proves R2, R7, R13, R25: the wall clock is an hour ahead after it
+    let seed = Seed::from_bytes([7; 32]);
+    let now = Now::new(0, 1_800_000_000_000);
+    let mut first = Lifecycle::new(exact(), &seed);
+    let _ = first.step(now, Input::Start(unbound()));
+    let statement = Statement { expiry_hint: Some(UnixMillis(now.unix.0 + 600_000)), ..Statement::default() };
+    let hinted = TokenFacts { statement, ..token(1, 0) };
+    let reply = Outcome { server_time: Some(now.unix), ..Outcome::ok(Reply::Token(hinted)) };
+    let _ = first.step(now, Input::Done(CommandId(0), reply));
+    let ahead = Now::new(0, now.unix.0 + 1_000 + 3_600_000);
+    let mut second = Lifecycle::restore(exact(), &seed, &first.snapshot(), ahead);
+    let step = second.step(ahead, Input::Start(unbound()));
+    assert_eq!(second.status().phase, Phase::Expired, "by the wall clock: {step:?}");
+    let step = tell(&mut second, ahead, &step, now.unix.0 + 1_000);
+    assert_eq!(second.status().phase, Phase::Connecting, "{step:?}");
+    near(second.status().session_ends.expect("it was hinted").0, 599_000);
+}
+
+#[test]
 fn a_base_that_was_brought_again_does_not_cost_its_bound_token_at_a_restart() {
     // proves R13, R27
     let mut story = ten_minutes(scoped().refreshes().mints());

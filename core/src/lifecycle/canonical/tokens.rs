@@ -75,8 +75,12 @@ impl Line<'_> {
             }
         }
         self.flag(*first && self.machine.policy.jitter, "first");
-        if let Some(Undated::Servers(time) | Undated::Anybodys(time)) = undated {
-            let whose = if matches!(undated, Some(Undated::Servers(_))) { "" } else { "-anybodys" };
+        if let Some(undated) = undated {
+            let (whose, time) = match undated {
+                Undated::Servers(time) => ("", time),
+                Undated::Anybodys(time) => ("-anybodys", time),
+                Undated::Hint(time) => ("-hint", time),
+            };
             self.say(format_args!(
                 " undated{whose}{:+}",
                 self.span(self.machine.clock.when_wall_shows(*time))
