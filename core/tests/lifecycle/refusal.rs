@@ -1,6 +1,6 @@
 //! What a refused connect may mean, and what is tried in what order (R10).
 
-use crate::story::{REFUSED, Story, Treatment, UNAVAILABLE, unscoped};
+use crate::story::{FORBIDDEN, REFUSED, Story, Treatment, UNAVAILABLE, scoped, unscoped};
 use satkeeper_core::lifecycle::*;
 
 /// What was shown to a fresh connect, by number.
@@ -73,6 +73,30 @@ fn who_was_removed_is_told_so_within_eleven_minutes() {
             assert!(tried || last, "at {at}, {next}: {}", story.script);
         }
     }
+}
+
+#[test]
+fn while_older_tokens_are_shown_whoever_brings_them_is_asked_once() {
+    // proves R10
+    // The bound token is refused; its base has yet to be shown, and sockets take their time.
+    let mut story = scoped().refreshes().mints().begin();
+    story.until(20_000);
+    assert!(story.machine.status().bound, "{}", story.script);
+    story.always("authenticate", Treatment::Fail(REFUSED)).always("open", Treatment::Late(4_000));
+    story.always("refresh", Treatment::Fail(FORBIDDEN)).always("mint", Treatment::Fail(FORBIDDEN));
+    story.always("activate", Treatment::Fail(FORBIDDEN));
+    story.drop_socket();
+    story.until(660_000);
+    let asked = |from: u64, to: u64| {
+        let asks = |it: &&(u64, Command)| matches!(it.1.action, Action::Mint { .. } | Action::Refresh);
+        story.commands.iter().filter(|it| (from..to).contains(&it.0)).filter(asks).count()
+    };
+    // Twice the bound one, then the base; the rounds begin when that is refused, too.
+    let connects = story.connects();
+    let (second, base) = (connects[2].0, connects[3].0);
+    assert_eq!(asked(20_000, second), 0, "{}", story.script);
+    assert_eq!(asked(second, base), 1, "{}", story.script);
+    assert!(asked(20_000, 660_000) <= 15, "{}", story.script);
 }
 
 #[test]

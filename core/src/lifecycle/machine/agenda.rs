@@ -186,10 +186,10 @@ impl Lifecycle {
         if !look.any_good {
             return offer_provider(Some(round), 0);
         }
-        // So it is where only older ones are left, which have yet to be shown.
+        // At the first refusal, too, where older ones are left, which have yet to be shown: the rounds begin after them.
         let in_force = self.tokens.in_force().filter(|token| token.refused && !self.link.is_live());
         let older = in_force.is_some_and(|it| self.tokens.good(look.now).all(|token| token.order < it.order));
-        offer_provider(older.then_some(round), 0);
+        offer_provider((older && !self.link.asked).then_some(0), 0);
         let limits = look.base.and_then(Token::base).is_some_and(|base| base.limits_bound);
         offer_provider((limits || (self.remint && self.rekeyed)).then_some(0), 0);
         // Somebody waits: it is due now.
