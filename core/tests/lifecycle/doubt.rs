@@ -1,7 +1,7 @@
 //! Doubt about the path: the session is not live any more, resumes on another socket, and reads the old one until two
 //! seconds after that is live (R22).
 
-use crate::story::{Story, Treatment, provided};
+use crate::story::{MINUTE, REFUSED, Story, Treatment, UNAVAILABLE, provided};
 use satkeeper_core::lifecycle::*;
 
 const OLD: SocketId = SocketId(0);
@@ -69,6 +69,34 @@ fn one_that_answers_before_the_other_is_shown_serves_again() {
         story.until(50_000);
         assert_eq!((story.phase(), story.machine.socket()), (Phase::Live, Some(SocketId(2))));
     }
+}
+
+#[test]
+fn one_that_serves_again_is_not_given_up_for_what_a_fresh_connect_has_said() {
+    // proves R22, R25
+    let mut story = provided();
+    story.always("authenticate", Treatment::Fail(REFUSED)).always("refresh", Treatment::Fail(UNAVAILABLE));
+    story.doubt_socket();
+    story.until(23_000);
+    assert_eq!((story.phase(), story.connects().len()), (Phase::Reconnecting, 3), "{}", story.script);
+    story.input(Input::SocketAlive { socket: OLD });
+    story.until(30 * MINUTE);
+    assert_eq!((story.phase(), story.teardown()), (Phase::Live, None), "{}", story.script);
+    // Another is asked for all the time, as a session that is served asks.
+    let asked = story.times("refresh").len();
+    assert!((40..100).contains(&asked), "{asked}");
+    // When it goes, hope goes with it, and that is told with its cause.
+    story.line("---- it drops");
+    story.input(Input::SocketLost { socket: OLD });
+    let told = story.warnings("connect_failed").pop();
+    assert!(
+        matches!(told, Some((at, Warning::ConnectFailed { cause, next: Some(_) })) if at == story.now && cause.failure == REFUSED),
+        "{told:?}"
+    );
+    story.until(42 * MINUTE);
+    let (at, reason) = story.teardown().unwrap_or_else(|| panic!("{}", story.script));
+    assert_eq!(reason, TeardownReason::InvalidCredentials);
+    assert!((40 * MINUTE..41 * MINUTE).contains(&at), "{at}");
 }
 
 #[test]

@@ -76,6 +76,9 @@ impl Lifecycle {
             } else if let Some(cause) = self.hope.cause {
                 self.tell_failed_connect(cause);
             }
+        } else if let Some(cause) = self.link.cause {
+            // The socket on which it served is gone.
+            self.tell_failed_connect(cause);
         }
     }
 

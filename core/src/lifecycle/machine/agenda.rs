@@ -77,7 +77,7 @@ impl Lifecycle {
 
     /// Deadlines at which something is decided or said rather than asked for.
     fn offer_judgements(&self, look: &Look<'_>, agenda: &mut Earliest) {
-        let hopeless = !look.any_good && !self.is_unsure() && !self.tokens.held.is_empty();
+        let hopeless = self.is_hopeless(look) && !self.is_unsure() && !self.tokens.held.is_empty();
         agenda.offer_if(hopeless && (self.hope.since.is_none() || !self.hope.told), Wake::Hopeless);
         agenda.offer(self.give_up_at(look), Wake::GiveUp);
         agenda.offer_if(self.some_wait_in_vain(look), Wake::Vain);

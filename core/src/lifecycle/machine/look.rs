@@ -123,10 +123,17 @@ impl Lifecycle {
         self.link.is_live() && (self.tokens.in_force().is_none_or(lasts) || shown.is_some_and(lasts))
     }
 
+    /// Without a good token (R25). Where a doubted socket has answered, its token serves there, whatever a fresh connect has
+    /// said of it meanwhile.
+    pub(super) fn is_hopeless(&self, look: &Look<'_>) -> bool {
+        !look.any_good && !self.is_served()
+    }
+
     /// Time until nothing that is held is good any more, while the session is served.
     pub(super) fn left(&self) -> Option<Millis> {
         let now = self.clock.now();
-        let end = self.tokens.end(now, true).unwrap_or(At::MAX);
+        let in_force = || self.tokens.in_force().and_then(|token| token.ends);
+        let end = self.tokens.end(now, true).or_else(in_force).unwrap_or(At::MAX);
         self.is_served().then(|| end.saturating_sub(now))
     }
 

@@ -494,7 +494,7 @@ impl Lifecycle {
         if over {
             return self.end(TeardownReason::InvalidCredentials, Some(cause));
         }
-        if !look.any_good {
+        if self.is_hopeless(&look) {
             if self.hope.since.is_none() {
                 // Waits of when the session was served are for no time like this (R16).
                 for pace in self.paces.all() {
@@ -634,6 +634,8 @@ impl Lifecycle {
         if was.stable {
             self.link.settle();
         }
+        // Whatever a fresh connect has said meanwhile: here its token has been accepted.
+        self.hope.regain();
         self.tell(Event::Live { resumed: true, generation: self.tokens.generation });
     }
 
