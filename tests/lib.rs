@@ -14,6 +14,7 @@
 //! | `left_behind` | a hundred sessions leave no descriptor and no thread |
 //! | `event_loop` | many sessions on one thread, without a runtime |
 //! | `late_answers` | what comes after its deadline renews all the same |
+//! | `judged` | a user of either adapter suffers in no world that real seconds can play (`judge/real`) |
 //! | `replaced_sockets` | a socket is replaced without a gap, and goes last |
 //! | `memory` | under 64 MiB for one session, whatever its server sends at full speed |
 //! | `many_sessions` | two hundred sessions at once under dropped sockets |
