@@ -347,9 +347,12 @@ impl Token {
         self.ends = self.ends.map(|end| end.saturating_add(most));
     }
 
-    /// Its whole life, as renewal is planned by.
+    /// Its whole life, as renewal is planned by; where a hint leaves next to nothing of it by one clock, as the other reads
+    /// it (R7).
     pub(super) fn life(&self) -> Option<Millis> {
-        self.renew_by.map(|by| by.saturating_sub(self.sent))
+        let life = self.renew_by?.saturating_sub(self.sent);
+        let longer = self.ends.filter(|_| self.word == Word::Hinted && life < SHORTEST_HINT);
+        Some(longer.map_or(life, |end| end.saturating_sub(self.sent)))
     }
 
     /// How long before its end its renewal begins; `longest`: what attempts have taken of late (R16).

@@ -102,6 +102,21 @@ fn a_hint_is_read_in_both_clocks() {
 }
 
 #[test]
+fn the_end_of_a_hint_that_is_past_by_one_clock_is_announced_all_the_same() {
+    // proves R7, R28
+    let skew = 2 * HOUR as i64;
+    let hint = Statement { expiry_hint: Some(UnixMillis(EPOCH + HOUR)), ..Statement::default() };
+    for (can_refresh, notice) in [(false, 120_000), (true, 150_000)] {
+        let mut story = hinted(hint, can_refresh, skew);
+        story.always("refresh", Treatment::Fail(UNAVAILABLE));
+        story.until(HOUR - 2_000);
+        let told = story.warnings("credential_expiring");
+        let [(at, Warning::Expiring { .. })] = told[..] else { panic!("{told:?}") };
+        near(at, HOUR - notice);
+    }
+}
+
+#[test]
 fn absolute_ends_are_corrected_by_the_servers_clock() {
     // proves R2, R3
     // survives P24, S2, S4
