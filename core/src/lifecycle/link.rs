@@ -65,8 +65,8 @@ pub(super) struct Serving {
     pub(super) stated: bool,
     /// Pushes on this socket.
     pub(super) push: Pace,
-    /// The last failure of one was a refusal of its credential.
-    pub(super) push_refused: bool,
+    /// They are refused for their credential, again and again.
+    pub(super) in_vain: bool,
     /// The last one, and when.
     pub(super) pushed: Option<(TokenId, At)>,
     /// A call of the application's was refused for its credential at this time, and nothing has been accepted since.

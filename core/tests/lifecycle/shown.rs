@@ -320,3 +320,40 @@ fn a_server_that_refuses_every_successor_is_asked_ever_more_rarely() {
         assert!(asked <= 22, "{scope}: {asked}\n{}", story.script);
     }
 }
+
+/// A session of ten minutes whose successor came after 100 s and is not accepted by push; another is not to be had.
+fn refused_successor() -> Story {
+    let mut story = unscoped().base_life(600_000).mints().begin();
+    story.until(100_000);
+    story.always("reauthenticate", Treatment::Fail(REFUSED));
+    story.refresh_now();
+    story.until(101_000);
+    assert!(story.machine.holds(TokenId(2)), "{}", story.script);
+    story.always("mint", Treatment::Fail(UNAVAILABLE));
+    story
+}
+
+#[test]
+fn a_push_that_nobody_answers_takes_back_no_refusal() {
+    // proves R23, R28
+    let mut story = refused_successor();
+    // The successor is no reason to ask for no other, once it has had a quarter of its life.
+    story.until(310_000);
+    story.always("reauthenticate", Treatment::Silence);
+    let pushes = story.times("reauthenticate").len();
+    while story.times("reauthenticate").len() == pushes {
+        story.until(story.now + 100);
+    }
+    // Nor is it, once a push of it has not been answered.
+    let silent = story.now + 5_000;
+    let last_call = story.machine.last_call().expect("it ends").0;
+    story.until(last_call - 1_000);
+    assert!(silent + 60_000 < last_call, "{}", story.script);
+    let (asked, mut announced) = (story.times("mint"), 0);
+    for (at, warning) in story.warnings("credential_refresh_failed") {
+        let Warning::RefreshFailed { next: Some(next), .. } = warning else { panic!("{warning:?}") };
+        assert!(asked.contains(&next.0) || next.0 > story.now, "at {at}: {next}\n{}", story.script);
+        announced += u32::from(next.0 > silent);
+    }
+    assert!(announced > 1, "{}", story.script);
+}

@@ -99,7 +99,7 @@ impl Line<'_> {
             began,
             stated,
             push,
-            push_refused,
+            in_vain,
             pushed,
             call_refused,
             unsure,
@@ -123,9 +123,13 @@ impl Line<'_> {
         self.flag(!*stated && *began != generation, "began-older");
         self.flag(*stated, "stated");
         self.pace("push", push);
-        self.flag(*push_refused, "push-refused");
+        self.flag(*in_vain, "in-vain");
         if let Some((token, at)) = pushed {
             self.lately(&format!("pushed:{}", self.place(*token)), *at, policy.cut_by_push.saturating_add(1));
+            // Its wait is over with the end of what was in force.
+            let end = self.machine.tokens.in_force().and_then(|token| token.sure_end());
+            let over = end.is_some_and(|end| end <= self.machine.clock.now() && *at < end);
+            self.flag(over, "pushed-before-the-end");
         }
         if let Some(at) = call_refused {
             self.say(format_args!(" call-refused{:+}", self.since(*at, policy.show_after_call)));

@@ -71,7 +71,7 @@ impl Lifecycle {
 
     /// The server refuses what it is pushed for its credential, again and again.
     pub(super) fn pushes_in_vain(&self) -> bool {
-        self.link.serving.is_some_and(|serving| serving.push_refused && serving.push.failures > 1)
+        self.link.serving.is_some_and(|serving| serving.in_vain)
     }
 
     /// A provider that is asked but once at a time needs time for several (R14).

@@ -255,7 +255,7 @@ impl Lifecycle {
             began: known,
             stated: false,
             push: Pace::default(),
-            push_refused: false,
+            in_vain: false,
             pushed: None,
             call_refused: None,
             unsure: false,
@@ -315,7 +315,7 @@ impl Lifecycle {
         if let Some(serving) = self.link.serving.as_mut().filter(|serving| serving.socket == socket) {
             serving.known = generation;
             serving.push = Pace::default();
-            serving.push_refused = false;
+            serving.in_vain = false;
             (serving.pushed, serving.call_refused) = (None, None);
         }
         self.link.pushes_cut = false;
@@ -343,7 +343,6 @@ impl Lifecycle {
         let most = self.ceiling(Class::of(failure));
         let asked = self.retry_after(failure.retry_after());
         if let Some(serving) = &mut self.link.serving {
-            serving.push_refused = refused;
             serving.push.failed(
                 now,
                 Class::of(failure),
@@ -351,6 +350,10 @@ impl Lifecycle {
                 asked,
                 &mut self.random,
             );
+            if failure != Failure::Timeout {
+                // Silence is no word of the server's: it makes no refusal, and takes none back.
+                serving.in_vain = refused && serving.push.failures > 1;
+            }
             if refused && self.tokens.in_force == Some(token) {
                 // The server goes on with what it resumed with: no reason to put that at risk. Who waited for it wants
                 // another.
