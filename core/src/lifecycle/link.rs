@@ -110,7 +110,6 @@ impl Link {
     pub(super) const fn accepted(&mut self) {
         (self.round, self.next_round, self.asked) = (0, 0, false);
         (self.failed_resumes, self.resigned, self.looked_twice) = (0, false, false);
-        self.cause = None;
     }
 
     /// The connection counts as stable.

@@ -357,3 +357,30 @@ fn a_push_that_nobody_answers_takes_back_no_refusal() {
     }
     assert!(announced > 1, "{}", story.script);
 }
+
+#[test]
+fn what_was_refused_before_is_the_reason_when_what_served_ends() {
+    // proves R25, R28
+    let mut story = refused_successor();
+    story.next("authenticate", Treatment::Fail(REFUSED));
+    story.until(120_000);
+    story.drop_socket();
+    story.until(580_000);
+    assert_eq!((story.phase(), story.machine.status().in_force), (Phase::Live, Some(TokenId(1))));
+    let refused = story.given("authenticate")[1].id;
+    story.until(602_000);
+    let told = story.warnings("connect_failed");
+    let Some((at, Warning::ConnectFailed { cause, next: Some(next) })) = told.last() else {
+        panic!("{told:?}")
+    };
+    near(*at, 600_000);
+    assert_eq!((*cause, story.phase()), (Cause { command: refused, failure: REFUSED }, Phase::Reconnecting));
+    story.until(next.0);
+    let tried = |(at, command): &(u64, Command)| {
+        *at == next.0 && matches!(command.action, Action::Mint { .. } | Action::Open { .. })
+    };
+    assert!(story.commands.iter().any(tried), "{next}\n{}", story.script);
+    // It was not the end of the second that decided it, should it come to that.
+    story.until(2 * 3_600_000);
+    assert!(story.told(|event| matches!(event, Event::Expired { .. })).len() <= 1, "{}", story.script);
+}

@@ -65,6 +65,8 @@ impl Lifecycle {
         }
         let lasting = self.tokens.held.iter().any(|token| token.lasts(now));
         if !lasting {
+            // What was refused has ended as well: that is the reason.
+            self.link.cause = None;
             let look = self.look();
             let renewing = self.can_be_brought(&look) || self.attempts.awaits(now, Millis::MAX).is_some();
             self.told.expiring = Some(self.tokens.generation);
@@ -77,7 +79,7 @@ impl Lifecycle {
                 self.tell_failed_connect(cause);
             }
         } else if let Some(cause) = self.link.cause {
-            // The socket on which it served is gone.
+            // What served has ended, or its socket is gone, and what else is there was refused.
             self.tell_failed_connect(cause);
         }
     }

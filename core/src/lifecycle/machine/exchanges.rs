@@ -307,6 +307,14 @@ impl Lifecycle {
 
     // ---- Acceptance ----
 
+    /// The server has accepted something. What it has refused before stays the reason why nothing else serves, for as long
+    /// as that is held.
+    pub(super) fn server_accepts(&mut self) {
+        self.unasked = false;
+        self.link.accepted();
+        self.link.cause = self.link.cause.filter(|_| self.tokens.held.iter().any(|token| token.refused));
+    }
+
     /// The server has accepted this token.
     pub(super) fn accepted(&mut self, id: TokenId) {
         let now = self.clock.now();
@@ -315,8 +323,7 @@ impl Lifecycle {
         let due = self.tokens.get(id).map_or(now, |token| token.due);
         let brought_by = self.tokens.get(id).filter(|token| !token.accepted).and_then(|token| token.by);
         let changed = self.tokens.accept(id);
-        self.unasked = false;
-        self.link.accepted();
+        self.server_accepts();
         self.link.cut_by = None;
         let hopeless = self.hope.since.is_some();
         self.hope.regain();

@@ -261,8 +261,7 @@ impl Lifecycle {
             unsure: false,
         });
         if resumed {
-            self.unasked = false;
-            self.link.accepted();
+            self.server_accepts();
             self.hope.regain();
         } else {
             // What is told of the token comes after `Live`, which names its generation.
