@@ -384,3 +384,18 @@ fn what_was_refused_before_is_the_reason_when_what_served_ends() {
     story.until(2 * 3_600_000);
     assert!(story.told(|event| matches!(event, Event::Expired { .. })).len() <= 1, "{}", story.script);
 }
+
+#[test]
+fn once_what_served_has_ended_the_next_push_does_not_wait() {
+    // proves R16, R23
+    let mut story = refused_successor();
+    story.always("authenticate", Treatment::Fail(Failure::Rpc { code: -32_001, credential: false }));
+    story.until(590_000);
+    untouched(&story);
+    let pushes = story.times("reauthenticate").len();
+    story.mend("reauthenticate");
+    story.until(602_000);
+    assert_eq!(story.times("reauthenticate").len(), pushes + 1, "{}", story.script);
+    near(*story.times("reauthenticate").last().expect("pushed"), 600_000);
+    assert_eq!((story.phase(), story.machine.status().in_force), (Phase::Live, Some(TokenId(2))));
+}

@@ -126,7 +126,11 @@ impl Lifecycle {
         let (at, token) = candidates.min_by_key(|(at, _)| *at)?;
         // Written before it is used, unless writing fails.
         let written = !self.record.durable || self.record.pace.failures > 0 || token.saved == Saved::Yes;
-        written.then(|| (at.max(serving.push.ready()), token.id))
+        // A wait of when the session was served is for no time like that after its end (R16).
+        let end = in_force.and_then(Token::sure_end).filter(|end| *end <= look.now);
+        let before = end.zip(serving.pushed).is_some_and(|(end, (_, pushed))| pushed < end);
+        let ready = if before { serving.push.asked } else { serving.push.ready() };
+        written.then(|| (at.max(ready), token.id))
     }
 
     /// The token that the serving socket does not accept, and when it is shown to a fresh connect beside it (R23).
