@@ -48,8 +48,11 @@ impl Said {
         let tick = Tick(scene.clocks.tick());
         self.blind = clock_faults > 0;
         let late = scene.woken.is_some_and(|(at, _)| at.until(tick) > OFF);
-        // With what ends it changes who is asked next.
-        let ends = matches!(scene.woken, Some((_, Wake::TokenEnds)));
+        // With what ends it changes who is asked next, also where something else is due in the very moment in which the
+        // token in force does.
+        let ends = scene
+            .woken
+            .is_some_and(|(at, wake)| wake == Wake::TokenEnds || scene.before.token_ends == Some(at));
         if late || ends || *scene.input != Input::Tick || clock_faults > 0 {
             // What was announced was announced for other facts.
             self.forget();
