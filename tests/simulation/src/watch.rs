@@ -20,8 +20,7 @@ mod sockets;
 use satkeeper_core::Tick;
 use satkeeper_core::lifecycle::{
     Action, AskId, Command, CommandId, Event, Failure, Generation, Ignored, Input, Lifecycle, Mechanism,
-    Outcome, Output, Phase, ProviderFacts, Reply, SocketId, Status, Step, TeardownReason, TokenId, Wake,
-    Warning,
+    Output, Phase, ProviderFacts, SocketId, Status, Step, TeardownReason, TokenId, Wake, Warning,
 };
 
 use crate::clocks::Clocks;
