@@ -107,6 +107,13 @@ impl Clock {
         Some(ahead)
     }
 
+    /// It is that moment, if nobody sets a clock until then.
+    pub(super) fn pass_to(&mut self, at: At) {
+        let by = at.saturating_sub(self.now());
+        self.tick = Tick(self.tick.0.saturating_add(by));
+        self.unix = UnixMillis(self.unix.0.saturating_add(by));
+    }
+
     /// The moment of the last reading.
     pub(super) const fn now(&self) -> At {
         self.tick.0.saturating_add(self.base)

@@ -182,3 +182,20 @@ fn what_has_been_brought_is_shown_before_anybody_is_asked_for_another() {
     assert!(matches!(story.answer(ask), Some((_, None))), "{}", story.script);
     assert_eq!(story.times("refresh").len(), 2);
 }
+
+#[test]
+fn what_is_announced_reckons_with_what_ends_before_it() {
+    // proves R28
+    let later = |asked| Treatment::Fail(Failure::Http { status: 429, retry_after: Some(asked) });
+    let mut story = scoped().begin();
+    story.until(800_000);
+    // The bound token ends at 900 s: nobody renews it after that, and the base is exchanged when its endpoint will have it.
+    story.always("renew", later(120_000)).always("activate", later(200_000));
+    story.until(890_000);
+    let told = story.warnings("credential_refresh_failed");
+    let Some((_, Warning::RefreshFailed { next: Some(next), .. })) = told.last() else { panic!("{told:?}") };
+    story.until(next.0);
+    let asked = story.times("activate").into_iter().chain(story.times("renew")).max();
+    assert_eq!(asked, Some(next.0), "{}", story.script);
+    assert!(next.0 > 1_000_000, "{}", story.script);
+}

@@ -59,10 +59,7 @@ impl Lifecycle {
         }
         self.hope.lose(now);
         self.hope.told = true;
-        // At the end of a life the next request does not wait (R16).
-        for pace in self.paces.all() {
-            pace.hurry();
-        }
+        self.hurry();
         let lasting = self.tokens.held.iter().any(|token| token.lasts(now));
         if !lasting {
             // What was refused has ended as well: that is the reason.

@@ -266,23 +266,41 @@ impl Lifecycle {
         self.key.state == KeyState::Wanted
     }
 
-    /// The next attempt to get a token, whoever makes it.
+    /// The next attempt to get a token, whoever makes it, if nothing happens before but that tokens end.
     pub(super) fn next_exchange(&self) -> Option<At> {
         if self.mode != Mode::Running {
             return None;
         }
+        let (mut next, mut end) = self.exchange_and_end();
+        let mut then = None;
+        while let Some(at) = end.filter(|end| next.is_none_or(|next| next >= *end)) {
+            let then = then.get_or_insert_with(|| self.clone());
+            then.pass_to(at);
+            (next, end) = then.exchange_and_end();
+        }
+        next
+    }
+
+    /// When somebody is asked as things are, and until when they are so.
+    fn exchange_and_end(&self) -> (Option<At>, Option<At>) {
         let look = self.look();
         let mut agenda = Earliest::from(look.now);
         self.offer_exchanges(&look, &mut agenda);
-        // At the end of a life the next request does not wait (R16), where anybody can be asked then.
-        let end = self.tokens.end(look.now, false).filter(|_| look.any_good);
-        match (agenda.best, end) {
-            (Some((at, _)), Some(end)) if at >= end => {
-                let (_, wake) = self.next_provider(&look, 0, 0)?;
-                let endpoint = if wake == Wake::Mint { Endpoint::Mint } else { Endpoint::Refresh };
-                Some(end.max(self.hurried(endpoint)))
-            }
-            (best, _) => best.map(|(at, _)| at),
+        (agenda.best.map(|(at, _)| at), self.next_token_end(look.now))
+    }
+
+    /// Time passes, and nobody is asked: what follows is what follows from ends.
+    fn pass_to(&mut self, at: At) {
+        self.clock.pass_to(at);
+        if !self.hope.told && self.tokens.good(at).next().is_none() {
+            self.hurry();
+        }
+    }
+
+    /// At the end of a life the next request does not wait (R16).
+    pub(super) fn hurry(&mut self) {
+        for pace in self.paces.all() {
+            pace.hurry();
         }
     }
 

@@ -153,17 +153,7 @@ impl Lifecycle {
     /// When this endpoint may be asked: a place, its pace, the budget.
     pub(super) fn route(&self, endpoint: Endpoint, look: &Look<'_>) -> At {
         let pace = self.pace_of(endpoint);
-        pace.ready().max(self.free(endpoint, &pace, look.any_good))
-    }
-
-    /// When it may be asked at the end of a life: then the next request does not wait, but for what holds up any.
-    pub(super) fn hurried(&self, endpoint: Endpoint) -> At {
-        let pace = self.pace_of(endpoint);
-        pace.asked.max(self.free(endpoint, &pace, false))
-    }
-
-    fn free(&self, endpoint: Endpoint, pace: &Pace, any_good: bool) -> At {
-        let place = self.attempts.place(endpoint, any_good, self.clock.now(), &self.policy);
+        let place = self.attempts.place(endpoint, look.any_good, look.now, &self.policy);
         // Who asks again and again, or brings one base after the other, is heard, but no endpoint is asked for it more
         // often than that.
         let again = endpoint == Endpoint::Activate && pace.failures == 0;
@@ -174,7 +164,7 @@ impl Lifecycle {
         let since = if pace.sent > 0 { pace.sent.max(came).saturating_add(demanded) } else { 0 };
         // A question that is about to be asked costs a permit, too.
         let reserve = u32::from(self.wants_inspection().is_some());
-        place.max(self.budget(reserve)).max(since)
+        pace.ready().max(place).max(self.budget(reserve)).max(since)
     }
 
     const fn pace_of(&self, endpoint: Endpoint) -> Pace {

@@ -503,9 +503,7 @@ impl Lifecycle {
         if self.is_hopeless(&look) {
             if self.hope.since.is_none() {
                 // Waits of when the session was served are for no time like this (R16).
-                for pace in self.paces.all() {
-                    pace.hurry();
-                }
+                self.hurry();
             }
             self.hope.lose(now);
             self.hope.told = true;
