@@ -112,9 +112,14 @@ impl Link {
         (self.failed_resumes, self.resigned, self.looked_twice) = (0, false, false);
     }
 
-    /// The connection counts as stable.
-    pub(super) fn settle(&mut self) {
-        self.pace = Pace::default();
+    /// The connection counts as stable: nothing of before is held against sockets. What was put off meanwhile, beside it,
+    /// comes when it was announced for.
+    pub(super) fn settle(&mut self, now: At) {
+        if self.pace.not_before > now {
+            self.pace.failures = 0;
+        } else {
+            self.pace.forgive();
+        }
         self.resumes = 0;
         self.down_since = None;
         if let Some(serving) = &mut self.serving {

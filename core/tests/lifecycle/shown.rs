@@ -196,6 +196,37 @@ fn a_showing_that_fails_otherwise_is_repeated_as_sockets_are() {
 }
 
 #[test]
+fn a_showing_that_failed_is_repeated_when_that_was_announced_for() {
+    // proves R19, R28
+    // The socket counts as stable in between: that puts nothing forward.
+    let mut story = pushed(Treatment::Fail(ERROR));
+    story.until(LAST_CALL - 3_000);
+    story.drop_socket();
+    story.until(LAST_CALL - 2_000);
+    assert_eq!(story.lives().len(), 2, "{}", story.script);
+    story.always("open", Treatment::Fail(UNAVAILABLE));
+    story.until(LAST_CALL + 20_000);
+    let opens = story.times("open")[2..].to_vec();
+    assert!(opens.len() > 5, "{opens:?}");
+    for (at, warning) in story.warnings("connect_failed") {
+        let Warning::ConnectFailed { next: Some(next), .. } = warning else { panic!("{warning:?}") };
+        assert!(opens.contains(&next.0) || next.0 > LAST_CALL + 20_000, "at {at}: {next}, {opens:?}");
+    }
+}
+
+#[test]
+fn a_drop_after_service_waits_for_nothing_that_was_shown_beside() {
+    // proves R19
+    let mut story = pushed(Treatment::Fail(ERROR));
+    story.next("open", Treatment::Fail(UNAVAILABLE));
+    while story.warnings("connect_failed").is_empty() {
+        story.until(story.now + 10);
+    }
+    story.drop_socket();
+    assert_eq!(story.times("open").last(), Some(&story.now), "{}", story.script);
+}
+
+#[test]
 fn a_token_that_comes_after_the_last_call_and_is_not_accepted_is_shown_at_once() {
     // proves R23
     let mut story = unscoped().refreshes().begin();

@@ -18,7 +18,7 @@ impl Lifecycle {
             Wake::TokenEnds | Wake::Awake => {}
             Wake::Vain => self.deny_in_vain(),
             Wake::Pending => self.tell_pending(),
-            Wake::Stable => self.link.settle(),
+            Wake::Stable => self.link.settle(self.clock.now()),
             Wake::Part => self.part(),
             Wake::Expiring => self.warn_of_expiry(),
             Wake::Fallback => self.tell_fallback(),

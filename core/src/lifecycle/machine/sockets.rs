@@ -636,7 +636,9 @@ impl Lifecycle {
         self.link.parting = None;
         self.link.serving = Some(Serving { unsure: false, ..was });
         if was.stable {
-            self.link.settle();
+            // No other socket was needed.
+            self.link.pace = Pace::default();
+            self.link.settle(now);
         }
         // Whatever a fresh connect has said meanwhile: here its token has been accepted.
         self.hope.regain();
