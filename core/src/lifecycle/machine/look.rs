@@ -181,7 +181,9 @@ impl Lifecycle {
     }
 
     pub(in crate::lifecycle) fn exchange_period(&self) -> Millis {
-        let life = self.tokens.held.last().and_then(Token::life).unwrap_or(Millis::MAX);
+        // As long as it may be: what a slow answer leaves to renew it by is no life.
+        let life = |token: &Token| Some(token.ends?.saturating_sub(token.sent));
+        let life = self.tokens.held.last().and_then(life).unwrap_or(Millis::MAX);
         (life / 12).max(self.policy.exchange_refill_min).min(self.policy.exchange_refill_max)
     }
 
@@ -262,5 +264,24 @@ impl Lifecycle {
         let base = look.base.filter(|_| !asking && self.link.coming.is_none())?;
         let last = self.hope.reach.last_asked().max(since);
         Some((last.saturating_add(self.policy.awaited), base.id))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::lifecycle::{Policy, Statement, TokenFacts};
+    use crate::secret::Seed;
+
+    #[test]
+    fn what_a_slow_answer_has_used_up_of_a_life_buys_no_requests() {
+        // proves R20
+        let mut machine = Lifecycle::new(Policy::default(), &Seed::from_bytes([1; 32]));
+        let facts = TokenFacts { token: TokenId(1), statement: Statement::default(), new_secret: false };
+        let kind = crate::lifecycle::token::Kind::Bound { of: TokenId(0) };
+        let mut token = machine.token(&facts, kind, 0, 0, None, false);
+        (token.renew_by, token.ends) = (Some(18_000), Some(61_000));
+        machine.tokens.hold(token);
+        assert_eq!(machine.exchange_period(), 5_000);
     }
 }
