@@ -140,16 +140,23 @@ impl Attempts {
         exchanges.map(|attempt| attempt.asked.saturating_add(span)).filter(|until| *until > now).max()
     }
 
-    /// When this endpoint has a place for another attempt.
-    pub(super) fn place(&self, endpoint: Endpoint, served: bool, now: At, policy: &Policy) -> At {
+    /// When this endpoint has a place for another attempt; `took`: what those took that have brought a token.
+    pub(super) fn place(
+        &self,
+        endpoint: Endpoint,
+        took: Millis,
+        served: bool,
+        now: At,
+        policy: &Policy,
+    ) -> At {
         let of = |attempt: &&Attempt| Endpoint::of(&attempt.action) == Some(endpoint);
         if let Some(open) = self.list.iter().filter(of).find(|attempt| !attempt.late) {
             return open.deadline;
         }
         let held = if served {
-            policy.place.max(self.longest().saturating_mul(6)).min(policy.provider_max)
+            policy.place.max(took.saturating_mul(6)).min(policy.provider_max)
         } else {
-            (policy.place / 3).max(self.longest().saturating_mul(3)).min(policy.place)
+            (policy.place / 3).max(took.saturating_mul(3)).min(policy.place)
         };
         let free = |attempt: &Attempt| attempt.asked.saturating_add(held);
         let taken = self.list.iter().filter(of).map(free).filter(|free| *free > now);
@@ -209,7 +216,8 @@ mod tests {
         // proves R14
         let policy = Policy::default();
         let mut attempts = Attempts::default();
-        let place = |attempts: &Attempts, now, served| attempts.place(Endpoint::Renew, served, now, &policy);
+        let place =
+            |attempts: &Attempts, now, served| attempts.place(Endpoint::Renew, 0, served, now, &policy);
         let open = attempts.add(RENEW, 0, 0, 10 * SECOND);
         assert_eq!(place(&attempts, 0, true), 10 * SECOND, "one after the other");
         attempts.yield_place(open);
@@ -224,7 +232,7 @@ mod tests {
         // Ten seconds where nothing good is held.
         assert_eq!(place(&attempts, 15 * SECOND, false), 0);
         // Another endpoint is another matter.
-        assert_eq!(attempts.place(Endpoint::Activate, true, 20 * SECOND, &policy), 0);
+        assert_eq!(attempts.place(Endpoint::Activate, 0, true, 20 * SECOND, &policy), 0);
     }
 
     #[test]
@@ -233,11 +241,10 @@ mod tests {
         let policy = Policy::default();
         for (span, served, idle) in [(0, 30, 10), (4, 30, 12), (9, 54, 27), (15, 90, 30), (60, 120, 30)] {
             let mut attempts = Attempts::default();
-            attempts.learn(span * SECOND);
             late(&mut attempts, RENEW, 0);
             late(&mut attempts, RENEW, 1);
-            assert_eq!(attempts.place(Endpoint::Renew, true, 2, &policy), served * SECOND, "{span}");
-            assert_eq!(attempts.place(Endpoint::Renew, false, 2, &policy), idle * SECOND, "{span}");
+            let place = |any_good| attempts.place(Endpoint::Renew, span * SECOND, any_good, 2, &policy);
+            assert_eq!((place(true), place(false)), (served * SECOND, idle * SECOND), "{span}");
         }
         let mut attempts = Attempts::default();
         for span in [9, 1, 2, 3] {
@@ -271,7 +278,7 @@ mod tests {
         for asked in [0, 10 * SECOND, 20 * SECOND] {
             late(&mut attempts, RENEW, asked);
         }
-        let place = |now| attempts.place(Endpoint::Renew, true, now, &policy);
+        let place = |now| attempts.place(Endpoint::Renew, 0, true, now, &policy);
         assert_eq!(
             (place(25 * SECOND), place(30 * SECOND), place(40 * SECOND)),
             (40 * SECOND, 40 * SECOND, 0)

@@ -67,6 +67,13 @@ impl Tokens {
         self.held.iter().rev().filter(move |token| token.is_good(now))
     }
 
+    /// What the longest took to come of those that are held. Not how long they had been due: whoever was asked in vain
+    /// before is no slower for that.
+    pub(super) fn took(&self) -> Millis {
+        let brought = self.held.iter().filter(|token| token.by.is_some());
+        brought.map(|token| token.received.saturating_sub(token.sent.max(token.due))).max().unwrap_or(0)
+    }
+
     /// When none can be used any more: what is assumed taken at its word, or not (`None`: one may be good for ever).
     pub(super) fn end(&self, now: At, presumed: bool) -> Option<At> {
         let mut last = None;

@@ -18,6 +18,8 @@ const ANSWER: Millis = 10_000;
 const MOST_PINGS: usize = 16;
 /// How often a socket that is about to be replaced is asked.
 const DOUBTED: Millis = 1_000;
+/// The same after a sleep (R1).
+const AWAKE: Millis = 2_000;
 /// A check this late may have been asleep: frames can be waiting unread, so ask again before judging.
 const ASLEEP: Millis = 5_000;
 
@@ -104,7 +106,7 @@ impl Liveness {
     /// When to check again.
     pub(super) fn due(&self) -> Option<Tick> {
         (self.armed && !self.given_up).then(|| match self.asked {
-            Some(asked) => asked.after(ANSWER),
+            Some(asked) => asked.after(if self.excused { AWAKE } else { ANSWER }),
             None => self.heard.after(QUIET).min(self.proved.after(ONE_WAY)),
         })
     }
@@ -249,6 +251,7 @@ mod tests {
         live.arm(Tick(0));
         assert_eq!(live.check(Tick(60_000), true), Verdict::Ask);
         assert_eq!(live.check(Tick(3_600_000), true), Verdict::Ask);
-        assert_eq!(live.check(Tick(3_610_000), true), Verdict::Dead);
+        assert_eq!(live.check(Tick(3_601_999), true), Verdict::Fine);
+        assert_eq!(live.check(Tick(3_602_000), true), Verdict::Dead);
     }
 }

@@ -278,3 +278,20 @@ fn a_refresh_that_was_not_heard_is_repeated_and_one_that_was_refused_is_not() {
         assert_eq!((story.renewals().len(), story.phase()), (1, Phase::Live));
     }
 }
+
+#[test]
+fn a_callback_that_has_hung_once_is_no_slower_for_that() {
+    // proves R14: that it hung in the life before takes none of its places now
+    let mut opening = unscoped().base_life(MINUTE).refreshes().keyless();
+    opening.start.provider.may_be_asked_twice = true;
+    let mut story = opening.begin();
+    for life in 1..=4 {
+        story.next("refresh", Treatment::Silence);
+        while story.renewals().len() < life {
+            story.until(story.now + 500);
+            assert!(story.now < 5 * MINUTE, "{}", story.script);
+        }
+    }
+    let expired = story.told(|event| matches!(event, Event::Expired { .. }));
+    assert!(expired.is_empty(), "{expired:?} {}", story.script);
+}

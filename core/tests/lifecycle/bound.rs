@@ -1,6 +1,7 @@
 //! Bound tokens: renewed, refused, carried by their base, cut short by it (R17, R8).
 
-use crate::story::{FORBIDDEN, Treatment, UNAVAILABLE, near, scoped};
+use crate::story::{EPOCH, FORBIDDEN, Treatment, UNAVAILABLE, near, scoped};
+use satkeeper_core::UnixMillis;
 use satkeeper_core::lifecycle::*;
 
 #[test]
@@ -198,4 +199,26 @@ fn what_is_announced_reckons_with_what_ends_before_it() {
     let asked = story.times("activate").into_iter().chain(story.times("renew")).max();
     assert_eq!(asked, Some(next.0), "{}", story.script);
     assert!(next.0 > 1_000_000, "{}", story.script);
+}
+
+#[test]
+fn what_has_ended_when_it_comes_is_not_renewed_by() {
+    // proves R9: a server's time is told by the second, and within it what has ended seems to last
+    let mut story = scoped().begin();
+    story.until(800_000);
+    for (name, token) in [("renew", 50), ("activate", 51)] {
+        let statement = Statement {
+            expires_in: Some(0),
+            expires_at: Some(UnixMillis(EPOCH + 805_500)),
+            ..Statement::default()
+        };
+        let facts = TokenFacts { token: TokenId(token), statement, new_secret: false };
+        story.next(name, Treatment::Say(Reply::Token(facts)));
+    }
+    story.until(890_000);
+    let dead = [TokenId(50), TokenId(51)];
+    let by_dead =
+        |command: &Command| matches!(command.action, Action::Renew { bound, .. } if dead.contains(&bound));
+    assert!(!story.given("renew").iter().any(by_dead), "{}", story.script);
+    assert_eq!(story.phase(), Phase::Live);
 }

@@ -1,6 +1,6 @@
 //! The socket: resumes, reconnects, and what is told of them (R21, R19, R28).
 
-use crate::story::{HOUR, REFUSED, Story, Treatment, UNAVAILABLE, near, scoped, unscoped};
+use crate::story::{HOUR, REFUSED, Story, Treatment, UNAVAILABLE, near, provided, scoped, unscoped};
 use satkeeper_core::lifecycle::*;
 
 // ---- Resumes ----
@@ -320,4 +320,22 @@ fn a_connect_that_fails_is_told_with_its_cause_and_the_next_try() {
     story.drop_socket();
     story.until(60_000);
     assert_eq!((failures(&story), story.phase()), (vec![REFUSED], Phase::Live));
+}
+
+#[test]
+fn who_hears_that_the_network_is_there_again_has_a_socket_left() {
+    // proves R19, R20
+    let mut story = provided();
+    story.always("open", Treatment::Fail(Failure::Transport));
+    story.drop_socket();
+    story.until(50_000);
+    let opens = story.times("open").len();
+    while story.times("open").len() == opens {
+        story.until(story.now + 10);
+    }
+    story.until(story.now + 100);
+    story.mend("open");
+    story.input(Input::NetworkChanged);
+    story.until(story.now + 200);
+    assert_eq!(story.phase(), Phase::Live, "{}", story.script);
 }

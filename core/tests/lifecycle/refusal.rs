@@ -143,6 +143,23 @@ fn with_nobody_to_bring_another_the_one_there_is_is_shown_round_by_round() {
 }
 
 #[test]
+fn a_provider_that_hangs_does_not_keep_a_refused_token_from_being_shown_again() {
+    // proves R10: nobody answers for a new token, and the server would take the one that there is
+    let mut opening = unscoped().refreshes();
+    opening.start.provider.may_be_asked_twice = true;
+    let mut story = opening.begin();
+    story.until(20_000);
+    story.always("authenticate", Treatment::Fail(REFUSED));
+    story.drop_socket();
+    story.until(200_000);
+    story.always("refresh", Treatment::Silence);
+    story.until(320_000);
+    story.mend("authenticate");
+    story.until(400_000);
+    assert_eq!(story.phase(), Phase::Live, "{}", story.script);
+}
+
+#[test]
 fn a_token_that_comes_late_in_a_round_is_shown_at_once() {
     // proves R10, R18
     // survives P16, P20
@@ -198,7 +215,7 @@ fn other_codes_time_outs_and_drops_only_reconnect() {
         story.until(20_000);
         story.always("authenticate", Treatment::Fail(failure));
         story.drop_socket();
-        story.until(600_000);
+        story.until(600_100);
         assert_eq!(story.teardown(), None, "{failure:?}");
         // Nobody sits on a socket that is not authenticated.
         assert_eq!(story.times("close").len(), story.times("authenticate").len() - 1, "{failure:?}");

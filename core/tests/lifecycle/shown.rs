@@ -330,6 +330,31 @@ fn where_pushes_cost_the_socket_tokens_are_shown_in_their_time() {
 }
 
 #[test]
+fn pushes_that_cost_the_socket_count_whichever_tokens_they_are_of() {
+    // proves R23: where lives are short each push is another token's
+    let mut story = unscoped().refreshes().begin();
+    story.until(10_000);
+    story.resume_state();
+    story.always("reauthenticate", Treatment::Silence);
+    story.until(DUE - 2_000);
+    for pushes in 1..=2 {
+        while story.times("reauthenticate").len() < pushes {
+            story.until(story.now + 10);
+        }
+        story.until(story.now + 500);
+        story.next("open", Treatment::Late(8_000));
+        story.drop_socket();
+        story.refresh_now();
+        story.until(story.now + 6_000);
+    }
+    story.until(DUE + 40_000);
+    let shown = connects(&story);
+    assert_eq!(shown.len(), 3, "{shown:?} {}", story.script);
+    assert!(shown[1].2 && !shown[2].2, "{shown:?} {}", story.script);
+    assert_eq!(story.times("reauthenticate").len(), 2, "{}", story.script);
+}
+
+#[test]
 fn a_server_that_refuses_every_successor_is_asked_ever_more_rarely() {
     // proves R18, R20, R23
     // survives P16, P20

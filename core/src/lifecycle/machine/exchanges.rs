@@ -84,8 +84,9 @@ impl Lifecycle {
         let gain = self.policy.gain;
         let gained =
             before.is_none_or(|before| token.renew_by.is_none_or(|by| by > before.saturating_add(gain)));
-        if !gained || !token.lasts(now) {
-            let ended = !token.lasts(now);
+        // Servers tell their time by the second: what gains nothing and has less than that left may have ended.
+        let ended = !token.lasts(if gained { now } else { now.saturating_add(gain) });
+        if !gained || ended {
             if let Some(token) = self.tokens.get_mut(id) {
                 token.barren = ended;
             }

@@ -153,7 +153,8 @@ impl Lifecycle {
     /// When this endpoint may be asked: a place, its pace, the budget.
     pub(super) fn route(&self, endpoint: Endpoint, look: &Look<'_>) -> At {
         let pace = self.pace_of(endpoint);
-        let place = self.attempts.place(endpoint, look.any_good, look.now, &self.policy);
+        let took = self.tokens.took();
+        let place = self.attempts.place(endpoint, took, look.any_good, look.now, &self.policy);
         // Who asks again and again, or brings one base after the other, is heard, but no endpoint is asked for it more
         // often than that.
         let again = endpoint == Endpoint::Activate && pace.failures == 0;

@@ -30,8 +30,12 @@ impl Lifecycle {
             return None;
         }
         let (at, offer) = self.offer(look)?;
-        let permit = self.sockets.ready(0, self.policy.socket_refill);
-        Some((at.max(self.link.pace.ready()).max(self.link.spread_until).max(permit), offer))
+        // The last one is kept for when the network is said to have changed.
+        let pace = self.link.pace;
+        let woken = self.network_hint.is_some_and(|hint| pace.not_before <= hint);
+        let reserve = u32::from(pace.failures > 0 && !woken);
+        let permit = self.sockets.ready(reserve, self.policy.socket_refill);
+        Some((at.max(pace.ready()).max(self.link.spread_until).max(permit), offer))
     }
 
     /// What the next connect is made with: with the state if there is one; else the newest token that is good, a bound
@@ -70,8 +74,10 @@ impl Lifecycle {
         let last = self.shown_again(look)?;
         let asked = self.attempts.awaits(look.now, self.policy.network);
         let soon = self.next_provider(look, 0, 0).map(|(at, _)| at).filter(|at| *at <= look.now);
-        let wait = asked.or(soon.map(|at| at.saturating_add(1)));
-        let at = self.link.next_round.max(wait.unwrap_or(0));
+        // One request after the other that nobody answers puts the round off no further than one.
+        let latest = self.link.next_round.saturating_add(self.policy.network);
+        let wait = asked.or(soon.map(|at| at.saturating_add(1))).unwrap_or(0).min(latest);
+        let at = self.link.next_round.max(wait);
         Some((at, Offer { token: last, resume: false }))
     }
 
@@ -576,7 +582,8 @@ impl Lifecycle {
         if let Some((token, at)) = serving.pushed.filter(|_| pushing && !doubt)
             && now.saturating_sub(at) <= self.policy.cut_by_push
         {
-            let times = self.link.cut_by.filter(|(id, _)| *id == token).map_or(0, |(_, times)| times);
+            // Of whichever tokens: where lives are short each push is another's.
+            let times = self.link.cut_by.map_or(0, |(_, times)| times);
             self.link.cut_by = Some((token, times.saturating_add(1)));
             self.link.pushes_cut |= times > 0;
         }
@@ -592,8 +599,8 @@ impl Lifecycle {
             self.back_off(now, Failure::Transport);
         }
         if doubt {
-            // It is read until another serves.
-            self.replace_parting(socket, now.saturating_add(self.policy.awaited), Some(serving));
+            // It is read until another serves, for as long as the way to it is likely to be kept.
+            self.replace_parting(socket, now.saturating_add(self.policy.early_outage), Some(serving));
         }
         let cause = Cause { command: serving.command, failure };
         let look = self.look();
