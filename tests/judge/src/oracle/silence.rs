@@ -2,9 +2,12 @@
 //! says when the next attempt is made. Time counts in which its process runs and its user wants it.
 //!
 //! What is announced and still ahead, or under way, covers what is heard meanwhile; so does a named cause with an attempt
-//! that is begun within those five seconds.
+//! that is begun within those five seconds. So do the last words: a named cause after which nothing is tried any more,
+//! because the session is over within half a minute, with a token that nobody can put in another's place.
 
 use super::conditions::Conditions;
+use super::late;
+use super::overstay::{AWAITED, told_end};
 use super::served::Served;
 use super::spell;
 use super::story::Story;
@@ -34,12 +37,12 @@ pub(super) fn judge(
             continue;
         }
         let Some(deadline) = awake.after(at, ALLOWED) else { continue };
-        let deadline = deadline + *world.late.at(at);
+        let deadline = late::told_by(world, deadline);
         let again = served.served.next(at).unwrap_or(Ms::MAX);
         if again <= deadline || end <= deadline || !awake.has(at) {
             continue;
         }
-        if !is_told(story, at, deadline) {
+        if !is_told(story, at, deadline) && !says_its_last(world, story, at, deadline, over) {
             let told = story.tells[story.tells.partition_point(|(when, _)| *when <= deadline)..].iter();
             let told =
                 told.filter(|(_, tell)| matches!(tell, Tell::Warned { cause: true, next: Some(_), .. }));
@@ -48,6 +51,15 @@ pub(super) fn judge(
             faults.push(Fault { at: deadline, kind: Kind::Silence, what });
         }
     }
+}
+
+fn says_its_last(world: &World, story: &Story<'_>, at: Ms, deadline: Ms, over: Option<Ms>) -> bool {
+    let Some((over, end)) = over.zip(told_end(world, story)) else { return false };
+    let words = |(when, tell): &&(Ms, &Tell)| {
+        (at..=deadline).contains(when) && matches!(tell, Tell::Warned { cause: true, next: None, .. })
+    };
+    let soon = over <= at + AWAITED && over <= end + AWAITED + SECOND;
+    soon && story.tells.iter().find(words).is_some_and(|(when, _)| !attempts(story, when + 1, over))
 }
 
 fn is_told(story: &Story<'_>, at: Ms, deadline: Ms) -> bool {

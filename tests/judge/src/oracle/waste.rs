@@ -121,10 +121,14 @@ fn early(
         let is_bound = matches!(one.endpoint(), Some(Endpoint::Activate | Endpoint::Renew));
         let asked = if is_bound { asked_to_end(answer, since) } else { Ms::MAX };
         let ends = token.map(|token| said_to_end(token).min(asked));
-        let gained = ends.filter(|end| *end > best.max(since) + SECOND);
-        let mut wait = if let Some(end) = gained {
+        let news = ends.filter(|end| *end > best.max(since) + SECOND);
+        if let Some(end) = news {
             failures = 0;
             best = end;
+        }
+        // What has come from elsewhere before is no gain: the first of another row of failures.
+        let is_held = token.is_some_and(|token| token.received.is_some_and(|came| came < since));
+        let mut wait = if news.is_some() && !is_held {
             // From asking to asking: where the answer takes most of a life, the next must be asked for at once.
             ((best - since) / 4).saturating_sub(since - one.at)
         } else {
