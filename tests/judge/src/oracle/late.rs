@@ -10,11 +10,22 @@ const PROBE: Ms = 2_000;
 
 /// When a step that is due at `t` comes at the latest: one that was due before and comes late holds it up.
 pub(super) fn step(world: &World, t: Ms) -> Ms {
-    world.late.pieces(t + 1).map(|(_, to, late)| to.min(t) + late).max().unwrap_or(t).max(t)
+    latest(world, t).0
+}
+
+/// The same, and how late that is for what was due.
+fn latest(world: &World, t: Ms) -> (Ms, Ms) {
+    world
+        .late
+        .pieces(t + 1)
+        .map(|(_, to, late)| (to.min(t) + late, *late))
+        .max()
+        .unwrap_or((t, 0))
+        .max((t, 0))
 }
 
 /// When is told at the latest what is to be told by `t`: where the step is as late as after a sleep, after a question.
 pub(super) fn told_by(world: &World, t: Ms) -> Ms {
-    let at = step(world, t);
-    if at - t > ASLEEP { step(world, at + PROBE) } else { at }
+    let (at, late) = latest(world, t);
+    if late > ASLEEP { step(world, at + PROBE) } else { at }
 }
