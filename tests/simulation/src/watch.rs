@@ -20,7 +20,8 @@ mod sockets;
 use satkeeper_core::Tick;
 use satkeeper_core::lifecycle::{
     Action, AskId, Command, CommandId, Event, Failure, Generation, Ignored, Input, Lifecycle, Mechanism,
-    Output, Phase, ProviderFacts, SocketId, Status, Step, TeardownReason, TokenId, Wake, Warning,
+    Outcome, Output, Phase, ProviderFacts, Reply, SocketId, Status, Step, TeardownReason, TokenId, Wake,
+    Warning,
 };
 
 use crate::clocks::Clocks;
@@ -74,7 +75,9 @@ impl Scene<'_> {
     /// What is left, as the machine says, at least.
     fn left(&self) -> u64 {
         let tick = Tick(self.clocks.tick());
-        let left = |status: &Status| status.session_ends.map_or(u64::MAX, |end| tick.until(end));
+        // Served by a socket whose token a fresh connect has refused: that one's end.
+        let end = |status: &Status| status.session_ends.or(status.token_ends);
+        let left = |status: &Status| end(status).map_or(u64::MAX, |end| tick.until(end));
         left(self.before).min(left(self.after))
     }
 
@@ -121,6 +124,8 @@ pub(crate) struct Watch {
     down_since: Option<u64>,
     /// The server's clock was set and the machine has not heard it since.
     misled: bool,
+    /// What came while it was: its end was read by a wrong time, once (R2).
+    misread: Vec<TokenId>,
     /// When it heard it for the first time.
     witness: Option<u64>,
     /// The newest command that was open when it was set: its answer may tell the time of before.
@@ -155,6 +160,15 @@ pub(crate) const fn is_exchange(action: &Action) -> bool {
     matches!(action, Action::Mint { .. } | Action::Refresh | Action::Activate { .. } | Action::Renew { .. })
 }
 
+/// The token that an input brings.
+const fn brought(input: &Input) -> Option<TokenId> {
+    match input {
+        Input::NewBase { token, .. } => Some(token.token),
+        Input::Done(_, Outcome { result: Ok(Reply::Token(facts)), .. }) => Some(facts.token),
+        _ => None,
+    }
+}
+
 impl Watch {
     pub(crate) fn new(now: u64, shortest_life: u64) -> Self {
         Self { well_since: now, hoped_at: now, shortest_life, ..Self::default() }
@@ -168,6 +182,7 @@ impl Watch {
             generation,
             well_since: self.well_since,
             misled: self.misled,
+            misread: std::mem::take(&mut self.misread),
             unsure: true,
             accepted_at: self.accepted_at,
             pace: self.pace.reboot(),
@@ -182,7 +197,8 @@ impl Watch {
 
     /// A clock of the driver's has jumped.
     pub(crate) fn doubt(&mut self) {
-        self.unsure = true;
+        // What was told before is no witness of what is told after.
+        (self.unsure, self.witness) = (true, None);
         self.asked_before = self.open.iter().map(|sent| sent.command.id).max();
     }
 
@@ -240,6 +256,9 @@ impl Watch {
             self.accepted_at = scene.clocks.now;
         }
         self.enlightened = misled && !self.misled;
+        if misled && let Some(token) = brought(scene.input) {
+            self.misread.push(token);
+        }
         if doubted {
             // What follows from the server's time may take a whole lead to be mended.
             self.disturb(scene.clocks.now);

@@ -59,6 +59,7 @@ impl Watch {
         let good = |token: &Minted| {
             token.honest
                 && !hinted
+                && !self.misread.contains(&token.id)
                 && scene.machine.holds(token.id)
                 && scene.server.left(token, scene.clocks) > slack
         };
@@ -98,6 +99,7 @@ impl Watch {
             // In a clock that nobody knows an end is a hint, which is one where nobody renews (R7).
             token.honest
                 && !token.refused
+                && !self.misread.contains(&token.id)
                 && !token.is_unprovable(scene.setting)
                 && scene.setting.says != Says::Hint
                 && scene.machine.holds(token.id)
