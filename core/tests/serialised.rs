@@ -354,17 +354,23 @@ fn the_snapshot() {
     // An end that was named before any server told its time.
     let end = Some(UnixMillis(story::EPOCH + 900_000));
     let undated = [Statement { expires_at: end, ..says }, Statement { expiry_hint: end, ..says }];
-    let undated = undated.map(|says| {
-        let mut machine = Lifecycle::new(Policy::default(), &Seed::from_bytes([7; 32]));
-        let now = Now::new(0, story::EPOCH);
-        let _ = machine.step(
-            now,
-            Input::Start(Start { provider: PROVIDER, key: KeyFacts::Unavailable, durable: false }),
-        );
+    let seed = Seed::from_bytes([7; 32]);
+    let now = Now::new(0, story::EPOCH);
+    let held = |machine: &Lifecycle| {
+        serde_json::to_value(machine.snapshot()).expect("plain data")["held"].to_string()
+    };
+    let mut undated = undated.map(|says| {
+        let mut machine = Lifecycle::new(Policy::default(), &seed);
+        let start = Start { provider: PROVIDER, key: KeyFacts::Unavailable, durable: false };
+        let _ = machine.step(now, Input::Start(start));
         let mint = Reply::Token(TokenFacts { token: TOKEN, statement: says, new_secret: false });
         let _ = machine.step(now, Input::Done(CommandId(0), Outcome::ok(mint)));
-        serde_json::to_value(machine.snapshot()).expect("plain data")["held"].to_string()
+        held(&machine)
     });
+    // And a hint that a process of before had read in the server's time.
+    let hinted = minted(Statement { expiry_hint: end, ..says }).machine.snapshot();
+    let hinted = held(&Lifecycle::restore(Policy::default(), &seed, &hinted, now));
+    undated[1] = format!("{}\n{hinted}", undated[1]);
     // A key that is being made, is there, was not wanted, and could not be had.
     let mut wanted = scoped().always("make_key", Treatment::Silence).begin();
     let mut failed = scoped().always("make_key", Treatment::Fail(Failure::NoKey)).begin();
