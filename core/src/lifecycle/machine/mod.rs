@@ -4,10 +4,13 @@ mod act;
 mod agenda;
 mod answers;
 mod brought;
+mod connecting;
 mod exchanges;
 mod look;
+mod losing;
+mod pushing;
+mod refusals;
 mod report;
-mod sockets;
 mod waiting;
 
 use crate::lifecycle::{
