@@ -200,6 +200,9 @@ fn kept(record: &str, dated: bool) -> Result<Value, String> {
         for token in held {
             if token["word"] == "Told" && dated {
                 (token["word"], token["undated"]) = ("Hinted".into(), json!({"Servers": token["ends"]}));
+            } else if token["word"] == "Hinted" && token["undated"].is_null() && dated {
+                // One that was read in the server's time is read in it again (R13).
+                token["undated"] = json!({"Hint": token["ends"]});
             } else if !dated && (token["word"] == "Told" || token["word"] == "Assumed") {
                 (token["word"], token["renew_by"]) = ("Assumed".into(), Value::Null);
             }
