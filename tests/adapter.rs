@@ -185,6 +185,9 @@ macro_rules! told {
         if let Some(store) = setup.store {
             builder = builder.store(store);
         }
+        if let Some(policy) = setup.policy {
+            builder = builder.policy(policy);
+        }
         if let Some(path) = setup.record_to {
             builder = builder.record_to(path);
         }

@@ -27,7 +27,7 @@ fn listen(session: usize, kind: EventKind) {
         EventKind::Renewed { .. } => {
             RENEWALS.fetch_add(1, Ordering::Relaxed);
         }
-        EventKind::SocketLost => {
+        EventKind::ConnectionLost { .. } => {
             LOST.fetch_add(1, Ordering::Relaxed);
         }
         EventKind::Live { .. }
@@ -53,7 +53,7 @@ fn until(event_loop: &mut EventLoop, what: &str, holds: impl Fn(&EventLoop) -> b
 
 #[test]
 fn one_thread_keeps_many_sessions() {
-    // proves L19 L25 L34
+    // proves R21, R23, R25
     let count = std::env::var("SATKEEPER_LOOP_SESSIONS").ok().and_then(|it| it.parse().ok()).unwrap_or(100);
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build();
     let runtime = runtime.expect("a runtime for the server");

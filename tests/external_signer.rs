@@ -6,7 +6,7 @@ use satkeeper::{Error, Event, Phase, SessionError};
 use satkeeper_fixtures::{Config, Server, Target};
 use satkeeper_tests::adapter::Adapter;
 use satkeeper_tests::kms::{Kms, Mood};
-use satkeeper_tests::{await_event, bound, root, soon, subscriber, with_each_adapter};
+use satkeeper_tests::{await_event, bound, brisk, root, soon, subscriber, with_each_adapter};
 
 const LATENCY: Duration = Duration::from_millis(50);
 
@@ -16,7 +16,7 @@ async fn start(config: Config) -> Server {
 
 /// Who forgets the signer hears of it before a token is minted for a key that nobody can use.
 async fn a_key_that_nobody_signs_for_is_refused_at_once<A: Adapter>() {
-    // proves L47
+    // proves R35
     let server = start(Config::default()).await;
     let setup = || subscriber(&server).key(Kms::new(LATENCY).key());
     for refused in [setup().start::<A>().await, setup().connect::<A>().await] {
@@ -29,7 +29,7 @@ async fn a_key_that_nobody_signs_for_is_refused_at_once<A: Adapter>() {
 
 /// What failed is tried again by the rules; no proof is ever refused, and nobody asks twice for the same.
 async fn a_key_service_that_fails_now_and_then_costs_nothing<A: Adapter>() {
-    // proves L47, L18, L19
+    // proves R16, R25, R35
     let config = Config { device_ttl: Duration::from_secs(4), ..Config::default() };
     let (server, kms) = (start(config).await, Kms::new(LATENCY));
     kms.service().fail_every(3);
@@ -53,9 +53,10 @@ async fn a_key_service_that_fails_now_and_then_costs_nothing<A: Adapter>() {
 
 /// DER as it came, a short signature, an empty one: nothing of that is sent.
 async fn what_is_no_signature_is_never_sent<A: Adapter>() {
-    // proves L47, L19
+    // proves R25, R35
     let (server, kms) = (start(Config::default()).await, Kms::new(LATENCY));
-    let client: A = soon(subscriber(&server).key(kms.key()).signer(&kms).connect()).await.expect("live");
+    let setup = subscriber(&server).key(kms.key()).signer(&kms).policy(brisk());
+    let client: A = soon(setup.connect()).await.expect("live");
     bound(&client).await;
     let held = client.credential().expect("a token in force");
     let before = server.counts();
@@ -80,11 +81,12 @@ async fn what_is_no_signature_is_never_sent<A: Adapter>() {
 
 /// The time to sign is part of the request's: nobody waits longer, and it is tried again.
 async fn a_key_service_that_never_answers_is_given_up_in_time<A: Adapter>() {
-    // proves L1, L19, L47
+    // proves R25, R27, R29, R35
     let config =
         Config { sat_ttl: Duration::from_secs(12), device_ttl: Duration::from_secs(12), ..Config::default() };
     let (server, kms) = (start(config).await, Kms::new(LATENCY));
-    let client: A = soon(subscriber(&server).key(kms.key()).signer(&kms).connect()).await.expect("live");
+    let setup = subscriber(&server).key(kms.key()).signer(&kms).policy(brisk());
+    let client: A = soon(setup.connect()).await.expect("live");
     bound(&client).await;
     let before = server.counts();
     kms.move_away(Duration::from_secs(3_600));

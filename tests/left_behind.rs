@@ -59,7 +59,7 @@ async fn a_hundred_sessions<A: Adapter>() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_hundred_sessions_leave_nothing_behind() {
-    // proves L41
+    // proves R33
     a_hundred_sessions::<satkeeper::Client>().await;
     a_hundred_sessions::<satkeeper_blocking::Client>().await;
 }

@@ -181,7 +181,7 @@ fn cut(server: &Server, spared: u64) {
 }
 
 /// Until the sessions have come back from so many losses. One that is never live for ten seconds waits for up to half a
-/// minute before it tries again (L36).
+/// minute before it tries again (R19).
 async fn back<A: Adapter>(parties: &[&Party<A>], losses: u64) {
     let come_back =
         || parties.iter().map(|party| party.told(|told| told.survivals.len() as u64 - 1)).sum::<u64>();
@@ -198,7 +198,7 @@ fn number(name: &str) -> Option<u64> {
 }
 
 async fn a_call_outlives_tokens_and_sockets<A: Adapter>() {
-    // proves L19 L34 L36 L54
+    // proves R19, R21, R25, R38
     let (seconds, life) = match number("SATKEEPER_CALL_SECONDS") {
         Some(seconds) => (seconds, Duration::from_secs(20)),
         None => (30, Duration::from_secs(4)),
@@ -208,7 +208,7 @@ async fn a_call_outlives_tokens_and_sockets<A: Adapter>() {
         device_ttl: life,
         reauthenticate_ice: true,
         events_after_resume: true,
-        // Who is not live for ten seconds at a time may be away for thirty (L36).
+        // Who is not live for ten seconds at a time may be away for thirty (R19).
         call_survives: None,
         ..Config::default()
     };
@@ -243,7 +243,7 @@ async fn a_call_outlives_tokens_and_sockets<A: Adapter>() {
         assert!(told.turn_users.len() as u64 > enough, "{:?}", told.turn_users);
         resumed += told.survivals.iter().filter(|(_, calls, _)| *calls == Survival::Kept).count() as u64;
     }
-    // Three resumes within ten seconds each, and a session begins anew (L34): nobody claims that its call was kept.
+    // Three resumes within ten seconds each, and a session begins anew (R21): nobody claims that its call was kept.
     assert_eq!(
         (resumed, dropped),
         (counts.resumes, counts.resumes + counts.fresh_connects - 2),
@@ -306,7 +306,7 @@ async fn a_call_that_did_not_survive_is_told<A: Adapter>() {
 }
 
 async fn a_new_session_attaches_to_the_call<A: Adapter>() {
-    // proves L54 L55
+    // proves R38
     for attach_again in [true, false] {
         let config =
             Config { attach_again, call_survives: Some(Duration::from_secs(3)), ..Config::default() };
@@ -337,7 +337,7 @@ async fn a_new_session_attaches_to_the_call<A: Adapter>() {
 }
 
 async fn tokens_that_end_in_a_call_do_not_end_it<A: Adapter>() {
-    // proves L24
+    // proves R24
     let stage = Stage::with(Config::default()).await;
     let (mut alice, mut bob, _) = call::<A>(&stage.server).await;
     let renewals = alice.told(|told| told.renewals);

@@ -9,7 +9,7 @@ const CRATES: [&str; 4] = ["core/src", "adapters/host/src", "adapters/tokio/src"
 /// Enums that are complete by what they are, so that who matches on them is told by the compiler of a case that was
 /// forgotten.
 const CLOSED: [(&str, &str); 11] = [
-    ("Mechanism", "the table of L12 has three outcomes"),
+    ("Mechanism", "the table of R17 has three outcomes"),
     ("Confirmation", "a token is bound to a key, to none, or nobody has said"),
     ("Output", "a command or an event"),
     ("Unit", "seconds or milliseconds"),

@@ -19,7 +19,7 @@ fn file(of: &str, name: &str) -> PathBuf {
 }
 
 async fn a_recorded_run_plays_again_and_holds_no_secret<A: Adapter>() {
-    // proves L4, L5, L49
+    // proves R30, R36
     let config = Config { device_ttl: Duration::from_secs(4), ..Config::default() };
     let server = Server::start(config).await.expect("the fixture server starts");
     let (run, kept) = (file(A::MODULE, "run"), file(A::MODULE, "session"));
@@ -65,7 +65,7 @@ async fn a_recorded_run_plays_again_and_holds_no_secret<A: Adapter>() {
 }
 
 async fn a_file_that_cannot_be_made_is_told_before_anything_is_sent<A: Adapter>() {
-    // proves L43
+    // proves R34
     let server = Server::start(Config::default()).await.expect("the fixture server starts");
     let setup = subscriber(&server).record_to("/no/such/folder/run");
     let error = soon(setup.connect::<A>()).await.expect_err("no such folder");

@@ -3,13 +3,13 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use satkeeper::{
     Credential, Error, Event, EventKind, KeyAlgorithm, KeyChoice, Mechanism, Phase, ProviderError, Secret,
     SessionError, SessionNews, Severity, Survival, TeardownReason,
 };
-use satkeeper_fixtures::{Config, MintSpec, Server, What};
+use satkeeper_fixtures::{Config, Effect, Fault, MintSpec, Server, Target, What};
 use satkeeper_tests::adapter::{Adapter, Events, Own};
 use satkeeper_tests::{SOON, bound, client, soon, subscriber, with_each_adapter};
 use serde_json::json;
@@ -99,7 +99,7 @@ async fn what_happens_is_told_on_one_level_and_in_wall_time<A: Adapter>() {
     }
     let place = |wanted: &dyn Fn(&EventKind) -> bool| told.iter().position(wanted).expect("it was told");
     let live = place(&|kind| matches!(kind, EventKind::Live { resumed: false, .. }));
-    let lost = place(&|kind| *kind == EventKind::SocketLost);
+    let lost = place(&|kind| matches!(kind, EventKind::ConnectionLost { .. }));
     let again = place(&|kind| matches!(kind, EventKind::Live { resumed: true, .. }));
     assert!(live < lost && lost < again, "{told:?}");
     let is_held = |kind: &EventKind| match kind {
@@ -125,8 +125,11 @@ async fn every_kind_of_key_and_plain_loopback<A: Adapter>() {
 
 async fn the_error_of_the_first_mint_goes_to_the_caller<A: Adapter>() {
     let server = start(Config { api_token: Some("another".into()), ..Config::default() }).await;
-    let error = soon(subscriber(&server).connect::<A>()).await.expect_err("a refusal");
-    assert!(matches!(&error, Error::Session(SessionError::Http(_))), "{error:?}");
+    // What the API refuses it may accept later: it is asked again until somebody waits no longer.
+    let impatient = subscriber(&server).connect_timeout(Duration::from_secs(1));
+    let error = soon(impatient.connect::<A>()).await.expect_err("a refusal");
+    let Error::ConnectTimeout { cause: Some(cause), .. } = &error else { panic!("{error:?}") };
+    assert!(matches!(**cause, SessionError::Http(_)), "{error:?}");
     assert!(!format!("{error} {error:?}").contains("canary"), "{error:?}");
 
     let mine = Own::new(|_| Err(ProviderError::rejected("no such user")));
@@ -136,6 +139,18 @@ async fn the_error_of_the_first_mint_goes_to_the_caller<A: Adapter>() {
     let panicking = Own::new(|_| panic!("in the application"));
     let error = soon(client(&server).provider(panicking).connect::<A>()).await.expect_err("a failure");
     assert!(error.to_string().contains("panicked"), "{error}");
+}
+
+async fn a_server_of_another_version_is_named_to_the_caller<A: Adapter>() {
+    // proves R26
+    let server = start(Config::plain()).await;
+    let other =
+        Effect::Error { code: -32001, message: "Protocol version incompatible".to_owned(), data: None };
+    server.faults().add(Fault::always(Target::FreshConnect, other)).expect("a fault");
+    let error = soon(subscriber(&server).connect::<A>()).await.expect_err("it cannot begin");
+    assert_eq!(error.code(), "incompatible");
+    assert!(error.to_string().contains("-32001"), "{error}");
+    assert_eq!(server.counts().of(Target::FreshConnect).faulty, 1, "asked once");
 }
 
 async fn dropping_the_last_handle_disconnects<A: Adapter>() {
@@ -202,7 +217,7 @@ async fn suspended_and_resumed_and_dropped_by_the_server<A: Adapter>() {
     assert!(matches!(survived.event, SessionNews::Survived { calls: Survival::Kept, .. }), "{survived:?}");
     server.control().drop_sockets();
     let lost = soon(events.recv()).await.expect("one more").expect("none missed");
-    assert!(lost.event == SessionNews::SocketLost && lost.cause.is_some(), "{lost:?}");
+    assert!(matches!(lost.kind(), EventKind::ConnectionLost { .. }) && lost.cause.is_some(), "{lost:?}");
     until(&mut events, |event| matches!(event, Event::Live { resumed: true, .. })).await;
     soon(client.call("subscriber.online", json!({}))).await.expect("an answer");
     soon(client.network_changed()).await.expect("not over");
@@ -210,7 +225,7 @@ async fn suspended_and_resumed_and_dropped_by_the_server<A: Adapter>() {
 }
 
 async fn a_server_that_resumes_an_older_token_is_told_of_the_one_in_force<A: Adapter>() {
-    // proves L28
+    // proves R21
     let server = start(Config { reauthenticate_state: false, ..Config::default() }).await;
     let client: A = soon(subscriber(&server).connect()).await.expect("a live session");
     bound(&client).await;
@@ -252,6 +267,7 @@ with_each_adapter! {
     a_healthy_session_from_the_mint_to_the_goodbye,
     every_kind_of_key_and_plain_loopback,
     the_error_of_the_first_mint_goes_to_the_caller,
+    a_server_of_another_version_is_named_to_the_caller,
     dropping_the_last_handle_disconnects,
     a_callback_refreshes_and_can_be_replaced,
     suspended_and_resumed_and_dropped_by_the_server,

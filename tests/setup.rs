@@ -6,7 +6,8 @@ use std::time::Duration;
 
 use satkeeper::store::{Lease, Store, StoreError};
 use satkeeper::{
-    AuthenticateContext, BoxFuture, Credential, Error, GuestToken, KeyChoice, ProviderError, RefreshContext,
+    AuthenticateContext, BoxFuture, Credential, Error, GuestToken, KeyChoice, Policy, ProviderError,
+    RefreshContext,
 };
 
 use crate::adapter::Adapter;
@@ -34,6 +35,7 @@ pub struct Setup {
     pub(crate) signer: Option<Kms>,
     pub(crate) store: Option<SharedStore>,
     pub(crate) record_to: Option<PathBuf>,
+    pub(crate) policy: Option<Policy>,
 }
 
 #[derive(Clone)]
@@ -177,6 +179,12 @@ impl Setup {
     /// Where it is kept.
     pub fn store(mut self, store: impl Store) -> Self {
         self.store = Some(SharedStore(Arc::new(store)));
+        self
+    }
+
+    /// With other numbers.
+    pub fn policy(mut self, policy: Policy) -> Self {
+        self.policy = Some(policy);
         self
     }
 

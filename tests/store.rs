@@ -39,6 +39,11 @@ fn minted(counts: &Counts) -> u64 {
     counts.tokens_minted.values().sum()
 }
 
+/// What is in a store's file.
+fn written(file: &Path) -> serde_json::Value {
+    serde_json::from_str(&std::fs::read_to_string(file).unwrap_or_default()).unwrap_or_default()
+}
+
 /// A folder of its own, gone with it.
 struct Folder(PathBuf);
 
@@ -78,14 +83,13 @@ async fn killed<A: Adapter>(server: &Server, file: &Path, key: KeyAlgorithm) -> 
     let mut child = Child(child);
     let token = async {
         loop {
-            let record = std::fs::read_to_string(file).unwrap_or_default();
-            let record: serde_json::Value = serde_json::from_str(&record).unwrap_or_default();
+            let record = written(file);
             let tokens = record["tokens"].as_array().into_iter().flatten();
             // The second: the bound one.
             let bound = tokens.filter(|token| token["id"] == 2).find_map(|token| token["token"].as_str());
             if let Some(bound) = bound
                 && record["snapshot"]["in_force"] == 2
-                && record["snapshot"]["resumable"] == record["snapshot"]["generation"]
+                && record["snapshot"]["state"] == record["snapshot"]["generation"]
             {
                 return bound.to_owned();
             }
@@ -120,7 +124,7 @@ async fn lives_until_it_is_killed<A: Adapter>() {
 }
 
 async fn killed_and_started_again_it_resumes_without_a_mint<A: Adapter>() {
-    // proves L5, L34, L46
+    // proves R21, R30, R35
     // survives S22
     for key in [KeyAlgorithm::Es256, KeyAlgorithm::Rs256] {
         let server = Server::start(Config::plain()).await.expect("the fixture server starts");
@@ -149,7 +153,7 @@ async fn killed_and_started_again_it_resumes_without_a_mint<A: Adapter>() {
 
         // Goodbye: the tokens stay, the resume state goes.
         soon(client.disconnect()).await;
-        assert!(std::fs::read_to_string(&file).expect("a record").contains("\"resumable\":null"));
+        assert!(written(&file)["snapshot"]["state"].is_null());
         let again = subscriber(&server, FileStore::new(&file)).key(KeyChoice::Fixed(key));
         let before = minted(&server.counts());
         let client: A = soon(again.connect()).await.expect("a live session");
@@ -172,7 +176,7 @@ enum Going {
 }
 
 async fn who_leaves_is_resumed_by_the_next_client<A: Adapter>() {
-    // proves L34, L41
+    // proves R21, R33
     // survives W10
     for going in [Going::Leaves, Going::IsDropped, Going::Disconnects] {
         let server = Server::start(Config::plain()).await.expect("the fixture server starts");
@@ -212,7 +216,7 @@ async fn who_leaves_is_resumed_by_the_next_client<A: Adapter>() {
 /// The server has exchanged the refresh token, and its answer is on its way when the process is told to end. Nobody waits
 /// for that: what was written says that it may be spent, and the next process does not present it, but mints.
 async fn who_leaves_while_a_refresh_token_is_used_costs_the_next_one_a_mint<A: Adapter>() {
-    // proves L31, L41
+    // proves R12, R33
     // survives W10
     let config = Config { grant_scope: false, ..Config::plain() };
     let server = Server::start(config).await.expect("the fixture server starts");
@@ -244,7 +248,7 @@ async fn who_leaves_while_a_refresh_token_is_used_costs_the_next_one_a_mint<A: A
 }
 
 async fn a_store_is_one_sessions_at_a_time<A: Adapter>() {
-    // proves L30
+    // proves R11
     let server = Server::start(Config::plain()).await.expect("the fixture server starts");
     let store = MemoryStore::new();
     let client: A = soon(subscriber(&server, store.clone()).connect()).await.expect("a live session");
@@ -258,8 +262,43 @@ async fn a_store_is_one_sessions_at_a_time<A: Adapter>() {
     soon(client.disconnect()).await;
 }
 
+/// Somebody has put their own file in the place of a session's: a backup that was played back, a second process on a file
+/// system without locks.
+async fn who_finds_anothers_record_is_out_and_touches_nothing<A: Adapter>() {
+    // proves R11
+    let config = Config { grant_scope: false, ..Config::plain() };
+    let server = Server::start(config).await.expect("the fixture server starts");
+    let folder = Folder::new::<A>("taken");
+    let file = folder.file();
+    let client: A = soon(subscriber(&server, FileStore::new(&file)).connect()).await.expect("a live session");
+    // No write of its own is under way.
+    soon(async {
+        while !written(&file)["snapshot"]["state"].is_number() {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    })
+    .await;
+    let (theirs, mode) = (folder.0.join("theirs"), std::fs::metadata(&file).expect("a record").permissions());
+    std::fs::write(&theirs, "another's").expect("a file");
+    std::fs::set_permissions(&theirs, mode).expect("a mode");
+    std::fs::rename(&theirs, &file).expect("in its place");
+
+    // That the refresh token will be presented is written down first.
+    let refused = soon(client.refresh_now()).await.expect_err("nothing is presented");
+    assert!(refused.is_over(), "{refused}");
+    let end = soon(client.closed()).await;
+    assert_eq!(end.reason, TeardownReason::HandedOver);
+    let Some(Error::HandedOver { cause: Some(cause) }) = &end.error else { panic!("{end:?}") };
+    assert!(cause.to_string().contains("somebody else has written to it"), "{cause}");
+    assert_eq!(std::fs::read_to_string(&file).expect("it is there"), "another's");
+    let counts = server.counts();
+    assert_eq!(counts.of(Target::SubscribersTokensRefresh).total(), 0, "{counts:?}");
+    assert_eq!(counts.of(Target::SubscribersTokens).total(), 1, "{counts:?}");
+    assert!(server.until(SOON, |counts| counts.sockets_closed == 1).await);
+}
+
 async fn what_cannot_be_read_is_set_aside_and_the_session_begins_anew<A: Adapter>() {
-    // proves L5
+    // proves R30
     // survives W3
     let server = Server::start(Config::plain()).await.expect("the fixture server starts");
     for (text, why) in [("{\"format\":\"satk", "ends too early"), ("a".repeat(2 << 20).as_str(), "larger")] {
@@ -311,7 +350,7 @@ async fn anothers_store_is_refused_and_not_overwritten<A: Adapter>() {
 }
 
 async fn sessions_that_share_a_key_bind_to_the_same_and_the_last_takes_it_along<A: Adapter>() {
-    // proves L41, L46
+    // proves R33, R35
     // survives S26
     let server = Server::start(Config::plain()).await.expect("the fixture server starts");
     let folder = Folder::new::<A>("shared");
@@ -517,7 +556,7 @@ impl Lease for NoRoom {
 }
 
 async fn a_key_that_could_not_be_kept_is_told_and_kept_later<A: Adapter>() {
-    // proves L25, L46
+    // proves R23, R35
     // survives S26
     let server = Server::start(Config::plain()).await.expect("the fixture server starts");
     let store = NoRoomForKeys::default();
@@ -555,6 +594,7 @@ with_each_adapter! {
     who_leaves_is_resumed_by_the_next_client,
     who_leaves_while_a_refresh_token_is_used_costs_the_next_one_a_mint,
     a_store_is_one_sessions_at_a_time,
+    who_finds_anothers_record_is_out_and_touches_nothing,
     what_cannot_be_read_is_set_aside_and_the_session_begins_anew,
     anothers_store_is_refused_and_not_overwritten,
     a_store_that_hangs_holds_up_neither_renewals_nor_the_end,

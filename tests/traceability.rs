@@ -1,5 +1,5 @@
 //! Every rule has its proof and every failure its scenario: reads the sources and compares what tests claim
-//! (`proves L12`, `survives P3` at the beginning of a comment) with what `core/docs` promises.
+//! (`proves R12`, `survives P3` at the beginning of a comment) with what `core/docs` promises.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -33,7 +33,7 @@ fn files(folder: &Path, found: &mut Vec<PathBuf>) {
 /// Whether it is one letter and a number.
 fn is_id(word: &str) -> bool {
     let mut chars = word.chars();
-    chars.next().is_some_and(|letter| "LPSVW".contains(letter))
+    chars.next().is_some_and(|letter| "RPSVW".contains(letter))
         && !chars.as_str().is_empty()
         && chars.all(|digit| digit.is_ascii_digit())
 }
@@ -47,11 +47,11 @@ fn claimed(line: &str) -> impl Iterator<Item = &str> {
     let line = line.trim_start();
     let comment = ["///", "//", "#"].iter().find_map(|mark| line.strip_prefix(mark)).unwrap_or_default();
     let comment = comment.trim_start();
-    let proves = comment.strip_prefix("proves ").map(|claim| (claim, 'L'));
+    let proves = comment.strip_prefix("proves ").map(|claim| (claim, 'R'));
     let survives = || comment.strip_prefix("survives ").map(|claim| (claim, 'P'));
     let (claim, kind) = proves.or_else(survives).unwrap_or_default();
     // A rule is proved, a failure survived; what else is named in the line belongs to its explanation.
-    ids(claim).filter(move |id| id.starts_with('L') == (kind == 'L'))
+    ids(claim).filter(move |id| id.starts_with('R') == (kind == 'R'))
 }
 
 fn claims() -> Claims {
@@ -69,7 +69,7 @@ fn claims() -> Claims {
     claims
 }
 
-/// The rules, from `- **L1** …`.
+/// The rules, from `- **R1** …`.
 fn rules() -> BTreeSet<String> {
     let text = include_str!("../core/docs/rules.md");
     let rule = |line: &str| line.strip_prefix("- **").and_then(|rest| ids(rest).next()).map(str::to_owned);
@@ -94,7 +94,7 @@ fn numbered(letter: char, last: u32) -> impl Iterator<Item = String> {
 
 #[test]
 fn the_documents_are_complete() {
-    assert_eq!(rules(), numbered('L', 56).collect());
+    assert_eq!(rules(), numbered('R', 38).collect());
     let failed = [('P', 37), ('S', 30), ('V', 4), ('W', 23)];
     assert_eq!(failures(), failed.into_iter().flat_map(|(letter, last)| numbered(letter, last)).collect());
 }
@@ -128,10 +128,10 @@ fn no_test_claims_what_is_not_promised() {
 #[test]
 fn claims_are_read_as_they_are_meant() {
     let read = |line| claimed(line).collect::<Vec<_>>();
-    assert_eq!(read("    // proves L27 (basics), L19"), ["L27", "L19"]);
-    assert_eq!(read("// proves L6: exact, though P2 says else"), ["L6"]);
+    assert_eq!(read("    // proves R27 (basics), R19"), ["R27", "R19"]);
+    assert_eq!(read("// proves R6: exact, though P2 says else"), ["R6"]);
     assert_eq!(read("# survives P12, S4 and V1"), ["P12", "S4", "V1"]);
-    assert!(read("let proves = \"L12\"; // it proves L12").is_empty());
+    assert!(read("let proves = \"R12\"; // it proves R12").is_empty());
     assert!(read("// nobody survives P12").is_empty());
-    assert!(read("// proves LX and L").is_empty());
+    assert!(read("// proves RX and R").is_empty());
 }

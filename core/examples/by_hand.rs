@@ -41,6 +41,7 @@ fn main() {
 fn acknowledge(socket: SocketId, frame: &Secret) -> SessionInput {
     let frame: Value = serde_json::from_str(frame.expose()).unwrap_or_default();
     let authorization = json!({"fabric_subscriber": {"expires_at": START + 60}});
-    let answer = json!({"jsonrpc": "2.0", "id": frame.get("id"), "result": {"authorization": authorization}});
+    let result = json!({"protocol": "signalwire_p", "authorization": authorization});
+    let answer = json!({"jsonrpc": "2.0", "id": frame.get("id"), "result": result});
     SessionInput::Frame { socket, text: answer.to_string() }
 }

@@ -1,4 +1,4 @@
-//! The one error type of this crate (L52).
+//! The one error type of this crate (R37).
 
 use alloc::borrow::{Cow, ToOwned};
 use alloc::boxed::Box;
@@ -18,13 +18,13 @@ pub type Result<T> = core::result::Result<T, Error>;
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
-    /// The credential cannot work: its header does not decode, its end has passed, it was refused (L11, L35).
+    /// The credential cannot work: its header does not decode, its end has passed, it was refused (R10, R31).
     #[error("the credential cannot be used: {reason}; supply a new one (`update_token` or the provider)")]
     InvalidCredentials {
         /// Why, without any part of the credential.
         reason: String,
     },
-    /// No new token could be had (L24).
+    /// No new token could be had (R27).
     #[error("the token could not be renewed: {message}")]
     TokenRefresh {
         /// What happened.
@@ -32,7 +32,7 @@ pub enum Error {
         /// The failure underneath, if there is one.
         source: Option<Box<Error>>,
     },
-    /// The exchange for a client-bound token failed (L15).
+    /// The exchange for a client-bound token failed (R17).
     #[error("the client-bound token could not be had: {message}")]
     DeviceToken {
         /// What happened.
@@ -40,7 +40,7 @@ pub enum Error {
         /// The failure underneath, if there is one.
         source: Option<Box<Error>>,
     },
-    /// The proof-of-possession key is missing or unusable (L48). A session that is without one goes on unbound as
+    /// The proof-of-possession key is missing or unusable (R35). A session that is without one goes on unbound as
     /// long as its token lasts or its provider renews; one whose store holds such a key does not begin.
     #[error("the proof key cannot be used: {message}")]
     DpopInit {
@@ -101,26 +101,26 @@ pub enum Error {
         /// What the provider said.
         message: String,
     },
-    /// A REST call was answered with a status outside 2xx (L44).
+    /// A REST call was answered with a status outside 2xx (R34).
     #[error(transparent)]
     Http(Box<HttpError>),
-    /// Too much at once: the governor has no request left for an on-demand renewal (L20), or the queue of
-    /// calls is full (L33).
+    /// Too much at once: the governor has no request left for an on-demand renewal (R20), or the queue of
+    /// calls is full (R32).
     #[error("too many requests at once; try again in {retry_after_ms} ms")]
     Throttled {
         /// When to try again, milliseconds from now.
         retry_after_ms: u64,
     },
-    /// The session has ended; nothing can be asked of it any more (L40).
+    /// The session has ended; nothing can be asked of it any more (R33).
     #[error("the session is over; open a new one")]
     SessionOver,
-    /// A URL was refused (L50). The URL itself is not repeated: it may hold a credential.
+    /// A URL was refused (R36). The URL itself is not repeated: it may hold a credential.
     #[error("the URL is refused: {reason}")]
     InvalidUrl {
         /// Why.
         reason: &'static str,
     },
-    /// A token names a host, or one follows from what it names, that is not among the allowed ones (L32). Nothing was
+    /// A token names a host, or one follows from what it names, that is not among the allowed ones (R31). Nothing was
     /// sent there.
     #[error(
         "the token leads to the host {host}, which is not allowed; allow it (`allow_hosts`, \
@@ -130,7 +130,7 @@ pub enum Error {
         /// The host.
         host: String,
     },
-    /// A field of a request or of the configuration was refused before anything was sent (L43).
+    /// A field of a request or of the configuration was refused before anything was sent (R34).
     #[error("`{field}` is refused: {reason}")]
     InvalidField {
         /// The field's name on the wire or in the configuration.
@@ -154,7 +154,7 @@ pub enum Error {
     },
 }
 
-/// What kind of failure a provider reported (L17).
+/// What kind of failure a provider reported (R18).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, thiserror::Error)]
 #[non_exhaustive]
 pub enum ProviderFault {
@@ -162,11 +162,11 @@ pub enum ProviderFault {
     #[error("refused for good")]
     Rejected,
     /// Anything else: it may succeed later. A renewal is retried while the credential lasts, a first mint where
-    /// the provider can mint again (L42).
+    /// the provider can mint again (R34).
     #[error("perhaps only for now")]
     Transient,
     /// The same of a provider that is asked for a first token once: it cannot mint again, or has not said that it
-    /// can (L42).
+    /// can (R34).
     #[error("perhaps only for now, but it is asked once")]
     Once,
     /// The provider has no such operation.
@@ -257,7 +257,7 @@ impl Error {
         self
     }
 
-    /// The same, of a first mint after which there is no other (L42).
+    /// The same, of a first mint after which there is no other (R34).
     pub(crate) fn asked_once(self) -> Self {
         match self {
             Self::Provider { kind: ProviderFault::Transient, message } => {

@@ -21,7 +21,7 @@
 //! Below them, usable by themselves: [`dpop`] (proofs, RFC 9449; thumbprints, RFC 7638), [`wire`] (JSON-RPC
 //! frames and REST calls), [`secret`] (values that cannot be printed), [`error`].
 //!
-//! The rules that all of this follows are in [`rules`], numbered; the code names them (`L12`). What has gone wrong
+//! The rules that all of this follows are in [`rules`], numbered; the code names them (`R17`). What has gone wrong
 //! elsewhere, and why it cannot here, is in [`failures`].
 //!
 //! The crate is `no_std` and needs `alloc`; its feature `std`, on by default, only reaches through to its
@@ -67,8 +67,6 @@ extern crate alloc;
 pub mod dpop;
 pub mod error;
 pub mod lifecycle;
-#[cfg(feature = "second")]
-pub mod second;
 pub mod secret;
 pub mod session;
 pub mod time;

@@ -2,7 +2,7 @@
 //!
 //! [`Secret`] and [`Seed`] have no `Display` or `Serialize`, and their `Debug` shows that they are there and nothing
 //! of them, not even a length; so a value that holds one cannot reach a log, a trace, a panic message or a snapshot
-//! by accident (L49). Both overwrite their memory when dropped.
+//! by accident (R36). Both overwrite their memory when dropped.
 //!
 //! What they cannot promise: the buffers of JSON encoders, HTTP clients and TLS stacks keep copies of the same
 //! bytes that nobody wipes.
@@ -79,7 +79,7 @@ impl fmt::Debug for Secret {
 
 impl ZeroizeOnDrop for Secret {}
 
-/// The 32 bytes from which a session draws its jitter and its proof ids (L4).
+/// The 32 bytes from which a session draws its jitter and its proof ids (R30).
 ///
 /// It has no default: two sessions with the same seed make the same ids. Wiped on drop.
 ///

@@ -28,7 +28,7 @@ use satkeeper_core::session::{Config, KeyChoice, Session, SessionInput};
 use satkeeper_core::{Now, Tick, UnixMillis};
 use serde::Serialize;
 use session_world::World;
-use story::{FORBIDDEN, Story, Treatment, scoped, unscoped};
+use story::{FORBIDDEN, Story, Treatment, UNAVAILABLE, scoped, unscoped};
 
 /// One value a line, as JSON.
 fn lines<T: Serialize>(of: &str, values: &[T]) -> String {
@@ -67,6 +67,8 @@ fn failures() -> Vec<Failure> {
         Failure::Rejected,
         Failure::Provider { retry_after: None },
         Failure::NoKey,
+        Failure::Page { status: 404, retry_after: Some(1) },
+        Failure::NoSecret,
         Failure::Conflict,
     ]
 }
@@ -128,9 +130,9 @@ fn inputs() -> Vec<Input> {
         Input::Done(CommandId(1), outcome),
         Input::SocketLost { socket: SOCKET },
         Input::SocketDead { socket: SOCKET },
+        Input::SocketAlive { socket: SOCKET },
         Input::ServerRestart { socket: SOCKET, wipe: true },
         Input::ResumeState { socket: SOCKET },
-        Input::ServerTime(UnixMillis(1)),
         Input::Rejected { ask: ASK, generation: GENERATION },
         Input::RefreshNow { ask: ASK },
         Input::NewBase { ask: ASK, token: FACTS },
@@ -164,27 +166,27 @@ fn events() -> Vec<Event> {
 fn wakes() -> Vec<Wake> {
     vec![
         Wake::Deadline(CommandId(1)),
-        Wake::Expiry,
-        Wake::GraceOver,
+        Wake::Hopeless,
+        Wake::GiveUp,
         Wake::TokenEnds,
+        Wake::Awake,
         Wake::Vain,
-        Wake::Refused,
-        Wake::SecondRound,
+        Wake::Pending,
         Wake::Stable,
+        Wake::Part,
         Wake::Expiring,
-        Wake::Handover,
-        Wake::Promotion,
         Wake::Fallback,
         Wake::NoMechanism,
         Wake::MakeKey,
         Wake::Mint,
-        Wake::Inspect,
+        Wake::Refresh,
         Wake::Activate,
         Wake::Renew,
-        Wake::Refresh,
+        Wake::Inspect,
+        Wake::ReachOut,
         Wake::Persist,
         Wake::Push,
-        Wake::Verdict,
+        Wake::Show,
         Wake::Open,
         Wake::Farewell,
     ]
@@ -193,7 +195,7 @@ fn wakes() -> Vec<Wake> {
 /// The alphabets of the lifecycle, each variant of each.
 fn alphabets() -> String {
     use TeardownReason::{
-        Destroyed, Disconnected, Expired, HandedOver, InvalidCredentials, Left, MintFailed,
+        Destroyed, Disconnected, Expired, HandedOver, Incompatible, InvalidCredentials, Left, MintFailed,
     };
     let held = KeyFacts::Held { algorithm: KeyAlgorithm::Es256, proved: true };
     let fixed = KeyFacts::Fixed(KeyAlgorithm::Rs256);
@@ -208,17 +210,6 @@ fn alphabets() -> String {
         Phase::Suspended,
         Phase::Ending,
         Phase::Over(Destroyed),
-    ];
-    let holds = [
-        Hold::Suspended,
-        Hold::Governor,
-        Hold::Rejected,
-        Hold::Verdict,
-        Hold::NoPath,
-        Hold::BackOff,
-        Hold::Key,
-        Hold::Scope,
-        Hold::NoEnd,
     ];
     let asks = [
         AskError::NoMechanism,
@@ -275,11 +266,19 @@ fn alphabets() -> String {
         lines("Ignored", &ignored),
         lines(
             "TeardownReason",
-            &[Expired, InvalidCredentials, MintFailed, Disconnected, Left, Destroyed, HandedOver],
+            &[
+                Expired,
+                InvalidCredentials,
+                MintFailed,
+                Disconnected,
+                Left,
+                Destroyed,
+                HandedOver,
+                Incompatible,
+            ],
         ),
         lines("Wake", &wakes()),
         lines("Phase", &phases),
-        lines("Hold", &holds),
     ]
     .concat()
 }
@@ -295,13 +294,13 @@ fn story() -> Story {
 
 #[test]
 fn the_alphabets() {
-    // proves L2
+    // proves R29
     insta::assert_snapshot!(alphabets());
 }
 
 #[test]
 fn what_a_machine_says_of_itself() {
-    // proves L3
+    // proves R29
     let machine = story().machine;
     let text = lines("Status", &[machine.status()]) + &lines("Why", &[machine.why()]);
     insta::assert_snapshot!(text);
@@ -312,50 +311,118 @@ fn whole(names: &str, text: &str) -> String {
     format!("{names}\n  {}\n", text.replace('\n', "\n  "))
 }
 
+/// A part of what a machine keeps.
+fn kept(of: &Story, part: &str) -> String {
+    let snapshot = serde_json::to_value(of.machine.snapshot()).expect("plain data");
+    snapshot[part].to_string()
+}
+
+/// Nobody has connected yet: what a mint has said of its token is all that is known of it.
+fn minted(says: Statement) -> Story {
+    let mint = Reply::Token(TokenFacts { token: TOKEN, statement: says, new_secret: false });
+    let mut story = scoped()
+        .refreshes()
+        .next("mint", Treatment::Say(mint))
+        .always("inspect", Treatment::Silence)
+        .always("authenticate", Treatment::Silence)
+        .begin();
+    story.until(1_000);
+    story
+}
+
 #[test]
 fn the_snapshot() {
-    // proves L5
+    // proves R30
     let text = serde_json::to_string_pretty(&story().machine.snapshot()).expect("plain data");
-    let names = "Snapshot, KeyMemory, Token, Gain, Kind, Base, Stopwatch, Stated";
-    let tokens = |of: &Story| {
-        let snapshot = serde_json::to_value(of.machine.snapshot()).expect("plain data");
-        snapshot["held"].to_string()
-    };
-    // A base is asked about once: that is over, under way, given up half-way, and has not begun at rest.
+    // A base is asked about once: that is over, under way, and has not begun at rest.
     let mut asked = scoped().always("inspect", Treatment::Silence).begin();
     asked.until(1_000);
-    let mut stages = vec![tokens(&story()), tokens(&asked)];
-    asked.input(Input::Suspend);
-    stages.push(tokens(&asked));
     let mut late = scoped().next("mint", Treatment::Late(2_000)).begin();
     late.until(1_000);
     late.input(Input::Suspend);
     late.until(3_000);
-    stages.push(tokens(&late));
-    // An end that only the provider has named, and a mechanism that is declined.
-    let hint = Statement { expiry_hint: Some(UnixMillis(story::EPOCH + 900_000)), ..Statement::default() };
-    let mint = Reply::Token(TokenFacts { token: TOKEN, statement: hint, new_secret: false });
-    let mut declined = scoped()
-        .refreshes()
-        .next("mint", Treatment::Say(mint))
-        .always("activate", Treatment::Fail(FORBIDDEN))
-        .begin();
-    declined.until(10_000);
-    // A token that came while no server had told its time.
-    let mut undated = unscoped()
-        .world(|world| (world.tells_time, world.states_ends) = (false, false))
-        .always("authenticate", Treatment::Silence)
-        .begin();
-    undated.until(1_000);
-    let text = whole(names, &(text + "\n" + &tokens(&undated)))
-        + &whole("Inspection", &stages.join("\n"))
-        + &whole("Declined, Hint", &tokens(&declined));
+    let inspections = [&story(), &asked, &late].map(|story| kept(story, "held"));
+    // Whose word an end is.
+    let says = Statement::default();
+    let words = [
+        says,
+        Statement { assumed_life: Some(900_000), ..says },
+        Statement { expiry_hint: Some(UnixMillis(story::EPOCH + 900_000)), ..says },
+        Statement { expires_in: Some(900_000), ..says },
+    ];
+    let words = words.map(|says| kept(&minted(says), "held"));
+    // An end that was named before any server told its time.
+    let end = Some(UnixMillis(story::EPOCH + 900_000));
+    let undated = [Statement { expires_at: end, ..says }, Statement { expiry_hint: end, ..says }];
+    let seed = Seed::from_bytes([7; 32]);
+    let now = Now::new(0, story::EPOCH);
+    let held = |machine: &Lifecycle| {
+        serde_json::to_value(machine.snapshot()).expect("plain data")["held"].to_string()
+    };
+    let mut undated = undated.map(|says| {
+        let mut machine = Lifecycle::new(Policy::default(), &seed);
+        let start = Start { provider: PROVIDER, key: KeyFacts::Unavailable, durable: false };
+        let _ = machine.step(now, Input::Start(start));
+        let mint = Reply::Token(TokenFacts { token: TOKEN, statement: says, new_secret: false });
+        let _ = machine.step(now, Input::Done(CommandId(0), Outcome::ok(mint)));
+        held(&machine)
+    });
+    // And a hint that a process of before had read in the server's time.
+    let hinted = minted(Statement { expiry_hint: end, ..says }).machine.snapshot();
+    let hinted = held(&Lifecycle::restore(Policy::default(), &seed, &hinted, now));
+    undated[1] = format!("{}\n{hinted}", undated[1]);
+    // A key that is being made, is there, was not wanted, and could not be had.
+    let mut wanted = scoped().always("make_key", Treatment::Silence).begin();
+    let mut failed = scoped().always("make_key", Treatment::Fail(Failure::NoKey)).begin();
+    for story in [&mut wanted, &mut failed] {
+        story.until(1_000);
+    }
+    let keys = [&wanted, &story(), &unscoped().keyless().begin(), &failed].map(|story| kept(story, "key"));
+    // How an endpoint has failed.
+    let ended = Statement { expires_in: Some(0), ..says };
+    let barren = Reply::Token(TokenFacts { token: TokenId(99), statement: ended, new_secret: false });
+    let treatments = [Treatment::Fail(UNAVAILABLE), Treatment::Fail(FORBIDDEN), Treatment::Say(barren)];
+    let paces = treatments.map(|treatment| {
+        let mut story = unscoped().refreshes().keyless().always("refresh", treatment).begin();
+        story.until(10_000);
+        story.refresh_now();
+        story.until(12_000);
+        kept(&story, "paces")
+    });
+    // Whether the record holds a token.
+    let mut underway = unscoped().refreshes().durable().always("persist", Treatment::Silence).begin();
+    underway.until(100);
+    let saved = [&asked, &underway, &story()].map(|story| kept(story, "held"));
+    // Who has brought one.
+    let mut refreshed = unscoped().refreshes().keyless().begin();
+    refreshed.until(10_000);
+    refreshed.refresh_now();
+    let mut activated = scoped().begin();
+    for story in [&mut refreshed, &mut activated] {
+        story.until(20_000);
+    }
+    let brought = [&asked, &refreshed, &activated, &story()].map(|story| kept(story, "held"));
+    let text = whole("Snapshot, Key, Paces, Pace, Token, Kind, Base", &text)
+        + &whole("Inspection", &inspections.join("\n"))
+        + &whole("Word", &words.join("\n"))
+        + &whole("Undated", &undated.join("\n"))
+        + &whole("KeyState", &keys.join("\n"))
+        + &whole("Endpoint", &brought.join("\n"))
+        + &whole("Class", &paces.join("\n"))
+        + &whole("Saved", &saved.join("\n"));
+    for word in ["Wanted", "Ready", "Declined", "Failed", "Nobody", "Assumed", "Hinted", "Told", "Unanswered"]
+    {
+        assert!(text.contains(&format!("\"{word}\"")), "{word}");
+    }
+    for word in ["Refusal", "Barren", "No", "Underway", "Yes", "Asked", "Over"] {
+        assert!(text.contains(&format!("\"{word}\"")), "{word}");
+    }
     insta::assert_snapshot!(text);
 }
 
 #[test]
 fn the_run() {
-    // proves L4
+    // proves R30
     let config = Config::new(session_world::CALLBACK).key(KeyChoice::None);
     let mut session = Session::new(config, Seed::from_bytes([7; 32]));
     let now = Now::new(1, 1_800_000_000_000);
@@ -366,14 +433,14 @@ fn the_run() {
 
 #[test]
 fn the_policy() {
-    // proves L53
+    // proves R37
     let text = lines("Policy", &[Policy::default(), Policy::browser_sdk_v4()]);
     insta::assert_snapshot!(text.replace(",\"", ",\n    \""));
 }
 
 #[test]
 fn the_record() {
-    // proves L5
+    // proves R30
     let key = KeyChoice::Fixed(KeyAlgorithm::Es256);
     let mut world = World::start(Config::new(session_world::subscriber()).durable(true).key(key));
     world.push_state();

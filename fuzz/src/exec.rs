@@ -10,7 +10,7 @@ const REFUSED: &str = "the provider failed for now: what the program printed is 
 const WHY: [&str; 3] = ["it is longer than 128 KiB", "it is not one JSON object", "it has no `token`"];
 
 /// What it prints for programs becomes a credential, or an error that repeats nothing of it, and a session lives
-/// with either; what it prints for people is cut to a line without controls (L42, L49).
+/// with either; what it prints for people is cut to a line without controls (R34, R36).
 ///
 /// # Panics
 /// When that is not so: that is a finding.

@@ -6,7 +6,7 @@ use crate::world::{World, config};
 
 /// Each line is a frame: parsed or refused, and taken by a session, whose last request's id stands for `$id`; an
 /// answer for what it sends, or out of the blue. Never a panic, and with a server that is well at last the session
-/// is live, or over (L39, L51).
+/// is live, or over (R32, R36).
 ///
 /// # Panics
 /// When that is not so: that is a finding.

@@ -10,7 +10,7 @@ const MOST: usize = 32;
 /// The first line names the provider (`subscriber`, `embed`, `guest`, `static`, `bound`). Then come responses, apart
 /// by lines of `====`: a status, headers, an empty line, a body, in which `$token` stands for what the request was
 /// authorised by. The session gets them one after the other for what
-/// it asks, then a server that is well: no panic, no broken invariant, and at last it is live, or over (L1, L51).
+/// it asks, then a server that is well: no panic, no broken invariant, and at last it is live, or over (R29, R36).
 ///
 /// # Panics
 /// When that is not so: that is a finding.

@@ -29,7 +29,7 @@ pub fn inputs(data: &[u8]) {
         let step = machine.step(Now::new(world.tick, world.unix), input.clone());
         assert!(!over || (step.outputs.is_empty() && step.wake_at.is_none()), "something after the end");
         if let Err(broken) = machine.check() {
-            panic!("{broken} after {input:?}");
+            panic!("{broken} after {input:?}: {:?}", machine.status());
         }
         for output in step.outputs {
             assert!(!over, "{output:?} after the teardown");
@@ -83,7 +83,7 @@ impl World {
             2 => Input::SocketDead { socket },
             3 => Input::ServerRestart { socket, wipe: bytes.bit() },
             4 => Input::ResumeState { socket },
-            5 => Input::ServerTime(UnixMillis(self.time(bytes))),
+            5 => Input::SocketAlive { socket },
             6 => Input::Rejected { ask, generation: Generation(u64::from(bytes.byte())) },
             7 => Input::RefreshNow { ask },
             8 => Input::NewBase { ask, token: self.token(bytes) },

@@ -4,7 +4,7 @@ use satkeeper_core::dpop::ProofKey;
 use satkeeper_host::keys;
 
 /// As PKCS #8, in PEM and in DER, to the core (P-256 by p256) and to the adapters (aws-lc-rs): refused, or a key
-/// with a thumbprint of 43 characters that signs; the two do not disagree about what a P-256 key is called (L46).
+/// with a thumbprint of 43 characters that signs; the two do not disagree about what a P-256 key is called (R35).
 ///
 /// # Panics
 /// When that is not so: that is a finding.

@@ -18,7 +18,7 @@ const MOST: usize = 64;
 
 /// Bytes that begin with `{` are read as they are, others edit the record of a live session, value by value. What
 /// can be read is written the same again, and a session goes on from it: no panic, no broken invariant, and with a
-/// server that is well it is live at last, or over (L5).
+/// server that is well it is live at last, or over (R30).
 ///
 /// # Panics
 /// When that is not so: that is a finding.

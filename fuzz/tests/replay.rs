@@ -87,43 +87,43 @@ fn replay(target: &str, fuzz: fn(&[u8]), length: usize) {
 
 #[test]
 fn frames() {
-    // proves L39
+    // proves R32
     replay("frame", satkeeper_fuzz::frame, 0);
 }
 
 #[test]
 fn inputs() {
-    // proves L1
+    // proves R29
     replay("inputs", satkeeper_fuzz::inputs, 4_000);
 }
 
 #[test]
 fn responses() {
-    // proves L1 L49
+    // proves R29, R36
     replay("http", satkeeper_fuzz::http, 0);
 }
 
 #[test]
 fn records() {
-    // proves L5
+    // proves R30
     replay("record", satkeeper_fuzz::record, 24);
 }
 
 #[test]
 fn keys() {
-    // proves L46
+    // proves R35
     replay("key", satkeeper_fuzz::key, 200);
 }
 
 #[test]
 fn programs() {
-    // proves L42
+    // proves R34
     replay("exec", satkeeper_fuzz::exec, 0);
 }
 
 #[test]
 fn files() {
-    // proves L5
+    // proves R30
     let folder = std::env::temp_dir().join(format!("satkeeper-fuzz-{}", std::process::id()));
     std::fs::create_dir_all(&folder).expect("a folder");
     let (records, keys) = (corpus("record"), corpus("key"));

@@ -1,5 +1,5 @@
 //! Tokens, proofs, keys, refresh tokens, resume states and passwords, through everything that can happen to a
-//! session, and not one of them in anything that it shows, tells or logs (L49).
+//! session, and not one of them in anything that it shows, tells or logs (R36).
 //!
 //! One test and a process of its own: it listens to every thread. The command line's output has the same test in
 //! `adapters/cli/tests/cli/canaries.rs`.
@@ -18,6 +18,7 @@ use satkeeper::{
 };
 use satkeeper_fixtures::{Config, Effect, Fault, MintSpec, Server, Target};
 use satkeeper_tests::adapter::{Adapter, Own, Setup};
+use satkeeper_tests::brisk;
 use satkeeper_tests::front::{Front, Way};
 use serde_json::json;
 use tokio::task::JoinSet;
@@ -65,7 +66,7 @@ impl Stage {
 
     fn client(&self) -> Setup {
         let builder = Setup::new().relay_url(self.front.ws_url()).fabric_url(self.front.http_url());
-        builder.allow_plain_on_loopback(true).call_timeout(Duration::from_secs(2))
+        builder.allow_plain_on_loopback(true).call_timeout(Duration::from_secs(2)).policy(brisk())
     }
 
     fn subscriber(&self) -> Setup {
@@ -139,7 +140,7 @@ async fn echoed<A: Adapter>(
     stage
 }
 
-/// A session that is live and bound; those with whom its server may reopen a socket are few a minute (L20), so
+/// A session that is live and bound; those with whom its server may reopen a socket are few a minute (R20), so
 /// each stretch of a long life has one of its own.
 async fn bound<A: Adapter>() -> (Stage, A, String) {
     let stage = Stage::new(Config::plain()).await;
@@ -211,7 +212,9 @@ async fn sockets<A: Adapter>() -> Stage {
         }
     };
     soon(renewed).await;
-    for secret in [&newest_state(&stage), &token] {
+    // So it is with tokens.
+    let held = client.credential().map_or(token, |held| held.token.expose().to_owned());
+    for secret in [&newest_state(&stage), &held] {
         let (start, end) = (secret.get(..90), secret.get(secret.len() - 24..));
         stage.front.close_sockets(&format!("{} {}", start.expect("a long one"), end.expect("ASCII")));
         live(&client).await;
@@ -314,7 +317,7 @@ fn everything<A: Adapter>(all: &mut JoinSet<Stage>) {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn no_secret_in_anything_that_is_shown_told_or_logged() {
-    // proves L49
+    // proves R36
     // survives P9, S27
     // survives W18
     ears::open();

@@ -84,7 +84,7 @@ impl Table {
             }
         }
         for ((request, what), scenarios) in unlisted {
-            wrong.push(format!("not listed: {} | {request} | {what} | L?? | why", scenarios.join(", ")));
+            wrong.push(format!("not listed: {} | {request} | {what} | R?? | why", scenarios.join(", ")));
         }
         for row in &self.0 {
             let occurs = |scenario: &str| {

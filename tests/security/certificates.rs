@@ -1,5 +1,5 @@
 //! A server that cannot prove its name learns nothing: the connection ends before a byte of a request, be it for
-//! REST or the WebSocket (L50).
+//! REST or the WebSocket (R36).
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -7,7 +7,7 @@ use std::time::Duration;
 use satkeeper::{Error, Event, Phase, SessionError, SessionNews, Warning};
 use satkeeper_fixtures::{Certificate, Config, MintSpec, Server, What};
 use satkeeper_tests::adapter::{Adapter, Events, Networks, Setup};
-use satkeeper_tests::{SOON, with_each_adapter};
+use satkeeper_tests::{SOON, brisk, with_each_adapter};
 
 use crate::{bound, client, events_from_now, no_session, root, soon, subscriber, works};
 
@@ -48,7 +48,7 @@ async fn learns_nothing<A: Adapter>(server: &Server, asking: Setup, holding: Set
 }
 
 async fn a_server_that_cannot_prove_its_name_learns_nothing<A: Adapter>() {
-    // proves L50
+    // proves R36
     let kinds = [Certificate::Expired, Certificate::WrongName, Certificate::SelfSigned];
     let each = kinds.map(async |kind| {
         let server = server(kind).await;
@@ -65,13 +65,13 @@ async fn a_server_that_cannot_prove_its_name_learns_nothing<A: Adapter>() {
 
 /// Somebody else answers at the server's address for a while, as in a captive portal.
 async fn a_session_outlives_an_impostor_and_tells_him_nothing<A: Adapter>() {
-    // proves L19, L36, L50
+    // proves R19, R25, R36
     let folder = PathBuf::from(env!("CARGO_TARGET_TMPDIR"));
     let config =
         Config { ca_file: Some(folder.join(format!("impostor-ca-{}.pem", A::MODULE))), ..Config::default() };
     let server = Server::start(config.clone()).await.expect("the fixture server starts");
     let config = Config { listen: server.addr(), ..config };
-    let client: A = soon(subscriber(&server).connect()).await.expect("a live session");
+    let client: A = soon(subscriber(&server).policy(brisk()).connect()).await.expect("a live session");
     bound(&client).await;
     // So that what it needs to be resumed has come.
     works(&client).await;
@@ -82,7 +82,7 @@ async fn a_session_outlives_an_impostor_and_tells_him_nothing<A: Adapter>() {
     let impostor = Server::start(impostor).await.expect("the impostor starts");
     let error = soon(client.refresh_now()).await.expect_err("nobody to renew with");
     assert!(matches!(&error, Error::Session(error) if is_about_the_certificate(error)), "{error:?}");
-    // The first attempts to reconnect come within 500 ms and 1 s of each other (L36).
+    // The first attempts to reconnect come within 500 ms and 1 s of each other (R19).
     tokio::time::sleep(Duration::from_millis(1_600)).await;
     assert!(impostor.seen().is_empty(), "{:?}", impostor.seen());
     assert!(client.credential().is_some_and(|now| now.token == held.token));
@@ -116,13 +116,14 @@ async fn goes_on<A: Adapter>(client: &A) {
 }
 
 async fn an_authority_is_exchanged_under_a_session<A: Adapter>() {
-    // proves L50
+    // proves R36
     // survives W21
     let config = Config { http2: true, ..Config::default() };
     let server = Server::start(config.clone()).await.expect("the fixture server starts");
     let config = Config { listen: server.addr(), ..config };
     let networks = Networks::new(server.ca_pem().expect("a TLS server")).expect("a network");
-    let client: A = soon(subscriber(&server).network(&networks).connect()).await.expect("a live session");
+    let setup = subscriber(&server).network(&networks).policy(brisk());
+    let client: A = soon(setup.connect()).await.expect("a live session");
     bound(&client).await;
     goes_on(&client).await;
 

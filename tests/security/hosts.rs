@@ -1,4 +1,4 @@
-//! A token names the host that it is sent to, and another follows from it: neither is a stranger's (L32).
+//! A token names the host that it is sent to, and another follows from it: neither is a stranger's (R31).
 //!
 //! Which names lead where: `core/tests/leaf/routing.rs`; what a session does about it: `core/tests/session/hosts.rs`.
 
@@ -19,7 +19,7 @@ async fn leading_to(port: u16, name: &str) -> String {
 
 async fn a_token_that_leads_elsewhere_than_allowed_is_sent_nowhere<A: Adapter>() {
     // survives W9
-    // proves L32
+    // proves R31
     let trap = Trap::start().await;
     let token = leading_to(trap.address.port(), "relay.localhost").await;
     let refused =
@@ -37,7 +37,7 @@ async fn a_token_that_leads_elsewhere_than_allowed_is_sent_nowhere<A: Adapter>()
 
 async fn a_name_of_two_labels_leads_nowhere<A: Adapter>() {
     // survives W9
-    // proves L32
+    // proves R31
     let trap = Trap::start().await;
     for name in ["example.test", "example.co.uk"] {
         let token = leading_to(trap.address.port(), name).await;

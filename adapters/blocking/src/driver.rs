@@ -340,7 +340,7 @@ impl Driver {
     }
 
     /// The session is over: nothing is taken on any more, sockets say goodbye. Nothing in flight can bring it back
-    /// (L41); whoever still waits is told when the reply is dropped.
+    /// (R33); whoever still waits is told when the reply is dropped.
     fn finish(self, ready: &mut PollEvents) {
         let Self { mut poll, mut sockets, inbox, mut work, calls, waiting, asking, answering, tape, .. } =
             self;

@@ -25,7 +25,7 @@ use satkeeper_host::feed::{Feed, Item, Receiver};
 ///     let Ok(event) = event else { continue };
 ///     match event.kind() {
 ///         EventKind::Survived { .. } => { /* live, perhaps again: what to do anew */ }
-///         EventKind::SocketLost => { /* show it; a reconnect follows by itself */ }
+///         EventKind::ConnectionLost { .. } => { /* show it; a reconnect follows by itself */ }
 ///         EventKind::Expiring { ends_at, .. } => { /* ask the user to sign in before that */ }
 ///         EventKind::Teardown { reason } => println!("over: {}, {:?}", reason.name(), event.cause),
 ///         // For who is on call: codes are stable.

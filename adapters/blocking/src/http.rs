@@ -33,7 +33,7 @@ impl Http {
     pub(crate) fn new(network: Network) -> Self {
         let config = Agent::config_builder()
             // Every status is an answer, a redirect like any other: followed, it would carry body and proof to
-            // whoever it names (L50).
+            // whoever it names (R36).
             .http_status_as_error(false)
             .max_redirects(0)
             .max_redirects_will_error(false)

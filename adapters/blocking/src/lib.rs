@@ -98,7 +98,7 @@ pub use satkeeper_core as core;
 pub use satkeeper_core::dpop::ProofKey;
 pub use satkeeper_core::error::{Error as SessionError, ProviderFault};
 pub use satkeeper_core::lifecycle::{
-    Event, FallbackReason, Generation, Hold, KeyAlgorithm, Mechanism, Phase, Policy, Status, TeardownReason,
+    Event, FallbackReason, Generation, KeyAlgorithm, Mechanism, Phase, Policy, Status, TeardownReason,
     Warning, Why,
 };
 pub use satkeeper_core::secret::{Secret, Seed};

@@ -1,4 +1,4 @@
-//! Credential providers of the application's own (L42).
+//! Credential providers of the application's own (R34).
 
 use std::fmt;
 
@@ -8,9 +8,10 @@ use satkeeper_host::{AuthenticateContext, RefreshContext};
 
 /// Brings tokens to a session. [`Callback`] makes one of closures.
 ///
-/// Each call has a thread of its own and may block. It has a deadline (60 s for the first `authenticate`, then
-/// 30 s), after which the session goes on without it; an answer that comes later is of no use, but the thread
-/// stays until it is there. So what is called should have a time-out of its own.
+/// Each call has a thread of its own, may block and may take its time. One that has not answered within
+/// [`Policy::provider_max`](crate::Policy) (120 s; earlier where [`CredentialProvider::may_be_asked_twice`]) is followed by
+/// another, and goes on: what it brings late counts. Nothing ends a thread but its own return, and after 32 that have not
+/// returned there is no other: what is called should have a time-out of its own.
 ///
 /// ```
 /// use satkeeper_blocking::{AuthenticateContext, Credential, CredentialProvider, ProviderError, Refresh, Secret};
@@ -71,6 +72,12 @@ pub trait CredentialProvider: Send + Sync + 'static {
         false
     }
 
+    /// Whether it may be asked again while an earlier call has not answered: it uses no secret that can be used only once.
+    /// Default no: the session then waits for long (120 s) before it asks once more, and renews earlier for it.
+    fn may_be_asked_twice(&self) -> bool {
+        false
+    }
+
     /// Whose tokens it brings, in words and without a secret, such as the name of a user. A store that keeps the session
     /// of one is refused to another ([`Error::StoreOfAnother`](crate::Error::StoreOfAnother)). Default `None`: the
     /// application sees to it that a store is always used for the same one. It is looked at when the provider is named.
@@ -118,8 +125,11 @@ impl fmt::Debug for Refresh<'_> {
 
 /// What a session knows of it.
 pub(crate) fn described(provider: &dyn CredentialProvider) -> Provider {
-    let (can_refresh, can_mint_again) = (provider.refresh().is_some(), provider.can_mint_again());
-    let facts = ProviderFacts { can_refresh, can_mint_again, may_be_asked_twice: false };
+    let facts = ProviderFacts {
+        can_refresh: provider.refresh().is_some(),
+        can_mint_again: provider.can_mint_again(),
+        may_be_asked_twice: provider.may_be_asked_twice(),
+    };
     Provider::Callback { facts, whose: provider.whose() }
 }
 
@@ -156,13 +166,20 @@ pub struct Callback {
     authenticate: Box<dyn Fn(AuthenticateContext) -> Answer + Send + Sync>,
     refresh: Option<Box<dyn Fn(RefreshContext) -> Answer + Send + Sync>>,
     again: bool,
+    concurrent: bool,
     whose: Option<String>,
 }
 
 impl Callback {
     /// With this `authenticate`, which is called once unless [`Callback::repeatable`] says more.
     pub fn new(authenticate: impl Fn(AuthenticateContext) -> Answer + Send + Sync + 'static) -> Self {
-        Self { authenticate: Box::new(authenticate), refresh: None, again: false, whose: None }
+        Self {
+            authenticate: Box::new(authenticate),
+            refresh: None,
+            again: false,
+            concurrent: false,
+            whose: None,
+        }
     }
 
     /// With this `refresh` as well.
@@ -177,6 +194,12 @@ impl Callback {
     /// `authenticate` may be called again at any time: it bothers nobody.
     pub fn repeatable(mut self) -> Self {
         self.again = true;
+        self
+    }
+
+    /// It may be asked again while an earlier call has not answered: see [`CredentialProvider::may_be_asked_twice`].
+    pub fn concurrent(mut self) -> Self {
+        self.concurrent = true;
         self
     }
 
@@ -200,6 +223,10 @@ impl CredentialProvider for Callback {
         self.again
     }
 
+    fn may_be_asked_twice(&self) -> bool {
+        self.concurrent
+    }
+
     fn whose(&self) -> Option<String> {
         self.whose.clone()
     }
@@ -210,6 +237,7 @@ impl fmt::Debug for Callback {
         f.debug_struct("Callback")
             .field("refresh", &self.refresh.is_some())
             .field("repeatable", &self.again)
+            .field("concurrent", &self.concurrent)
             .field("whose", &self.whose)
             .finish_non_exhaustive()
     }

@@ -1,4 +1,4 @@
-//! Keys that the process does not hold (L47).
+//! Keys that the process does not hold (R35).
 
 use satkeeper_core::dpop::SignError;
 use satkeeper_host::SigningRequest;

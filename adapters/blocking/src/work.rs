@@ -10,7 +10,7 @@ use satkeeper_core::lifecycle::KeyAlgorithm;
 use satkeeper_core::session::{ProviderCall, Record, RequestId, SessionInput, StoreFailure};
 use satkeeper_core::wire::http::HttpRequest;
 use satkeeper_host::keeper::{Keeper, make_key};
-use satkeeper_host::{Clock, Errand, SigningRequest};
+use satkeeper_host::{Clock, Errand, LATE, SigningRequest};
 
 use crate::http::Http;
 use crate::mailbox::{Mailbox, Message};
@@ -51,7 +51,8 @@ impl Work {
     }
 
     pub(crate) fn request(&self, id: RequestId, request: HttpRequest, deadline: Tick) {
-        let (http, within) = (self.http.clone(), self.clock.until(deadline));
+        // Its place is the session's to give away at its deadline; what it brings then counts (R14).
+        let (http, within) = (self.http.clone(), self.clock.until(deadline) + LATE);
         self.run(&self.threads, Errand::Request(id), move || SessionInput::Http {
             id,
             result: http.send(&request, within),
@@ -132,9 +133,11 @@ impl Work {
 
     /// What is said for the writes that have been waited for long enough: what waits for one goes on without it.
     pub(crate) fn overdue(&mut self, now: Tick) -> Vec<SessionInput> {
-        let name = self.keeper.as_ref().map_or_else(String::new, |keeper| keeper.name().to_owned());
+        let Some(keeper) = &self.keeper else { return Vec::new() };
         let late = self.writes.extract_if(.., |(until, _)| *until <= now);
-        late.map(|(_, id)| Errand::Store(id).fail(&format!("{name}: no answer in time"))).collect()
+        let unanswered =
+            |id| SessionInput::Stored { id, result: Err(keeper.unanswered("no answer in time")) };
+        late.map(|(_, id)| unanswered(id)).collect()
     }
 
     /// The session is over: its store is free from now on, or as soon as it has done what it is at. Who wants to wait
@@ -230,7 +233,7 @@ mod tests {
         drop(open);
     }
 
-    // proves L41
+    // proves R33
     #[test]
     fn a_request_that_is_not_answered_ends_with_its_session() {
         let silent = TcpListener::bind("127.0.0.1:0").unwrap();

@@ -77,7 +77,7 @@ fn hanging(stage: &Stage) -> Hanging {
 
 #[test]
 fn a_provider_that_hangs_holds_up_neither_the_session_nor_its_end() {
-    // proves L19, L41
+    // proves R25, R33
     let stage = Stage::new();
     let provider = hanging(&stage);
     let client = session(&stage, provider.clone());

@@ -167,7 +167,7 @@ fn warning_fields(warning: &Warning, at: impl Fn(&Tick) -> Value) -> Vec<(&'stat
             ("mechanism", json!(mechanism.name())),
             ("next_at", next.as_ref().map_or(Value::Null, &at)),
         ],
-        Warning::ConnectFailed { next, .. } => {
+        Warning::ConnectFailed { next, .. } | Warning::ConnectionLost { next, .. } => {
             vec![("next_at", next.as_ref().map_or(Value::Null, &at))]
         }
         Warning::ExpiryShortened { token, by } => vec![("token", json!(token.0)), ("by_ms", json!(by))],
@@ -229,6 +229,8 @@ mod tests {
             Warning::RefreshFailed { attempt: 2, mechanism: Mechanism::Bound, cause, next: ends },
             Warning::PushFailed { token, cause },
             Warning::ConnectFailed { cause, next: None },
+            Warning::ConnectionLost { cause, next: ends },
+            Warning::ConnectionLost { cause, next: None },
             Warning::StoreFailed { cause },
             Warning::ExpiryShortened { token, by: 60_000 },
             Warning::KeySwitched { to: KeyAlgorithm::Rs256 },
@@ -241,18 +243,21 @@ mod tests {
             Event::Renewed { generation, token, by: Some(Mechanism::Bound), ends },
             Event::Renewed { generation, token, by: None, ends: None },
             Event::Failed { ask, error: AskError::Throttled },
+            Event::Failed { ask, error: AskError::Pending },
             Event::Recovered { ask, generation },
             Event::ClockJump { by: 1_200_000 },
             Event::Expired { renewing: true },
             Event::Suspended,
             Event::Ignored(Ignored::StaleSocket),
             Event::Teardown { reason: TeardownReason::Expired, cause: Some(cause) },
+            Event::Teardown { reason: TeardownReason::HandedOver, cause: Some(cause) },
+            Event::Teardown { reason: TeardownReason::Incompatible, cause: Some(cause) },
         ];
         let all = events.into_iter().chain(warnings.map(Event::Warn)).map(SessionNews::Lifecycle);
         let odd = SessionNews::OddTime { field: "expiry_at", oddity: Oddity::OtherUnit };
         all.chain([
             odd,
-            SessionNews::SocketLost,
+            SessionNews::PresentedUnwritten,
             SessionNews::FrameDropped { count: 1 },
             SessionNews::FrameDropped { count: 548_000 },
             SessionNews::ScopeWithoutFingerprint,

@@ -23,8 +23,8 @@ use crate::terminal::{Line, Terminal, Tone};
 pub(crate) const CONTRACT: &str = "\
 The program of --provider exec:
   It is run as `PROGRAM [ARG..]` for a token and as `PROGRAM [ARG..] refresh` for a newer one, without a shell, in a \
-process group of its own, and killed with that after 60 s for the first token (or at --connect-timeout), 30 s at most for others. What it \
-leaves behind when it ends is killed, too.
+process group of its own. It may take its time: after 120 s it is run once more, and what the first run prints still counts; \
+of three that do not end the first is killed, with its group. What it leaves behind when it ends is killed, too.
   environment      SATKEEPER_FINGERPRINT, the thumbprint of the session's key: pass it on as `fingerprint`, with \
 `scope: \"sat:refresh\"`, where the token is minted, and the session renews by itself
   standard output  {\"token\": \"...\", \"expiry_at\": <unix milliseconds, optional>}; never shown. Seconds, a text or \
@@ -75,7 +75,7 @@ impl ExecProvider {
             .envs(fingerprint.map(|print| ("SATKEEPER_FINGERPRINT", print)));
         command.stdin(Stdio::null()).stdout(Stdio::piped());
         command.stderr(if self.shows_errors { Stdio::piped() } else { Stdio::null() });
-        // At its deadline this future is dropped, and the program with it.
+        // Where this future is dropped, so is the program.
         command.kill_on_drop(true);
         #[cfg(unix)]
         command.process_group(0);

@@ -13,7 +13,10 @@ second later or more, ends the program at once
 bring them
   4  the credential expired during the session and nobody could renew it
   5  no session within --connect-timeout, or a program failed to bring the first token and may not be \
-asked again (see --repeatable)";
+asked again (see --repeatable)
+  6  somebody else holds the session from now on: another process has its --store. Do not start it again \
+automatically (systemd: RestartPreventExitStatus=6): two that take it from each other would go on for ever
+  7  the server does not speak version 4.0 of the protocol; starting again cannot help";
 
 /// Why the program does not end as it was asked to. No text holds a credential.
 #[derive(Debug, thiserror::Error)]
@@ -33,6 +36,12 @@ pub(crate) enum Failure {
     /// No session came to be.
     #[error("{0}")]
     Unreachable(String),
+    /// Somebody else holds the session: whoever restarts this program must not.
+    #[error("{0}")]
+    HandedOver(String),
+    /// The server speaks another version of the protocol.
+    #[error("{0}")]
+    Incompatible(String),
 }
 
 impl Failure {
@@ -48,6 +57,8 @@ impl Failure {
             Self::Refused(_) => 3,
             Self::Expired(_) => 4,
             Self::Unreachable(_) => 5,
+            Self::HandedOver(_) => 6,
+            Self::Incompatible(_) => 7,
         }
     }
 

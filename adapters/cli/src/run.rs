@@ -252,7 +252,7 @@ impl Story {
             self.unwritten = Some(event.cause.as_ref().map_or_else(String::new, cause));
         }
         // Nothing ends with a socket.
-        if event.cause.is_some() && event.kind() != EventKind::SocketLost {
+        if event.cause.is_some() && !matches!(event.kind(), EventKind::ConnectionLost { .. }) {
             self.failed.clone_from(&event.cause);
         }
         // An end that nobody asked for is what the last line is about.
@@ -289,7 +289,12 @@ impl Story {
     ) -> Result<(), Failure> {
         let no_session = |stop: Stop| {
             let why = self.failed.as_ref().map_or_else(|| awaited(phase).to_owned(), cause);
-            Failure::Unreachable(format!("no session within {}: {why}", show(stop.within(args))))
+            let text = format!("no session within {}: {why}", show(stop.within(args)));
+            match self.failed.as_ref().filter(|error| refuses_credentials(error)) {
+                // It was asked again until then, since a backend may be mended meanwhile.
+                Some(_) => Failure::Refused(format!("{text}; {}", when_refused(args))),
+                None => Failure::Unreachable(text),
+            }
         };
         match stop {
             Some(Stop::Signal(_)) => Ok(()),
@@ -385,8 +390,17 @@ fn ended(end: End, args: &RunArgs) -> Failure {
         TeardownReason::MintFailed => {
             Failure::Unreachable(format!("no first token{because}{}", when_none_came(args)))
         }
+        TeardownReason::HandedOver => Failure::HandedOver(format!("the session was handed over{because}")),
+        TeardownReason::Incompatible => {
+            Failure::Incompatible(format!("the session could not begin{because}"))
+        }
         _ => Failure::Broken(format!("the session ended{because}")),
     }
+}
+
+/// Whether it says of the credentials themselves that they are no good.
+fn refuses_credentials(error: &SessionError) -> bool {
+    matches!(error, SessionError::Http(http) if matches!(http.status, 401 | 403 | 422))
 }
 
 /// Whether asking for a first token again, with the same credentials, cannot help.

@@ -42,7 +42,11 @@ pub(crate) fn sentence(told: &SessionEvent, now: Now) -> Sentence {
     let (kind, cause) = (told.kind(), told.cause.as_ref().map(cause));
     let text = match &told.event {
         SessionNews::Lifecycle(event) => lifecycle(event, cause, now),
-        SessionNews::SocketLost => with("the socket is gone, another is on its way", cause),
+        SessionNews::PresentedUnwritten => with(
+            "the refresh token is presented although the store has not written that down: a new token is minted should \
+             this process die now",
+            cause,
+        ),
         SessionNews::FrameDropped { count: 1 } => {
             with("a frame of the server was no JSON-RPC and was dropped", cause)
         }
@@ -156,6 +160,10 @@ fn warn(warning: &Warning, cause: Option<String>, now: Now) -> String {
             let next = next.map_or_else(String::new, |next| format!("; again{}", in_span(Some(next), now)));
             with(format!("no connection{next}"), cause)
         }
+        Warning::ConnectionLost { next, .. } => {
+            let next = next.map_or_else(String::new, |next| format!("; again{}", in_span(Some(next), now)));
+            with(format!("the socket is gone or does not answer{next}"), cause)
+        }
         Warning::StoreFailed { .. } => {
             with("the record could not be written; the session goes on in memory", cause)
         }
@@ -189,6 +197,12 @@ fn teardown(reason: TeardownReason, cause: Option<String>) -> String {
         TeardownReason::Disconnected => "over: disconnected as asked",
         TeardownReason::Left => "at rest in its store, to be resumed by the next process",
         TeardownReason::Destroyed => "over: destroyed as asked",
+        TeardownReason::HandedOver => {
+            "over: somebody else holds the session from now on; this one must not begin it again"
+        }
+        TeardownReason::Incompatible => {
+            "over: the server does not speak the protocol of this program, version 4.0"
+        }
         _ => "over",
     };
     with(text, cause)
@@ -219,6 +233,7 @@ const fn ask_error(error: AskError) -> &'static str {
         AskError::Exchange(_) => "what was asked for failed: no new token came into force",
         AskError::InvalidCredentials => "what was asked for failed: that token cannot be used",
         AskError::Throttled => "what was asked for failed: too many requests",
+        AskError::Pending => "what was asked for is still being tried",
         AskError::Superseded => "a newer request took the place of this one",
         AskError::Suspended => "what was asked for failed: the session is suspended",
         AskError::SessionOver => "what was asked for failed: the session is over",

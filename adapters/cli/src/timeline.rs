@@ -38,9 +38,8 @@ pub(crate) fn block(standing: &Standing<'_>) -> Vec<Line> {
         |end| format!("session ends in {}", show(Duration::from_millis(end.0.saturating_sub(standing.at)))),
     );
     let head = Line::new().plain("  ").with(phase_tone(status.phase), status.phase.name()).plain(format!(
-        " · renewed by {}{} · generation {} · {left}",
+        " · renewed by {} · generation {} · {left}",
         who(status.mechanism),
-        status.hold.map_or_else(String::new, |hold| format!(" (held back: {})", hold.name())),
         status.generation.0
     ));
     let rule = Line::new().with(Tone::Faint, "─".repeat(standing.width));

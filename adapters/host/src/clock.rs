@@ -1,20 +1,20 @@
 //! The two clocks of a session.
 
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use satkeeper_clock::BootInstant;
 use satkeeper_core::{Now, Tick};
 
-/// Longest sleep of the driver. On systems whose monotonic clock stops while the machine sleeps (Linux), a
-/// longer one would go on after the wake as if nothing had happened; this bounds how late the lifecycle
-/// notices that the wall clock has moved on (L23).
+/// Longest sleep of the driver. What an operating system waits for goes by a clock that stops while the machine sleeps
+/// (Linux): a longer one would go on after the wake as if nothing had happened. This bounds how late the lifecycle
+/// notices (R1).
 pub const LONGEST_SLEEP: Duration = Duration::from_secs(30);
 
 const YEAR: Duration = Duration::from_secs(365 * 86_400);
 
-/// Reads both clocks. Ticks count milliseconds since the client started.
-///
-/// [`Instant`] is `CLOCK_MONOTONIC` on Linux, which stands still during suspend, and a clock that goes on
-/// elsewhere. The lifecycle copes with both: it compares it with the wall clock at every step (L23).
+/// Reads both clocks. Ticks count milliseconds since the client started, those that the machine slept through among them,
+/// where it has such a clock (R1). Where it has none, [`Settings::judge`](crate::Settings::judge) tells the lifecycle so
+/// (`Policy::tick_counts_sleep`), which then compares ticks with the wall clock.
 ///
 /// ```
 /// let clock = satkeeper_host::Clock::start();
@@ -22,14 +22,14 @@ const YEAR: Duration = Duration::from_secs(365 * 86_400);
 /// ```
 #[derive(Clone, Copy, Debug)]
 pub struct Clock {
-    start: Instant,
+    start: BootInstant,
 }
 
 impl Clock {
     /// From now on.
     #[must_use]
     pub fn start() -> Self {
-        Self { start: Instant::now() }
+        Self { start: BootInstant::now() }
     }
 
     /// What both clocks read. A wall clock set before 1970 reads 0.
@@ -39,7 +39,13 @@ impl Clock {
         Now::new(millis(self.start.elapsed()), millis(unix))
     }
 
-    /// How long until this tick; zero if it has passed, a year at most: it can be added to any [`Instant`].
+    /// Whether ticks go on while the machine sleeps.
+    #[must_use]
+    pub const fn counts_sleep(self) -> bool {
+        self.start.counts_sleep()
+    }
+
+    /// How long until this tick; zero if it has passed, a year at most: it can be added to any [`Instant`](std::time::Instant).
     #[must_use]
     pub fn until(self, tick: Tick) -> Duration {
         Duration::from_millis(tick.0).saturating_sub(self.start.elapsed()).min(YEAR)

@@ -45,7 +45,15 @@ impl End {
     #[must_use]
     pub fn told(event: &SessionEvent) -> Option<Self> {
         match event.kind() {
-            EventKind::Teardown { reason } => Some(Self::new(reason, event.cause.clone().map(Error::from))),
+            EventKind::Teardown { reason } => {
+                let cause = event.cause.clone();
+                let error = match reason {
+                    TeardownReason::HandedOver => Some(Error::HandedOver { cause: cause.map(Box::new) }),
+                    TeardownReason::Incompatible => Some(Error::Incompatible { cause: cause.map(Box::new) }),
+                    _ => cause.map(Error::from),
+                };
+                Some(Self::new(reason, error))
+            }
             _ => None,
         }
     }
@@ -73,8 +81,51 @@ impl End {
                 message: "the first token could not be had".to_owned(),
             }
             .into(),
+            TeardownReason::HandedOver => Error::HandedOver { cause: None },
+            TeardownReason::Incompatible => Error::Incompatible { cause: None },
             // As asked: by `disconnect`, `leave`, `destroy`.
             _ => Error::OVER,
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{End, Error};
+    use satkeeper_core::Now;
+    use satkeeper_core::error::Error as SessionError;
+    use satkeeper_core::lifecycle::{Event, TeardownReason};
+    use satkeeper_core::session::{SessionEvent, SessionNews};
+
+    fn told(reason: TeardownReason, cause: Option<SessionError>) -> End {
+        let over = SessionNews::Lifecycle(Event::Teardown { reason, cause: None });
+        End::told(&SessionEvent::new(Now::default(), over, cause)).unwrap()
+    }
+
+    // proves R11
+    #[test]
+    fn who_is_handed_over_is_told_so_whatever_the_store_said() {
+        let said = SessionError::Store { message: "/var/lib/a: somebody else has written to it".to_owned() };
+        let end = told(TeardownReason::HandedOver, Some(said.clone()));
+        assert_eq!(end.error, Some(Error::HandedOver { cause: Some(Box::new(said)) }));
+        let error = end.into_error();
+        assert_eq!(error.code(), "handed_over");
+        assert!(error.to_string().contains("/var/lib/a"), "{error}");
+        assert_eq!(told(TeardownReason::HandedOver, None).into_error().code(), "handed_over");
+        assert_eq!(End::new(TeardownReason::HandedOver, None).into_error().code(), "handed_over");
+    }
+
+    #[test]
+    fn a_server_of_another_version_is_told_apart_from_one_that_refuses() {
+        let said = SessionError::Rpc {
+            code: -32001,
+            message: "Protocol version incompatible".to_owned(),
+            data: None,
+        };
+        let error = told(TeardownReason::Incompatible, Some(said)).into_error();
+        assert_eq!(error.code(), "incompatible");
+        assert!(error.to_string().contains("4.0") && error.to_string().contains("-32001"), "{error}");
+        let refused = told(TeardownReason::InvalidCredentials, None).into_error();
+        assert_eq!(refused.code(), "invalid_credentials");
     }
 }

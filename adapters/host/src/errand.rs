@@ -1,7 +1,13 @@
 //! What a session has asked for and what is said of it where it cannot be had.
 
+use std::time::Duration;
+
 use satkeeper_core::error::Error as SessionError;
 use satkeeper_core::session::{ProviderError, RequestId, SessionInput, StoreFailure};
+
+/// How long an answer to a request is listened for beyond its deadline: an attempt yields its place then, never its answer,
+/// which may be the token that everybody waits for (R14).
+pub const LATE: Duration = Duration::from_secs(60);
 
 /// Something that a session has asked for and that takes time. It ends in exactly one input of the session.
 ///
@@ -42,7 +48,8 @@ impl Errand {
             }
             Self::Store(id) => {
                 let error = SessionError::Store { message };
-                SessionInput::Stored { id, result: Err(StoreFailure::Failed(error)) }
+                // Nobody has asked the store.
+                SessionInput::Stored { id, result: Err(StoreFailure::Unsure(error)) }
             }
         }
     }

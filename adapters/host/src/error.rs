@@ -1,4 +1,4 @@
-//! The one error type of the adapters (L52).
+//! The one error type of the adapters (R37).
 
 use std::time::Duration;
 
@@ -68,6 +68,19 @@ pub enum Error {
         /// What went wrong last, if anything did.
         cause: Option<Box<satkeeper_core::error::Error>>,
     },
+    /// Somebody else holds the session from now on: who has its store, or has written to it. Nothing more was presented or
+    /// written here. Do not begin it again by yourself: two that take it from each other would do so for ever (R11).
+    #[error("somebody else holds the session from now on{}; it must not be begun again here", because(.cause))]
+    HandedOver {
+        /// How that was found out.
+        cause: Option<Box<satkeeper_core::error::Error>>,
+    },
+    /// The server does not speak the version of the protocol that this client speaks. Asking again cannot help.
+    #[error("the server does not speak version 4.0 of the protocol{}; a newer client may", because(.cause))]
+    Incompatible {
+        /// What the server said.
+        cause: Option<Box<satkeeper_core::error::Error>>,
+    },
     /// What drives the session went away without ending it: a task whose tokio runtime was shut down, or a
     /// thread that panicked.
     #[error("what drives the session has stopped; was its runtime shut down?")]
@@ -88,6 +101,8 @@ impl Error {
             Self::Setup { .. } => "setup",
             Self::StoreOfAnother { .. } => "store_of_another",
             Self::ConnectTimeout { .. } => "connect_timeout",
+            Self::HandedOver { .. } => "handed_over",
+            Self::Incompatible { .. } => "incompatible",
             Self::DriverStopped => "driver_stopped",
         }
     }

@@ -359,7 +359,7 @@ mod tests {
     use super::{BEFORE_THE_FIRST, EVENTS, Feed, Item, Missed, NOTIFICATIONS, Receiver};
     use satkeeper_core::Now;
     use satkeeper_core::error::Error;
-    use satkeeper_core::session::{Notification, SessionEvent, SessionNews};
+    use satkeeper_core::session::{Notification, SessionEvent, SessionNews, Survival};
     use serde_json::value::to_raw_value;
     use std::sync::Arc;
     use std::sync::atomic::{AtomicUsize, Ordering};
@@ -461,7 +461,15 @@ mod tests {
         let (publisher, feed) = Feed::of_events();
         let cause = || Some(Error::Transport { message: "x".repeat(1_000) });
         for _ in 0..1_000 {
-            publisher.publish(SessionEvent::new(Now::default(), SessionNews::SocketLost, cause()));
+            publisher.publish(SessionEvent::new(
+                Now::default(),
+                SessionNews::Survived {
+                    registration: Survival::Lost,
+                    calls: Survival::Lost,
+                    subscriptions: Survival::Lost,
+                },
+                cause(),
+            ));
         }
         assert!(feed.line().bytes <= EVENTS);
         for _ in 0..2 {

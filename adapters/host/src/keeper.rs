@@ -134,7 +134,7 @@ impl Keeper {
 
     /// Writes the record, and before it the key if that could not be written yet: a record of tokens whose key is
     /// lost is half a record. That half is written all the same, since a one-time secret may be in it; but the
-    /// session hears that the write has failed, says so and repeats it (L25).
+    /// session hears that the write has failed, says so and repeats it (R13).
     ///
     /// While another write is under way it waits, and gives way to a newer one, which holds all that this does: then
     /// both hear what came of that. Once all has been erased there is nothing to write.
@@ -142,7 +142,7 @@ impl Keeper {
         self.ask(|desk| desk.save(record, Box::new(tell)));
     }
 
-    /// Erases record and key, for good: nothing that is still under way may bring them back (L41).
+    /// Erases record and key, for good: nothing that is still under way may bring them back (R33).
     pub fn erase(&self, tell: impl FnOnce(Result<(), StoreFailure>) + Send + 'static) {
         self.ask(|desk| desk.erase(Box::new(tell)));
     }
@@ -164,6 +164,13 @@ impl Keeper {
     pub fn patience(&self) -> Duration {
         let since = self.desk().busy_since();
         since.map_or(PATIENCE, |since| PATIENCE.saturating_sub(since.elapsed()))
+    }
+
+    /// What is said for a write that has not been answered in time: whether somebody else may hold the store by now, it has
+    /// said when it answered last.
+    #[must_use]
+    pub fn unanswered(&self, why: &str) -> StoreFailure {
+        self.desk().unanswered(store(&self.0.name, why))
     }
 
     /// What errors call the store.
@@ -203,7 +210,8 @@ impl Shared {
                 continue;
             }
             let tell = job.carry_out(&self.name, &mut held);
-            lock(&self.desk).give_back(held);
+            let certain_until = held.certain_until();
+            lock(&self.desk).give_back(held, certain_until);
             tell();
         }
     }
@@ -269,5 +277,7 @@ impl Drop for Counted {
     }
 }
 
+#[cfg(test)]
+mod doubt_tests;
 #[cfg(test)]
 mod tests;

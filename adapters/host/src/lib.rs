@@ -57,7 +57,7 @@ pub mod tls;
 pub use application::{AuthenticateContext, RefreshContext, SigningRequest};
 pub use clock::{Clock, LONGEST_SLEEP};
 pub use end::End;
-pub use errand::Errand;
+pub use errand::{Errand, LATE};
 pub use error::Error;
 pub use feed::Missed;
 pub use progress::Progress;

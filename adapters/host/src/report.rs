@@ -24,7 +24,7 @@ const HOUR: Millis = 3_600_000;
 /// use satkeeper_core::{Now, Tick};
 /// use satkeeper_core::session::{SessionEvent, SessionNews};
 /// let mut log = satkeeper_host::report::Log::default();
-/// let lost = SessionEvent::new(Now::default(), SessionNews::SocketLost, None);
+/// let lost = SessionEvent::new(Now::default(), SessionNews::FrameDropped { count: 1 }, None);
 /// for second in 0..10 {
 ///     log.tell(Tick(second * 1_000), &lost); // one line
 /// }
@@ -376,14 +376,15 @@ mod tests {
     // survives W17
     #[test]
     fn what_a_server_repeats_is_counted() {
-        let lost = |second| (second, SessionNews::SocketLost);
+        let cause = Cause { command: CommandId(1), failure: Failure::Transport };
+        let lost = |second| told(second, Event::Warn(Warning::ConnectionLost { cause, next: None }));
         let flapping = (0..3_600).flat_map(|second| [lost(second), live(second)]);
         let end = Event::Teardown { reason: TeardownReason::Expired, cause: None };
         let lines = heard(flapping.chain([told(3_600, end)]));
         assert!(lines.len() < 25, "{lines:#?}");
-        assert_eq!(lines.first().map(String::as_str), Some("INFO socket_lost"));
+        assert_eq!(lines.first().map(String::as_str), Some("INFO connection_lost"));
         assert_eq!(lines.last().map(String::as_str), Some("ERROR teardown"));
-        let counts = lines.iter().filter_map(|line| line.strip_prefix("INFO socket_lost "));
+        let counts = lines.iter().filter_map(|line| line.strip_prefix("INFO connection_lost "));
         let counted: u64 = counts.map(|count| count.parse::<u64>().unwrap()).sum();
         assert_eq!(counted, 3_599);
     }

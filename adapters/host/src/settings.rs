@@ -17,6 +17,7 @@ use satkeeper_core::wire::rest::{CreateSubscriberToken, GuestToken, Space};
 use satkeeper_core::wire::routing::AllowedHosts;
 use satkeeper_core::wire::url::{Plain, SecureUrl};
 
+use crate::clock::Clock;
 use crate::error::Error;
 use crate::keeper::{Keeper, Kept, OPENING};
 use crate::proxy::Proxies;
@@ -292,7 +293,10 @@ impl Settings {
         }
         let (plain, proxies) = (self.plain, self.proxy.judge()?);
         let mut config = Config::new(self.provider.ok_or(Error::MissingProvider)?.judge(plain)?);
-        config.policy = self.policy.into();
+        let mut policy = self.policy;
+        // Nobody can promise more than there is (R1).
+        policy.tick_counts_sleep &= Clock::start().counts_sleep();
+        config.policy = policy.into();
         config.key = self.key;
         config.relay = self.relay_url.map(|url| judged(&url, plain, Kind::WebSocket)).transpose()?;
         config.fabric = self.fabric_url.map(|url| judged(&url, plain, Kind::Http)).transpose()?;

@@ -15,7 +15,7 @@ use crate::text::chain;
 
 pub use close::CloseWatch;
 
-/// Largest message that is received, bytes (L50).
+/// Largest message that is received, bytes (R36).
 pub const MAX_MESSAGE: usize = 1024 * 1024;
 
 /// Most frames that may wait to be sent: what the session lets its calls come to (1,024 of them, 1 MiB waiting),
@@ -28,7 +28,7 @@ pub const MAX_QUEUED_BYTES: usize = 4 * MAX_MESSAGE;
 /// A peer that takes nothing for this long is given up.
 pub const STALL: Duration = Duration::from_secs(10);
 
-/// How long a socket may take to say goodbye (L2, `Close`).
+/// How long a socket may take to say goodbye (R29, `Close`).
 pub const GOODBYE: Duration = Duration::from_secs(2);
 
 /// How much later each further address of a name is tried (RFC 8305 section 8).
@@ -119,7 +119,7 @@ mod tests {
         assert_eq!(turns(&[six[0]; 20], &[four[0]; 20]).len(), MOST_ADDRESSES);
     }
 
-    // proves L49
+    // proves R36
     #[test]
     fn a_reason_repeats_no_secret() {
         let peer = Peer::of(&SecureUrl::parse("wss://relay.example.com", Plain::Never).unwrap());

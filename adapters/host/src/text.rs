@@ -32,7 +32,7 @@ mod tests {
 
     #[test]
     fn a_cause_is_told_once_and_without_links() {
-        // proves L52
+        // proves R37
         let broken = std::io::Error::other("the pipe is broken");
         let repeating = tungstenite::Error::Io(broken);
         assert_eq!(chain(&repeating), "IO error: the pipe is broken");

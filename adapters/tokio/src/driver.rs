@@ -161,8 +161,8 @@ impl Driver {
                 }
             }
             SessionOutput::Close { socket } => self.sockets.close(socket),
-            SessionOutput::AskProvider { id, call, deadline } => {
-                self.work.ask_provider(id, self.own.provider.clone(), call, deadline);
+            SessionOutput::AskProvider { id, call, deadline: _ } => {
+                self.work.ask_provider(id, self.own.provider.clone(), call);
             }
             SessionOutput::MakeKey { id, algorithm, deadline: _ } => self.work.make_key(id, algorithm),
             SessionOutput::Sign { id, algorithm, thumbprint, input, deadline } => {
@@ -292,7 +292,7 @@ impl Driver {
     async fn finish(self, end: End) {
         let Self { mut asks, work, sockets, news, calls, waiting, asking, answering, shown, tape, .. } = self;
         let Shown { events, notifications, progress, .. } = shown;
-        // Nothing in flight can bring it back (L41); whatever was asked and not answered fails when its
+        // Nothing in flight can bring it back (R33); whatever was asked and not answered fails when its
         // `oneshot` is dropped.
         drop((calls, waiting, asking, answering));
         asks.close();

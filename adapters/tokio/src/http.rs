@@ -57,11 +57,12 @@ impl Http {
         Self { dialer, pool }
     }
 
-    /// Sends it and reads what comes, whatever the status, until the deadline.
+    /// Sends it and reads what comes, whatever the status: a connection has to be there by the deadline, the answer may be
+    /// late by so much.
     pub(crate) async fn send(
         self,
         request: HttpRequest,
-        deadline: Tick,
+        (deadline, late): (Tick, Duration),
         clock: Clock,
     ) -> Result<HttpResponse, SessionError> {
         let (left, peer) = (clock.until(deadline), Peer::of(&request.url));
@@ -69,22 +70,31 @@ impl Http {
         let (begun, capture) = (Instant::now(), capture_connection(&mut request));
         let until = begun + left;
         let connected_until = begun + left.saturating_sub(CONNECTED_BEFORE);
-        // Nothing has been presented where there was no connection to present it on (L31).
+        // Nothing has been presented where there was no connection to present it on (R12).
         let is_connected = || capture.connection_metadata().is_some();
         let pool = Arc::clone(&self.pool.lock().unwrap_or_else(PoisonError::into_inner));
         // What has come of the answer outlives the time that there was for it.
         let mut answer = None;
-        let exchange = async {
+        let mut exchange = Box::pin(async {
             // A little less: whatever hung is to say so, in place of the end of all.
             let sending = UNTIL.scope(connected_until, pool.request(request));
             let response = sending.await.map_err(|error| failed(&peer, error, is_connected()))?;
             receive(response, &mut answer).await.map_err(|error| peer.broken(&error))
-        };
-        let done = timeout_at(until, exchange).await.unwrap_or_else(|_| {
-            // Whatever took so long may be the connection: nobody waits on it again.
-            self.retire(&pool);
-            Err(if is_connected() { peer.late("an HTTP request to", left) } else { peer.silent(left) })
         });
+        let done = match timeout_at(until, &mut exchange).await {
+            Ok(done) => done,
+            Err(_) => {
+                // Whatever took so long may be the connection: nobody waits on it again.
+                self.retire(&pool);
+                match is_connected() {
+                    true => timeout_at(until + late, &mut exchange)
+                        .await
+                        .unwrap_or_else(|_| Err(peer.late("an HTTP request to", left + late))),
+                    false => Err(peer.silent(left)),
+                }
+            }
+        };
+        drop(exchange);
         match (done, answer) {
             (Ok(()), Some(answer)) => Ok(answer),
             (Err(_), Some(answer)) if is_whole(&answer.body) => Ok(answer),
@@ -114,7 +124,7 @@ fn pool(dialer: &Dialer) -> Pool {
         .pool_timer(TokioTimer::new())
         .pool_idle_timeout(IDLE)
         .pool_max_idle_per_host(2)
-        // Only what no byte has been sent of, its connection having gone meanwhile: no proof is sent twice (L45).
+        // Only what no byte has been sent of, its connection having gone meanwhile: no proof is sent twice (R35).
         .retry_canceled_requests(true)
         .http1_max_buf_size(MAX_HEAD)
         .http2_max_header_list_size(64 * 1024)

@@ -1,4 +1,4 @@
-//! Credential providers of the application's own (L42).
+//! Credential providers of the application's own (R34).
 
 use std::fmt;
 use std::future::Future;
@@ -18,9 +18,10 @@ pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 
 /// Brings tokens to a session. [`Callback`] makes one of closures.
 ///
-/// Each call has a deadline (60 s for the first `authenticate`, then 30 s); at it, and where the session ends before, the
-/// future is dropped, so what must not be interrupted, such as the use of a one-time secret, belongs into a task of its
-/// own. The futures run on tasks of the client's runtime and must not block.
+/// A call may take its time. One that has not answered within [`Policy::provider_max`](crate::Policy) (120 s; earlier where
+/// [`CredentialProvider::may_be_asked_twice`]) is followed by another, and goes on: what it brings late counts. Futures are
+/// dropped when the session ends, and the oldest of three that do not return; so what must not be interrupted, such as the
+/// use of a one-time secret, belongs into a task of its own. They run on tasks of the client's runtime and must not block.
 ///
 /// ```
 /// use satkeeper::{AuthenticateContext, BoxFuture, Credential, CredentialProvider, ProviderError, Refresh, Secret};
@@ -85,6 +86,12 @@ pub trait CredentialProvider: Send + Sync + 'static {
         false
     }
 
+    /// Whether it may be asked again while an earlier call has not answered: it uses no secret that can be used only once.
+    /// Default no: the session then waits for long (120 s) before it asks once more, and renews earlier for it.
+    fn may_be_asked_twice(&self) -> bool {
+        false
+    }
+
     /// Whose tokens it brings, in words and without a secret, such as the name of a user. A store that keeps the session
     /// of one is refused to another ([`Error::StoreOfAnother`](crate::Error::StoreOfAnother)). Default `None`: the
     /// application sees to it that a store is always used for the same one. It is looked at when the provider is named.
@@ -133,8 +140,11 @@ impl fmt::Debug for Refresh<'_> {
 
 /// What a session knows of it.
 pub(crate) fn described(provider: &dyn CredentialProvider) -> Provider {
-    let (can_refresh, can_mint_again) = (provider.refresh().is_some(), provider.can_mint_again());
-    let facts = ProviderFacts { can_refresh, can_mint_again, may_be_asked_twice: false };
+    let facts = ProviderFacts {
+        can_refresh: provider.refresh().is_some(),
+        can_mint_again: provider.can_mint_again(),
+        may_be_asked_twice: provider.may_be_asked_twice(),
+    };
     Provider::Callback { facts, whose: provider.whose() }
 }
 
@@ -171,6 +181,7 @@ pub struct Callback {
     authenticate: Function<AuthenticateContext>,
     refresh: Option<Function<RefreshContext>>,
     again: bool,
+    concurrent: bool,
     whose: Option<String>,
 }
 
@@ -191,7 +202,13 @@ impl Callback {
         F: Fn(AuthenticateContext) -> A + Send + Sync + 'static,
         A: Future<Output = Result<Credential, ProviderError>> + Send + 'static,
     {
-        Self { authenticate: boxed(authenticate), refresh: None, again: false, whose: None }
+        Self {
+            authenticate: boxed(authenticate),
+            refresh: None,
+            again: false,
+            concurrent: false,
+            whose: None,
+        }
     }
 
     /// With this `refresh` as well.
@@ -207,6 +224,12 @@ impl Callback {
     /// `authenticate` may be called again at any time: it bothers nobody.
     pub fn repeatable(mut self) -> Self {
         self.again = true;
+        self
+    }
+
+    /// It may be asked again while an earlier call has not answered: see [`CredentialProvider::may_be_asked_twice`].
+    pub fn concurrent(mut self) -> Self {
+        self.concurrent = true;
         self
     }
 
@@ -230,6 +253,10 @@ impl CredentialProvider for Callback {
         self.again
     }
 
+    fn may_be_asked_twice(&self) -> bool {
+        self.concurrent
+    }
+
     fn whose(&self) -> Option<String> {
         self.whose.clone()
     }
@@ -240,6 +267,7 @@ impl fmt::Debug for Callback {
         f.debug_struct("Callback")
             .field("refresh", &self.refresh.is_some())
             .field("repeatable", &self.again)
+            .field("concurrent", &self.concurrent)
             .field("whose", &self.whose)
             .finish_non_exhaustive()
     }

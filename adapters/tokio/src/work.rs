@@ -1,7 +1,7 @@
 //! What a session has asked for and is still under way: requests, calls of the provider, keys. Each runs on a
 //! task of its own and ends in exactly one input of the session.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -10,7 +10,7 @@ use satkeeper_core::lifecycle::KeyAlgorithm;
 use satkeeper_core::session::{ProviderCall, Record, RequestId, SessionInput, StoreFailure};
 use satkeeper_core::wire::http::HttpRequest;
 use satkeeper_host::keeper::{Keeper, PATIENCE};
-use satkeeper_host::{Clock, Errand, SigningRequest, keys};
+use satkeeper_host::{Clock, Errand, LATE, SigningRequest, keys};
 use tokio::sync::oneshot;
 use tokio::task::{AbortHandle, Id, JoinSet, spawn_blocking};
 use tokio::time::timeout;
@@ -24,6 +24,9 @@ pub(crate) struct Work {
     tasks: JoinSet<SessionInput>,
     /// What to say for a task that panics: an application's provider may.
     names: HashMap<Id, Errand>,
+    /// Calls of the provider's `authenticate`, and of its `refresh`.
+    minting: Places,
+    refreshing: Places,
     http: Http,
     clock: Clock,
     /// The session's store, its own for as long as this is.
@@ -32,7 +35,8 @@ pub(crate) struct Work {
 
 impl Work {
     pub(crate) fn new(http: Http, clock: Clock, keeper: Option<Keeper>) -> Self {
-        Self { tasks: JoinSet::new(), names: HashMap::new(), http, clock, keeper }
+        let (minting, refreshing) = (Places::default(), Places::default());
+        Self { tasks: JoinSet::new(), names: HashMap::new(), minting, refreshing, http, clock, keeper }
     }
 
     /// What becomes of a session that nobody holds any more: one that is kept waits for the next process.
@@ -41,7 +45,7 @@ impl Work {
     }
 
     pub(crate) fn request(&mut self, id: RequestId, request: HttpRequest, deadline: Tick) {
-        let sending = self.http.clone().send(request, deadline, self.clock);
+        let sending = self.http.clone().send(request, (deadline, LATE), self.clock);
         let task = self.tasks.spawn(async move { SessionInput::Http { id, result: sending.await } });
         self.remember(&task, Errand::Request(id));
     }
@@ -50,25 +54,25 @@ impl Work {
         self.http.network_changed();
     }
 
+    /// It may take its time: its place is the session's to give away at its deadline, and what it brings then counts (R14).
     pub(crate) fn ask_provider(
         &mut self,
         id: RequestId,
         provider: Option<Arc<dyn CredentialProvider>>,
         call: ProviderCall,
-        deadline: Tick,
     ) {
-        let (errand, within) = (Errand::Provider(id), self.clock.until(deadline));
+        let errand = Errand::Provider(id);
+        let refreshes = matches!(call, ProviderCall::Refresh { .. });
         let task = self.tasks.spawn(async move {
             let Some(provider) = provider else {
                 // Only where a built-in provider took its place meanwhile.
                 return errand.fail("the provider has been replaced");
             };
-            match timeout(within, provider::ask(provider.as_ref(), call)).await {
-                Ok(result) => SessionInput::Credential { id, result },
-                Err(_) => errand.fail(&no_answer(within)),
-            }
+            SessionInput::Credential { id, result: provider::ask(provider.as_ref(), call).await }
         });
         self.remember(&task, errand);
+        let places = if refreshes { &mut self.refreshing } else { &mut self.minting };
+        places.take(task);
     }
 
     pub(crate) fn sign(
@@ -131,13 +135,17 @@ impl Work {
         deadline: Tick,
         told: oneshot::Receiver<Result<(), StoreFailure>>,
     ) {
-        let (errand, within) = (Errand::Store(id), self.clock.until(deadline));
-        let name = self.keeper.as_ref().map_or_else(String::new, |keeper| keeper.name().to_owned());
+        let (errand, within, keeper) = (Errand::Store(id), self.clock.until(deadline), self.keeper.clone());
         let task = self.tasks.spawn(async move {
             match timeout(within, told).await {
                 Ok(Ok(result)) => SessionInput::Stored { id, result },
                 // Dropped unheard: so many newer ones wait that nobody can wait for this one any more.
-                Ok(Err(_)) | Err(_) => errand.fail(&format!("{name}: {}", no_answer(within))),
+                Ok(Err(_)) | Err(_) => match keeper {
+                    Some(keeper) => {
+                        SessionInput::Stored { id, result: Err(keeper.unanswered(&no_answer(within))) }
+                    }
+                    None => errand.fail(&no_answer(within)),
+                },
             }
         });
         self.remember(&task, errand);
@@ -166,6 +174,8 @@ impl Work {
                     self.names.remove(&id);
                     return Some(input);
                 }
+                // One that was let go of: the session has given up on it long ago.
+                Err(error) if error.is_cancelled() => drop(self.names.remove(&error.id())),
                 Err(error) => {
                     if let Some(errand) = self.names.remove(&error.id()) {
                         return Some(errand.fail("it panicked"));
@@ -177,6 +187,22 @@ impl Work {
 
     fn remember(&mut self, task: &AbortHandle, errand: Errand) {
         self.names.insert(task.id(), errand);
+    }
+}
+
+/// The calls of one of the provider's functions that are under way. Two have a place, as the session sees it: where a third is
+/// begun, the first has not answered since long after its deadline, and is let go of, so that one that never returns
+/// costs two tasks and not one for each renewal.
+#[derive(Default)]
+struct Places(VecDeque<AbortHandle>);
+
+impl Places {
+    fn take(&mut self, call: AbortHandle) {
+        self.0.retain(|call| !call.is_finished());
+        self.0.push_back(call);
+        while self.0.len() > 2 {
+            self.0.pop_front().iter().for_each(AbortHandle::abort);
+        }
     }
 }
 

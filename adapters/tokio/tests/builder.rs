@@ -9,7 +9,7 @@ fn subscriber(request: CreateSubscriberToken) -> Builder {
     Client::builder().subscriber_with("example.com", "project", CANARY, request)
 }
 
-// proves L43, L49
+// proves R34, R36
 #[tokio::test]
 async fn fields_are_checked_before_they_are_sent() {
     let request = CreateSubscriberToken {

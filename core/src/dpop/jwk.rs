@@ -47,7 +47,7 @@ impl PublicJwk {
 
     /// SHA-256 of the required members in lexical order, base64url: always 43 characters (RFC 7638).
     ///
-    /// SignalWire calls it the fingerprint (L46).
+    /// SignalWire calls it the fingerprint (R35).
     pub fn thumbprint(&self) -> String {
         #[derive(Serialize)]
         struct Ec<'a> {

@@ -113,7 +113,7 @@ impl ProofKey {
         Self::build(algorithm, jwk, Some(signer))
     }
 
-    /// A key that somebody else signs with, asynchronously: an HSM, a KMS, an enclave (L47).
+    /// A key that somebody else signs with, asynchronously: an HSM, a KMS, an enclave (R35).
     ///
     /// # Errors
     /// [`KeyError::Mismatch`] where `jwk` is not of the type that `algorithm` needs.

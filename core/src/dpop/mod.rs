@@ -1,4 +1,4 @@
-//! Proof of possession: keys, thumbprints and proofs (RFC 9449, RFC 7638; L45 to L47).
+//! Proof of possession: keys, thumbprints and proofs (RFC 9449, RFC 7638; R35 to R35).
 
 mod jwk;
 mod key;

@@ -53,7 +53,7 @@ pub fn proof(
 }
 
 /// The bytes to be signed: header and claims, base64url, joined by a dot (RFC 7515 section 5.1). For keys whose
-/// signatures are made elsewhere (L47); arguments as for [`proof`].
+/// signatures are made elsewhere (R35); arguments as for [`proof`].
 pub fn signing_input(
     key: &ProofKey,
     jti: &str,

@@ -4,6 +4,8 @@
 //!
 //! Every field of [`Lifecycle`] is named here. A new one does not compile until it has been thought about.
 
+mod attempts;
+mod link;
 mod outputs;
 mod tokens;
 
@@ -13,37 +15,31 @@ use alloc::string::String;
 use alloc::vec::Vec;
 use core::fmt::{Arguments, Write as _};
 
-use super::asks::AskKind;
-use super::clock::{At, Clock};
-use super::command::Action;
-use super::connection::{Known, Link, MOST_RESUMES, Outage};
+use super::attempts::Attempt;
+use super::clock::At;
 use super::event::Cause;
-use super::governor::Retry;
+use super::hope::Hope;
 use super::input::{Failure, ProviderFacts, TokenId};
-use super::mechanism::Key;
 use super::model::View;
-use super::token::Kind;
-use super::{Expired, Lifecycle, Mode, Pending, Remint, Retries};
+use super::pace::Pace;
+use super::record::Writing;
+use super::waiters::{Kind, Waiters};
+use super::{Key, KeyState, Lifecycle, Mode, Told};
 use crate::time::Millis;
 
 /// Times further away than this are all the same: above every sum of constants that meets a comparison.
-const FAR: i64 = 24;
+const FAR: i64 = 30;
 
 /// Doublings after which a wait has met its ceiling.
 fn doublings(first: Millis, ceiling: Millis) -> u32 {
     ceiling.checked_div(first).unwrap_or(1).max(1).next_power_of_two().ilog2()
 }
 
-/// A moment, relative to now.
-fn span(at: At, now: At) -> i64 {
-    let (at, now) = (i64::try_from(at).unwrap_or(i64::MAX), i64::try_from(now).unwrap_or(i64::MAX));
-    at.saturating_sub(now).clamp(-FAR, FAR)
-}
-
 /// The class of a failure: what decisions depend on.
 fn failure(failure: Failure) -> String {
     match failure {
         Failure::Http { status, .. } => format!("http {status}"),
+        Failure::Page { status, .. } => format!("page {status}"),
         Failure::Rpc { code, credential: true } => format!("rpc {code} credential"),
         Failure::Rpc { code, .. } => format!("rpc {code}"),
         other => format!("{other:?}").split(' ').next().unwrap_or_default().to_lowercase(),
@@ -72,18 +68,15 @@ impl Lifecycle {
 
 impl<'a> Line<'a> {
     fn of(machine: &'a Lifecycle, view: View) -> Self {
-        let mut places: Vec<TokenId> = machine.held.iter().map(|token| token.id).collect();
-        let bases = machine.held.iter().filter_map(|token| match token.kind {
-            Kind::Bound { of } => Some(of),
-            Kind::Base(_) => None,
+        let held = machine.tokens.held.iter();
+        let mut places: Vec<TokenId> = held.clone().map(|token| token.id).collect();
+        let wanted = machine.waiters.list.iter().filter_map(|waiter| match waiter.kind {
+            Kind::Update(token) => Some(token),
+            Kind::Renewal { .. } => None,
         });
-        let wanted = machine.asks.iter().filter_map(|ask| match ask.kind {
-            AskKind::Update(token) => Some(token),
-            AskKind::Renewal { .. } => None,
-        });
-        let asked = machine.pending.iter().filter_map(|pending| pending.action.token());
-        let refused = machine.last_refused().filter(|_| view.tokens_return);
-        for token in bases.chain(wanted).chain(asked).chain(refused) {
+        let asked = machine.attempts.list.iter().filter_map(|attempt| attempt.action.token());
+        let coming = machine.link.coming.map(|coming| coming.token);
+        for token in held.filter_map(|token| token.base_id()).chain(wanted).chain(asked).chain(coming) {
             if !places.contains(&token) {
                 places.push(token);
             }
@@ -102,18 +95,29 @@ impl<'a> Line<'a> {
         }
     }
 
+    /// A moment, relative to now.
     fn span(&self, at: At) -> i64 {
-        span(at, self.now)
-    }
-
-    /// A moment that has passed is as good as now.
-    fn soon(&self, at: At) -> i64 {
-        self.span(at).max(0)
+        let signed = |at: At| i64::try_from(at).unwrap_or(i64::MAX);
+        signed(at).saturating_sub(signed(self.now)).clamp(-FAR, FAR)
     }
 
     /// What has been for longer than this is the same.
     fn since(&self, at: At, most: Millis) -> i64 {
         self.span(at).max(i64::try_from(most).unwrap_or(i64::MAX).saturating_neg())
+    }
+
+    /// A moment that has yet to come.
+    fn until(&mut self, name: &str, at: At) {
+        if at > self.now {
+            self.say(format_args!(" {name}{:+}", self.span(at)));
+        }
+    }
+
+    /// A moment that is remembered for so long.
+    fn lately(&mut self, name: &str, at: At, span: Millis) {
+        if at.saturating_add(span) > self.now {
+            self.say(format_args!(" {name}{:+}", self.span(at)));
+        }
     }
 
     /// A token by its place: held ones by number, then those that are only named.
@@ -122,50 +126,52 @@ impl<'a> Line<'a> {
         place.map_or_else(|| "gone".to_owned(), |place| format!("t{place}"))
     }
 
+    /// How many of the tokens that are held, and of those that have been asked for, were asked for before this.
+    fn rank(&self, order: u64) -> usize {
+        let held = self.machine.tokens.held.iter().map(|token| token.order);
+        let heard = |attempt: &&Attempt| attempt.is_exchange() && (!attempt.late || self.view.late_answers);
+        let exchanges = self.machine.attempts.list.iter().filter(heard);
+        held.chain(exchanges.map(|attempt| attempt.id.0)).filter(|other| *other < order).count()
+    }
+
     fn state(&mut self) {
         // `policy` is the same all through a search; `random` has nothing but its script; `wake` is derived;
-        // `out` is empty between steps; command and socket numbers and the generation only grow.
+        // `out` is empty between steps; the generation only grows.
         let Lifecycle {
-            policy: _,
+            policy,
             random: _,
             clock,
             mode,
-            provider: ProviderFacts { can_refresh, can_mint_again, may_be_asked_twice: _ },
+            provider: ProviderFacts { can_refresh, can_mint_again, may_be_asked_twice },
             key: Key { state, algorithm, proved, may_switch },
-            durable,
-            held,
-            rejected,
-            in_force,
-            generation,
+            tokens,
+            attempts,
+            paces,
+            exchanges,
+            sockets,
             link,
-            outage,
-            resumable,
+            hope,
+            waiters,
+            record,
+            told: Told { fallback, expiring },
             ever_live,
-            restored,
             minted,
             remint,
-            expired,
-            pending,
-            next_command: _,
-            next_socket: _,
-            exchanges: _,
-            sockets: _,
-            retries,
-            asks,
-            told_fallback,
-            told_expiring,
-            unsaved,
-            unsure,
+            rekeyed,
+            unasked,
             spread,
+            unreachable,
+            network_hint,
             wake: _,
             out: _,
-            trial,
         } = self.machine;
         match mode {
             Mode::Over(reason) => return self.say(format_args!("over {}", reason.name())),
             Mode::Ending(reason, cause) => {
                 self.say(format_args!("ending {}{}", reason.name(), self.cause(*cause)));
-                return self.pending(pending);
+                self.flag(record.is_urgent(), "unsaved");
+                self.pace("persist", &record.pace);
+                return self.attempts(attempts);
             }
             Mode::Idle => self.text.push_str("idle"),
             Mode::Running => self.text.push_str("running"),
@@ -173,59 +179,55 @@ impl<'a> Line<'a> {
         }
         self.flag(*can_refresh, "can-refresh");
         self.flag(*can_mint_again, "can-mint");
-        self.say(format_args!(" key:{state:?}/{algorithm:?}"));
-        self.flag(*proved, "proved");
-        self.flag(*may_switch, "may-switch");
+        self.flag(*may_be_asked_twice, "twice");
+        if *state != KeyState::Declined || self.view.deaths {
+            self.say(format_args!(" key:{state:?}/{algorithm:?}"));
+            self.flag(*proved, "proved");
+            self.flag(*may_switch, "may-switch");
+        }
         self.link(link);
-        if let Link::Live { known, .. } = link {
-            self.known(known);
-        }
-        if let Some(trial) = trial {
-            self.say(format_args!(" trial:{}", self.place(trial.token)));
-        }
-        self.flag(*durable, "durable");
-        self.flag(*durable && *unsaved, "unsaved");
-        self.flag(resumable.is_some(), "resumable");
-        self.flag(resumable.is_some_and(|of| of != *generation), "by-an-older");
         self.flag(*ever_live, "was-live");
-        self.flag(*restored, "restored");
         self.flag(*minted, "minted");
-        self.flag(*remint == Remint::Wanted, "remint");
-        self.flag(*unsure, "unsure");
-        if *spread > self.now {
-            self.say(format_args!(" spread{:+}", self.span(*spread)));
+        self.flag(*remint, "remint");
+        self.flag(*rekeyed, "rekeyed");
+        self.flag(*unasked, "of-the-record");
+        self.flag(*unreachable, "unreachable");
+        if *spread > 0 {
+            self.lately("spread", *spread, policy.early_outage);
         }
-        self.clock(clock);
-        if let Some(expired) = expired {
-            self.expired(*expired);
+        if let Some(at) = network_hint {
+            self.lately("hint", *at, policy.network_hint);
         }
-        for token in held {
-            self.token(token);
+        if let Some(clock) = clock.relative(policy) {
+            self.say(format_args!(" clock{clock}"));
         }
-        self.say(format_args!(
-            " force={}",
-            in_force.map_or_else(|| "none".to_owned(), |token| self.place(token))
-        ));
-        self.flag(generation.0 > 0, "acked");
-        self.flag(*told_expiring == Some(*generation), "told-expiring");
-        for token in self.places.clone() {
-            self.flag(rejected.contains(&token), &format!("rejected:{}", self.place(token)));
-        }
-        self.outage(outage);
-        self.retries(retries);
-        self.budgets();
-        let mut reasons: Vec<&str> = told_fallback.iter().map(|reason| reason.name()).collect();
+        self.hope(hope);
+        self.tokens(tokens);
+        self.flag(*expiring == Some(tokens.generation), "told-expiring");
+        let mut reasons: Vec<&str> = fallback.iter().map(|reason| reason.name()).collect();
         reasons.sort_unstable();
         for reason in reasons {
             self.say(format_args!(" told:{reason}"));
         }
-        for ask in asks {
-            match ask.kind {
-                AskKind::Renewal { served } => self.flag(true, if served { "asks:served" } else { "asks" }),
-                AskKind::Update(token) => self.flag(true, &format!("asks:{}", self.place(token))),
+        for (name, pace) in [
+            ("mint", &paces.mint),
+            ("refresh", &paces.refresh),
+            ("activate", &paces.activate),
+            ("renew", &paces.renew),
+        ] {
+            self.pace(name, pace);
+        }
+        let period = self.machine.exchange_period();
+        for (name, bucket, period) in
+            [("budget", exchanges, period), ("sockets", sockets, policy.socket_refill)]
+        {
+            if let Some((left, age)) = bucket.at(self.now, period) {
+                self.say(format_args!(" {name}={left}/{age}"));
             }
         }
-        self.pending(pending);
+        self.record(record);
+        self.waiters(waiters);
+        self.attempts(attempts);
     }
 
     /// What a refusal said, where that is to be told apart: it is passed on and decides nothing.
@@ -234,160 +236,85 @@ impl<'a> Line<'a> {
         cause.map_or_else(String::new, |cause| format!(": {}", failure(cause.failure)))
     }
 
-    fn known(&mut self, known: &Known) {
-        let generation = self.machine.generation;
-        self.flag(known.generation != generation, "known-is-older");
-        self.flag(known.stated, "stated");
-        self.flag(!known.stated && known.began != generation, "pushed");
-        self.flag(known.refused && known.generation != generation, "insists");
-    }
-
-    fn link(&mut self, link: &Link) {
-        match *link {
-            Link::Down { not_before } if not_before > self.now => {
-                self.say(format_args!(" down{:+}", self.span(not_before)));
-            }
-            Link::Down { .. } => self.text.push_str(" down"),
-            Link::Opening { .. } => self.text.push_str(" opening"),
-            Link::Authenticating { .. } => self.text.push_str(" authenticating"),
-            Link::Live { stable: true, .. } => self.text.push_str(" LIVE"),
-            Link::Live { since, .. } => self.say(format_args!(" live{:+}", self.span(since))),
-        }
-    }
-
-    fn clock(&mut self, clock: &Clock) {
-        // How far the server's clock is ahead; in a model one of a few classes, not to be saturated.
-        if let Some(offset) = clock.offset() {
-            self.say(format_args!(" offset={offset}"));
-        }
-        self.flag(clock.restored, "clock-restored");
-        for (at, ahead) in &clock.suspects {
-            self.say(format_args!(" suspect{}@{:+}", (*ahead).min(FAR.unsigned_abs()), self.span(*at)));
-        }
-    }
-
-    fn expired(&mut self, expired: Expired) {
-        let (grace, most) = (self.machine.policy.grace, self.machine.policy.grace_attempts);
-        if grace == Millis::MAX {
-            return self.text.push_str(" expired");
-        }
-        self.say(format_args!(
-            " expired{:+}/{}",
-            self.since(expired.since, grace),
-            expired.attempts.min(most)
-        ));
-    }
-
-    fn outage(&mut self, outage: &Outage) {
-        let Outage {
-            since,
-            waits,
-            resumes,
-            refused,
-            resigned,
-            reminted,
-            waited,
-            second_round,
-            second_round_over,
-            cause,
-        } = outage;
+    fn hope(&mut self, hope: &Hope) {
+        let Hope { since, told, cause, reach, spent, later } = hope;
         let policy = &self.machine.policy;
-        for token in self.places.clone() {
-            self.flag(refused.contains(&token), &format!("refused:{}", self.place(token)));
+        let (run, last, reached) = reach.facts();
+        if since.is_some() {
+            self.say(format_args!(" hopeless/{}", run.min(policy.patience)));
+            self.flag(*told, "told");
+            if let Some(at) = spent {
+                self.say(format_args!(" spent{:+}", self.since(*at, policy.awaited)));
+            }
         }
-        // Its age matters only until the waits may grow.
-        self.flag(since.is_some(), "out");
-        let grows = policy.reconnect_early_max < policy.reconnect_max;
-        let young = since.map(|since| since.saturating_add(policy.early_outage));
-        if let Some(until) = young.filter(|until| *until > self.now && grows) {
-            self.say(format_args!("{:+}", self.span(until)));
+        self.flag(*later, "later");
+        // Who has hope begins anew when it is lost.
+        match last {
+            Some((at, answered)) if since.is_some() => {
+                let (at, answered) = (self.since(at, policy.patience), if answered { "" } else { "?" });
+                self.say(format_args!(" asked{at:+}{answered}"));
+            }
+            Some((_, answered)) => self.flag(answered, "heard"),
+            None => self.flag(true, "unasked"),
         }
-        if *waits > 0 {
-            let most = doublings(policy.reconnect_min, policy.reconnect_max);
-            self.say(format_args!(" waits{}", (*waits).min(most)));
+        if policy.unreached < FAR.unsigned_abs() {
+            self.say(format_args!(" reached{:+}", self.since(reached, policy.unreached)));
         }
-        if *resumes > 0 {
-            self.say(format_args!(" resumes{}", (*resumes).min(MOST_RESUMES)));
-        }
-        self.flag(*resigned, "resigned");
-        self.flag(*reminted, "reminted");
-        self.flag(*waited, "waited");
-        if let Some(at) = *second_round {
-            self.say(format_args!(" second-round{:+}", self.span(at)));
-        }
-        self.flag(*second_round_over, "second-round-over");
-        let cause = self.cause(*cause);
-        self.flag(!cause.is_empty(), &format!("cause{cause}"));
+        self.flag(cause.is_some(), &format!("cause{}", self.cause(*cause)));
     }
 
-    fn retries(&mut self, retries: &Retries) {
-        let Retries { activate, renew, provider, push, trial, persist } = retries;
-        self.retry("activate", activate);
-        self.retry("renew", renew);
-        self.retry("provider", provider);
-        self.retry("push", push);
-        self.retry("persist", persist);
-        self.retry("trial", trial);
+    fn record(&mut self, record: &Writing) {
+        let (durable, unsaved, last, pace) = record.facts();
+        if durable {
+            self.flag(true, "durable");
+            self.flag(unsaved, if record.is_urgent() { "unsaved!" } else { "unsaved" });
+            self.lately("written", last, self.machine.policy.write_interval);
+            self.pace("persist", pace);
+        }
     }
 
-    fn retry(&mut self, name: &str, retry: &Retry) {
-        if retry.failures == 0 {
-            return;
+    fn waiters(&mut self, waiters: &Waiters) {
+        let Waiters { list, cause } = waiters;
+        for waiter in list {
+            match waiter.kind {
+                Kind::Renewal { order } => {
+                    let since = self.since(waiter.since, self.machine.policy.ask_patience);
+                    self.say(format_args!(" waits#{}{since:+}", self.rank(order)));
+                }
+                Kind::Update(token) => self.say(format_args!(" waits:{}", self.place(token))),
+            }
         }
+        if self.view.asks {
+            self.flag(cause.is_some(), &format!("waits-for{}", self.cause(*cause)));
+        }
+    }
+
+    /// How often the greatest of all waits is doubled.
+    fn most_failures(&self) -> u32 {
         let policy = &self.machine.policy;
-        let most = doublings(policy.backoff_min, policy.backoff_max);
-        self.say(format_args!(" {name}×{}", retry.failures.min(most)));
-        if retry.not_before > self.now {
-            self.say(format_args!("{:+}", self.span(retry.not_before)));
-        }
-        if retry.asked > self.now {
-            self.say(format_args!("!{:+}", self.span(retry.asked)));
-        }
+        let ceilings = [
+            policy.wait_unanswered,
+            policy.wait_unanswered_idle,
+            policy.wait_refused,
+            policy.wait_refused_idle,
+            policy.reconnect,
+        ];
+        doublings(policy.wait_min, ceilings.into_iter().max().unwrap_or(0)).max(2)
     }
 
-    /// What the governor says, and until when.
-    fn budgets(&mut self) {
-        let Lifecycle { policy, exchanges, sockets, .. } = self.machine;
-        let period = self.machine.exchange_period();
-        for (name, at) in [
-            ("budget", exchanges.ready(0, period)),
-            ("demand", exchanges.ready(policy.exchange_reserve, period)),
-            ("sockets", sockets.ready(0, policy.socket_refill)),
-        ] {
-            if at > self.now {
-                self.say(format_args!(" {name}{:+}", self.span(at)));
-            }
+    fn pace(&mut self, name: &str, pace: &Pace) {
+        let Pace { failures, not_before, asked, sent, last } = *pace;
+        let most = self.most_failures();
+        if failures > 0 {
+            self.say(format_args!(" {name}×{}", failures.min(most)));
         }
-    }
-
-    fn pending(&mut self, pending: &[Pending]) {
-        for pending in pending {
-            let action = self.action(&pending.action);
-            self.say(format_args!(" <{action}{:+}", self.span(pending.deadline)));
-            // A lifetime counts from when it was asked for, a time stamp from then as well.
-            let dates = pending.is_exchange() || self.view.clocks;
-            if dates && pending.issued < self.now {
-                self.say(format_args!(" since{:+}", self.span(pending.issued)));
-            }
-            if pending.jumped && self.view.clocks {
-                self.say(format_args!(" jumped"));
-            }
-            self.text.push('>');
+        if let Some(last) = last {
+            self.say(format_args!(" {name}:{last:?}"));
         }
-    }
-
-    fn action(&self, action: &Action) -> String {
-        let name = action.name();
-        match action {
-            Action::Mint { fingerprint: Some(key) } => format!("{name} {key:?}"),
-            Action::MakeKey { algorithm } => format!("{name} {algorithm:?}"),
-            Action::Authenticate { token, resume: true, .. } => {
-                format!("{name} {} resume", self.place(*token))
-            }
-            _ => match action.token() {
-                Some(token) => format!("{name} {}", self.place(token)),
-                None => name.to_owned(),
-            },
+        self.until(&format!("{name}:not"), not_before);
+        self.until(&format!("{name}:asked"), asked);
+        if sent > 0 {
+            self.lately(&format!("{name}:sent"), sent, self.machine.policy.wait_served);
         }
     }
 }

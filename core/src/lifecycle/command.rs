@@ -1,4 +1,4 @@
-//! Everything that the machine can ask for: the whole command alphabet, with its deadlines (L2).
+//! Everything that the machine can ask for: the whole command alphabet, with its deadlines (R29).
 
 use serde::{Deserialize, Serialize};
 
@@ -24,45 +24,48 @@ pub enum Output {
 pub struct Command {
     /// Its name.
     pub id: CommandId,
-    /// When the machine treats it as failed by itself. An answer after that is stale.
+    /// When it yields its place. What brings a token is listened to after that, too (R14); any other answer is stale then.
     pub deadline: Tick,
     /// What to do.
     pub action: Action,
 }
 
 /// How far the server's clock is ahead of the local wall clock in milliseconds, `None` while unknown.
-/// A proof's `iat` is the wall clock plus this, at the moment of signing (L45).
+/// A proof's `iat` is the wall clock plus this, at the moment of signing (R35).
 pub type ClockOffset = Option<i64>;
 
 /// What a command asks for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub enum Action {
-    /// Make a key pair; answered `KeyMade`. 60 s.
+    /// Make a key pair; answered `KeyMade`. 120 s.
     MakeKey {
         /// Of this kind.
         algorithm: KeyAlgorithm,
     },
-    /// `provider.authenticate(context)`; answered `Token`. 60 s the first time, then 30 s.
+    /// `provider.authenticate(context)`; answered `Token`. 120 s; where it may be asked twice, half of what is left,
+    /// 5 s at least (R14).
     Mint {
         /// The key whose fingerprint goes into the context; none without a key.
         fingerprint: Option<KeyAlgorithm>,
     },
-    /// `provider.refresh()`; answered `Token`. By L18, 30 s at most.
+    /// `provider.refresh()`; answered `Token`. As `Mint`.
     Refresh,
     /// GET subscriber/info with this base; answered `Inspected`. 10 s.
     Inspect {
         /// The base token.
         base: TokenId,
     },
-    /// POST devices/token with a proof: exchange a base for a bound token; answered `Token`. By L18.
+    /// POST devices/token with a proof: exchange a base for a bound token; answered `Token`. A quarter of what
+    /// is left, 2 to 10 s, or more where attempts have taken longer of late (R14).
     Activate {
         /// The base token.
         base: TokenId,
         /// For the proof's `iat`.
         offset: ClockOffset,
     },
-    /// POST devices/refresh with a proof: renew a bound token; answered `Token`. By L18.
+    /// POST devices/refresh with a proof: renew a bound token; answered `Token`. A quarter of what
+    /// is left, 2 to 10 s, or more where attempts have taken longer of late (R14).
     Renew {
         /// The bound token.
         bound: TokenId,
@@ -73,7 +76,7 @@ pub enum Action {
     Open {
         /// Its name from now on.
         socket: SocketId,
-        /// The token whose header tells the host (L32).
+        /// The token whose header tells the host (R31).
         token: TokenId,
     },
     /// `signalwire.connect` as the first frame; answered `Authenticated`. 10 s.
@@ -101,7 +104,7 @@ pub enum Action {
         /// Which.
         socket: SocketId,
     },
-    /// Write the record; answered `Finished`. min(2 s, a tenth of the time left).
+    /// Write the record; answered `Finished`. 2 s.
     Persist,
     /// Erase record and key; answered `Finished`. 2 s.
     Erase,
@@ -130,11 +133,6 @@ impl Action {
             | Self::Erase
             | Self::Close { .. } => None,
         }
-    }
-
-    /// Whether it tells the live socket of this token.
-    pub(super) fn pushes(&self, token: Option<TokenId>) -> bool {
-        matches!(*self, Self::Reauthenticate { token: pushed, .. } if Some(pushed) == token)
     }
 
     /// Its name in logs and scenarios.

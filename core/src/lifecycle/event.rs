@@ -1,4 +1,4 @@
-//! Everything that the machine tells: the whole event alphabet (L2), warnings with the official codes.
+//! Everything that the machine tells: the whole event alphabet (R29), warnings with the official codes.
 
 use serde::{Deserialize, Serialize};
 
@@ -22,7 +22,7 @@ pub enum Event {
         /// Which.
         token: TokenId,
     },
-    /// A new token is in force: exchanged, pushed and acknowledged (L25).
+    /// A new token is in force: exchanged, pushed and acknowledged (R13).
     Renewed {
         /// Counts acknowledgements.
         generation: Generation,
@@ -49,19 +49,19 @@ pub enum Event {
         /// The generation now in force.
         generation: Generation,
     },
-    /// The wall clock ran ahead of the monotonic one, or a step came late: sleep, or a set clock (L23).
+    /// A step came late, or where ticks do not count sleep the wall clock ran ahead of them: sleep, or a set clock (R1).
     ClockJump {
         /// By how much.
         by: Millis,
     },
-    /// No held token is valid any more; the socket is closed (L22).
+    /// No held token is valid any more (R25).
     Expired {
-        /// Attempts to renew go on for the grace period.
+        /// Somebody can still bring one, and is asked.
         renewing: bool,
     },
-    /// The session is at rest until it is resumed (L41).
+    /// The session is at rest until it is resumed (R33).
     Suspended,
-    /// A stale answer or socket input arrived and changed nothing (L1).
+    /// A stale answer or socket input arrived and changed nothing (R29).
     Ignored(Ignored),
     /// The session is over. The last event.
     Teardown {
@@ -72,7 +72,7 @@ pub enum Event {
     },
 }
 
-/// Who renews (L12).
+/// Who renews (R17).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Mechanism {
@@ -109,19 +109,19 @@ pub struct Cause {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub enum Warning {
-    /// The provider's refresh really takes over from a wanted client-bound one (L16).
+    /// The provider's refresh really takes over from a wanted client-bound one (R17).
     RefreshFallback {
         /// Why. An open set in the official client: do not branch on it.
         reason: FallbackReason,
     },
-    /// Nobody can renew: the session will end (L16).
+    /// Nobody can renew: the session will end (R17).
     NoRefreshHandler {
         /// When, if anybody said.
         ends: Option<Tick>,
         /// That end is only assumed.
         assumed: bool,
     },
-    /// The credential nears its end and has not been renewed (L21).
+    /// The credential nears its end and has not been renewed (R28).
     Expiring {
         /// When.
         ends: Tick,
@@ -130,7 +130,7 @@ pub enum Warning {
         /// Who is trying.
         mechanism: Mechanism,
     },
-    /// An attempt to get a token failed: to renew, or to get the first one where that is repeated (L21, L42).
+    /// An attempt to get a token failed: to renew, or to get the first one where that is repeated (R28, R26).
     RefreshFailed {
         /// The number of this attempt since the last success, from 1.
         attempt: u32,
@@ -142,7 +142,7 @@ pub enum Warning {
         /// opened.
         next: Option<Tick>,
     },
-    /// The token could not be pushed to the live socket; the old one stays in force (L26, L27).
+    /// The token could not be pushed to the live socket; the old one stays in force (R23).
     PushFailed {
         /// Which token.
         token: TokenId,
@@ -150,7 +150,7 @@ pub enum Warning {
         cause: Cause,
     },
     /// The session could not be connected: no socket came to be, or it was lost or refused before it was live
-    /// (L35, L36). A refused resume is no failure (L34).
+    /// (R10, R19). A refused resume is no failure (R21).
     ConnectFailed {
         /// What went wrong.
         cause: Cause,
@@ -161,33 +161,32 @@ pub enum Warning {
     ConnectionLost {
         /// The connect that it had served since, and how it went.
         cause: Cause,
-        /// When the next socket is opened, if that is known already.
+        /// When the next attempt is made, to open a socket or to get a token for it, if that is known already.
         next: Option<Tick>,
     },
-    /// Writing the record failed; the session goes on in memory (L25).
+    /// Writing the record failed; the session goes on in memory (R13).
     StoreFailed {
         /// What went wrong.
         cause: Cause,
     },
-    /// A source puts a token's end earlier than another did, by more than 10 s, or a renewal brought a token
-    /// that ends before an older one, which is kept (L8).
+    /// A source puts a token's end earlier than another did, by more than 10 s (R2).
     ExpiryShortened {
         /// Which token.
         token: TokenId,
         /// By how much.
         by: Millis,
     },
-    /// The server may not accept this kind of key: switching (L46).
+    /// The server may not accept this kind of key: switching (R35).
     KeySwitched {
         /// To this one.
         to: KeyAlgorithm,
     },
-    /// A server value is absurd and was clamped (L6).
+    /// A server's value is absurd, or past by a clock that nobody has confirmed: clamped, or as if absent (R2, R7).
     Clamped {
         /// Which token it spoke of.
         token: TokenId,
     },
-    /// A token is bound to a key that is not ours: it cannot be used (L46).
+    /// A token is bound to a key that is not ours: it cannot be used (R35).
     ForeignKey {
         /// Which token.
         token: TokenId,
@@ -226,7 +225,7 @@ pub enum FallbackReason {
     NoDpopSupport,
     /// The device endpoints refused or did not answer in time.
     EndpointFailed,
-    /// The activation used up its budget.
+    /// The activation used up its budget: a word of the official client's that this machine has no use for.
     ActivationTimeout,
 }
 
@@ -253,9 +252,9 @@ pub enum AskError {
     Exchange(Cause),
     /// The token is one that the server has rejected, has ended, or is bound to another key.
     InvalidCredentials,
-    /// The request budget is used up; ask again later (L20).
+    /// The request budget is used up; ask again later (R20).
     Throttled,
-    /// A newer request of the same kind took its place (L40).
+    /// A newer request of the same kind took its place (R27).
     Superseded,
     /// It is still being tried; what comes of it is told as an event.
     Pending,
@@ -288,7 +287,7 @@ pub enum TeardownReason {
     Expired,
     /// The server refused every credential there was.
     InvalidCredentials,
-    /// There is no first token: it was refused, or who brings it is asked once. Its error went to the caller (L42).
+    /// There is no first token: it was refused, or who brings it is asked once. Its error went to the caller (R26).
     MintFailed,
     /// The application disconnected.
     Disconnected,
@@ -298,6 +297,8 @@ pub enum TeardownReason {
     Destroyed,
     /// Somebody else holds the session from now on.
     HandedOver,
+    /// The server does not speak this version of the protocol, and never did in this session (-32001).
+    Incompatible,
 }
 
 impl TeardownReason {
@@ -312,6 +313,7 @@ impl TeardownReason {
             Self::Left => "left",
             Self::Destroyed => "destroyed",
             Self::HandedOver => "handed_over",
+            Self::Incompatible => "incompatible",
         }
     }
 }

@@ -1,7 +1,7 @@
-//! Everything that can happen to a session: the machine's whole input alphabet (L2).
+//! Everything that can happen to a session: the machine's whole input alphabet (R29).
 //!
 //! Nothing here holds a secret or a byte of a token: tokens are known by number, replies by the facts in
-//! them (L29).
+//! them (R31).
 
 use crate::time::{Millis, UnixMillis};
 use serde::{Deserialize, Serialize};
@@ -21,7 +21,7 @@ pub struct SocketId(pub u32);
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct AskId(pub u64);
 
-/// Counts acknowledgements by the server of a token; it only grows (L7).
+/// Counts acknowledgements by the server of a token; it only grows (R6).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Generation(pub u64);
 
@@ -40,8 +40,13 @@ pub enum Input {
         /// Which.
         socket: SocketId,
     },
-    /// The liveness watch gave the socket up (L37).
+    /// What was sent on the socket has not been answered in its time: the way there and back may not be open (R22).
     SocketDead {
+        /// Which.
+        socket: SocketId,
+    },
+    /// Something sent on a socket that was doubted has been answered after all (R22).
+    SocketAlive {
         /// Which.
         socket: SocketId,
     },
@@ -57,40 +62,38 @@ pub enum Input {
         /// Which.
         socket: SocketId,
     },
-    /// A time stamp of the server that came outside an answer (a ping, an event).
-    ServerTime(UnixMillis),
-    /// The application's own request was refused for its credential (L24).
+    /// The application's own request was refused for its credential (R27).
     Rejected {
         /// Who waits.
         ask: AskId,
         /// The generation in force when that request was sent.
         generation: Generation,
     },
-    /// The application wants a new token now (L24).
+    /// The application wants a new token now (R27).
     RefreshNow {
         /// Who waits.
         ask: AskId,
     },
-    /// The application brings a token of its own (`update_token`, L40).
+    /// The application brings a token of its own (`update_token`, R27).
     NewBase {
         /// Who waits.
         ask: AskId,
         /// What is known of it.
         token: TokenFacts,
     },
-    /// The application replaced its credential provider (L40).
+    /// The application replaced its credential provider (R27).
     NewProvider(ProviderFacts),
-    /// Stop renewing, close the socket, keep everything (L41).
+    /// Stop renewing, close the socket, keep everything (R33).
     Suspend,
     /// Go on after [`Input::Suspend`].
     Resume,
-    /// The host's network changed: probe and try at once (L36).
+    /// The host's network changed: probe and try at once (R19).
     NetworkChanged,
-    /// End the session, forget resume state (L41).
+    /// End the session, forget resume state (R33).
     Disconnect,
-    /// End this process's part in the session and keep all of it: the next one resumes it from the record (L41).
+    /// End this process's part in the session and keep all of it: the next one resumes it from the record (R33).
     Leave,
-    /// End the session, erase record and key (L41).
+    /// End the session, erase record and key (R33).
     Destroy,
 }
 
@@ -105,7 +108,7 @@ pub struct Start {
     pub durable: bool,
 }
 
-/// What a credential provider can do (L42).
+/// What a credential provider can do (R26).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ProviderFacts {
     /// It has a `refresh()` of its own.
@@ -118,7 +121,7 @@ pub struct ProviderFacts {
     pub may_be_asked_twice: bool,
 }
 
-/// What the application allows and has of proof-of-possession keys (L46, L48).
+/// What the application allows and has of proof-of-possession keys (R35).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub enum KeyFacts {
@@ -190,7 +193,7 @@ pub enum Reply {
         /// The server says that it has restored the old session.
         resumed: bool,
         /// What the result says; of a resumed session it speaks of the token that the state was made for, which
-        /// may be an older one: its end and scope are taken from elsewhere (L8).
+        /// may be an older one: its end and scope are taken from elsewhere (R2).
         statement: Statement,
     },
     /// `Reauthenticate`: accepted.
@@ -209,7 +212,7 @@ pub struct TokenFacts {
     /// What its answer says of it.
     pub statement: Statement,
     /// The answer also brought a new one-time secret (a rotating refresh token), which must not be lost
-    /// (L31).
+    /// (R12).
     pub new_secret: bool,
 }
 
@@ -220,7 +223,7 @@ pub struct Statement {
     pub expires_at: Option<UnixMillis>,
     /// A lifetime.
     pub expires_in: Option<Millis>,
-    /// The provider's own `expiry_at`: a hint, in an unknown clock (L8).
+    /// The provider's own `expiry_at`: a hint, in an unknown clock (R2).
     pub expiry_hint: Option<UnixMillis>,
     /// A lifetime that was asked for or is documented, stated by nobody.
     pub assumed_life: Option<Millis>,
@@ -265,34 +268,58 @@ pub enum Failure {
     Rpc {
         /// Its code.
         code: i64,
-        /// It is a verdict on the credential, not on the call (L24).
+        /// It is a verdict on the credential, not on the call (R27).
         credential: bool,
     },
-    /// The provider said that it will never renew this (L17).
+    /// The provider said that it will never renew this (R17).
     Rejected,
     /// The provider failed, perhaps only now.
     Provider {
         /// When it wants to be asked again.
         retry_after: Option<Millis>,
     },
-    /// There is no key, or it cannot sign (L48).
+    /// There is no key, or it cannot sign (R35).
     NoKey,
-    /// Another holder of the record was faster (L30).
+    /// An HTTP error from somebody who knows nothing of it: a page on the way, a stored answer.
+    Page {
+        /// Its status.
+        status: u16,
+        /// Its `Retry-After`.
+        retry_after: Option<Millis>,
+    },
+    /// There is no one-time secret that may be presented: what is asked again is the endpoint, by a mint (R12).
+    NoSecret,
+    /// Somebody else holds the session's record by now (R11).
     Conflict,
 }
 
 impl Failure {
     /// A refusal that a repetition will not change: 4xx except 408, 425 and 429, a credential verdict, a
-    /// provider's `Rejected`. Everything else is transient (L15, L17).
+    /// provider's `Rejected`. Everything else is transient (R17).
     #[must_use]
     pub const fn is_refusal(self) -> bool {
         match self {
             Self::Http { status, .. } => status >= 400 && status < 500 && !matches!(status, 408 | 425 | 429),
             Self::Rpc { credential, .. } => credential,
             Self::Rejected | Self::NoKey => true,
-            Self::Timeout | Self::Transport | Self::Malformed | Self::Provider { .. } | Self::Conflict => {
-                false
+            Self::Timeout
+            | Self::Transport
+            | Self::Malformed
+            | Self::Provider { .. }
+            | Self::Page { .. }
+            | Self::NoSecret
+            | Self::Conflict => false,
+        }
+    }
+
+    /// Somebody has answered, and may have another answer later.
+    pub(super) const fn says_later(self) -> bool {
+        match self {
+            Self::Http { status, .. } | Self::Page { status, .. } => {
+                status >= 500 || matches!(status, 408 | 425 | 429)
             }
+            Self::Provider { .. } => true,
+            _ => false,
         }
     }
 
@@ -300,7 +327,9 @@ impl Failure {
     #[must_use]
     pub const fn retry_after(self) -> Option<Millis> {
         match self {
-            Self::Http { retry_after, .. } | Self::Provider { retry_after } => retry_after,
+            Self::Http { retry_after, .. }
+            | Self::Page { retry_after, .. }
+            | Self::Provider { retry_after } => retry_after,
             _ => None,
         }
     }

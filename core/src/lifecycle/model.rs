@@ -1,13 +1,119 @@
 //! What a search over all states needs of the machine, behind the feature `model`: the state up to what can
-//! not matter ([`Lifecycle::canonical`]), draws that branch ([`Lifecycle::script_draws`]), and a governor
-//! that is an oracle ([`Lifecycle::govern`]). Nothing in here decides anything.
+//! not matter ([`Lifecycle::canonical`]), draws that branch ([`Lifecycle::script_draws`]), small numbers
+//! ([`Policy::model`]), and what is seen from outside. Nothing in here decides anything.
 
 use alloc::vec::Vec;
 
-use crate::time::Millis;
+use crate::time::Tick;
 
-use super::command::Command;
-use super::{Lifecycle, TokenId};
+use super::attempts::Attempt;
+use super::command::Action;
+use super::{AskId, CommandId, Lifecycle, Mode, Policy, SocketId, TokenId};
+
+/// What can still come of a state in a search, and so what of it can matter.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct View {
+    /// A server may yet say something else of a token's end: what has passed may turn out not to have.
+    pub ends_move: bool,
+    /// Servers tell their time.
+    pub clocks: bool,
+    /// The host sleeps.
+    pub jumps: bool,
+    /// The process may die and go on from its record, with another key.
+    pub deaths: bool,
+    /// The application asks for renewals.
+    pub asks: bool,
+    /// What has yielded its place is answered all the same.
+    pub late_answers: bool,
+    /// Failures are told apart by what they said, although that decides nothing.
+    pub causes: bool,
+}
+
+/// Something that was asked and is not answered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Asked {
+    /// Its name.
+    pub id: CommandId,
+    /// What was asked.
+    pub action: Action,
+    /// When.
+    pub at: Tick,
+    /// When it yields its place.
+    pub deadline: Tick,
+    /// It has done so.
+    pub late: bool,
+}
+
+impl Policy {
+    /// The shortest spans at which everything still happens one after the other, in units: what can be searched whole.
+    /// Budgets that are never used up; a slice that wants to see them at work makes them small.
+    #[must_use]
+    pub const fn model() -> Self {
+        const NEVER: u64 = 1 << 40;
+        Self {
+            tick_counts_sleep: true,
+            jitter: true,
+            lead_share: 2,
+            lead_min: 3,
+            lead_max: 3,
+            attempt_min: 1,
+            attempt_max: 1,
+            provider_max: 3,
+            provider_min: 1,
+            place: 3,
+            wait_min: 2,
+            wait_upgrade: 2,
+            wait_served: 2,
+            wait_unanswered: 2,
+            wait_unanswered_idle: 2,
+            wait_refused: 3,
+            wait_refused_idle: 3,
+            retry_after: 4,
+            expiring_notice: 2,
+            patience: 4,
+            unreached: NEVER,
+            awaited: 3,
+            reopen_margin: 1,
+            device_life: 8,
+            reconnect_early: 2,
+            early_outage: 2,
+            reconnect_middle: 2,
+            middle_outage: 3,
+            reconnect: 3,
+            stable: 2,
+            network: 2,
+            push: 1,
+            local: 1,
+            shown_again: 1,
+            shown_again_max: 2,
+            show_after_call: 1,
+            show_interval: 3,
+            sleep: 4,
+            skew: 2,
+            witness: 1,
+            clock_grain: 1,
+            shortened: 2,
+            gain: 0,
+            on_its_way: 1,
+            second_look: 1,
+            spread: 2,
+            herd_resume: 2,
+            herd_fresh: 2,
+            parting: 1,
+            incompatible: 3,
+            cut_by_push: 1,
+            network_hint: 2,
+            ask_patience: 4,
+            write_interval: 1,
+            exchange_burst: u32::MAX,
+            exchange_reserve: 4,
+            exchange_refill_min: 1,
+            exchange_refill_max: 1,
+            socket_burst: u32::MAX,
+            socket_refill: 1,
+        }
+    }
+}
 
 /// What the next draws come to: each is a branch over the least and the greatest value.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -24,33 +130,6 @@ impl Script {
     }
 }
 
-/// What can still come of a state in a search, and so what of it can matter.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct View {
-    /// A server may yet say something else of a token's end: what has passed may turn out not to have.
-    pub ends_move: bool,
-    /// A token that is not held any more may be brought again.
-    pub tokens_return: bool,
-    /// Servers tell their time.
-    pub clocks: bool,
-    /// The process may die and go on from its record, with another key.
-    pub deaths: bool,
-    /// Refusals are told apart by what they said, although that decides nothing.
-    pub causes: bool,
-}
-
-/// What the governor says of the next request to a token endpoint.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum Budget {
-    /// As many as are wanted.
-    Full,
-    /// Due renewals only: what was asked for on demand is throttled.
-    Reserve,
-    /// None for this long.
-    Wait(Millis),
-}
-
 impl Lifecycle {
     /// From now on draws branch: the next ones are the greatest value where `wanted` says so, else the least.
     pub fn script_draws(&mut self, wanted: Vec<bool>) {
@@ -63,60 +142,66 @@ impl Lifecycle {
         self.random.script.as_ref().map_or(0, |script| script.used)
     }
 
-    /// Sets what the governor will say, to requests of tokens and of sockets. That its buckets bound what
-    /// any caller can send is proved by itself (`governor.rs`, `lifecycle_governor.rs`).
-    pub fn govern(&mut self, exchanges: Budget, sockets: Budget) {
-        let now = self.clock.now();
-        let period = self.exchange_period();
-        self.exchanges.set(exchanges, self.policy.exchange_reserve, period, now);
-        self.sockets.set(sockets, 0, self.policy.socket_refill, now);
-    }
-
-    /// The commands that have no answer yet, oldest first.
+    /// What has no answer yet, oldest first.
     #[must_use]
-    pub fn unanswered(&self) -> Vec<Command> {
-        let command = |pending: &super::Pending| Command {
-            id: pending.id,
-            deadline: self.clock.tick_of(pending.deadline),
-            action: pending.action,
+    pub fn unanswered(&self) -> Vec<Asked> {
+        let asked = |attempt: &Attempt| Asked {
+            id: attempt.id,
+            action: attempt.action,
+            at: self.clock.tick_of(attempt.asked),
+            deadline: self.clock.tick_of(attempt.deadline),
+            late: attempt.late,
         };
-        self.pending.iter().map(command).collect()
+        self.attempts.list.iter().map(asked).collect()
     }
 
-    /// How many wait for an outcome.
+    /// Who waits for an outcome.
     #[must_use]
-    pub const fn waiting(&self) -> usize {
-        self.asks.len()
-    }
-
-    /// The newest token that the server has refused and that is not held.
-    #[must_use]
-    pub fn last_refused(&self) -> Option<TokenId> {
-        self.rejected.iter().rev().copied().find(|token| !self.holds(*token))
+    pub fn waiting(&self) -> Vec<AskId> {
+        self.waiters.list.iter().map(|waiter| waiter.id).collect()
     }
 
     /// The newest base that is held.
     #[must_use]
     pub fn last_base(&self) -> Option<TokenId> {
-        self.newest_base().map(|base| base.id)
+        self.tokens.newest_base().map(|base| base.id)
     }
 
-    /// The token that the server last acknowledged.
+    /// The tokens that are held and were refused.
     #[must_use]
-    pub const fn in_force(&self) -> Option<TokenId> {
-        self.in_force
+    pub fn refused(&self) -> Vec<TokenId> {
+        self.tokens.held.iter().filter(|token| token.refused).map(|token| token.id).collect()
     }
 
-    /// Whether the server has refused it for good.
+    /// A token is held that can be used.
     #[must_use]
-    pub fn has_rejected(&self, token: TokenId) -> bool {
-        self.rejected.contains(&token)
+    pub fn has_good(&self) -> bool {
+        self.tokens.good(self.clock.now()).next().is_some()
     }
 
-    /// Whether it may be used: it is in the record, or no record can be written (L25).
+    /// Whether it may be pushed: it is in the record, or no record can be written (R13).
     #[must_use]
-    pub fn may_use(&self, token: TokenId) -> bool {
-        let saved = self.token(token).is_some_and(|held| held.saved == super::token::Saved::Yes);
-        !self.durable || saved || self.retries.persist.failures > 0
+    pub fn may_push(&self, token: TokenId) -> bool {
+        let saved = self.tokens.get(token).is_some_and(|held| held.saved == super::token::Saved::Yes);
+        !self.record.durable || saved || self.record.pace.failures > 0
+    }
+
+    /// The socket that is coming.
+    #[must_use]
+    pub fn coming(&self) -> Option<SocketId> {
+        self.link.coming.map(|coming| coming.socket)
+    }
+
+    /// The socket that was replaced, or is about to be, and is still read.
+    #[must_use]
+    pub fn parting(&self) -> Option<SocketId> {
+        self.link.parting.map(|parting| parting.socket)
+    }
+
+    /// Somebody else holds the session.
+    #[must_use]
+    pub const fn is_handed_over(&self) -> bool {
+        use super::TeardownReason::HandedOver;
+        matches!(self.mode, Mode::Ending(HandedOver, _) | Mode::Over(HandedOver))
     }
 }

@@ -1,102 +1,135 @@
-//! Every number that the machine decides with (L18, L20, L36, L53).
+//! Every number that the machine decides with.
 
 use serde::{Deserialize, Serialize};
 
 use crate::time::Millis;
 
-/// The numbers behind the decisions, in milliseconds unless said otherwise. Rules are not in here: no value
-/// switches one off.
+/// The numbers behind the decisions, in milliseconds unless said otherwise. Rules are not in here: no value switches
+/// one off.
 ///
 /// ```
 /// use satkeeper_core::lifecycle::Policy;
-/// let policy = Policy::default().with(|policy| policy.grace = 120_000);
+/// let policy = Policy::default().with(|policy| policy.patience = 120_000);
 /// assert_eq!(policy.device_life, 900_000);
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Policy {
-    /// Lead = `min(clamp(ttl / lead_share, lead_min, lead_max), ttl / 2)` for bound tokens.
+    /// The host's tick goes on while it sleeps (R1).
+    pub tick_counts_sleep: bool,
+    /// Whether due times are spread at random. Off only in tests and comparisons.
+    pub jitter: bool,
+    /// Lead = `clamp(life / lead_share, lead_min, lead_max)`, or more where attempts have taken long, half the life at
+    /// most (R16).
     pub lead_share: u64,
     /// See [`Policy::lead_share`].
     pub lead_min: Millis,
     /// See [`Policy::lead_share`].
     pub lead_max: Millis,
-    /// The same as [`Policy::lead_min`] for tokens of the provider.
-    pub provider_lead_min: Millis,
-    /// The same as [`Policy::lead_max`] for tokens of the provider.
-    pub provider_lead_max: Millis,
-    /// Whether due times are spread at random. Off only in comparisons with the official client.
-    pub jitter: bool,
-    /// Least time an attempt gets.
+    /// Least time before an attempt yields its place.
     pub attempt_min: Millis,
-    /// Most time an attempt of our own gets.
+    /// Most time before an attempt of our own yields its place.
     pub attempt_max: Millis,
-    /// Most time a call of the application's provider gets.
+    /// The same for a call of the application's provider, and for the making of a key.
     pub provider_max: Millis,
-    /// Time that the first `authenticate()` gets, and the making of a key.
-    pub first_mint: Millis,
-    /// Time that an attempt leaves for the push of what it brings; a sixth of the lead if that is less.
-    pub push_reserve: Millis,
-    /// First wait between attempts to renew.
-    pub backoff_min: Millis,
-    /// Longest wait between attempts to renew.
-    pub backoff_max: Millis,
-    /// The same between attempts to get a first token: nobody is served while they last.
-    pub backoff_max_first: Millis,
-    /// Budget of an activation in connected time, at most; a third of the base's life if that is less.
-    pub activation_budget: Millis,
-    /// After this long a declined client-bound mechanism is tried again.
-    pub promotion: Millis,
-    /// Without a mechanism `credential_expiring` comes this long before the end.
+    /// Least of it where the provider may be asked twice.
+    pub provider_min: Millis,
+    /// A place that was yielded is free after this, or six times what attempts have taken of late (R14).
+    pub place: Millis,
+    /// First wait after a failure; doubles (R18).
+    pub wait_min: Millis,
+    /// The same where a session that is served is to be bound, and the API refuses.
+    pub wait_upgrade: Millis,
+    /// Least ceiling of waits while the session is served.
+    pub wait_served: Millis,
+    /// Greatest ceiling after attempts that nobody answered, while the session is served.
+    pub wait_unanswered: Millis,
+    /// The same while it is not.
+    pub wait_unanswered_idle: Millis,
+    /// Greatest ceiling after the API's own refusals, while the session is served.
+    pub wait_refused: Millis,
+    /// The same while it is not.
+    pub wait_refused_idle: Millis,
+    /// Most that a `Retry-After` is believed.
+    pub retry_after: Millis,
+    /// Without anybody who renews, `credential_expiring` comes this long before the end.
     pub expiring_notice: Millis,
-    /// After expiry attempts go on at least this long and at least [`Policy::grace_attempts`] times.
-    /// `u64::MAX`: for ever.
-    pub grace: Millis,
-    /// See [`Policy::grace`].
-    pub grace_attempts: u32,
-    /// From this long before its end a token opens no socket.
+    /// Hopeless for this long on the reach-clock, the session ends (R25).
+    pub patience: Millis,
+    /// Or awake for this long without anybody reached.
+    pub unreached: Millis,
+    /// An answer that has been on its way for less than this is awaited before an end.
+    pub awaited: Millis,
+    /// In its last `min(this, life / 10)` a token opens no socket (R21).
     pub reopen_margin: Millis,
     /// Lifetime asked of devices/token and devices/refresh.
     pub device_life: Millis,
-    /// First ceiling of the wait before a reconnect.
-    pub reconnect_min: Millis,
-    /// Ceiling until an outage is [`Policy::early_outage`] old.
-    pub reconnect_early_max: Millis,
-    /// Ceiling from then on.
-    pub reconnect_max: Millis,
-    /// See [`Policy::reconnect_early_max`].
+    /// Greatest ceiling of waits before a socket until an outage is [`Policy::early_outage`] old.
+    pub reconnect_early: Millis,
+    /// See [`Policy::reconnect_early`].
     pub early_outage: Millis,
+    /// From then on, until an outage is [`Policy::middle_outage`] old.
+    pub reconnect_middle: Millis,
+    /// See [`Policy::reconnect_middle`].
+    pub middle_outage: Millis,
+    /// From then on.
+    pub reconnect: Millis,
     /// Authenticated for this long: the connection counts as stable.
     pub stable: Millis,
-    /// Time for Inspect, Open, Probe each.
+    /// Time for Inspect, Open, Probe, Authenticate each.
     pub network: Millis,
-    /// Time for Authenticate.
-    pub connect: Millis,
     /// Time for Reauthenticate.
     pub push: Millis,
-    /// Time for Close and Erase, and at most for Persist.
+    /// Time for Close, Erase and Persist.
     pub local: Millis,
-    /// A second round of offers to a server that refused them all waits this long.
-    pub second_round: Millis,
-    /// A step this much later than `wake_at`, or a wall clock this much ahead, may have been sleep.
-    pub jump: Millis,
-    /// A proof signed by more than this off the server's time may have been refused for that alone.
+    /// A refused token is shown again after this, twice this … (R10).
+    pub shown_again: Millis,
+    /// Greatest of it.
+    pub shown_again_max: Millis,
+    /// So long after a call was refused for its credential, a token that the socket has not accepted is shown to a
+    /// fresh connect (R23).
+    pub show_after_call: Millis,
+    /// At most once in so long.
+    pub show_interval: Millis,
+    /// A step this much later than `wake_at`, or a wall clock this much ahead, was sleep (R1).
+    pub sleep: Millis,
+    /// A server's time that differs by more than this from what is known needs a second witness (R3).
     pub skew: Millis,
-    /// A server tells its time in steps of this: what it says may be up to this much old.
+    /// Two witnesses agree within this.
+    pub witness: Millis,
+    /// A server tells its time in steps of this.
     pub clock_grain: Millis,
-    /// Two readings of the server's clock that differ by up to this, less what the round trip explains, agree.
-    pub clock_slack: Millis,
-    /// A time stamp that came unasked was sent at most this long ago.
-    pub underway: Millis,
     /// A source that puts a token's end earlier by more than this is warned of.
     pub shortened: Millis,
+    /// A renewal must put the end off by more than this to have gained anything (T3).
+    pub gain: Millis,
+    /// What has been longer on its way has been used up meanwhile: a named end plans the renewal so much earlier (K2).
+    pub on_its_way: Millis,
+    /// What was good until a fresh connect refused it is looked at once more after this and up to as much again (T4).
+    pub second_look: Millis,
     /// Work that is due after a wake, a resume or an outage is spread over at most this.
     pub spread: Millis,
+    /// The first reconnect after a server has ended many, with a state to resume (R19).
+    pub herd_resume: Millis,
+    /// The same without one.
+    pub herd_fresh: Millis,
+    /// A socket that was replaced is read for so long after the new one is live (R22).
+    pub parting: Millis,
+    /// A server that has served this session and does not know the protocol any more is asked again after this (R24).
+    pub incompatible: Millis,
+    /// A push that loses the socket within this has cost it (R23).
+    pub cut_by_push: Millis,
+    /// A hint that the network has changed counts at most once in this.
+    pub network_hint: Millis,
+    /// Who waits for a renewal is told within this that it is not there yet (R27).
+    pub ask_patience: Millis,
+    /// Records are written at most once in this, but for secrets (R13).
+    pub write_interval: Millis,
     /// Token bucket for token endpoints: its size.
     pub exchange_burst: u32,
     /// The last ones of it, kept for due renewals.
     pub exchange_reserve: u32,
-    /// One more each `clamp(ttl / 12, exchange_refill_min, exchange_refill_max)`.
+    /// One more each `clamp(life / 12, exchange_refill_min, exchange_refill_max)`.
     pub exchange_refill_min: Millis,
     /// See [`Policy::exchange_refill_min`].
     pub exchange_refill_max: Millis,
@@ -104,64 +137,71 @@ pub struct Policy {
     pub socket_burst: u32,
     /// One more each.
     pub socket_refill: Millis,
-    /// Least interval to the next renewal after one that did not extend the end; doubles.
-    pub barren_min: Millis,
-    /// See [`Policy::barren_min`].
-    pub barren_max: Millis,
-    /// However near the end is, that interval may grow up to this.
-    pub barren_near_end: Millis,
 }
 
 impl Default for Policy {
     fn default() -> Self {
         Self {
+            tick_counts_sleep: true,
+            jitter: true,
             lead_share: 10,
             lead_min: 30_000,
             lead_max: 300_000,
-            provider_lead_min: 30_000,
-            provider_lead_max: 300_000,
-            jitter: true,
             attempt_min: 2_000,
             attempt_max: 10_000,
-            provider_max: 30_000,
-            first_mint: 60_000,
-            push_reserve: 5_000,
-            backoff_min: 1_000,
-            backoff_max: 30_000,
-            backoff_max_first: 10_000,
-            activation_budget: 30_000,
-            promotion: 300_000,
+            provider_max: 120_000,
+            provider_min: 5_000,
+            place: 30_000,
+            wait_min: 1_000,
+            wait_upgrade: 10_000,
+            wait_served: 5_000,
+            wait_unanswered: 30_000,
+            wait_unanswered_idle: 10_000,
+            wait_refused: 3_600_000,
+            wait_refused_idle: 60_000,
+            retry_after: 300_000,
             expiring_notice: 120_000,
-            grace: 60_000,
-            grace_attempts: 4,
+            patience: 600_000,
+            unreached: 86_400_000,
+            awaited: 30_000,
             reopen_margin: 5_000,
             device_life: 900_000,
-            reconnect_min: 500,
-            reconnect_early_max: 3_000,
-            reconnect_max: 30_000,
+            reconnect_early: 3_000,
             early_outage: 60_000,
+            reconnect_middle: 10_000,
+            middle_outage: 600_000,
+            reconnect: 30_000,
             stable: 10_000,
             network: 10_000,
-            connect: 10_000,
             push: 5_000,
             local: 2_000,
-            second_round: 30_000,
-            jump: 5_000,
+            shown_again: 5_000,
+            shown_again_max: 60_000,
+            show_after_call: 30_000,
+            show_interval: 300_000,
+            sleep: 5_000,
             skew: 5_000,
+            witness: 2_000,
             clock_grain: 1_000,
-            clock_slack: 1_000,
-            underway: 2_000,
             shortened: 10_000,
+            gain: 1_000,
+            on_its_way: 2_000,
+            second_look: 500,
             spread: 5_000,
+            herd_resume: 3_000,
+            herd_fresh: 10_000,
+            parting: 2_000,
+            incompatible: 300_000,
+            cut_by_push: 2_000,
+            network_hint: 30_000,
+            ask_patience: 60_000,
+            write_interval: 1_000,
             exchange_burst: 10,
             exchange_reserve: 4,
             exchange_refill_min: 1_000,
             exchange_refill_max: 5_000,
             socket_burst: 5,
-            socket_refill: 3_000,
-            barren_min: 1_000,
-            barren_max: 300_000,
-            barren_near_end: 30_000,
+            socket_refill: 3_100,
         }
     }
 }
@@ -174,105 +214,24 @@ impl Policy {
         self
     }
 
-    /// The numbers of the official browser SDK (v4.0.0-rc.2), for people who move over and
-    /// for comparison with recordings of it (L53). Its numbers only: every rule holds, so what comes of five
-    /// seconds for a renewal does not end a session early; but the default leaves it more time.
+    /// The numbers of the official browser SDK (v4.0.0-rc.2), for people who move over and for comparison with recordings
+    /// of it. Its numbers only: every rule holds, so its defects are not reproduced.
     ///
     /// ```
     /// use satkeeper_core::lifecycle::Policy;
-    /// let policy = Policy::browser_sdk_v4();
-    /// assert_eq!((policy.lead(900_000), policy.provider_lead(7_200_000)), (30_000, 5_000));
+    /// assert_eq!(Policy::browser_sdk_v4().lead_max, 30_000);
     /// ```
     #[must_use]
     pub fn browser_sdk_v4() -> Self {
         Self {
             lead_min: 30_000,
             lead_max: 30_000,
-            provider_lead_min: 5_000,
-            provider_lead_max: 5_000,
             jitter: false,
-            // 1000 · 2ⁿ times [0.5, 1), n from 1.
-            backoff_min: 2_000,
-            backoff_max: 30_000,
-            // The floor under any delay.
-            barren_min: 1_000,
-            reconnect_min: 100,
-            reconnect_early_max: 3_000,
-            reconnect_max: 3_000,
-            connect: 5_000,
-            push: 5_000,
+            wait_min: 2_000,
+            reconnect_early: 3_000,
+            reconnect_middle: 3_000,
+            reconnect: 3_000,
             ..Self::default()
         }
-    }
-
-    /// Small numbers in whole units, none above 16, for searching all states: the smallest at which each
-    /// rule still has room to differ from its neighbours.
-    #[must_use]
-    pub const fn model() -> Self {
-        Self {
-            lead_share: 3,
-            lead_min: 3,
-            lead_max: 4,
-            provider_lead_min: 3,
-            provider_lead_max: 4,
-            connect: 2,
-            jitter: true,
-            attempt_min: 1,
-            attempt_max: 2,
-            provider_max: 2,
-            first_mint: 2,
-            push_reserve: 1,
-            backoff_min: 1,
-            backoff_max: 4,
-            backoff_max_first: 2,
-            activation_budget: 3,
-            promotion: 3,
-            expiring_notice: 2,
-            grace: 3,
-            grace_attempts: 2,
-            reopen_margin: 1,
-            device_life: 6,
-            reconnect_min: 1,
-            reconnect_early_max: 2,
-            reconnect_max: 4,
-            early_outage: 3,
-            stable: 1,
-            network: 2,
-            push: 2,
-            local: 1,
-            second_round: 2,
-            jump: 3,
-            skew: 1,
-            clock_grain: 1,
-            clock_slack: 1,
-            underway: 2,
-            shortened: 1,
-            spread: 2,
-            exchange_burst: 16,
-            exchange_reserve: 1,
-            exchange_refill_min: 1,
-            exchange_refill_max: 1,
-            socket_burst: 16,
-            socket_refill: 1,
-            barren_min: 1,
-            barren_max: 4,
-            barren_near_end: 2,
-        }
-    }
-
-    /// How long before `renew_by` the renewal of a bound token with this life must have begun (L18).
-    #[must_use]
-    pub fn lead(&self, life: Millis) -> Millis {
-        self.share(life).max(self.lead_min).min(self.lead_max).min(life / 2)
-    }
-
-    /// The same for a token of the provider.
-    #[must_use]
-    pub fn provider_lead(&self, life: Millis) -> Millis {
-        self.share(life).max(self.provider_lead_min).min(self.provider_lead_max).min(life / 2)
-    }
-
-    fn share(&self, life: Millis) -> Millis {
-        life.checked_div(self.lead_share).unwrap_or(life)
     }
 }

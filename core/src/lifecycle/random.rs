@@ -1,4 +1,4 @@
-//! Seeded draws, each domain on a stream of its own (L4).
+//! Seeded draws, each domain on a stream of its own (R30).
 
 use rand_chacha::ChaCha20Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};
@@ -8,7 +8,7 @@ use crate::time::Millis;
 
 /// What a draw is for. A new draw in one domain shifts no other.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Domain {
+pub(super) enum Domain {
     /// When a renewal is due.
     Schedule = 0,
     /// How long to wait after a failed attempt.
@@ -21,7 +21,7 @@ pub(crate) enum Domain {
 
 /// Draws by domain and count, so that a run can be repeated from the middle.
 #[derive(Clone)]
-pub(crate) struct Random {
+pub(super) struct Random {
     seed: Seed,
     drawn: [u64; 4],
     /// What an exhaustive search wants to be drawn.
@@ -30,7 +30,7 @@ pub(crate) struct Random {
 }
 
 impl Random {
-    pub(crate) fn new(seed: &Seed) -> Self {
+    pub(super) fn new(seed: &Seed) -> Self {
         Self {
             seed: seed.clone(),
             drawn: [0; 4],
@@ -40,17 +40,17 @@ impl Random {
     }
 
     /// Goes on after this many draws.
-    pub(crate) fn resumed(seed: &Seed, drawn: [u64; 4]) -> Self {
+    pub(super) fn resumed(seed: &Seed, drawn: [u64; 4]) -> Self {
         Self { drawn, ..Self::new(seed) }
     }
 
     /// How many draws there were, by domain.
-    pub(crate) const fn drawn(&self) -> [u64; 4] {
+    pub(super) const fn drawn(&self) -> [u64; 4] {
         self.drawn
     }
 
     /// A number uniform over all of `u32`.
-    pub(crate) fn draw(&mut self, domain: Domain) -> u32 {
+    pub(super) fn draw(&mut self, domain: Domain) -> u32 {
         #[cfg(feature = "model")]
         if let Some(script) = &mut self.script {
             return script.next();
@@ -64,7 +64,7 @@ impl Random {
     }
 
     /// A time uniform in `[0, range)`; zero for an empty range.
-    pub(crate) fn below(&mut self, domain: Domain, range: Millis) -> Millis {
+    pub(super) fn below(&mut self, domain: Domain, range: Millis) -> Millis {
         #[cfg(feature = "model")]
         if self.script.is_some() && range <= 1 {
             // Both branches are one.
@@ -75,7 +75,7 @@ impl Random {
 }
 
 /// The part of `range` that a draw names: `range · draw / 2³²`.
-pub(crate) const fn share(draw: u32, range: Millis) -> Millis {
+pub(super) const fn share(draw: u32, range: Millis) -> Millis {
     #[allow(clippy::cast_possible_truncation, reason = "the quotient is below range")]
     {
         ((range as u128 * draw as u128) >> 32) as u64
@@ -88,7 +88,7 @@ mod tests {
 
     #[test]
     fn a_draw_in_one_domain_shifts_no_other() {
-        // proves L4
+        // proves R30
         let seed = Seed::from_bytes([7; 32]);
         let mut one = Random::new(&seed);
         let mut two = Random::new(&seed);

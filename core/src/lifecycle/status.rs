@@ -1,4 +1,4 @@
-//! What the machine says of itself (L3).
+//! What the machine says of itself (R29).
 
 use serde::{Deserialize, Serialize};
 
@@ -22,7 +22,7 @@ pub enum Phase {
     Live,
     /// The socket is gone; another is on its way.
     Reconnecting,
-    /// Every token has ended; attempts to renew go on (L22).
+    /// Every token has ended; attempts to renew go on (R25).
     Expired,
     /// At rest until resumed.
     Suspended,
@@ -50,49 +50,6 @@ impl Phase {
     }
 }
 
-/// What holds a renewal back although somebody could renew (L13).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-#[non_exhaustive]
-pub enum Hold {
-    /// The session is at rest until it is resumed.
-    Suspended,
-    /// The request budget, or renewals that have gained nothing (L20).
-    Governor,
-    /// The provider has said that it will not renew this credential (L17).
-    Rejected,
-    /// The newest token's push was refused; a connect beside the live socket will decide (L27).
-    Verdict,
-    /// An activation waits for the socket (L15).
-    NoPath,
-    /// The last attempt failed (L18).
-    BackOff,
-    /// The proof key is being made.
-    Key,
-    /// Whether the credential can be bound is being asked (L14).
-    Scope,
-    /// Nobody has said when the credential ends.
-    NoEnd,
-}
-
-impl Hold {
-    /// A stable name.
-    #[must_use]
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Suspended => "suspended",
-            Self::Governor => "governor",
-            Self::Rejected => "rejected",
-            Self::Verdict => "verdict",
-            Self::NoPath => "no_path",
-            Self::BackOff => "back_off",
-            Self::Key => "key",
-            Self::Scope => "scope",
-            Self::NoEnd => "no_end",
-        }
-    }
-}
-
 /// A summary of the state.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
@@ -101,8 +58,6 @@ pub struct Status {
     pub phase: Phase,
     /// Who renews.
     pub mechanism: Mechanism,
-    /// What holds the next renewal back; `None`: the schedule alone, or one is under way.
-    pub hold: Option<Hold>,
     /// Counts acknowledgements.
     pub generation: Generation,
     /// The token that the server last acknowledged.
@@ -126,7 +81,6 @@ impl Status {
         Self {
             phase,
             mechanism,
-            hold: None,
             generation: Generation(0),
             in_force: None,
             bound: false,
@@ -148,13 +102,13 @@ pub struct Why {
     pub wake: Wake,
     /// The token that it is about.
     pub token: Option<TokenId>,
-    /// That token's `renew_by`: the earliest end that anybody stated (L8).
+    /// That token's `renew_by`: the earliest end that anybody stated (R2).
     pub renew_by: Option<Tick>,
     /// That token's `ends`: the end that counts.
     pub ends: Option<Tick>,
-    /// Its lead (L18).
+    /// Its lead (R16).
     pub lead: Option<Millis>,
-    /// Its drawn jitter (L18).
+    /// Its drawn jitter (R16).
     pub jitter: Option<Millis>,
     /// Failures since the last success of what is due.
     pub failures: u32,

@@ -1,66 +1,83 @@
-//! What is known of a held token, above all of its end (L7, L8, L9).
+//! What is known of one token, above all of its end (R6).
 
 use serde::{Deserialize, Serialize};
 
+use crate::lifecycle::{Confirmation, Statement, TokenId};
 use crate::time::{Millis, UnixMillis};
 
-use super::clock::{At, Clock, moved};
-use super::event::{FallbackReason, Mechanism};
-use super::governor::doubled;
-use super::input::{Confirmation, Statement, TokenId};
+use super::attempts::Endpoint;
+use super::clock::{At, Clock, YEAR_9999};
 use super::policy::Policy;
-use super::random::share;
-use super::stopwatch::Stopwatch;
+use crate::lifecycle::random::share;
 
-/// Longest lifetime that is believed (L6): a hundred years.
+/// Longest lifetime that is believed: a hundred years.
 const LONGEST_LIFE: Millis = 100 * 366 * 86_400_000;
 
-/// Last second of the year 9999.
-const LAST_TIME: UnixMillis = UnixMillis(253_402_300_799_999);
+/// A life that is shorter by one of two clocks is that of a clock that is wrong.
+const SHORTEST_HINT: Millis = 10_000;
 
 /// One token that the session holds.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Token {
     pub(super) id: TokenId,
     pub(super) kind: Kind,
+    /// Which was asked for later: greater.
+    pub(super) order: u64,
+    /// When it should have been asked for.
+    pub(super) due: At,
     /// When it was asked for and when it came.
     pub(super) sent: At,
     pub(super) received: At,
-    pub(super) stated: Stated,
     /// Who brought it; `None`: the application.
-    pub(super) by: Option<Mechanism>,
-    /// It came of a mint or an activation, not of a renewal: a whole fleet may have one from this second.
+    pub(super) by: Option<Endpoint>,
+    /// It began a session, or what that is renewed by: a whole fleet may have one from this second.
     pub(super) first: bool,
     /// What its jitter is made of.
     pub(super) draw: u32,
-    #[serde(skip)]
+    /// The earliest end that anybody has named: renewal is planned by it.
+    pub(super) renew_by: Option<At>,
+    /// The end that counts.
+    pub(super) ends: Option<At>,
+    pub(super) word: Word,
+    /// An end that was read by the local clock; it is read once more when a server tells its time (R2, R7).
+    pub(super) undated: Option<Undated>,
+    /// A fresh connect with it was refused (R10).
+    pub(super) refused: bool,
+    /// Its life has been told: by connects and pushes, by its exchange.
+    pub(super) life_told: [bool; 2],
+    /// A server has accepted it.
+    pub(super) accepted: bool,
+    /// It had ended when it came, or is bound to another key: kept as the last resort (R9).
+    pub(super) barren: bool,
     pub(super) saved: Saved,
-    /// It came from a record, and no server has told its time since: what was anchored then ends nothing (L9).
-    #[serde(skip)]
-    pub(super) restored: bool,
-    /// It came after a restart or a jump of the wall clock, and was written down before a server had told its time:
-    /// all that is known for sure is that it came before this process (L9).
-    #[serde(default, skip_serializing_if = "core::ops::Not::not")]
-    pub(super) undated: bool,
-    /// What its exchange must have gained; `None`: it is nobody's renewal.
-    pub(super) gain: Option<Gain>,
-    /// Its push to the live socket was refused; a fresh connect will decide (L27).
-    pub(super) awaits_verdict: bool,
 }
 
-/// A renewal that does not extend the end doubles the least interval to the next (L20). Judged by what is
-/// known of the end at any time, since some say one thing at the exchange and another at the connect.
+/// Whose word a token's end is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub(super) enum Word {
+    /// Nobody has said anything.
+    Nobody,
+    /// It was asked for or is documented: past it the token is good until it is refused (R8).
+    Assumed,
+    /// The provider's `expiry_at`, or a server's time read by the local clock.
+    Hinted,
+    /// The server's.
+    Told,
+}
+
+/// An end as it was named, while no server has told its time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) struct Gain {
-    pub(super) since: At,
-    /// The end that was to be extended.
-    pub(super) before: At,
-    /// How many in a row have gained nothing, if this one has not.
-    pub(super) streak: u32,
+pub(super) enum Undated {
+    /// In the server's time.
+    Servers(UnixMillis),
+    /// In a clock that nobody knows.
+    Anybodys(UnixMillis),
+    /// In the server's time, as a process of before has read a hint in it: a hint it remains.
+    Hint(UnixMillis),
 }
 
-/// Whether the record holds it (L25).
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+/// Whether the record holds it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) enum Saved {
     #[default]
     No,
@@ -81,25 +98,17 @@ pub(super) enum Kind {
     },
 }
 
-/// What is known of a base token, and what its renewal has come to. All flags of the choice of mechanism
-/// live here: with the next base everything is open again.
+/// What is known of a base besides.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Base {
     pub(super) scope: Option<bool>,
     pub(super) cnf: Confirmation,
     pub(super) inspection: Inspection,
-    /// The client-bound mechanism is declined until then (L17).
-    pub(super) declined: Option<Declined>,
-    /// Connected time that its activation has used (L15).
-    pub(super) activation: Stopwatch,
-    /// The provider will not renew it (L17).
+    /// The provider will not renew it.
     pub(super) rejected: bool,
-    /// Of the bound tokens that came of it, the longest life that their exchange has stated.
-    pub(super) longest_bound_life: Option<Millis>,
-    /// The same by what connects and pushes have stated: lives are compared with lives of the same source only (L17).
-    #[serde(default)]
-    pub(super) longest_bound_life_elsewhere: Option<Millis>,
-    /// Bound tokens of it grow shorter: its own end limits them (L17).
+    /// The longest life that has been told of its bound tokens: by connects and pushes, by their exchanges.
+    pub(super) longest_bound: [Option<Millis>; 2],
+    /// They grow shorter: its own end limits them.
     pub(super) limits_bound: bool,
     /// The application was told that nobody renews.
     pub(super) told_no_mechanism: bool,
@@ -107,93 +116,35 @@ pub(super) struct Base {
     pub(super) has_been_bound: bool,
 }
 
-impl Base {
-    /// The application brings the same bytes again: what is known of them need not be asked again (L14), and
-    /// what its renewal has come to is open again.
-    pub(super) fn again(&self) -> Self {
-        let Self { scope, cnf, inspection, has_been_bound, .. } = *self;
-        Self { scope, cnf, inspection, has_been_bound, ..Self::default() }
-    }
-}
-
-/// Whether subscriber/info has been asked about a base: once per base (L14).
+/// Whether subscriber/info has been asked about a base.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) enum Inspection {
     #[default]
     Wanted,
-    /// It was given up half-way: it goes with the next socket, whose number is bounded (L20).
-    Again,
     Asked,
     Over,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) struct Declined {
-    pub(super) reason: FallbackReason,
-    pub(super) until: At,
-}
-
-/// The ends that were stated. A source may contradict others and itself: the earliest plans the renewal, the
-/// latest ends the session (L8).
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) struct Stated {
-    /// The earliest and the latest end that the server named.
-    pub(super) server: Option<(UnixMillis, UnixMillis)>,
-    pub(super) life: Option<Millis>,
-    pub(super) hint: Option<Hint>,
-    pub(super) assumed: Option<Millis>,
-}
-
-/// The provider's `expiry_at`, in a clock that nobody knows: read in both (L9).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) struct Hint {
-    pub(super) server: UnixMillis,
-    pub(super) local: At,
-}
-
-/// Which answer a statement came with: two answers of one kind can be compared.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Source {
-    /// The exchange that brought the token, or the application.
-    Exchange,
-    /// subscriber/info, a connect or reauthenticate result.
-    Elsewhere,
+/// In which answer something was said.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Heard {
+    /// When it was asked for.
+    pub(super) sent: At,
+    /// The `Date` of that answer, where it is a server's own.
+    pub(super) told: Option<UnixMillis>,
+    /// It is the exchange that brought the token.
+    pub(super) exchange: bool,
 }
 
 /// What came of a statement.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Noted {
-    /// A value was absurd and was clamped.
-    pub(super) clamped: bool,
+    /// A value was absurd, and is as if absent.
+    pub(super) absurd: bool,
     /// It put the end earlier by this much.
     pub(super) shortened: Option<Millis>,
-}
-
-/// When a token ends.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) struct End {
-    /// `None`: nobody said, or the server's clock is not known yet.
-    pub(super) at: Option<At>,
-    /// Nobody stated it: it is what was asked for or is documented. Past it the token counts as valid
-    /// until it is refused (L8).
-    pub(super) assumed: bool,
-}
-
-impl End {
-    /// Whether the token counts as valid at `at`.
-    pub(super) fn is_ahead(&self, at: At) -> bool {
-        self.assumed || self.at.is_none_or(|end| at < end)
-    }
-
-    /// How far the token puts the session's end off; without a known end, for ever.
-    pub(super) fn reach(&self) -> At {
-        self.at.unwrap_or(At::MAX)
-    }
-}
-
-/// The earlier of two moments; of one that is not known, the other.
-fn earlier(one: Option<At>, other: Option<At>) -> Option<At> {
-    one.zip(other).map(|(one, other)| one.min(other)).or(one).or(other)
+    /// It has ended already.
+    pub(super) ended: bool,
 }
 
 impl Token {
@@ -223,188 +174,208 @@ impl Token {
         }
     }
 
-    /// Until when the next renewal waits because the one that brought this token gained nothing.
-    pub(super) fn barren_until(&self, clock: &Clock, policy: &Policy) -> Option<At> {
-        let gain = self.gain?;
-        let by = self.renew_by(clock)?;
-        // At most half of what is left is waited away: that one source puts the end in the past must not cost a
-        // session that another gives more time.
-        let left = self.end(clock).at.map_or(Millis::MAX, |end| end.saturating_sub(gain.since));
-        let most = (left / 2).max(policy.barren_near_end).min(policy.barren_max);
-        let interval = doubled(policy.barren_min, gain.streak).min(most);
-        (by <= gain.before.saturating_add(policy.barren_min)).then(|| gain.since.saturating_add(interval))
+    /// When it ends for sure: what is merely assumed ends nothing.
+    pub(super) fn sure_end(&self) -> Option<At> {
+        self.ends.filter(|_| self.word > Word::Assumed)
     }
 
-    /// What a renewal of this token must gain.
-    pub(super) fn renewed(&self, clock: &Clock, policy: &Policy) -> Gain {
-        let streak =
-            self.barren_until(clock, policy).and(self.gain).map_or(0, |gain| gain.streak.saturating_add(1));
-        let before = self.renew_by(clock).unwrap_or(0).max(clock.now());
-        Gain { since: clock.now(), before, streak }
+    /// Whether it lasts beyond `at`, as far as anybody has said.
+    pub(super) fn lasts(&self, at: At) -> bool {
+        self.sure_end().is_none_or(|end| at < end)
+    }
+
+    /// Whether it lasts beyond `at`, what is assumed taken at its word.
+    pub(super) fn presumably_lasts(&self, at: At) -> bool {
+        self.ends.is_none_or(|end| at < end)
+    }
+
+    /// Whether it may be used (R6): it has not ended, was not refused, and is bound to no other key.
+    pub(super) fn is_good(&self, now: At) -> bool {
+        !self.refused && !self.barren && self.lasts(now)
+    }
+
+    /// How far it puts the session's end off; without a known end, for ever.
+    pub(super) fn reach(&self) -> At {
+        self.ends.unwrap_or(At::MAX)
     }
 
     /// Takes in what an answer says of this token.
-    pub(super) fn note(&mut self, source: Source, says: &Statement, clock: &Clock, policy: &Policy) -> Noted {
-        let before = self.stated_by(clock);
-        let mut clamped = false;
-        if let Some(at) = says.expires_at {
-            clamped |= at > LAST_TIME;
-            let at = at.min(LAST_TIME);
-            let (first, last) = self.stated.server.unwrap_or((at, at));
-            self.stated.server = Some((first.min(at), last.max(at)));
-        }
-        if let Some(life) = says.expires_in {
-            clamped |= life > LONGEST_LIFE;
-            self.stated.life = Some(life.min(LONGEST_LIFE));
-        }
-        if let Some(hint) = says.expiry_hint {
-            clamped |= hint > LAST_TIME;
-            let server = hint.min(LAST_TIME);
-            self.stated.hint = Some(Hint { server, local: clock.when_wall_shows(server) });
-        }
-        if let Some(life) = says.assumed_life {
-            self.stated.assumed = Some(life.min(LONGEST_LIFE));
-        }
+    pub(super) fn note(&mut self, says: &Statement, heard: Heard, clock: &Clock, policy: &Policy) -> Noted {
+        let now = clock.now();
+        let before = self.renew_by.filter(|_| self.word == Word::Told);
+        let mut noted = Noted::default();
         if let Some(base) = self.base_mut() {
             base.scope = says.scope.or(base.scope);
             if says.cnf != Confirmation::Unknown {
                 base.cnf = says.cnf;
             }
         }
-        let shortened = before
-            .zip(self.stated_by(clock))
+        let life = says.expires_in.map(|life| life.min(LONGEST_LIFE));
+        noted.absurd |= life != says.expires_in;
+        if let Some(life) = life {
+            self.told(heard.sent.saturating_add(life), now.saturating_add(life));
+        }
+        match says.expires_at {
+            Some(time) if time > YEAR_9999 => noted.absurd = true,
+            Some(time) => match clock.when(time, heard.told.map(|told| (told, heard.sent)), policy) {
+                // A life that the same answer names has not passed when it comes: one of two clocks is wrong.
+                Some((_, late)) if life.is_some_and(|life| life > 0) && late <= now => noted.absurd = true,
+                Some((early, late)) => {
+                    // What was long on its way has been used up meanwhile; a lead must not be.
+                    let way = now.saturating_sub(heard.sent);
+                    let early = if way > policy.on_its_way { early.saturating_sub(way) } else { early };
+                    self.told(early, late);
+                }
+                None if life.is_none() && self.word < Word::Told => {
+                    let local = clock.when_wall_shows(time);
+                    // Of several that servers have named, the earliest plans the renewal and the latest ends it, as of
+                    // those that can be dated.
+                    let before = self.undated_by_server();
+                    let named = before.is_some();
+                    let (by, end) = (self.renew_by.filter(|_| named), self.ends.filter(|_| named));
+                    self.undated = before.max(Some(time)).map(Undated::Servers);
+                    // What the server has just spoken of has not ended, whatever the local clock makes of it.
+                    if local > now {
+                        self.renew_by = Some(by.map_or(local, |by| by.min(local)));
+                        self.ends = Some(end.map_or(local, |end| end.max(local)));
+                        self.word = Word::Hinted;
+                    } else {
+                        noted.absurd = true;
+                    }
+                }
+                None => {}
+            },
+            None => {}
+        }
+        if self.word < Word::Hinted {
+            noted.absurd |= !self.hinted(says.expiry_hint, clock, policy);
+        }
+        if self.word < Word::Hinted
+            && let Some(life) = says.assumed_life.map(|life| life.min(LONGEST_LIFE))
+        {
+            self.renew_by = Some(heard.sent.saturating_add(life));
+            self.ends = Some(now.saturating_add(life));
+            self.word = Word::Assumed;
+        } else if self.is_bound()
+            && heard.exchange
+            && let Some(life) = says.assumed_life
+        {
+            // That much was asked for: a later end that is told is perhaps that of the session.
+            self.renew_by = self.renew_by.map(|by| by.min(heard.sent.saturating_add(life)));
+        }
+        noted.ended = heard.exchange && !self.lasts(now);
+        noted.shortened = before
+            .zip(self.renew_by)
             .map(|(before, after)| before.saturating_sub(after))
-            .filter(|by| *by > policy.shortened && source == Source::Elsewhere);
-        Noted { clamped, shortened }
+            .filter(|by| *by > policy.shortened && !heard.exchange);
+        noted
     }
 
-    /// The earliest end that anybody stated or assumed: what renewal is planned by (L8). Before the
-    /// server's clock is known its absolute times are read on the wall clock.
-    pub(super) fn renew_by(&self, clock: &Clock) -> Option<At> {
-        let assumed = self.stated.assumed.map(|life| self.sent.saturating_add(life));
-        earlier(self.stated_by(clock), assumed)
-    }
-
-    /// The earliest end that anybody stated.
-    fn stated_by(&self, clock: &Clock) -> Option<At> {
-        let Stated { server, life, hint, .. } = &self.stated;
-        let absolute = server.map(|(first, _)| {
-            clock.when_server_shows(first).unwrap_or_else(|| clock.when_first_wall_shows(first))
-        });
-        let relative = life.map(|life| self.sent.saturating_add(life));
-        let hinted =
-            hint.map(|hint| clock.when_server_shows(hint.server).map_or(hint.local, |at| at.min(hint.local)));
-        earlier(earlier(absolute, relative), hinted)
-    }
-
-    /// The end that counts: the latest that the server stated; the provider's only while there is none, an
-    /// assumed one only while there is neither (L8).
-    pub(super) fn end(&self, clock: &Clock) -> End {
-        let Stated { server, life, hint, assumed } = &self.stated;
-        if server.is_some() || life.is_some() {
-            let absolute = server.and_then(|(_, last)| clock.when_server_surely_shows(last));
-            let sure = life.filter(|_| !self.restored);
-            let relative = sure.map(|life| self.received.saturating_add(life));
-            return End { at: absolute.max(relative), assumed: false };
+    /// A server has named an end: early and late. Of several the earliest plans the renewal, the latest ends it.
+    fn told(&mut self, early: At, late: At) {
+        if self.word == Word::Told {
+            self.renew_by = self.renew_by.map(|by| by.min(early));
+            self.ends = self.ends.map(|end| end.max(late));
+        } else {
+            let planned = self.word == Word::Assumed || self.undated_by_server().is_some();
+            let asked = self.renew_by.filter(|_| self.is_bound() && planned);
+            self.renew_by = Some(asked.map_or(early, |asked| asked.min(early)));
+            self.ends = Some(late);
         }
-        if let Some(hint) = hint {
-            let at = clock.when_server_surely_shows(hint.server).map(|at| at.max(hint.local));
-            return End { at, assumed: false };
+        (self.word, self.undated) = (Word::Told, None);
+    }
+
+    /// The provider's own idea of the end, in a clock that nobody knows: read in both (R7). Whether it makes sense.
+    fn hinted(&mut self, hint: Option<UnixMillis>, clock: &Clock, policy: &Policy) -> bool {
+        let Some(hint) = hint else { return true };
+        let local = clock.when_wall_shows(hint);
+        let server = clock.when(hint, None, policy).map_or(local, |(early, _)| early);
+        let (early, late) = (local.min(server), local.max(server));
+        if hint > YEAR_9999 || late <= clock.now() {
+            return false;
         }
-        End { at: assumed.map(|life| self.received.saturating_add(life)), assumed: true }
+        (self.renew_by, self.ends, self.word) = (Some(early), Some(late), Word::Hinted);
+        self.undated = (!clock.is_told()).then_some(Undated::Anybodys(hint));
+        true
     }
 
-    /// The whole life that this answer states, from receipt: a slow answer must not look like a short life. What is
-    /// merely assumed states none.
-    pub(super) fn stated_life(&self, says: &Statement, clock: &Clock) -> Option<Millis> {
-        let until = says.expires_at.and_then(|at| clock.when_server_surely_shows(at));
-        let span = until.map(|at| at.saturating_sub(self.received));
-        says.expires_in.map_or(span, |life| Some(span.map_or(life, |span| span.min(life))))
-    }
-
-    /// The end as far as it can be reckoned, surely or not (L11).
-    pub(super) fn reckoned_end(&self, clock: &Clock) -> Option<At> {
-        let Stated { server, life, hint, .. } = &self.stated;
-        let absolute = server.iter().map(|(_, last)| {
-            clock.when_server_shows(*last).unwrap_or_else(|| clock.when_first_wall_shows(*last))
-        });
-        let stated = absolute.chain(life.iter().map(|life| self.received.saturating_add(*life))).max();
-        stated
-            .or(hint
-                .map(|hint| clock.when_server_shows(hint.server).map_or(hint.local, |at| at.max(hint.local))))
-    }
-
-    /// The same token on a clock whose moments are this much later.
-    pub(super) fn moved(&self, by: i64) -> Self {
-        let mut token = self.clone();
-        token.sent = moved(token.sent, by);
-        token.received = moved(token.received, by);
-        if let Some(hint) = &mut token.stated.hint {
-            hint.local = moved(hint.local, by);
+    fn undated_by_server(&self) -> Option<UnixMillis> {
+        match self.undated? {
+            Undated::Servers(time) => Some(time),
+            Undated::Anybodys(_) | Undated::Hint(_) => None,
         }
-        if let Some(gain) = &mut token.gain {
-            gain.since = moved(gain.since, by);
-            gain.before = moved(gain.before, by);
+    }
+
+    /// What is only hinted brings no renewal before a quarter of the life: as the clock reads it that makes it the
+    /// shorter, or where that leaves next to nothing, the longer (R7).
+    pub(super) fn floor(&self) -> At {
+        let life = |end: Option<At>| end.map_or(0, |end| end.saturating_sub(self.received));
+        if self.word != Word::Hinted {
+            return 0;
         }
-        if let Some(declined) = token.base_mut().and_then(|base| base.declined.as_mut()) {
-            declined.until = moved(declined.until, by);
-        }
-        token
+        let (short, long) = (life(self.renew_by), life(self.ends));
+        self.received.saturating_add(if short < SHORTEST_HINT { long } else { short } / 4)
     }
 
-    /// The same token of a record, once a server has told its time: it came so much later than was reckoned, and
-    /// not later than now. What nobody has dated is renewed as early as it can be reckoned, and ends as late.
-    pub(super) fn dated(&self, later: i64, now: At) -> Self {
-        let mut token = self.moved(later);
-        token.sent = token.sent.min(now);
-        token.received = token.received.min(now);
-        if token.undated {
-            token.sent = token.sent.min(self.sent);
-            token.received = now;
-        }
-        token.restored = false;
-        token.undated = false;
-        if let Some(gain) = &mut token.gain {
-            gain.since = gain.since.min(now);
-        }
-        token
+    /// A server has told its time: what was read by the local clock is read by that, once (R2), or by both (R7).
+    pub(super) fn date(&mut self, clock: &Clock, policy: &Policy) {
+        let Some(undated) = self.undated else { return };
+        let (Undated::Servers(time) | Undated::Anybodys(time) | Undated::Hint(time)) = undated;
+        let Some((early, late)) = clock.when(time, None, policy) else { return };
+        // Renewal was planned for before the end; it stays so long before.
+        let before = self.ends.zip(self.renew_by).map_or(0, |(end, by)| end.saturating_sub(by));
+        let (early, late) = match undated {
+            Undated::Servers(_) => {
+                self.word = Word::Told;
+                (early, late)
+            }
+            Undated::Hint(_) => (early, late),
+            Undated::Anybodys(_) => {
+                let local = self.ends.unwrap_or(late);
+                (early.min(local), late.max(local))
+            }
+        };
+        (self.renew_by, self.ends, self.undated) = (Some(early.saturating_sub(before)), Some(late), None);
     }
 
-    /// Whether it counts as valid at `at`.
-    pub(super) fn is_valid(&self, clock: &Clock, at: At) -> bool {
-        self.end(clock).is_ahead(at)
+    /// It came so much later than the clock of then showed, at least and at most: the earlier plans the renewal, the later
+    /// ends it.
+    pub(super) fn move_by(&mut self, (least, most): (Millis, Millis)) {
+        self.sent = self.sent.saturating_add(least);
+        self.renew_by = self.renew_by.map(|by| by.saturating_add(least));
+        self.received = self.received.saturating_add(most);
+        self.ends = self.ends.map(|end| end.saturating_add(most));
     }
 
-    /// Its whole life, as renewal is planned by.
-    pub(super) fn life(&self, clock: &Clock) -> Option<Millis> {
-        self.renew_by(clock).map(|by| by.saturating_sub(self.received))
+    /// Its whole life, as renewal is planned by; where a hint leaves next to nothing of it by one clock, as the other reads
+    /// it (R7).
+    pub(super) fn life(&self) -> Option<Millis> {
+        let life = self.renew_by?.saturating_sub(self.sent);
+        let longer = self.ends.filter(|_| self.word == Word::Hinted && life < SHORTEST_HINT);
+        Some(longer.map_or(life, |end| end.saturating_sub(self.sent)))
     }
 
-    pub(super) fn lead(&self, clock: &Clock, policy: &Policy) -> Option<Millis> {
-        Some(self.lead_of(self.life(clock)?, policy))
+    /// How long before its end its renewal begins; `longest`: what attempts have taken of late (R16).
+    pub(super) fn lead(&self, longest: Millis, policy: &Policy) -> Option<Millis> {
+        let life = self.life()?;
+        let usual = (life / policy.lead_share.max(1)).max(policy.lead_min).min(policy.lead_max);
+        Some(usual.max(longest.saturating_mul(3)).min(life / 2))
     }
 
-    fn lead_of(&self, life: Millis, policy: &Policy) -> Millis {
-        if self.is_bound() { policy.lead(life) } else { policy.provider_lead(life) }
-    }
-
-    /// How much earlier than the lead its renewal is due, as drawn (L18).
-    pub(super) fn jitter(&self, clock: &Clock, policy: &Policy) -> Option<Millis> {
-        let life = self.life(clock)?;
-        Some(self.jitter_of(life, self.lead_of(life, policy), policy))
-    }
-
-    fn jitter_of(&self, life: Millis, lead: Millis, policy: &Policy) -> Millis {
+    /// How much earlier than the lead its renewal is due, as drawn.
+    pub(super) fn jitter(&self, lead: Millis, policy: &Policy) -> Millis {
+        let life = self.life().unwrap_or(0);
         let early = life.saturating_sub(life / 4).saturating_sub(lead).min(life / 2);
         let range = if self.first { early } else { lead / 2 };
         if policy.jitter { share(self.draw, range) } else { 0 }
     }
 
-    /// When its renewal is due (L18).
-    pub(super) fn due(&self, clock: &Clock, policy: &Policy) -> Option<At> {
-        let by = self.renew_by(clock)?;
-        let life = by.saturating_sub(self.received);
-        let lead = self.lead_of(life, policy);
-        Some(by.saturating_sub(lead.saturating_add(self.jitter_of(life, lead, policy))))
+    /// From this long before its end it opens no socket (R21).
+    pub(super) fn margin(&self, policy: &Policy) -> Millis {
+        let life = self.ends.map_or(Millis::MAX, |end| end.saturating_sub(self.received));
+        policy.reopen_margin.min(life / 10)
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -4,57 +4,56 @@ use serde::{Deserialize, Serialize};
 
 use super::command::CommandId;
 
-/// What a deadline is for. The machine keeps no timers: after each input it derives all of these from its
-/// state, does what is due, and returns the earliest of the rest as `wake_at`. So nothing can be forgotten,
-/// and nothing can fire that is not due any more.
+/// What a deadline is for. The machine keeps no timers: after each input it derives all of these from its state, does what
+/// is due, and returns the earliest of the rest as `wake_at`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum Wake {
-    /// A command's deadline: it counts as failed.
+    /// A command's deadline: it yields its place.
     Deadline(CommandId),
-    /// No held token is valid any more (L22).
-    Expiry,
-    /// The grace period after the end is over (L22).
-    GraceOver,
+    /// No held token can be used any more (R25).
+    Hopeless,
+    /// Nothing can become of it any more (R25).
+    GiveUp,
     /// A held token ends, or is about to: what follows is derived anew.
     TokenEnds,
-    /// Somebody waits for a renewal and nobody can renew (L24), or for a token that has ended (L40).
+    /// What may have been sleep has not been answered for: the doubt is over.
+    Awake,
+    /// Somebody waits for what cannot come (R27).
     Vain,
-    /// Every offer was refused: get a new token, or end (L35).
-    Refused,
-    /// Every offer was refused once; make them again (L35).
-    SecondRound,
-    /// The connection counts as stable (L36).
+    /// Somebody has waited long enough (R27).
+    Pending,
+    /// The connection counts as stable.
     Stable,
-    /// `credential_expiring` is due (L21).
+    /// A replaced socket is closed (R22).
+    Part,
+    /// `credential_expiring` is due.
     Expiring,
-    /// The client-bound mechanism gives way to the provider's (L15, L17).
-    Handover,
-    /// The client-bound mechanism may be tried again (L17).
-    Promotion,
-    /// The provider renews although client-bound renewal was wanted: say so (L16).
+    /// The provider renews although client-bound renewal was wanted: say so.
     Fallback,
-    /// Nobody can renew: say so (L16).
+    /// Nobody can renew: say so.
     NoMechanism,
     /// Make a key.
     MakeKey,
-    /// Mint a base: the first one, or one in place of those that were refused or have ended.
+    /// Mint a base.
     Mint,
-    /// Ask what a base can do.
-    Inspect,
+    /// Renew the base through the provider.
+    Refresh,
     /// Exchange a base for a bound token.
     Activate,
     /// Renew the bound token.
     Renew,
-    /// Renew the base through the provider.
-    Refresh,
+    /// Ask what a base can do.
+    Inspect,
+    /// Ask whether anybody can be reached, where there is nothing left to be shown (R25).
+    ReachOut,
     /// Write the record.
     Persist,
-    /// Push a token to the live socket.
+    /// Push a token to the serving socket.
     Push,
-    /// A refused push is put to the test of a fresh connect beside the live socket (L27).
-    Verdict,
+    /// Show a token that was not accepted to a fresh connect beside the serving socket (R23).
+    Show,
     /// Open a socket.
     Open,
     /// Everything is put away: the last event.
@@ -67,27 +66,27 @@ impl Wake {
     pub const fn name(self) -> &'static str {
         match self {
             Self::Deadline(_) => "deadline",
-            Self::Expiry => "expiry",
-            Self::GraceOver => "grace_over",
+            Self::Hopeless => "hopeless",
+            Self::GiveUp => "give_up",
             Self::TokenEnds => "token_ends",
+            Self::Awake => "awake",
             Self::Vain => "vain",
-            Self::Refused => "refused",
-            Self::SecondRound => "second_round",
+            Self::Pending => "pending",
             Self::Stable => "stable",
+            Self::Part => "part",
             Self::Expiring => "expiring",
-            Self::Handover => "handover",
-            Self::Promotion => "promotion",
             Self::Fallback => "fallback",
             Self::NoMechanism => "no_mechanism",
             Self::MakeKey => "make_key",
             Self::Mint => "mint",
-            Self::Inspect => "inspect",
+            Self::Refresh => "refresh",
             Self::Activate => "activate",
             Self::Renew => "renew",
-            Self::Refresh => "refresh",
+            Self::Inspect => "inspect",
+            Self::ReachOut => "reach_out",
             Self::Persist => "persist",
             Self::Push => "push",
-            Self::Verdict => "verdict",
+            Self::Show => "show",
             Self::Open => "open",
             Self::Farewell => "farewell",
         }

@@ -1,19 +1,21 @@
-//! What the application waits for, and how its end is told (L24, L40).
+//! What the application waits for, and how its end is told (R27, R33).
 
 use alloc::borrow::ToOwned;
 use alloc::boxed::Box;
 use alloc::vec::Vec;
 
 use crate::error::Error;
-use crate::lifecycle::{AskError, AskId, Generation, Policy};
+use crate::lifecycle::{
+    AskError, AskId, Cause, Event, Failure, Generation, Input, Policy, TeardownReason, Warning,
+};
 
 use super::Session;
 use super::event::SessionNews;
 use super::input::Credential;
 use super::journal::cause;
 use super::output::SessionOutput;
+use super::socket::lost;
 use super::turn::Turn;
-use crate::lifecycle::{Event, Input, TeardownReason};
 
 /// Asks from here on are the session's own, for calls that were refused.
 pub(super) const OWN_ASKS: u64 = 1 << 63;
@@ -134,7 +136,7 @@ impl Session {
         match event {
             Event::Recovered { .. } | Event::Failed { .. } => return self.ask_ended(turn, event),
             Event::Live { .. } => {
-                survived = self.admitted(turn);
+                survived = Some(self.admitted(turn));
                 self.online_is_due(turn.now.tick);
             }
             Event::Renewed { .. } => self.online_has_token(turn.now.tick),
@@ -145,6 +147,15 @@ impl Session {
                 self.tell_dropped(turn);
             }
             _ => {}
+        }
+        if let Event::Warn(Warning::ConnectionLost {
+            cause: Cause { command, failure: Failure::Timeout },
+            ..
+        }) = event
+            && self.journal.known(command).is_none()
+        {
+            // The lifecycle's own question was not answered.
+            self.journal.ends(command, lost("it gave no sign of life"));
         }
         let error = cause(&event).map(|cause| self.journal.error(cause, self.now));
         let error = match event {
@@ -162,7 +173,7 @@ impl Session {
     }
 }
 
-/// When the governor has a request again: it refills at least this often (L20).
+/// When the governor has a request again: it refills at least this often (R20).
 const fn throttled(policy: &Policy) -> u64 {
     policy.exchange_refill_max
 }

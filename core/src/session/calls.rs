@@ -1,5 +1,5 @@
 //! Calls of the application over the session: held until it is live, sent in order, repeated once after a
-//! recovered rejection (L24, L33).
+//! recovered rejection (R24, R32).
 
 use alloc::borrow::ToOwned as _;
 use alloc::boxed::Box;
@@ -10,7 +10,7 @@ use serde_json::Value;
 use serde_json::value::RawValue;
 
 use crate::error::Error;
-use crate::lifecycle::{AskId, Generation, Input};
+use crate::lifecycle::{AskId, Generation, Input, SocketId};
 use crate::time::{Millis, Tick};
 use crate::wire::rpc::{self, MAX_FRAME, RpcError};
 use crate::wire::{connect, reauthenticate};
@@ -36,10 +36,16 @@ pub(super) const OWN_CALL: CallId = CallId(1 << 63);
 /// Longest time that a call waits for a live session, or for the verdict on its rejection.
 const PATIENCE: Millis = 60_000;
 
+/// Most methods that are remembered as denied.
+const MOST_DENIED: usize = 16;
+
 /// In the order in which they were made.
 #[derive(Default)]
 pub(super) struct Calls {
     open: VecDeque<Call>,
+    /// Methods that were refused for the credential once more under a newer token: that is the answer, and starts nothing
+    /// more until the next token (R24).
+    denied: VecDeque<(String, Generation)>,
     next_ask: u64,
 }
 
@@ -57,6 +63,7 @@ enum Stage {
         since: Tick,
     },
     Sent {
+        socket: SocketId,
         frame: String,
         at: Tick,
         generation: Generation,
@@ -88,6 +95,36 @@ impl Call {
 }
 
 impl Calls {
+    fn is_denied(&self, method: &str, under: Generation) -> bool {
+        self.denied.iter().any(|(denied, generation)| denied == method && *generation >= under)
+    }
+
+    fn deny(&mut self, method: String, under: Generation) {
+        self.denied.retain(|(denied, _)| *denied != method);
+        if self.denied.len() >= MOST_DENIED {
+            self.denied.pop_front();
+        }
+        self.denied.push_back((method, under));
+    }
+
+    /// A call was refused for its credential: under which generation, where a renewal may help. What is refused once more
+    /// under a newer token is the answer; the session's own calls, which it repeats by itself, deny nobody else's.
+    fn refused(&mut self, at: usize) -> Option<Generation> {
+        let Call { id, method, stage: Stage::Sent { generation, .. }, repeated, .. } = self.open.get(at)?
+        else {
+            return None;
+        };
+        let (id, generation, repeated) = (*id, *generation, *repeated);
+        if self.is_denied(method, generation) {
+            return None;
+        }
+        if repeated && id < OWN_CALL {
+            let method = method.clone();
+            self.deny(method, generation);
+        }
+        (!repeated).then_some(generation)
+    }
+
     /// A name for an ask of the session's own.
     pub(super) fn own_ask(&mut self) -> AskId {
         let ask = AskId(OWN_ASKS.saturating_add(self.next_ask));
@@ -105,7 +142,7 @@ impl Calls {
         self.open.remove(at)
     }
 
-    /// Whether another one of this size may come in (L33).
+    /// Whether another one of this size may come in (R32).
     fn has_room(&self, size: usize) -> bool {
         let waiting = self.open.iter().filter(|call| call.is_waiting()).map(Call::size).sum::<usize>();
         let open = self.open.iter().map(Call::size).sum::<usize>();
@@ -163,35 +200,43 @@ impl Session {
 
     /// Sends what waits, once the socket is authenticated.
     pub(super) fn flush_calls(&mut self, turn: &mut Turn) {
-        let Some(socket) = self.authenticated_socket() else { return };
+        let Some(socket) = self.serving_socket() else { return };
         let generation = self.lifecycle.status().generation;
         for call in self.calls.open.iter_mut().filter(|call| call.is_waiting()) {
             let frame = self.ids.frame();
             let text = rpc::request(&frame, &call.method, &call.params);
-            call.stage = Stage::Sent { frame, at: turn.now.tick, generation };
+            call.stage = Stage::Sent { socket, frame, at: turn.now.tick, generation };
             turn.put(SessionOutput::Send { socket, text });
         }
     }
 
-    /// An answer that is not the lifecycle's.
-    pub(super) fn call_answered(&mut self, turn: &mut Turn, frame: &str, answer: Answer<'_>) {
-        let is_it = |call: &Call| matches!(&call.stage, Stage::Sent { frame: sent, .. } if sent == frame);
-        let Some(at) = self.calls.open.iter().position(is_it) else { return };
+    /// An answer that is not the lifecycle's. Whether somebody waits for it, on this socket.
+    pub(super) fn call_answered(
+        &mut self,
+        turn: &mut Turn,
+        on: SocketId,
+        frame: &str,
+        answer: Answer<'_>,
+    ) -> bool {
+        let is_it = |call: &Call| match &call.stage {
+            Stage::Sent { socket, frame: sent, .. } => *socket == on && sent == frame,
+            _ => false,
+        };
+        let Some(at) = self.calls.open.iter().position(is_it) else { return false };
         let result = match answer {
             Ok(result) => Ok(result.to_owned()),
             Err(refusal) => {
                 let refusal = RpcError::parse(refusal);
                 let error = refusal.to_error(&self.secrets());
                 if refusal.is_auth_refusal()
-                    && let Some(Call { stage: Stage::Sent { generation, .. }, repeated: false, .. }) =
-                        self.calls.open.get(at)
+                    && let Some(generation) = self.calls.refused(at)
                 {
-                    let (generation, ask) = (*generation, self.calls.own_ask());
+                    let ask = self.calls.own_ask();
                     if let Some(call) = self.calls.open.get_mut(at) {
                         call.stage = Stage::Refused { ask, at: turn.now.tick, error };
                     }
                     turn.feed(Input::Rejected { ask, generation });
-                    return;
+                    return true;
                 }
                 Err(error)
             }
@@ -199,6 +244,7 @@ impl Session {
         if let Some(call) = self.calls.open.remove(at) {
             self.returned(turn, &call, result);
         }
+        true
     }
 
     /// The end of a call: the application's, or the session's own.
@@ -233,13 +279,17 @@ impl Session {
     pub(super) fn watch_calls(&mut self, turn: &mut Turn) {
         let timeout = self.config.call_timeout;
         while let Some(call) = self.calls.take(|call| call.due(timeout) <= turn.now.tick) {
+            if let Stage::Sent { socket, .. } = call.stage {
+                self.question(turn, socket);
+            }
             self.give_up(turn, call);
         }
     }
 
     /// The socket is gone: nobody knows whether what was sent on it has been done.
-    pub(super) fn calls_lost(&mut self, turn: &mut Turn) {
-        while let Some(call) = self.calls.take(|call| matches!(call.stage, Stage::Sent { .. })) {
+    pub(super) fn calls_lost(&mut self, turn: &mut Turn, socket: SocketId) {
+        let is_lost = |call: &Call| matches!(call.stage, Stage::Sent { socket: sent, .. } if sent == socket);
+        while let Some(call) = self.calls.take(is_lost) {
             let result = Err(lost("the connection was lost before the answer came"));
             self.returned(turn, &call, result);
         }

@@ -15,7 +15,7 @@ use crate::wire::rest::{self, Endpoint};
 
 use super::Session;
 use super::event::SessionNews;
-use super::exchanges::{Device, Exchange, Provision, Purpose};
+use super::exchanges::{Device, Exchange, Purpose};
 use super::facts::{EMBED_LIFE, SUBSCRIBER_LIFE, UNBOUND_SCOPE_LIFE};
 use super::ice;
 use super::journal::Fault;
@@ -161,7 +161,7 @@ impl Session {
         Ok(())
     }
 
-    /// A token from the provider (L42, L43). The fingerprint of `key` goes along where the request has a place
+    /// A token from the provider (R34). The fingerprint of `key` goes along where the request has a place
     /// for it; only then the token that comes is bound to it.
     fn provide(
         &mut self,
@@ -170,7 +170,6 @@ impl Session {
         renewal: bool,
         key: Option<KeyAlgorithm>,
     ) -> Result<(), Fault> {
-        let unbound = Provision { renewal, key: None };
         match &self.config.provider {
             // Never for a renewal: its facts say that it has none.
             Provider::Static(credential) => {
@@ -179,10 +178,10 @@ impl Session {
                 turn.reply(command.id, Reply::Token(facts));
                 Ok(())
             }
-            Provider::Callback { facts, .. } => {
+            Provider::Callback { .. } => {
                 let fingerprint = self.fingerprint(key);
                 // Few backends have a place for a fingerprint in a refresh: what the server says binds its token.
-                let (call, key) = if renewal && facts.can_refresh {
+                let (call, key) = if renewal {
                     (ProviderCall::Refresh { fingerprint }, None)
                 } else {
                     (ProviderCall::Authenticate { fingerprint }, key)
@@ -195,32 +194,28 @@ impl Session {
             Provider::Embed { token, host } => {
                 let request = rest::embed_token(host, token);
                 let secret = token.clone();
-                self.ask_space(turn, command, Endpoint::EmbedToken, unbound, EMBED_LIFE, request, secret)
+                self.ask_space(turn, command, Endpoint::EmbedToken, None, EMBED_LIFE, request, secret)
             }
             Provider::Guest { space, request } => {
                 let life = self.life_until(turn.now, request.expire_at).unwrap_or(SUBSCRIBER_LIFE);
                 let request = request.request(space);
                 let secret = Secret::new("");
-                self.ask_space(turn, command, Endpoint::GuestToken, unbound, life, request, secret)
+                self.ask_space(turn, command, Endpoint::GuestToken, None, life, request, secret)
             }
             Provider::Subscriber { space, .. } => {
-                let one_time = self.source.usable(turn.now).filter(|_| renewal);
-                let Some(secret) = one_time else { return self.create(turn, command, renewal, key) };
+                if !renewal {
+                    return self.create(turn, command, key);
+                }
+                let Some(secret) = self.source.usable(turn.now) else { return Err(Fault::no_secret()) };
                 let (secret, request) = (secret.clone(), rest::refresh_subscriber_token(space, secret));
                 let endpoint = Endpoint::RefreshSubscriberToken;
-                self.ask_space(turn, command, endpoint, unbound, SUBSCRIBER_LIFE, request, secret)
+                self.ask_space(turn, command, endpoint, None, SUBSCRIBER_LIFE, request, secret)
             }
         }
     }
 
-    /// A new subscriber token, bound to our key where there is one (L43).
-    pub(super) fn create(
-        &mut self,
-        turn: &mut Turn,
-        command: &Command,
-        renewal: bool,
-        key: Option<KeyAlgorithm>,
-    ) -> Result<(), Fault> {
+    /// A new subscriber token, bound to our key where there is one (R34).
+    fn create(&mut self, turn: &mut Turn, command: &Command, key: Option<KeyAlgorithm>) -> Result<(), Fault> {
         let Provider::Subscriber { space, request } = &self.config.provider else {
             return Err(unknown_token());
         };
@@ -237,8 +232,15 @@ impl Session {
             turn.news(SessionNews::ScopeWithoutFingerprint, None);
         }
         let secret = wanted.password.clone().unwrap_or_else(|| Secret::new(""));
-        let (endpoint, provision) = (Endpoint::CreateSubscriberToken, Provision { renewal, key });
-        self.ask_space(turn, command, endpoint, provision, life, wanted.request(&space), secret)
+        self.ask_space(
+            turn,
+            command,
+            Endpoint::CreateSubscriberToken,
+            key,
+            life,
+            wanted.request(&space),
+            secret,
+        )
     }
 
     #[allow(clippy::too_many_arguments, reason = "one call, said once for four endpoints")]
@@ -247,14 +249,14 @@ impl Session {
         turn: &mut Turn,
         command: &Command,
         endpoint: Endpoint,
-        provision: Provision,
+        key: Option<KeyAlgorithm>,
         life: Millis,
         request: Result<HttpRequest, Error>,
         secret: Secret,
     ) -> Result<(), Fault> {
         // A field that is refused before it is sent will be refused for ever.
         let request = request.map_err(|error| Fault::new(Failure::Rejected, error))?;
-        let purpose = Purpose::Space { endpoint, provision, life, epoch: self.source.epoch };
+        let purpose = Purpose::Space { endpoint, key, life, epoch: self.source.epoch };
         let mut exchange = self.exchange_for(turn.now, command, purpose);
         exchange.secrets.push(secret);
         if endpoint == Endpoint::RefreshSubscriberToken {

@@ -42,12 +42,12 @@ pub struct Config {
     pub relay: Option<SecureUrl>,
     /// Where the subscriber-side REST API is, instead of where `ch` in the token's header says.
     pub fabric: Option<SecureUrl>,
-    /// Which hosts a token may lead to, besides the two above; `None`: any (L32).
+    /// Which hosts a token may lead to, besides the two above; `None`: any (R31).
     pub allow_hosts: Option<AllowedHosts>,
-    /// `htu` as a full URI (RFC 9449) instead of the path that the official client sends (L45).
+    /// `htu` as a full URI (RFC 9449) instead of the path that the official client sends (R35).
     pub full_htu: bool,
     /// The proof of an activation, too, names the token that it comes with (`ath`, RFC 9449), which the official client
-    /// leaves out (L45).
+    /// leaves out (R35).
     pub ath_on_activation: bool,
     /// The `agent` of `signalwire.connect`; default `satkeeper/<version>`.
     pub agent: Option<String>,
@@ -178,7 +178,7 @@ impl Config {
     }
 }
 
-/// Which proof-of-possession keys may be used (L46).
+/// Which proof-of-possession keys may be used (R35).
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub enum KeyChoice {

@@ -54,12 +54,15 @@ impl Session {
 
     /// The session is live on a socket: what its server has said is shown, before the event that says so. What has
     /// survived is to be told after it.
-    pub(super) fn admitted(&mut self, turn: &mut Turn) -> Option<SessionNews> {
-        let sockets = self.trial.as_deref_mut().into_iter().chain(self.socket.as_mut());
-        let admission = sockets.filter_map(|socket| socket.admission.take()).next()?;
+    pub(super) fn admitted(&mut self, turn: &mut Turn) -> SessionNews {
+        let Some(admission) = self.sockets.iter_mut().rev().find_map(|socket| socket.admission.take()) else {
+            // One that was doubted has answered: nothing was lost (R22).
+            let (registration, calls, subscriptions) = (Survival::Kept, Survival::Kept, Survival::Kept);
+            return SessionNews::Survived { registration, calls, subscriptions };
+        };
         let survived = admission.survived();
         self.show_connection(turn, *admission.connection);
-        Some(survived)
+        survived
     }
 
     /// What is known of the connection with this result taken in.

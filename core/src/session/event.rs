@@ -13,7 +13,7 @@ use crate::wire::time::Oddity;
 /// fn on_event(event: &SessionEvent) {
 ///     match event.kind() {
 ///         EventKind::Survived { calls, .. } => { /* live, perhaps again: what is to be done anew */ }
-///         EventKind::SocketLost => { /* "reconnecting"; nothing else to do */ }
+///         EventKind::ConnectionLost { .. } => { /* "reconnecting"; nothing else to do */ }
 ///         EventKind::Renewed { ends_at, .. } => { /* good until then */ }
 ///         EventKind::Expiring { ends_at, .. } => { /* ask the user to sign in before that */ }
 ///         EventKind::Teardown { reason } => { /* over; the user is told why: `event.cause` */ }
@@ -43,16 +43,16 @@ pub enum SessionNews {
     /// The lifecycle's own event. In `Recovered` and `Failed`, asks from 2^63 on are the session's own, for
     /// calls that were refused for their credential.
     Lifecycle(Event),
-    /// The socket of a live session is gone, not by the session's own doing; the cause says why. A reconnect follows
-    /// by itself, and `Live` when it has succeeded (L36).
-    SocketLost,
-    /// Frames were malformed, oversized or not text, and were dropped (L39). The first is told at once, from then on
+    /// A refresh token that can be used only once is presented although that could not be written down first: the store
+    /// has failed until the last call. Should the process die before its successor is written, a new token must be minted.
+    PresentedUnwritten,
+    /// Frames were malformed, oversized or not text, and were dropped (R32). The first is told at once, from then on
     /// their number in ever longer intervals; the cause is the last one's.
     FrameDropped {
         /// How many since it was told last.
         count: u64,
     },
-    /// A time that a server or a provider stated was odd, and how it was read; once for each field (L10).
+    /// A time that a server or a provider stated was odd, and how it was read; once for each field (R31).
     OddTime {
         /// Which field.
         field: &'static str,
@@ -81,7 +81,7 @@ pub enum SessionNews {
         ends: Tick,
     },
     /// A part of what the server sent is too large, or not of its kind, and is not kept: what was there before stays
-    /// (L37). Told once for each field; the cause says why, where it is not its size.
+    /// (R32). Told once for each field; the cause says why, where it is not its size.
     NotKept {
         /// Which field.
         field: &'static str,
@@ -95,7 +95,7 @@ pub enum SessionNews {
     /// not used, and the session begins anew in its place; the cause says which store. Told by the driver,
     /// before anything else.
     RecordUnused,
-    /// A token with `sat:refresh` was asked for without a fingerprint: it will live 60 s at most (L43).
+    /// A token with `sat:refresh` was asked for without a fingerprint: it will live 60 s at most (R34).
     ScopeWithoutFingerprint,
 }
 
@@ -105,7 +105,7 @@ impl SessionNews {
     pub const fn code(&self) -> &'static str {
         match self {
             Self::Lifecycle(_) => "lifecycle",
-            Self::SocketLost => "socket_lost",
+            Self::PresentedUnwritten => "presented_unwritten",
             Self::FrameDropped { .. } => "frame_dropped",
             Self::OddTime { .. } => "odd_time",
             Self::Survived { .. } => "survived",
@@ -156,7 +156,7 @@ impl Survival {
 ///
 /// ```
 /// use satkeeper_core::session::{EventKind, Severity};
-/// assert_eq!(EventKind::SocketLost.code(), "socket_lost");
+/// assert_eq!(EventKind::ConnectionLost { next_at: None }.code(), "connection_lost");
 /// assert_eq!(EventKind::StoreFailed.severity(), Severity::Warning);
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -181,8 +181,12 @@ pub enum EventKind {
         /// Counts acknowledgements.
         generation: Generation,
     },
-    /// The socket of a live session is gone. A reconnect follows by itself, and `Live` when it has succeeded.
-    SocketLost,
+    /// The socket of a live session is gone, or does not answer; the cause says why. A reconnect follows by itself, and
+    /// `Live` when it has succeeded.
+    ConnectionLost {
+        /// When the next socket is opened, if that is known already.
+        next_at: Option<UnixMillis>,
+    },
     /// The credential nears its end and has not been renewed.
     Expiring {
         /// When.
@@ -262,6 +266,8 @@ pub enum EventKind {
     },
     /// Something came too late or out of place, and changed nothing.
     Ignored,
+    /// A one-time refresh token is presented although that could not be written down first.
+    PresentedUnwritten,
     /// Frames were malformed, oversized or not text, and were dropped. The first is told at once, from then on their
     /// number in ever longer intervals.
     FrameDropped {
@@ -361,7 +367,7 @@ impl SessionEvent {
     pub const fn kind(&self) -> EventKind {
         match self.event {
             SessionNews::Lifecycle(event) => self.lifecycle(event),
-            SessionNews::SocketLost => EventKind::SocketLost,
+            SessionNews::PresentedUnwritten => EventKind::PresentedUnwritten,
             SessionNews::FrameDropped { count } => EventKind::FrameDropped { count },
             SessionNews::OddTime { field, oddity } => EventKind::OddTime { field, oddity },
             SessionNews::Survived { registration, calls, subscriptions } => {
@@ -411,8 +417,11 @@ impl SessionEvent {
                 EventKind::RefreshFailed { attempt, by: mechanism, next_at: self.wall(next) }
             }
             Warning::PushFailed { .. } => EventKind::PushFailed,
-            Warning::ConnectFailed { next, cause: _ } | Warning::ConnectionLost { next, cause: _ } => {
+            Warning::ConnectFailed { next, cause: _ } => {
                 EventKind::ConnectFailed { next_at: self.wall(next) }
+            }
+            Warning::ConnectionLost { next, cause: _ } => {
+                EventKind::ConnectionLost { next_at: self.wall(next) }
             }
             Warning::StoreFailed { .. } => EventKind::StoreFailed,
             Warning::ExpiryShortened { by, token: _ } => EventKind::ExpiryShortened { by },
@@ -438,7 +447,7 @@ impl EventKind {
             Self::Live { .. } => "live",
             Self::Bound => "bound",
             Self::Renewed { .. } => "renewed",
-            Self::SocketLost => "socket_lost",
+            Self::ConnectionLost { .. } => "connection_lost",
             Self::Expiring { .. } => "credential_expiring",
             Self::Expired { .. } => "expired",
             Self::Suspended => "suspended",
@@ -457,6 +466,7 @@ impl EventKind {
             Self::Failed => "failed",
             Self::Recovered { .. } => "recovered",
             Self::Ignored => "ignored",
+            Self::PresentedUnwritten => "presented_unwritten",
             Self::FrameDropped { .. } => "frame_dropped",
             Self::OddTime { .. } => "odd_time",
             Self::Survived { .. } => "survived",
@@ -481,7 +491,7 @@ impl EventKind {
             Self::Live { .. }
             | Self::Bound
             | Self::Renewed { .. }
-            | Self::SocketLost
+            | Self::ConnectionLost { .. }
             | Self::Registered
             | Self::Suspended
             | Self::Recovered { .. }
@@ -502,6 +512,7 @@ impl EventKind {
             | Self::ForeignKey
             | Self::ClockJump { .. }
             | Self::Failed
+            | Self::PresentedUnwritten
             | Self::FrameDropped { .. }
             | Self::RegistrationFailed { .. }
             | Self::IceExpiring { .. }

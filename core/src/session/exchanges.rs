@@ -48,7 +48,8 @@ pub(super) enum Purpose {
     },
     Space {
         endpoint: Endpoint,
-        provision: Provision,
+        /// Whose fingerprint went along.
+        key: Option<KeyAlgorithm>,
         life: Millis,
         epoch: u32,
     },
@@ -59,21 +60,15 @@ pub(super) enum Purpose {
     /// The record is written or erased.
     Store,
     /// That a one-time secret will be presented is written.
-    Intent,
+    Intent {
+        /// The request that is to present it.
+        presents: RequestId,
+    },
     /// The command goes on when it comes.
     Signature {
         action: Action,
         repeated: bool,
     },
-}
-
-/// A token from a space.
-#[derive(Clone, Copy)]
-pub(super) struct Provision {
-    /// It renews; else it is a mint.
-    pub(super) renewal: bool,
-    /// The key whose fingerprint went along.
-    pub(super) key: Option<KeyAlgorithm>,
 }
 
 /// A client-bound token.
@@ -143,12 +138,22 @@ impl Exchanges {
         self.0.push(exchange);
     }
 
-    /// Each is answered once, and in its own kind.
-    pub(super) fn take(&mut self, id: RequestId, is_kind: impl Fn(&Purpose) -> bool) -> Option<Exchange> {
-        let at = self.0.iter().position(|open| open.id == id && is_kind(&open.purpose))?;
+    /// The first for which this holds.
+    pub(super) fn take_if(&mut self, is_it: impl Fn(&Exchange) -> bool) -> Option<Exchange> {
+        let at = self.0.iter().position(is_it)?;
         let taken = self.0.remove(at);
         self.0.shrink_to_fit();
         Some(taken)
+    }
+
+    /// When the first intent that something waits for has taken too long to be written.
+    pub(super) fn intent_due(&self) -> Option<Tick> {
+        self.0.iter().filter(|open| open.next.is_some()).map(|open| open.deadline).min()
+    }
+
+    /// Each is answered once, and in its own kind.
+    pub(super) fn take(&mut self, id: RequestId, is_kind: impl Fn(&Purpose) -> bool) -> Option<Exchange> {
+        self.take_if(|open| open.id == id && is_kind(&open.purpose))
     }
 }
 
@@ -173,7 +178,7 @@ mod tests {
 
     #[test]
     fn what_was_sent_in_confidence_is_known() {
-        // proves L49
+        // proves R36
         let url = SecureUrl::parse("https://space.test", Plain::Never).unwrap();
         let space = Space::new(url, "project", &Secret::new("PTtoken")).unwrap();
         let request = crate::wire::rest::refresh_subscriber_token(&space, &Secret::new("r")).unwrap();
@@ -185,7 +190,7 @@ mod tests {
 
     #[test]
     fn each_is_answered_once_in_its_own_kind() {
-        // proves L1
+        // proves R29
         let mut exchanges = Exchanges::default();
         for id in 0..100 {
             exchanges.open(exchange(id));

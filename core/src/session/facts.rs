@@ -1,4 +1,4 @@
-//! Replies as the facts that cross into the lifecycle (L29).
+//! Replies as the facts that cross into the lifecycle (R31).
 
 use alloc::vec::Vec;
 
@@ -28,16 +28,16 @@ pub(super) const UNBOUND_SCOPE_LIFE: Millis = 60_000;
 const DEVICE_LIFE: Millis = 900_000;
 
 impl Session {
-    /// Checks a token at the door (L11) and gives it its number.
+    /// Checks a token at the door (R31) and gives it its number.
     pub(super) fn admit(&mut self, token: &Secret) -> Result<TokenId> {
         let header = SatHeader::decode(token)?;
         let routing = self.routing(header.ch.as_deref())?;
         Ok(self.tokens.admit(token, routing))
     }
 
-    /// A client-bound token is what the server says it is (L15): a header that names no host, or does not
+    /// A client-bound token is what the server says it is (R31): a header that names no host, or does not
     /// decode, leaves it with the hosts of the token that it was exchanged from. One that names a host which is not
-    /// allowed is refused (L32).
+    /// allowed is refused (R31).
     pub(super) fn admit_bound(&mut self, token: &Secret, from: Routing) -> Result<TokenId> {
         let ch = SatHeader::decode(token).ok().and_then(|header| header.ch);
         let named = match ch.filter(|ch| ch.contains('.')).map(|ch| self.routing(Some(&ch))) {
@@ -128,7 +128,7 @@ impl Session {
         }
     }
 
-    /// The provider's `expiry_at`: milliseconds, or, told by magnitude, seconds (L10).
+    /// The provider's `expiry_at`: milliseconds, or, told by magnitude, seconds (R31).
     fn hint(&mut self, turn: &mut Turn, at: Option<UnixMillis>) -> Option<UnixMillis> {
         const FIELD: &str = "expiry_at";
         let parsed = match at?.0 {
@@ -141,7 +141,7 @@ impl Session {
         self.read(turn, FIELD, parsed).map(UnixMillis)
     }
 
-    /// A time that was read; what was odd about it is told once for each field (L10).
+    /// A time that was read; what was odd about it is told once for each field (R31).
     fn read(&mut self, turn: &mut Turn, field: &'static str, parsed: Parsed) -> Option<u64> {
         if let Some(oddity) = parsed.oddity {
             let seen = (field, oddity);
@@ -157,9 +157,9 @@ impl Session {
     pub(super) fn secrets(&self) -> Vec<&Secret> {
         let kept = [self.resume.state.as_ref(), self.source.secret()];
         let ice = self.connection.iter().flat_map(|connection| connection.secrets());
-        let sockets = self.socket.iter().chain(self.trial.as_deref());
-        let states = sockets.clone().filter_map(|socket| socket.early_state.as_ref());
-        let proofs = sockets.flat_map(|socket| &socket.waiting).filter_map(|waiting| waiting.proof.as_ref());
+        let states = self.sockets.iter().filter_map(|socket| socket.early_state.as_ref());
+        let waiting = self.sockets.iter().flat_map(|socket| &socket.waiting);
+        let proofs = waiting.filter_map(|waiting| waiting.proof.as_ref());
         let sent = self.exchanges.secrets();
         self.tokens
             .secrets()
@@ -183,7 +183,7 @@ mod tests {
 
     #[test]
     fn a_lie_about_the_time_is_no_time() {
-        // proves L9, L51
+        // proves R3, R36
         for (ms, is_time) in [(0, false), (1_700_000_000_000, true), (253_402_300_799_000, false)] {
             assert_eq!(server_time(Some(ms)).is_some(), is_time, "{ms}");
         }

@@ -1,4 +1,4 @@
-//! What comes in on the socket: acknowledged, kept, or handed on (L33, L34, L37, L39).
+//! What comes in on the socket: acknowledged, kept, or handed on (R21, R22, R32).
 
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
@@ -18,14 +18,13 @@ use crate::wire::rpc::{Frame, Id, RpcError, failing_result, is_auth_refusal};
 
 use super::Session;
 use super::event::SessionNews;
-use super::facts::server_time;
 use super::ice;
 use super::journal::Fault;
 use super::notification::Notification;
 use super::output::SessionOutput;
 use super::repeats::Repeats;
 use super::requests::Opened;
-use super::socket::{Stage, Waiting};
+use super::socket::{Stage, Waiting, lost};
 use super::turn::Turn;
 
 /// Most acknowledgements that wait for the connect to succeed.
@@ -80,9 +79,6 @@ impl Session {
             return false;
         }
         current.liveness.hear(turn.now.tick);
-        for probe in current.probes.drain(..) {
-            turn.reply(probe, Reply::Alive);
-        }
         true
     }
 
@@ -97,17 +93,10 @@ impl Session {
         params: &RawValue,
     ) {
         let push = Push::of(method, params);
-        let time = server_time(push.server_unix_ms());
         match push {
             Push::Ping { timestamp, payload } => {
-                if let Some(current) = self.socket_mut(socket) {
-                    current.liveness.hear_ping();
-                }
                 let pong = id.map(|id| push::pong(id, timestamp.as_ref(), payload.as_deref()));
                 self.respond(turn, socket, pong);
-                if let Some(time) = time {
-                    turn.feed(Input::ServerTime(time));
-                }
             }
             Push::Event { authorization_state } => {
                 self.respond(turn, socket, id.map(push::acknowledge));
@@ -123,11 +112,13 @@ impl Session {
             }
             Push::Disconnect { restart } => {
                 self.respond(turn, socket, id.map(push::acknowledge));
-                if restart && !self.is_on_trial(socket) {
+                // One that has not been let in says nothing of the session that another one serves.
+                let is_let_in = self.socket_mut(socket).is_some_and(|it| it.stage == Stage::Authenticated);
+                if restart && is_let_in && !self.is_outdated(socket) {
                     self.resume.forget();
                 }
-                if let Some(current) = self.socket_mut(socket) {
-                    current.fate = "the server said goodbye";
+                if let Some(connect) = self.socket_mut(socket).and_then(|known| known.connect) {
+                    self.journal.ends(connect, lost("the server said goodbye"));
                 }
                 turn.feed(Input::ServerRestart { socket, wipe: restart });
             }
@@ -146,7 +137,7 @@ impl Session {
     /// The newest state wins. One that comes before the connect's answer belongs to the session that the
     /// answer will be about.
     fn state_came(&mut self, turn: &mut Turn, socket: SocketId, state: Secret) {
-        if self.socket_mut(socket).is_none() {
+        if self.socket_mut(socket).is_none() || self.is_outdated(socket) {
             return;
         }
         if state.len() > MOST_STATE {
@@ -175,11 +166,17 @@ impl Session {
         let Some(id) = id.and_then(Id::text) else { return };
         let Some(current) = self.socket_mut(socket) else { return };
         let at = current.waiting.iter().position(|waiting| waiting.id == id);
-        let waiting = match at.map(|at| current.waiting.remove(at)) {
-            None if self.is_on_trial(socket) => return,
-            None => return self.call_answered(turn, &id, answer),
-            Some(waiting) => waiting,
+        let waiting = at.map(|at| current.waiting.remove(at));
+        if current.liveness.is_pong(&id) {
+            return self.replied(turn, socket);
+        }
+        let Some(waiting) = waiting else {
+            if self.call_answered(turn, socket, &id, answer) {
+                self.replied(turn, socket);
+            }
+            return;
         };
+        self.replied(turn, socket);
         let answer = answer.map(json::glance).map_err(RpcError::parse);
         // A failure can come as a result, too (protocol.md 3.1, 8).
         let granted = answer.and_then(|result| match failing_result(&result) {
@@ -188,6 +185,8 @@ impl Session {
         });
         match (granted, waiting.resume) {
             (Ok(result), Some(resume)) => self.connect_answered(turn, socket, &waiting, resume, &result),
+            // What a socket says that has been replaced is of before.
+            (Ok(_), None) if self.is_outdated(socket) => {}
             (Ok(result), None) if waiting.command == ice::OWN => self.ice_answered(turn, &result),
             (Ok(result), None) => self.push_answered(turn, &waiting, &result),
             (Err(error), _) => self.refused(turn, &waiting, &error),
@@ -205,7 +204,7 @@ impl Session {
         let told = result;
         let result = ConnectResult::parse(told);
         if result.protocol.is_none() {
-            // The one member that a success is sure to have: nobody has been let in (L28).
+            // The one member that a success is sure to have: nobody has been let in (R21).
             let error = Error::reply(connect::METHOD, "it has no `protocol`");
             return self.fail(turn, waiting.command, error.into(), None, waiting.signed_at);
         }
@@ -221,7 +220,7 @@ impl Session {
         }
         let authorization = result.authorization.as_ref();
         self.learn_project(authorization);
-        // A resume's result speaks of the token that its state was made for (L8).
+        // A resume's result speaks of the token that its state was made for (R21).
         let token = (!resumed).then_some(waiting.token);
         let statement = self.authorization_statement(turn, token, authorization);
         let reply = Reply::Authenticated { resumed, statement };
@@ -293,7 +292,7 @@ impl Session {
         has_room
     }
 
-    /// A frame that is of no use: told at once the first time, and from then on counted (L39).
+    /// A frame that is of no use: told at once the first time, and from then on counted (R32).
     fn dropped(&mut self, turn: &mut Turn, why: Error) {
         if self.dropped.repeats.happened(turn.now.tick) {
             turn.news(SessionNews::FrameDropped { count: 1 }, Some(why));

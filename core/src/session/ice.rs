@@ -80,8 +80,8 @@ impl Session {
             |(generation, failures)| generation == status.generation && failures >= MOST_FAILURES;
         self.ice.asked.is_none()
             && !self.ice.failed.is_some_and(is_hopeless)
-            && self.trial.is_none()
-            && self.socket.as_ref().is_some_and(|socket| self.is_quiet(socket))
+            && self.sockets.len() == 1
+            && self.sockets.iter().all(|socket| self.is_quiet(socket))
             // A newer one is on its way: its push may bring them.
             && status.in_force.is_some_and(|token| self.tokens.newest_held() == Some(token))
     }
@@ -122,7 +122,7 @@ impl Session {
         let (ask, _) = self.ice_plan();
         let status = self.lifecycle.status();
         let (Some(socket), Some(token), true) =
-            (self.authenticated_socket(), status.in_force, ask.is_some_and(|at| at <= turn.now.tick))
+            (self.serving_socket(), status.in_force, ask.is_some_and(|at| at <= turn.now.tick))
         else {
             return self.ice_expiring(turn, None);
         };
@@ -137,7 +137,7 @@ impl Session {
 
     /// Whether the own reauthenticate, whose signature has come, is still to be sent.
     pub(super) fn is_ice_wanted(&self, socket: SocketId, token: TokenId) -> bool {
-        let current = self.socket.as_ref().filter(|current| current.id == socket);
+        let current = self.sockets.iter().find(|current| current.id == socket);
         self.ice.asked.is_some_and(|asked| asked.socket == socket)
             && self.lifecycle.status().in_force == Some(token)
             && current.is_some_and(|current| self.is_quiet(current))
@@ -185,8 +185,10 @@ impl Session {
     }
 
     /// The socket has gone, and an attempt on it with it. Perhaps because of it.
-    pub(super) fn ice_lost(&mut self) {
-        self.ice_has_failed(1);
+    pub(super) fn ice_lost(&mut self, socket: SocketId) {
+        if self.ice.asked.is_some_and(|asked| asked.socket == socket) {
+            self.ice_has_failed(1);
+        }
     }
 
     fn ice_expiring(&mut self, turn: &mut Turn, cause: Option<Error>) {

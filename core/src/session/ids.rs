@@ -12,7 +12,7 @@ use crate::time::Millis;
 use super::input::RequestId;
 use super::record::Counters;
 
-/// What an id is for: a stream of its own, so that a draw in one domain shifts no other (L4). The
+/// What an id is for: a stream of its own, so that a draw in one domain shifts no other (R30). The
 /// lifecycle's own domains are small numbers.
 #[derive(Clone, Copy)]
 enum Domain {
@@ -43,17 +43,18 @@ impl Ids {
         Self { seed, proofs: 0, frames: 0, requests: 0 }
     }
 
-    /// Goes on where another process stopped.
-    pub(super) const fn resumed(seed: Seed, counters: Counters) -> Self {
+    /// Goes on where another process stopped. A number that no process comes to is of a damaged record: there must be
+    /// others after it.
+    pub(super) fn resumed(seed: Seed, counters: Counters) -> Self {
         let Counters { proofs, frames, requests } = counters;
-        Self { seed, proofs, frames, requests }
+        Self { seed, proofs, frames, requests: requests.min(u64::MAX / 2) }
     }
 
     pub(super) const fn counters(&self) -> Counters {
         Counters { proofs: self.proofs, frames: self.frames, requests: self.requests }
     }
 
-    /// A `jti` that no other proof of this seed has (L45).
+    /// A `jti` that no other proof of this seed has (R35).
     pub(super) fn proof(&mut self) -> String {
         let count = self.proofs;
         self.proofs = count.wrapping_add(1);
@@ -96,7 +97,7 @@ mod tests {
 
     #[test]
     fn draws_repeat_with_the_seed_and_do_not_shift_each_other() {
-        // proves L4
+        // proves R30
         let mut one = Ids::new(Seed::from_bytes([7; 32]));
         let mut two = Ids::new(Seed::from_bytes([7; 32]));
         two.frame();
@@ -111,7 +112,7 @@ mod tests {
 
     #[test]
     fn no_two_draws_have_bytes_in_common() {
-        // proves L4, L45
+        // proves R30, R35
         let mut ids = Ids::new(Seed::from_bytes([7; 32]));
         assert_ne!(ids.frame(), ids.proof(), "each the first of its kind");
         let (first, second) = (ids.draw(Domain::Proof, 0), ids.draw(Domain::Proof, 1));
@@ -120,7 +121,7 @@ mod tests {
 
     #[test]
     fn another_process_goes_on_where_one_stopped() {
-        // proves L5
+        // proves R30
         let mut before = Ids::new(Seed::from_bytes([7; 32]));
         before.proof();
         before.frame();

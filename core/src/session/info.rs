@@ -156,5 +156,5 @@ impl Session {
 }
 
 fn is_unauthorized(error: &Error) -> bool {
-    matches!(error, Error::Http(http) if http.status == 401)
+    matches!(error, Error::Http(http) if http.status == 401 && http.own)
 }

@@ -1,6 +1,5 @@
 //! What a driver tells a [`Session`](super::Session).
 
-use alloc::boxed::Box;
 use alloc::string::String;
 use alloc::vec::Vec;
 use core::time::Duration;
@@ -16,7 +15,6 @@ use crate::wire::http::HttpResponse;
 use super::notification::Notification;
 use super::notification::NotificationId;
 use super::provider::Provider;
-use super::record::Record;
 use super::requests::Answer;
 
 /// Names one request of the session to its driver: an HTTP request, a call of the application's provider,
@@ -41,25 +39,25 @@ pub enum SessionInput {
     Http {
         /// Which request.
         id: RequestId,
-        /// The response, its body already limited to 64 KiB (L50).
+        /// The response, its body already limited to 64 KiB (R36).
         result: Result<HttpResponse, Error>,
     },
     /// The socket that was asked for is open.
     Opened {
         /// Which.
         socket: SocketId,
-        /// The `Date` header of the upgrade response, if there was one (L9).
+        /// The `Date` header of the upgrade response, if there was one (R3).
         date: Option<String>,
     },
     /// A text frame arrived.
     Frame {
         /// On which socket.
         socket: SocketId,
-        /// Its text, at most 1 MiB (L50). Larger ones and binary ones: [`SessionInput::OddFrame`].
+        /// Its text, at most 1 MiB (R36). Larger ones and binary ones: [`SessionInput::OddFrame`].
         text: String,
     },
     /// A frame arrived that is oversized or not text; it counts as a sign of life and is dropped with an
-    /// event (L39).
+    /// event (R32).
     OddFrame {
         /// On which socket.
         socket: SocketId,
@@ -101,7 +99,7 @@ pub enum SessionInput {
         result: Result<(), StoreFailure>,
     },
     /// The application calls a method over the session. Waits, bounded, until the session is live; repeated
-    /// once after a recovered rejection (L24, L33).
+    /// once after a recovered rejection (R24, R32).
     Call {
         /// Its name.
         call: CallId,
@@ -130,19 +128,19 @@ pub enum SessionInput {
         /// Who waits.
         ask: AskId,
     },
-    /// The application brings a token of its own (L40).
+    /// The application brings a token of its own (R33).
     UpdateToken {
         /// Who waits.
         ask: AskId,
         /// The token and what is known of its end.
         credential: Credential,
     },
-    /// The application wants a renewal now (L24).
+    /// The application wants a renewal now (R27).
     RefreshNow {
         /// Who waits.
         ask: AskId,
     },
-    /// A request of the application's own, outside of the session, was refused for its credential (L24);
+    /// A request of the application's own, outside of the session, was refused for its credential (R24);
     /// calls over the session need not say so.
     Rejected {
         /// Who waits.
@@ -150,20 +148,20 @@ pub enum SessionInput {
         /// The generation of the credential that was refused.
         generation: Generation,
     },
-    /// The application replaces its provider (L40).
+    /// The application replaces its provider (R33).
     SetProvider(Provider),
-    /// Stop renewing, close the socket, keep everything (L41).
+    /// Stop renewing, close the socket, keep everything (R33).
     Suspend,
     /// Go on after a suspension.
     Resume,
-    /// The host's network changed (L36).
+    /// The host's network changed (R19).
     NetworkChanged,
-    /// End the session (L41).
+    /// End the session (R33).
     Disconnect,
     /// Put the session to rest, with all that is kept of it: the next process resumes it from its record, which is
-    /// written last (L41). Without a store nothing is kept, and it ends as any other.
+    /// written last (R33). Without a store nothing is kept, and it ends as any other.
     Leave,
-    /// End the session and erase what was kept (L41).
+    /// End the session and erase what was kept (R33).
     Destroy,
 }
 
@@ -179,7 +177,7 @@ pub enum SessionInput {
 pub struct Credential {
     /// The token.
     pub token: Secret,
-    /// The provider's `expiry_at`: unix **milliseconds**; a hint that the server's word outranks (L8).
+    /// The provider's `expiry_at`: unix **milliseconds**; a hint that the server's word outranks (R7).
     pub expiry_at: Option<UnixMillis>,
 }
 
@@ -212,7 +210,7 @@ impl Credential {
 #[non_exhaustive]
 pub enum ProviderError {
     /// This credential can not be renewed, ever: the schedule stops, the session goes on to its end
-    /// (L17, seed 002).
+    /// (R18, seed 002).
     #[error("the provider will not renew this credential: {0}")]
     Rejected(String),
     /// It failed, perhaps only now: it will be asked again.
@@ -236,8 +234,8 @@ impl ProviderError {
         Self::Transient { message: message.into(), retry_after: None }
     }
 
-    /// What a backend's answer with this HTTP status means, as the providers that are built in take it (L17): 401,
-    /// 403, 404 and 422 are refusals for good, everything else may pass.
+    /// What an answer of the application's own backend with this HTTP status means: 401, 403, 404 and 422 are its word for
+    /// good, everything else may pass. Of a page that a proxy puts in its place do not ask this: that is transient (R18).
     pub fn from_status(status: u16, message: impl Into<String>) -> Self {
         if is_refusal(status) { Self::rejected(message) } else { Self::transient(message) }
     }
@@ -253,7 +251,7 @@ impl ProviderError {
     }
 }
 
-/// Whether a status says that asking again cannot help (L17).
+/// Whether a status says that asking again cannot help (R18).
 pub(super) const fn is_refusal(status: u16) -> bool {
     matches!(status, 401 | 403 | 404 | 422)
 }
@@ -262,11 +260,11 @@ pub(super) const fn is_refusal(status: u16) -> bool {
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub enum StoreFailure {
-    /// Another holder has written since this one last read or wrote (L30): what it wrote.
-    Conflict(Box<Record>),
-    /// Somebody else holds the store by now, and nothing of theirs is of use: no secret may be presented that can be
-    /// used only once (L30).
+    /// Somebody else holds the record by now, or has written to it: this session is handed over (R11).
     Taken(Error),
-    /// It could not be written.
+    /// It could not be written; that nobody else holds it is certain: by a local lock, or a beat of less than 2.2 s ago.
     Failed(Error),
+    /// It could not be written, and whether somebody else holds it by now is not known: no secret may be presented that
+    /// can be used only once (R12).
+    Unsure(Error),
 }

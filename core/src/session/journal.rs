@@ -28,15 +28,26 @@ impl Fault {
         Self { failure, error }
     }
 
-    /// There is no key, or it cannot sign (L48).
+    /// There is no key, or it cannot sign (R35).
     pub(super) fn no_key(message: &str) -> Self {
         Self::new(Failure::NoKey, Error::DpopInit { message: message.to_owned() })
+    }
+}
+
+impl Fault {
+    /// There is no refresh token that may be presented.
+    pub(super) fn no_secret() -> Self {
+        let message = "there is no refresh token that may be presented".to_owned();
+        Self::new(Failure::NoSecret, Error::TokenRefresh { message, source: None })
     }
 }
 
 impl From<Error> for Fault {
     fn from(error: Error) -> Self {
         let failure = match &error {
+            Error::Http(http) if !http.own && http.status < 500 => {
+                Failure::Page { status: http.status, retry_after: http.retry_after_ms }
+            }
             Error::Http(http) => Failure::Http { status: http.status, retry_after: http.retry_after_ms },
             Error::UpgradeRefused { status, retry_after_ms, .. } => {
                 Failure::Http { status: *status, retry_after: *retry_after_ms }
@@ -73,19 +84,28 @@ pub(super) struct Journal(VecDeque<Entry>);
 
 impl Journal {
     pub(super) fn open(&mut self, command: &Command, now: Now) {
+        self.open_as(command.id, command.action.name(), now.tick, now.tick.until(command.deadline));
+    }
+
+    fn open_as(&mut self, command: CommandId, what: &'static str, begun: Tick, span: Millis) {
         if self.0.len() >= MOST {
             self.0.pop_front();
         }
-        let span = now.tick.until(command.deadline);
-        let (command, what) = (command.id, command.action.name());
         self.0.reserve_exact(1);
-        self.0.push_back(Entry { command, what, begun: now.tick, span, succeeded: false, error: None });
+        self.0.push_back(Entry { command, what, begun, span, succeeded: false, error: None });
     }
 
     pub(super) fn fail(&mut self, command: CommandId, error: Error) {
         if let Some(entry) = self.0.iter_mut().find(|entry| entry.command == command) {
             entry.error = Some(Box::new(error));
         }
+    }
+
+    /// What became of something that had succeeded.
+    pub(super) fn ends(&mut self, command: CommandId, error: Error) {
+        self.0.retain(|entry| entry.command != command);
+        self.open_as(command, "connect", Tick(0), 0);
+        self.fail(command, error);
     }
 
     pub(super) fn succeed(&mut self, command: CommandId) {
@@ -99,6 +119,12 @@ impl Journal {
         }
     }
 
+    /// The error that a command has met, if one is known.
+    pub(super) fn known(&self, command: CommandId) -> Option<Error> {
+        let entry = self.0.iter().find(|entry| entry.command == command)?;
+        entry.error.as_deref().cloned()
+    }
+
     /// The error behind a failure; where none was seen, one that says what the lifecycle knows.
     pub(super) fn error(&self, cause: Cause, now: Now) -> Error {
         let entry = self.0.iter().find(|entry| entry.command == cause.command);
@@ -108,11 +134,11 @@ impl Journal {
         let what = entry.map_or("a command", |entry| entry.what);
         match cause.failure {
             Failure::Timeout => {
-                // The provider may have taken over before its time was up (L15, L17).
+                // The provider may have taken over before its time was up (R17).
                 let after_ms = entry.map_or(0, |entry| entry.begun.until(now.tick).min(entry.span));
                 Error::Timeout { what: what.into(), after_ms }
             }
-            // The lifecycle's own verdict on what was inspected (L46).
+            // The lifecycle's own verdict on what was inspected (R35).
             Failure::NoKey if what == "inspect" => {
                 Error::credentials("it is bound to a key that is not this session's")
             }
@@ -122,14 +148,15 @@ impl Journal {
             Failure::Provider { .. } => {
                 Error::Provider { kind: ProviderFault::Transient, message: what.to_owned() }
             }
+            Failure::NoSecret => Fault::no_secret().error,
             Failure::Conflict => Error::Store { message: "another holder was faster".to_owned() },
-            // The lifecycle's own verdict on what the provider brought (L11, L40).
+            // The lifecycle's own verdict on what the provider brought (R31, R33).
             Failure::Malformed if matches!(what, "mint" | "refresh") => Error::credentials(
                 "the server has refused this token before, it has ended, its key is another's, or it is the \
                  session's own client-bound one",
             ),
             Failure::Malformed => Error::reply(what, "it is not what was asked for"),
-            Failure::Transport | Failure::Http { .. } => {
+            Failure::Transport | Failure::Http { .. } | Failure::Page { .. } => {
                 Error::Transport { message: format!("{what} failed") }
             }
         }
@@ -143,6 +170,7 @@ pub(super) const fn cause(event: &Event) -> Option<Cause> {
             Warning::RefreshFailed { cause, .. }
             | Warning::PushFailed { cause, .. }
             | Warning::ConnectFailed { cause, .. }
+            | Warning::ConnectionLost { cause, .. }
             | Warning::StoreFailed { cause },
         ) => Some(*cause),
         Event::Teardown { cause, .. } => *cause,
@@ -159,7 +187,7 @@ mod tests {
 
     #[test]
     fn the_lifecycle_hears_the_kind_of_an_error() {
-        // proves L29, L44
+        // proves R31, R34
         let text = || "x".to_owned();
         let answer = HttpResponse::new(503, "");
         let http = HttpError::of(Endpoint::DeviceToken, &answer, &[]).into();
@@ -189,7 +217,7 @@ mod tests {
 
     #[test]
     fn a_verdict_of_the_lifecycles_own_has_its_words() {
-        // proves L11, L46
+        // proves R31, R35
         let base = crate::lifecycle::TokenId(1);
         for (action, failure, code) in [
             (Action::Mint { fingerprint: None }, Failure::Malformed, "invalid_credentials"),

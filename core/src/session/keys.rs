@@ -1,4 +1,4 @@
-//! The session's proof keys: at most one of each kind, the newest in use for what is new (L46).
+//! The session's proof keys: at most one of each kind, the newest in use for what is new (R35).
 
 use alloc::vec::Vec;
 
@@ -72,7 +72,7 @@ mod tests {
 
     #[test]
     fn a_token_keeps_its_key_when_the_kind_is_switched() {
-        // proves L46
+        // proves R35
         let es = ProofKey::es256_from_bytes(&[9; 32]).unwrap();
         let rs =
             ProofKey::new(Algorithm::Rs256, PublicJwk::rsa(&[3; 256], &[1, 0, 1]), Arc::new(Never)).unwrap();

@@ -1,7 +1,7 @@
 //! `Session`: the lifecycle with its bytes. Still no I/O: HTTP responses and socket events in, ready-made
 //! HTTP requests and frames out; and no decision of its own.
 //!
-//! One mutator, [`Session::step`]. A [`SessionInput`] becomes the facts in it (L29), the facts go through
+//! One mutator, [`Session::step`]. A [`SessionInput`] becomes the facts in it (R31), the facts go through
 //! [`Lifecycle::step`], and what the lifecycle commands becomes [`SessionOutput`]s. What can be answered on
 //! the spot is, within the same step.
 //!
@@ -9,6 +9,7 @@
 //! |---|---|
 //! | `input`, `output`, `event`, `config`, `provider` | what a driver and an application see |
 //! | `commands`, `exchanges`, `replies` | commands as requests, and what comes back |
+//! | `intent` | what is written before a one-time secret is presented |
 //! | `signing` | proofs, signed here or by an external signer |
 //! | `socket`, `frames`, `liveness` | the socket: first frame, acknowledgements, signs of life |
 //! | `connected`, `ice` | what the server tells of the connection, and what of that ends |
@@ -56,6 +57,7 @@ mod ice;
 mod ids;
 mod info;
 mod input;
+mod intent;
 mod journal;
 mod keys;
 mod liveness;
@@ -91,7 +93,6 @@ pub use record::Record;
 pub use repeats::Repeats;
 pub use requests::{Answer, Refusal};
 
-use alloc::boxed::Box;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::fmt;
@@ -157,9 +158,10 @@ pub struct Session {
     tokens: Tokens,
     nonces: Nonces,
     exchanges: Exchanges,
-    socket: Option<Socket>,
-    /// Beside the current one, while a refused push is decided on (L27).
-    trial: Option<Box<Socket>>,
+    /// Oldest first.
+    sockets: Vec<Socket>,
+    /// Sockets in a row on which no ping was answered.
+    unanswering: u8,
     resume: Resume,
     /// What its server has told of the connection, and of the subscriber.
     connection: Option<Arc<Connection>>,
@@ -173,6 +175,8 @@ pub struct Session {
     journal: Journal,
     odd_times: Vec<(&'static str, Oddity)>,
     dropped: Dropped,
+    /// With what the last write of the record has failed, if it has.
+    store_failure: Option<Error>,
     told_short_lived: bool,
     told_not_kept: Vec<&'static str>,
     restored: bool,
@@ -189,7 +193,7 @@ impl fmt::Debug for Session {
 
 impl Session {
     /// A session that has not started. The seed has no default: use 32 bytes of a CSPRNG in production,
-    /// since proof ids are drawn from it (L4).
+    /// since proof ids are drawn from it (R30).
     #[must_use]
     pub fn new(config: Config, seed: Seed) -> Self {
         let mut keys = Keys::default();
@@ -208,8 +212,8 @@ impl Session {
             tokens: Tokens::default(),
             nonces: Nonces::default(),
             exchanges: Exchanges::default(),
-            socket: None,
-            trial: None,
+            sockets: Vec::new(),
+            unanswering: 0,
             resume: Resume::default(),
             connection: None,
             subscriber: None,
@@ -222,6 +226,7 @@ impl Session {
             journal: Journal::default(),
             odd_times: Vec::new(),
             dropped: Dropped::default(),
+            store_failure: None,
             told_short_lived: false,
             told_not_kept: Vec::new(),
             restored: false,
@@ -239,7 +244,8 @@ impl Session {
         self.take(&mut turn, input);
         self.run(&mut turn);
         if !self.over {
-            self.watch_socket(&mut turn);
+            self.watch_sockets(&mut turn);
+            self.watch_intents(&mut turn);
             self.watch_calls(&mut turn);
             self.requests.expire(turn.now.tick, self.config.answer_timeout);
             self.watch_info(&mut turn);
@@ -355,7 +361,7 @@ impl Session {
                 let result = result.map_err(|failure| match failure {
                     StoreFailure::Failed(error) => StoreFailure::Failed(self.fit_to_show(error)),
                     StoreFailure::Taken(error) => StoreFailure::Taken(self.fit_to_show(error)),
-                    conflict @ StoreFailure::Conflict(_) => conflict,
+                    StoreFailure::Unsure(error) => StoreFailure::Unsure(self.fit_to_show(error)),
                 });
                 self.stored(turn, id, result);
             }
@@ -375,7 +381,7 @@ impl Session {
             SessionInput::Leave => turn.feed(Input::Leave),
             SessionInput::Destroy => {
                 self.resume.forget();
-                // What an exchange in flight brings is of no use to anybody (L31).
+                // What an exchange in flight brings is of no use to anybody (R12).
                 self.source.replace();
                 turn.feed(Input::Destroy);
             }
@@ -414,8 +420,7 @@ impl Session {
     fn put_away(&mut self) {
         self.over = true;
         self.wake = None;
-        self.socket = None;
-        self.trial = None;
+        self.sockets = Vec::new();
         self.resume = Resume::default();
         self.connection = None;
         self.subscriber = None;
@@ -432,7 +437,6 @@ impl Session {
             return None;
         }
         let lifecycle = self.wake.map(|(at, wake)| (at, SessionWake::Lifecycle(wake)));
-        let liveness = self.liveness_due().map(|at| (at, SessionWake::Liveness));
         let call = self.calls.due(self.config.call_timeout).map(|(at, id)| (at, SessionWake::Call(id)));
         let dropped = self.dropped.repeats.next().map(|at| (at, SessionWake::Dropped));
         let answer = self.requests.due(self.config.answer_timeout);
@@ -440,9 +444,11 @@ impl Session {
         let info = self.info.due().map(|at| (at, SessionWake::Info));
         // What has become possible within this step is due now.
         let now = self.now.tick;
+        let liveness = self.liveness_due().map(|at| (at.max(now), SessionWake::Liveness));
+        let intent = self.exchanges.intent_due().map(|at| (at, SessionWake::Intent));
         let online = self.online_due().map(|at| (at.max(now), SessionWake::Online));
         let ice = self.ice_due().map(|at| (at.max(now), SessionWake::Ice));
-        [lifecycle, liveness, call, dropped, answer, info, online, ice]
+        [lifecycle, liveness, call, dropped, answer, info, intent, online, ice]
             .into_iter()
             .flatten()
             .min_by_key(|(at, _)| *at)

@@ -58,7 +58,7 @@ impl Session {
     pub(super) fn online_due(&self) -> Option<Tick> {
         let is_wanted = self.config.online && !self.online.is_away && !self.online.is_asked;
         // What the application says of it itself comes first, and may be the last word.
-        let is_free = || !self.calls.is_open(is_presence) && self.authenticated_socket().is_some();
+        let is_free = || !self.calls.is_open(is_presence) && self.serving_socket().is_some();
         self.online.due.filter(|_| is_wanted && is_free())
     }
 
@@ -92,7 +92,7 @@ impl Session {
     pub(super) fn online_answered(&mut self, turn: &mut Turn, result: Result<&RawValue, Error>) {
         self.online.is_asked = false;
         // The next `Live` says it anew.
-        if self.authenticated_socket().is_none() || self.online.is_away {
+        if self.serving_socket().is_none() || self.online.is_away {
             return;
         }
         let refused = |refusal: &RpcError| refusal.to_error(&self.secrets());

@@ -39,16 +39,18 @@ pub struct SessionStep {
 pub enum SessionWake {
     /// A deadline of the lifecycle.
     Lifecycle(Wake),
-    /// The liveness watch of the socket (L37).
+    /// The liveness watch of the socket (R22).
     Liveness,
     /// The time limit of a call.
     Call(CallId),
-    /// The number of the frames that were dropped, to be told (L39).
+    /// The number of the frames that were dropped, to be told (R32).
     Dropped,
     /// The time limit of an answer of the application's.
     Answer(NotificationId),
     /// The time limit of a look at `subscriber/info`.
     Info,
+    /// The time that writing an intent may take.
+    Intent,
     /// The credentials for ICE near their end.
     Ice,
     /// The subscriber is to be made reachable again.
@@ -126,7 +128,7 @@ pub enum SessionOutput {
         /// When the session stops waiting for it.
         deadline: Tick,
     },
-    /// Have the external signer of this key sign; never asked for a software key (L47). Sign the bytes of
+    /// Have the external signer of this key sign; never asked for a software key (R35). Sign the bytes of
     /// `input` with SHA-256, as RFC 7518 has it: ES256 as 64 bytes `r || s`
     /// ([`es256_from_der`](crate::dpop::es256_from_der) helps), RS256 as PKCS#1 v1.5.
     Sign {
@@ -173,7 +175,7 @@ pub enum SessionOutput {
         /// The JSON-RPC result as its text, or why there is none.
         result: Result<Box<RawValue>, Error>,
     },
-    /// A request or event of the server that is not the lifecycle's, untouched and in order (L39).
+    /// A request or event of the server that is not the lifecycle's, untouched and in order (R32).
     Notification(Notification),
     /// An answer of the application's to the server has gone out, or why it has not.
     Responded {
@@ -233,7 +235,7 @@ impl SessionOutput {
     }
 }
 
-/// Which function of the application's provider to call (L42).
+/// Which function of the application's provider to call (R34).
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum ProviderCall {

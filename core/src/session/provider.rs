@@ -1,4 +1,4 @@
-//! Credential providers (L42, L43): who brings tokens.
+//! Credential providers (R34): who brings tokens.
 
 use alloc::borrow::ToOwned;
 use alloc::boxed::Box;
@@ -70,10 +70,10 @@ impl Provider {
                 ProviderFacts { can_refresh: false, can_mint_again: false, may_be_asked_twice: false }
             }
             Self::Embed { .. } | Self::Guest { .. } => {
-                ProviderFacts { can_refresh: false, can_mint_again: true, may_be_asked_twice: false }
+                ProviderFacts { can_refresh: false, can_mint_again: true, may_be_asked_twice: true }
             }
             Self::Subscriber { .. } => {
-                ProviderFacts { can_refresh: true, can_mint_again: true, may_be_asked_twice: false }
+                ProviderFacts { can_refresh: true, can_mint_again: true, may_be_asked_twice: true }
             }
             Self::Callback { facts, .. } => *facts,
         }

@@ -1,4 +1,4 @@
-//! The one durable record of a session: what a restart must not lose, secrets included (L5).
+//! The one durable record of a session: what a restart must not lose, secrets included (R30).
 
 use alloc::borrow::ToOwned;
 use alloc::format;
@@ -51,7 +51,7 @@ impl Record {
     /// A larger one is none, and not to be written.
     pub const MOST: usize = 1 << 20;
 
-    /// Counts acknowledgements (L7).
+    /// Counts acknowledgements (R6).
     #[must_use]
     pub const fn generation(&self) -> Generation {
         self.0.snapshot.generation()
@@ -113,7 +113,7 @@ pub(super) struct Contents {
     pub(super) whose: Option<String>,
     pub(super) snapshot: Snapshot,
     pub(super) tokens: Vec<WrittenToken>,
-    /// SHA-256 of tokens that are not needed any more, to know them again (L11).
+    /// SHA-256 of tokens that are not needed any more, to know them again (R31).
     pub(super) forgotten: Vec<([u8; 32], TokenId)>,
     pub(super) newest: u32,
     pub(super) state: Option<Text>,
@@ -159,7 +159,7 @@ pub(super) struct WrittenToken {
     pub(super) key: Option<KeyAlgorithm>,
 }
 
-/// The rotating refresh token (L31).
+/// The rotating refresh token (R12).
 #[derive(Clone, Serialize, Deserialize)]
 pub(super) struct WrittenOneTime {
     pub(super) secret: Text,
@@ -175,7 +175,7 @@ pub(super) struct WrittenKey {
     pub(super) thumbprint: String,
 }
 
-/// How many names were given, so that a replay with the same seed goes on (L5).
+/// How many names were given, so that a replay with the same seed goes on (R30).
 #[derive(Clone, Copy, Default, Serialize, Deserialize)]
 pub(super) struct Counters {
     pub(super) proofs: u64,

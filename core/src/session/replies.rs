@@ -7,7 +7,7 @@ use alloc::vec::Vec;
 
 use crate::dpop::ProofKey;
 use crate::error::{Error, ProviderFault, Result};
-use crate::lifecycle::{Action, Command, Failure, Outcome, Reply, TokenFacts};
+use crate::lifecycle::{Action, Command, Failure, KeyAlgorithm, Outcome, Reply, TokenFacts};
 use crate::secret::Secret;
 use crate::time::UnixMillis;
 use crate::wire::http::HttpResponse;
@@ -16,9 +16,9 @@ use crate::wire::text::Cleaner;
 
 use super::Session;
 use super::commands::{assumed, unknown_token};
-use super::exchanges::{Device, Exchange, Provision, Purpose};
+use super::exchanges::{Device, Exchange, Purpose};
 use super::facts::server_time;
-use super::input::{Credential, ProviderError, RequestId, is_refusal};
+use super::input::{Credential, ProviderError, RequestId};
 use super::journal::Fault;
 use super::turn::Turn;
 
@@ -31,20 +31,18 @@ impl Session {
             matches!(purpose, Purpose::Space { .. } | Purpose::Inspect { .. } | Purpose::Device(_))
         };
         let Some(exchange) = self.exchanges.take(id, is_http) else { return };
-        let date = result.as_ref().ok().and_then(|response| server_time(response.server_unix_ms()));
+        let date = result.as_ref().ok().and_then(|response| server_time(response.told_unix_ms()));
         if let Ok(response) = &result {
             self.nonces.learn(&exchange.origin, response.dpop_nonce.as_deref());
         }
         match exchange.purpose {
-            Purpose::Space { endpoint, provision, life, epoch } => {
+            Purpose::Space { endpoint, key, life, epoch } => {
                 let orphan = result.as_ref().ok().and_then(TokenReply::orphaned_secret);
                 let reply = result.and_then(|response| self.token_reply(endpoint, &exchange, &response));
                 let reply = reply.map_err(|error| (error, orphan));
                 let is_current = epoch == self.source.epoch;
-                match self.provided(turn, &exchange, endpoint, provision, life, is_current, reply) {
-                    Ok(Some(facts)) => self.succeed(turn, &exchange, Reply::Token(facts), date),
-                    // Another request goes on with the same command.
-                    Ok(None) => {}
+                match self.provided(&exchange, endpoint, key, life, is_current, reply) {
+                    Ok(facts) => self.succeed(turn, &exchange, Reply::Token(facts), date),
                     Err(fault) => self.fail(turn, exchange.command, fault, date, None),
                 }
             }
@@ -70,7 +68,7 @@ impl Session {
             | Purpose::Callback { .. }
             | Purpose::Signature { .. }
             | Purpose::Store
-            | Purpose::Intent => {}
+            | Purpose::Intent { .. } => {}
         }
     }
 
@@ -127,19 +125,16 @@ impl Session {
         TokenReply::parse(endpoint, response, &secrets)
     }
 
-    /// A space's answer. `None`: the refresh token was refused and a new token is being created in its
-    /// place, within the same command (L43).
-    #[allow(clippy::too_many_arguments, reason = "the parts of one exchange, taken apart once")]
+    /// A space's answer.
     fn provided(
         &mut self,
-        turn: &mut Turn,
         exchange: &Exchange,
         endpoint: Endpoint,
-        provision: Provision,
+        key: Option<KeyAlgorithm>,
         life: u64,
         is_current: bool,
         reply: core::result::Result<TokenReply, (Error, Option<Secret>)>,
-    ) -> core::result::Result<Option<TokenFacts>, Fault> {
+    ) -> core::result::Result<TokenFacts, Fault> {
         let renews = endpoint == Endpoint::RefreshSubscriberToken;
         let rotates = is_current && (renews || endpoint == Endpoint::CreateSubscriberToken);
         match reply {
@@ -151,26 +146,14 @@ impl Session {
                 // What this request has presented; a new one that came with the answer it has not.
                 self.source.spent(exchange.id);
                 let token = self.admit(&reply.token)?;
-                self.tokens.bind(token, provision.key);
-                Ok(Some(assumed(token, life, new_secret)))
+                self.tokens.bind(token, key);
+                Ok(assumed(token, life, new_secret))
             }
-            Err((error, Some(secret))) if rotates => {
-                self.source.keep(secret, exchange.id, exchange.sent);
-                Err(error.into())
-            }
-            Err((error, _)) if rotates && renews && self.source.failed(exchange.id, &error) => {
-                if exchange.is_late(turn.now) {
-                    return Err(error.into());
-                }
-                let key = self.keys.newest().map(|key| key.algorithm().into());
-                let command =
-                    Command { id: exchange.command, deadline: exchange.deadline, action: Action::Refresh };
-                self.create(turn, &command, provision.renewal, key).map(|()| None)
-            }
-            Err((error, _)) => {
-                let is_final = matches!(&error, Error::Http(it) if is_refusal(it.status));
-                if is_final && provision.renewal {
-                    return Err(Fault::new(Failure::Rejected, error));
+            Err((error, orphan)) => {
+                if let Some(secret) = orphan.filter(|_| rotates) {
+                    self.source.keep(secret, exchange.id, exchange.sent);
+                } else if rotates && renews {
+                    self.source.failed(exchange.id, &error);
                 }
                 Err(error.into())
             }

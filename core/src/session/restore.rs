@@ -1,22 +1,18 @@
-//! Writing the record and going on from it (L5, L30, L31).
+//! Writing the record and going on from it (R11, R30).
 
 use alloc::borrow::ToOwned;
 use alloc::boxed::Box;
 use alloc::sync::Arc;
 
-use crate::dpop::ProofKey;
 use crate::error::{Error, Result};
-use crate::lifecycle::{Command, Failure, Lifecycle, Reply, TokenFacts};
+use crate::lifecycle::{Command, Failure, Lifecycle, Reply};
 use crate::secret::{Secret, Seed};
-use crate::time::{Now, Tick};
-use crate::wire::http::HttpRequest;
+use crate::time::Now;
 use crate::wire::routing::Routing;
 use crate::wire::sat::SatHeader;
 
-use super::commands::assumed;
 use super::config::{Config, KeyChoice};
-use super::exchanges::{Exchange, Purpose};
-use super::facts::SUBSCRIBER_LIFE;
+use super::exchanges::Purpose;
 use super::input::{RequestId, StoreFailure};
 use super::journal::Fault;
 use super::output::SessionOutput;
@@ -47,7 +43,7 @@ impl Session {
         Record(contents)
     }
 
-    /// A session that goes on where another process stopped, and has not started (L5). Give it a new seed, or in
+    /// A session that goes on where another process stopped, and has not started (R30). Give it a new seed, or in
     /// a replay the recorded one; the key in the configuration must be the one that the record names, else what
     /// is bound to it is dropped. A record of another provider, subscriber or static token is of no use: the
     /// session then begins anew ([`Session::is_restored`]).
@@ -83,7 +79,8 @@ impl Session {
         let lifecycle = &session.lifecycle;
         session.tokens.forget(|id| lifecycle.holds(id));
         session.ids = Ids::resumed(seed, contents.counters);
-        session.source = Source::restored(contents.one_time.as_ref(), now);
+        let last = RequestId(session.ids.counters().requests);
+        session.source = Source::restored(contents.one_time.as_ref(), last, now);
         session.resume.state = contents.state.clone().map(|Text(state)| state);
         session.resume.protocol.clone_from(&contents.protocol);
         session.resume.project.clone_from(&contents.project);
@@ -110,23 +107,6 @@ impl Session {
         self.exchanges.open(exchange);
     }
 
-    /// A one-time secret is about to be presented: that is written down first (L31).
-    pub(super) fn write_intent(
-        &mut self,
-        turn: &mut Turn,
-        command: &Command,
-        exchange: Exchange,
-        request: HttpRequest,
-    ) {
-        let left = turn.now.tick.until(command.deadline);
-        let span = (left / 4).min(self.lifecycle.policy().local);
-        let deadline = Tick(turn.now.tick.0.saturating_add(span));
-        let mut intent = self.exchange_for(turn.now, command, Purpose::Intent);
-        intent.next = Some(Box::new((exchange, request)));
-        turn.put(SessionOutput::Persist { id: intent.id, record: Box::new(self.record()), deadline });
-        self.exchanges.open(intent);
-    }
-
     /// The record has been written or erased, or not.
     pub(super) fn stored(
         &mut self,
@@ -134,57 +114,25 @@ impl Session {
         id: RequestId,
         result: core::result::Result<(), StoreFailure>,
     ) {
-        let is_store = |purpose: &Purpose| matches!(purpose, Purpose::Store | Purpose::Intent);
-        let Some(mut exchange) = self.exchanges.take(id, is_store) else { return };
-        let mut winners = None;
-        let fault = match result {
+        let is_store = |purpose: &Purpose| matches!(purpose, Purpose::Store | Purpose::Intent { .. });
+        let Some(exchange) = self.exchanges.take(id, is_store) else { return };
+        let failure = match &result {
             Ok(()) => None,
-            Err(StoreFailure::Failed(error)) => Some(Fault::from(error)),
-            Err(StoreFailure::Taken(error)) => Some(Fault::new(Failure::Conflict, error)),
-            Err(StoreFailure::Conflict(winner)) => {
-                winners = self.lost_to(&winner, turn.now);
-                let message = "another holder of the record was faster".to_owned();
-                Some(Fault::new(Failure::Conflict, Error::Store { message }))
+            Err(StoreFailure::Taken(error) | StoreFailure::Failed(error) | StoreFailure::Unsure(error)) => {
+                Some(error.clone())
             }
         };
-        match (exchange.next.take(), fault) {
-            (None, None) => turn.reply(exchange.command, Reply::Finished),
-            (None, Some(fault)) => self.fail(turn, exchange.command, fault, None, None),
-            // Another holder may have presented the secret.
-            (Some(_), Some(fault)) if fault.failure == Failure::Conflict => match winners {
-                Some(facts) => turn.reply(exchange.command, Reply::Token(facts)),
-                None => self.fail(turn, exchange.command, fault, None, None),
-            },
-            (Some(next), _) if exchange.is_late(turn.now) => self.source.withdraw(next.0.id),
-            // Where it cannot be written the session goes on in memory (L25).
-            (Some(next), _) => {
-                let (request, to_send) = *next;
-                self.send(turn, request, to_send);
+        self.store_failure.clone_from(&failure);
+        let is_intent = matches!(exchange.purpose, Purpose::Intent { .. });
+        match (result, failure) {
+            (Err(StoreFailure::Taken(_)), Some(error)) => {
+                let fault = Fault::new(Failure::Conflict, error);
+                self.fail(turn, exchange.command, fault, None, None);
             }
+            (result, _) if is_intent => self.intent_stored(turn, exchange, result),
+            (_, None) => turn.reply(exchange.command, Reply::Finished),
+            (_, Some(error)) => self.fail(turn, exchange.command, Fault::from(error), None, None),
         }
-    }
-
-    /// Another holder of the record was faster: its one-time secret is the newer one, and the token that came with
-    /// that is as good as one of our own asking (L30).
-    fn lost_to(&mut self, winner: &Record, now: Now) -> Option<TokenFacts> {
-        let Record(winner) = winner;
-        if winner.identity != self.config.provider.identity() {
-            return None;
-        }
-        let secret = winner.one_time.as_ref()?;
-        let is_newer = self.source.sent().is_none_or(|sent| sent < secret.sent);
-        self.source.adopt(Some(secret), now);
-        let base = winner.snapshot.newest_base()?;
-        let written = winner.tokens.iter().find(|written| written.id == base)?;
-        let key = winner.key.as_ref().map(|key| key.thumbprint.as_str());
-        let is_usable = written.key.is_none() || key == self.keys.newest().map(ProofKey::thumbprint);
-        if !is_newer || !is_usable {
-            return None;
-        }
-        let token = self.admit(&written.token.0).ok()?;
-        self.tokens.bind(token, written.key);
-        let age = now.unix.0.saturating_sub(secret.sent.0);
-        Some(assumed(token, SUBSCRIBER_LIFE.saturating_sub(age), true))
     }
 
     /// The hosts that a token's own header names.

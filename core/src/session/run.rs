@@ -1,4 +1,4 @@
-//! What the lifecycle inside hears and says, written down so that it can be played again (L4).
+//! What the lifecycle inside hears and says, written down so that it can be played again (R30).
 
 use alloc::string::{String, ToString as _};
 use alloc::vec::Vec;
@@ -51,7 +51,7 @@ impl Run {
 
 impl Session {
     /// From now on, what the lifecycle inside hears and says is kept for [`Session::take_run`]: facts, times,
-    /// kinds of failures; no token, key or text (L49). For a session that has not started yet; the clocks are those
+    /// kinds of failures; no token, key or text (R36). For a session that has not started yet; the clocks are those
     /// at which it was restored. From the 32 bytes, which are in the run, jitter is drawn in place of the session's
     /// own seed: they must be of no other use.
     ///

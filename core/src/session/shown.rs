@@ -1,5 +1,5 @@
 //! What `{:?}` shows of what goes in and comes out: names and kinds, never what is between server, application and
-//! provider (L49). Tokens, proofs and records hide themselves.
+//! provider (R36). Tokens, proofs and records hide themselves.
 
 use core::fmt;
 

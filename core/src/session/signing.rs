@@ -1,4 +1,4 @@
-//! Proofs: signed here with a software key, by the driver's signer with an external one (L45, L47).
+//! Proofs: signed here with a software key, by the driver's signer with an external one (R35).
 
 use alloc::borrow::ToOwned;
 use alloc::string::{String, ToString};
@@ -58,7 +58,7 @@ pub(super) struct Wanted<'a> {
 }
 
 impl Session {
-    /// Signs for one attempt, in the server's time (L45).
+    /// Signs for one attempt, in the server's time (R35).
     pub(super) fn sign(
         &mut self,
         turn: &mut Turn,
@@ -90,7 +90,7 @@ impl Session {
     }
 
     /// The driver's signer has signed: the command goes on. A signature that took too long, or that lacks a
-    /// nonce learned meanwhile, is asked for again within the same deadline (L47).
+    /// nonce learned meanwhile, is asked for again within the same deadline (R35).
     pub(super) fn signature_came(&mut self, turn: &mut Turn, id: RequestId, result: Result<Vec<u8>>) {
         let is_signature = |purpose: &Purpose| matches!(purpose, Purpose::Signature { .. });
         let Some(exchange) = self.exchanges.take(id, is_signature) else { return };

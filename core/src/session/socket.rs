@@ -1,15 +1,12 @@
-//! The socket: opened, authenticated, watched over, closed (L33, L34, L37).
+//! The socket: opened, authenticated, watched over, closed (R21, R22, R32).
 
 use alloc::borrow::ToOwned;
-use alloc::boxed::Box;
 use alloc::string::String;
 use alloc::vec::Vec;
 
 use crate::dpop::Claims;
 use crate::error::{Error, Result};
-use crate::lifecycle::{
-    ClockOffset, Command, CommandId, Failure, Input, Outcome, Phase, Reply, SocketId, TokenId,
-};
+use crate::lifecycle::{ClockOffset, Command, CommandId, Failure, Input, Outcome, Reply, SocketId, TokenId};
 use crate::secret::Secret;
 use crate::time::{Tick, UnixMillis};
 use crate::wire::connect::{self, AGENT, Connect, ResumeState};
@@ -19,7 +16,6 @@ use crate::wire::reauthenticate::{self, Reauthenticate};
 use super::Session;
 use super::commands::unknown_token;
 use super::connected::Admission;
-use super::event::SessionNews;
 use super::facts::server_time;
 use super::ice;
 use super::journal::Fault;
@@ -28,9 +24,17 @@ use super::output::SessionOutput;
 use super::signing::{Proof, Signed, Wanted};
 use super::turn::Turn;
 
-/// A socket: the current one, or one that is tried beside it. What arrives on an older one is dropped.
+/// Sockets in a row without any reply to a ping, from which on a server is not judged by them.
+const MOST_UNANSWERING: u8 = 2;
+
+/// A socket that has been opened and not closed: the one that serves ([`Lifecycle::socket`]), one that is coming, one that
+/// was replaced and is still read (R22).
+///
+/// [`Lifecycle::socket`]: crate::lifecycle::Lifecycle::socket
 pub(super) struct Socket {
     pub(super) id: SocketId,
+    /// The connect that it was asked for, once that is sent; what becomes of the socket is told under its name.
+    pub(super) connect: Option<CommandId>,
     pub(super) stage: Stage,
     /// Requests of the lifecycle's without an answer yet.
     pub(super) waiting: Vec<Waiting>,
@@ -43,8 +47,6 @@ pub(super) struct Socket {
     /// The newest `authorization_state` that came before the connect's own answer.
     pub(super) early_state: Option<Secret>,
     pub(super) liveness: Liveness,
-    /// Why the lifecycle will close it, as far as is known.
-    pub(super) fate: &'static str,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -99,8 +101,10 @@ impl Session {
     ) -> core::result::Result<(), Fault> {
         let Some(known) = self.tokens.get(token) else { return Err(unknown_token()) };
         let url = known.routing.relay().clone();
-        let opening = Some(Socket {
+        self.sockets.reserve_exact(1);
+        self.sockets.push(Socket {
             id: socket,
+            connect: None,
             stage: Stage::Opening(command.id),
             waiting: Vec::new(),
             probes: Vec::new(),
@@ -108,19 +112,12 @@ impl Session {
             admission: None,
             early_state: None,
             liveness: Liveness::default(),
-            fate: "it gave no sign of life",
         });
-        if self.authenticated_socket().is_some() {
-            self.trial = opening.map(Box::new);
-        } else {
-            self.lose_socket(turn);
-            self.socket = opening;
-        }
         turn.put(SessionOutput::Open { socket, url, deadline: command.deadline });
         Ok(())
     }
 
-    /// `signalwire.connect`, the first frame out (L33), with a proof whenever there is a key (L34).
+    /// `signalwire.connect`, the first frame out (R32), with a proof whenever there is a key (R21).
     #[allow(clippy::too_many_arguments, reason = "the parts of one command, taken apart once")]
     pub(super) fn authenticate(
         &mut self,
@@ -134,7 +131,7 @@ impl Session {
     ) -> core::result::Result<(), Fault> {
         let Some(known) = self.tokens.get(token) else { return Err(unknown_token()) };
         let jwt_token = known.token.clone();
-        self.socket_at(socket, Stage::Open)?;
+        self.socket_at(socket, Stage::Open)?.connect = Some(command.id);
         let signed = match signed {
             Some(signed) => Some(signed),
             None => match self.prove(turn, command, token, connect::METHOD, offset)? {
@@ -198,7 +195,7 @@ impl Session {
     }
 
     /// The proof of a request on the socket, whenever there is a key. One that cannot sign leaves a session
-    /// unbound, not dead (L48); but what is bound to it would be refused without a proof, as if it were the
+    /// unbound, not dead (R35); but what is bound to it would be refused without a proof, as if it were the
     /// token's fault: that waits for the key.
     fn prove(
         &mut self,
@@ -217,31 +214,24 @@ impl Session {
         }
     }
 
-    /// A ping now; any frame answers it.
+    /// A ping now. Its own reply answers it: whatever else comes in proves one direction only (R22).
     pub(super) fn probe(
         &mut self,
         turn: &mut Turn,
         command: &Command,
         socket: SocketId,
     ) -> core::result::Result<(), Fault> {
-        self.socket_at(socket, Stage::Authenticated)?.probes.push(command.id);
-        self.ping(turn);
+        let now = turn.now.tick;
+        let known = self.socket_at(socket, Stage::Authenticated)?;
+        known.probes.push(command.id);
+        known.liveness.ask(now);
+        self.ping(turn, socket);
         Ok(())
     }
 
-    /// A socket that is tried beside the current one takes its place when that is closed.
     pub(super) fn close(&mut self, turn: &mut Turn, socket: SocketId) {
         turn.put(SessionOutput::Close { socket });
-        self.requests.lose(socket);
-        if self.is_on_trial(socket) {
-            self.trial = None;
-        } else if let Some(current) = self.socket.as_ref().filter(|current| current.id == socket) {
-            if current.stage == Stage::Authenticated && self.lifecycle.status().phase == Phase::Reconnecting {
-                turn.news(SessionNews::SocketLost, Some(lost(current.fate)));
-            }
-            self.lose_socket(turn);
-            self.socket = self.trial.take().map(|trial| *trial);
-        }
+        self.lose_socket(turn, socket);
     }
 
     // ---- What the driver says of it ----
@@ -255,23 +245,17 @@ impl Session {
                 turn.done(command, Outcome { server_time, ..Outcome::ok(Reply::Opened) });
             }
             Some(_) => {}
-            // Given up meanwhile: there is never an open socket that nobody is authenticating (L35).
+            // Given up meanwhile: there is never an open socket that nobody is authenticating (R32).
             None => turn.put(SessionOutput::Close { socket }),
         }
     }
 
     pub(super) fn closed(&mut self, turn: &mut Turn, socket: SocketId, error: Option<Error>) {
-        let on_trial = self.is_on_trial(socket);
-        let Some(stage) = self.socket_mut(socket).map(|socket| socket.stage) else { return };
-        self.requests.lose(socket);
-        if on_trial {
-            self.trial = None;
-        }
+        let Some(known) = self.socket_mut(socket) else { return };
+        let (stage, connect) = (known.stage, known.connect);
+        let waiting = core::mem::take(&mut known.waiting);
         match stage {
             Stage::Opening(command) => {
-                if !on_trial {
-                    self.socket = None;
-                }
                 let error = error.unwrap_or_else(|| lost("the socket did not open"));
                 let fault = match error {
                     // What its server says of it, and how long it wants to be left alone.
@@ -281,69 +265,125 @@ impl Session {
                 self.fail(turn, command, fault, None, None);
             }
             Stage::Open | Stage::Authenticated => {
-                if stage == Stage::Authenticated && !on_trial {
-                    let cause = error.clone().unwrap_or_else(|| lost("the server closed the socket"));
-                    turn.news(SessionNews::SocketLost, Some(cause));
-                }
-                let waiting = self.socket_mut(socket).map(|socket| core::mem::take(&mut socket.waiting));
-                for waiting in waiting.into_iter().flatten() {
+                for waiting in waiting {
                     let error = error.clone().unwrap_or_else(|| lost("the socket closed before the answer"));
                     self.journal.fail(waiting.command, error);
                 }
-                if !on_trial {
-                    self.lose_socket(turn);
+                if let Some(connect) = connect.filter(|_| stage == Stage::Authenticated) {
+                    let error = error.unwrap_or_else(|| lost("the server closed the socket"));
+                    self.journal.ends(connect, error);
                 }
                 turn.feed(Input::SocketLost { socket });
             }
         }
+        self.lose_socket(turn, socket);
     }
 
-    /// Watches over the socket; says when to come again.
-    pub(super) fn watch_socket(&mut self, turn: &mut Turn) {
-        let Some(socket) = &mut self.socket else { return };
-        match socket.liveness.check(turn.now.tick) {
-            Verdict::Fine => {}
-            Verdict::Ask => self.ping(turn),
-            Verdict::Dead => {
-                socket.fate = "the server is silent";
-                let socket = socket.id;
-                turn.feed(Input::SocketDead { socket });
+    /// Watches over the sockets that are let in; says when to come again.
+    pub(super) fn watch_sockets(&mut self, turn: &mut Turn) {
+        let judged = !self.answers_no_pings();
+        let mut verdicts = Vec::new();
+        for socket in &mut self.sockets {
+            let verdict = if self.lifecycle.is_doubted(socket.id) {
+                socket.liveness.check_doubted(turn.now.tick)
+            } else {
+                socket.liveness.check(turn.now.tick, judged)
+            };
+            match verdict {
+                Verdict::Fine => {}
+                verdict => verdicts.push((socket.id, verdict)),
+            }
+        }
+        for (socket, verdict) in verdicts {
+            if verdict == Verdict::Ask {
+                self.ping(turn, socket);
+            } else {
+                self.doubt(turn, socket, "the server is silent");
             }
         }
     }
 
-    pub(super) fn liveness_due(&self) -> Option<Tick> {
-        self.socket.as_ref()?.liveness.due()
+    /// Frames on this socket are not answered: it is to be replaced, and read until it is (R22).
+    fn doubt(&mut self, turn: &mut Turn, socket: SocketId, why: &'static str) {
+        let Some(connect) = self.socket_mut(socket).map(|known| known.connect) else { return };
+        if let Some(connect) = connect {
+            self.journal.ends(connect, lost(why));
+        }
+        turn.feed(Input::SocketDead { socket });
     }
 
-    /// The socket that frames of the application may go out on.
-    pub(super) fn authenticated_socket(&self) -> Option<SocketId> {
-        let socket = self.socket.as_ref()?;
-        (socket.stage == Stage::Authenticated).then_some(socket.id)
-    }
-
-    /// Nothing of the current socket is of interest any more.
-    pub(super) fn lose_socket(&mut self, turn: &mut Turn) {
-        if let Some(socket) = self.socket.take() {
-            self.requests.lose(socket.id);
-            self.ice_lost();
-            self.calls_lost(turn);
+    /// Asks a socket for a reply of its own, where something else on it was not answered in its time (R22).
+    pub(super) fn question(&mut self, turn: &mut Turn, socket: SocketId) {
+        let now = turn.now.tick;
+        let known = self.socket_mut(socket).filter(|known| known.stage == Stage::Authenticated);
+        if known.is_some_and(|known| known.liveness.ask(now)) {
+            self.ping(turn, socket);
         }
     }
 
-    fn ping(&mut self, turn: &mut Turn) {
-        let Some(socket) = self.socket.as_ref().map(|socket| socket.id) else { return };
-        let text = push::ping(&self.ids.frame(), turn.now.unix.0);
+    /// A reply to something of our own has come on this socket: the way there and back is open (R22).
+    pub(super) fn replied(&mut self, turn: &mut Turn, socket: SocketId) {
+        let now = turn.now.tick;
+        let Some(known) = self.socket_mut(socket) else { return };
+        known.liveness.prove(now);
+        for probe in core::mem::take(&mut known.probes) {
+            turn.reply(probe, Reply::Alive);
+        }
+        if known.stage == Stage::Authenticated && self.lifecycle.is_doubted(socket) {
+            turn.feed(Input::SocketAlive { socket });
+        }
+    }
+
+    /// Two sockets in a row on which no ping was answered: this server answers none, and is not judged by them (R22).
+    fn answers_no_pings(&self) -> bool {
+        self.unanswering >= MOST_UNANSWERING
+    }
+
+    pub(super) fn liveness_due(&self) -> Option<Tick> {
+        let due = |socket: &Socket| match self.lifecycle.is_doubted(socket.id) {
+            true => Some(socket.liveness.doubted_due()),
+            false => socket.liveness.due(),
+        };
+        self.sockets.iter().filter_map(due).min()
+    }
+
+    /// The socket that frames of the application may go out on: the one that serves.
+    pub(super) fn serving_socket(&self) -> Option<SocketId> {
+        self.lifecycle.socket().filter(|socket| self.sockets.iter().any(|known| known.id == *socket))
+    }
+
+    /// It is gone: nothing that was sent on it will be answered.
+    pub(super) fn lose_socket(&mut self, turn: &mut Turn, socket: SocketId) {
+        let Some(at) = self.sockets.iter().position(|known| known.id == socket) else { return };
+        let known = self.sockets.remove(at);
+        self.requests.lose(socket);
+        if known.stage == Stage::Authenticated {
+            if known.liveness.has_replied() {
+                self.unanswering = 0;
+            } else if known.liveness.was_asked() {
+                self.unanswering = self.unanswering.saturating_add(1);
+            }
+            self.ice_lost(socket);
+            self.calls_lost(turn, socket);
+        }
+    }
+
+    fn ping(&mut self, turn: &mut Turn, socket: SocketId) {
+        let id = self.ids.frame();
+        let text = push::ping(&id, turn.now.unix.0);
+        if let Some(known) = self.socket_mut(socket) {
+            known.liveness.pinged(id);
+        }
         turn.put(SessionOutput::Send { socket, text });
     }
 
-    /// The current socket, or the one that is tried beside it.
     pub(super) fn socket_mut(&mut self, socket: SocketId) -> Option<&mut Socket> {
-        self.socket.iter_mut().chain(self.trial.as_deref_mut()).find(|known| known.id == socket)
+        self.sockets.iter_mut().find(|known| known.id == socket)
     }
 
-    pub(super) fn is_on_trial(&self, socket: SocketId) -> bool {
-        self.trial.as_ref().is_some_and(|trial| trial.id == socket)
+    /// A newer socket has been let in: what this one says of the session is of before.
+    pub(super) fn is_outdated(&self, socket: SocketId) -> bool {
+        self.sockets.iter().any(|known| known.id > socket && known.stage == Stage::Authenticated)
     }
 
     /// The socket, if it is known and has come this far.

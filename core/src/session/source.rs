@@ -1,8 +1,8 @@
-//! The one-time secret of a `Subscriber` provider: its rotating refresh token (L31, L43).
+//! The one-time secret of a `Subscriber` provider: its rotating refresh token (R12, R34).
 
 use crate::error::Error;
 use crate::secret::Secret;
-use crate::time::{Millis, Now, UnixMillis};
+use crate::time::{Millis, Now};
 
 use super::input::RequestId;
 use super::record::{Text, WrittenOneTime};
@@ -26,25 +26,22 @@ struct OneTime {
     sent: Now,
     /// Presented in this request, which has not been answered: it is in doubt.
     presented: Option<RequestId>,
+    /// The record says that it will be.
+    intended: bool,
 }
 
 impl Source {
-    /// From a record. What was about to be presented when it was written is in doubt.
-    pub(super) fn restored(written: Option<&WrittenOneTime>, now: Now) -> Self {
-        let mut source = Self::default();
-        source.adopt(written, now);
-        source
-    }
-
-    /// Takes what a record has.
-    pub(super) fn adopt(&mut self, written: Option<&WrittenOneTime>, now: Now) {
-        let Some(written) = written else { return };
-        self.one_time = Some(OneTime {
+    /// From a record. What was about to be presented when it was written is in doubt. No request is newer than the last
+    /// one that was made.
+    pub(super) fn restored(written: Option<&WrittenOneTime>, last: RequestId, now: Now) -> Self {
+        let one_time = written.map(|written| OneTime {
             secret: written.secret.0.clone(),
-            request: RequestId(written.request),
+            request: RequestId(written.request).min(last),
             sent: Now { tick: now.tick, unix: written.sent },
             presented: written.presented.then_some(RequestId(0)),
+            intended: written.presented,
         });
+        Self { one_time, ..Self::default() }
     }
 
     pub(super) fn written(&self) -> Option<WrittenOneTime> {
@@ -52,13 +49,9 @@ impl Source {
             secret: Text(it.secret.clone()),
             request: it.request.0,
             sent: it.sent.unix,
-            presented: it.presented.is_some(),
+            // An intent stands until there is another secret: whoever finds it must not present this one.
+            presented: it.presented.is_some() || it.intended,
         })
-    }
-
-    /// When the request that brought it was sent, by the wall clock.
-    pub(super) fn sent(&self) -> Option<UnixMillis> {
-        self.one_time.as_ref().map(|it| it.sent.unix)
     }
 
     /// It was not presented after all.
@@ -88,6 +81,20 @@ impl Source {
         (age < FRESH && it.presented.is_none()).then_some(&it.secret)
     }
 
+    /// The record says that it will be presented in this request.
+    pub(super) fn intended(&mut self, request: RequestId) {
+        if self.is_presented(request)
+            && let Some(it) = &mut self.one_time
+        {
+            it.intended = true;
+        }
+    }
+
+    /// Whether the record says that it will be presented.
+    pub(super) fn is_intended(&self) -> bool {
+        self.one_time.as_ref().is_some_and(|it| it.intended)
+    }
+
     /// It goes out now; until the answer it is in doubt.
     pub(super) fn present(&mut self, request: RequestId) {
         if let Some(it) = &mut self.one_time {
@@ -101,7 +108,7 @@ impl Source {
         if self.one_time.as_ref().is_some_and(|it| it.request > request) {
             return false;
         }
-        self.one_time = Some(OneTime { secret, request, sent, presented: None });
+        self.one_time = Some(OneTime { secret, request, sent, presented: None, intended: false });
         true
     }
 
@@ -112,7 +119,7 @@ impl Source {
         }
     }
 
-    /// The answer to presenting it was an error. Returns whether it was refused for good. A refusal spends
+    /// The answer to presenting it was an error. Returns whether it was refused for good. A refusal of the API's own spends
     /// it; "later" gives it back, and so does a connection that never came to be; anything else leaves it in doubt.
     pub(super) fn failed(&mut self, request: RequestId, error: &Error) -> bool {
         let http = match error {
@@ -128,7 +135,7 @@ impl Source {
                 self.withdraw(request);
                 false
             }
-            400..500 => {
+            400..500 if http.own => {
                 self.spent(request);
                 true
             }
@@ -136,7 +143,8 @@ impl Source {
         }
     }
 
-    fn is_presented(&self, request: RequestId) -> bool {
+    /// Whether it is presented in this request, which has not been answered.
+    pub(super) fn is_presented(&self, request: RequestId) -> bool {
         self.one_time.as_ref().is_some_and(|it| it.presented == Some(request))
     }
 }
@@ -166,7 +174,7 @@ mod tests {
 
     #[test]
     fn it_is_presented_only_while_young() {
-        // proves L43
+        // proves R34
         let source = source();
         assert!(source.usable(at(7_199_999)).is_some());
         assert!(source.usable(at(7_200_000)).is_none());
@@ -174,10 +182,28 @@ mod tests {
     }
 
     #[test]
+    fn its_age_goes_on_over_a_restart() {
+        // proves R34, R13: the tick begins anew with the process; when it was asked for stands in the record
+        let written = source().written();
+        for (later, is_usable) in [(0, true), (7_199_999, true), (7_200_000, false)] {
+            let now = Now::new(5, SENT.unix.0 + later);
+            let restored = Source::restored(written.as_ref(), RequestId(9), now);
+            assert_eq!(restored.usable(now).is_some(), is_usable, "{later}");
+        }
+        // And in the new process by both clocks.
+        let restored = Source::restored(written.as_ref(), RequestId(9), Now::new(5, SENT.unix.0 + 1_000));
+        assert!(restored.usable(Now::new(7_200_005, SENT.unix.0)).is_none());
+    }
+
+    #[test]
     fn a_presented_one_is_in_doubt_until_answered() {
-        // proves L31
+        // proves R12
         for (status, is_refusal, is_usable, is_spent) in [
+            (408, false, true, false),
+            (425, false, true, false),
             (429, false, true, false),
+            (408, false, true, false),
+            (425, false, true, false),
             (500, false, false, false),
             (422, true, false, true),
             (401, true, false, true),
@@ -189,6 +215,51 @@ mod tests {
             assert_eq!(source.usable(at(1)).is_some(), is_usable, "{status}");
             assert_eq!(source.secret().is_none(), is_spent, "{status}");
         }
+    }
+
+    #[test]
+    fn a_page_spends_nothing() {
+        // proves R12, R18
+        for status in [401, 403, 404] {
+            let stored = {
+                let mut answer = HttpResponse::new(status, "{}");
+                answer.set_header("Age", "3600");
+                answer
+            };
+            for answer in [HttpResponse::new(status, "<html>404</html>"), stored] {
+                let mut source = source();
+                source.present(RequestId(2));
+                let error = HttpError::of(Endpoint::RefreshSubscriberToken, &answer, &[]).into();
+                assert!(!source.failed(RequestId(2), &error));
+                assert!(source.secret().is_some() && source.usable(at(1)).is_none(), "in doubt");
+            }
+        }
+    }
+
+    #[test]
+    fn an_intent_stands_in_the_record_until_there_is_another_secret() {
+        // proves R12
+        let mut source = source();
+        source.present(RequestId(2));
+        source.intended(RequestId(1));
+        assert!(!source.is_intended(), "that was another request's");
+        source.intended(RequestId(2));
+        assert!(!source.failed(RequestId(2), &error(429)));
+        assert!(source.usable(at(1)).is_some() && source.is_intended());
+        assert!(source.written().is_some_and(|written| written.presented));
+        // Another process does not know how far that went.
+        let after = Source::restored(source.written().as_ref(), RequestId(9), SENT);
+        assert!(after.usable(at(1)).is_none());
+        assert!(source.keep(Secret::new("two"), RequestId(3), SENT));
+        assert!(!source.is_intended() && source.written().is_some_and(|written| !written.presented));
+    }
+
+    #[test]
+    fn what_a_request_brings_is_newer_than_what_a_damaged_record_names() {
+        // proves R36
+        let damaged = source().written().map(|written| WrittenOneTime { request: u64::MAX, ..written });
+        let mut after = Source::restored(damaged.as_ref(), RequestId(7), SENT);
+        assert!(after.keep(Secret::new("two"), RequestId(8), SENT));
     }
 
     #[test]
@@ -209,7 +280,7 @@ mod tests {
 
     #[test]
     fn the_newest_is_kept_however_late_it_comes() {
-        // proves L31
+        // proves R12
         let mut source = source();
         source.present(RequestId(2));
         assert!(source.keep(Secret::new("three"), RequestId(3), SENT));

@@ -17,13 +17,16 @@ use super::record::{Text, WrittenToken};
 /// Most forgotten tokens whose numbers are remembered.
 const MOST_FORGOTTEN: usize = 16;
 
+/// The greatest number that is believed of a record: there must be others after it.
+const GREATEST: TokenId = TokenId(u32::MAX / 2);
+
 /// A token that the lifecycle may still use.
 pub(super) struct Known {
     pub(super) id: TokenId,
     pub(super) token: Secret,
     /// SHA-256 of it, reckoned once.
     hash: [u8; 32],
-    /// The hosts that serve it (L32).
+    /// The hosts that serve it (R31).
     pub(super) routing: Routing,
     /// The key that it was minted for or exchanged with, as far as that is known.
     pub(super) key: Option<KeyAlgorithm>,
@@ -41,7 +44,7 @@ impl Known {
 }
 
 /// Equal bytes have equal numbers, newer ones greater numbers. A forgotten token leaves its hash, so that
-/// one that the server has refused is known when it comes back (L11).
+/// one that the server has refused is known when it comes back (R31).
 #[derive(Default)]
 pub(super) struct Tokens {
     known: Vec<Known>,
@@ -91,7 +94,7 @@ impl Tokens {
 
     /// Knows a token of the record again.
     pub(super) fn take_over(&mut self, written: &WrittenToken, routing: Routing) {
-        if self.known.len() < MOST_FORGOTTEN && self.get(written.id).is_none() {
+        if self.known.len() < MOST_FORGOTTEN && written.id <= GREATEST && self.get(written.id).is_none() {
             let token = written.token.0.clone();
             self.known.push(Known::new(written.id, token, routing, written.key));
             self.newest = self.newest.max(written.id.0);
@@ -100,8 +103,12 @@ impl Tokens {
 
     /// Knows those again that the record only remembers.
     pub(super) fn remember(&mut self, forgotten: &[([u8; 32], TokenId)], newest: u32) {
-        self.newest = self.newest.max(newest);
-        self.forgotten.extend(forgotten.iter().take(MOST_FORGOTTEN));
+        self.newest = self.newest.max(newest.min(GREATEST.0));
+        for (hash, id) in forgotten.iter().take(MOST_FORGOTTEN) {
+            if id.0 <= self.newest && self.get(*id).is_none() {
+                self.forgotten.push_back((*hash, *id));
+            }
+        }
     }
 
     /// Remembers which key a token is bound to.
@@ -138,7 +145,7 @@ fn hash(token: &Secret) -> [u8; 32] {
 
 #[cfg(test)]
 mod tests {
-    use alloc::format;
+    use alloc::{format, vec};
 
     use super::*;
 
@@ -148,7 +155,7 @@ mod tests {
 
     #[test]
     fn equal_bytes_have_equal_numbers_even_when_forgotten() {
-        // proves L29
+        // proves R31
         let mut tokens = Tokens::default();
         let a = admit(&mut tokens, "a");
         let b = admit(&mut tokens, "b");
@@ -162,7 +169,7 @@ mod tests {
 
     #[test]
     fn another_process_knows_them_again() {
-        // proves L5, L11
+        // proves R30, R31
         let mut before = Tokens::default();
         let (a, b) = (admit(&mut before, "a"), admit(&mut before, "b"));
         let newest = admit(&mut before, "c");
@@ -179,7 +186,7 @@ mod tests {
 
     #[test]
     fn a_record_brings_only_so_many() {
-        // proves L51
+        // proves R36
         let mut tokens = Tokens::default();
         for id in 0..100 {
             let token = Text(Secret::new(format!("token {id}")));
@@ -187,6 +194,27 @@ mod tests {
             tokens.take_over(&written, Routing::from_ch(None).unwrap());
         }
         assert_eq!(tokens.known.len(), MOST_FORGOTTEN);
+    }
+
+    #[test]
+    fn a_damaged_record_gives_no_number_twice() {
+        // proves R36
+        let mut tokens = Tokens::default();
+        let written =
+            |id, text: &str| WrittenToken { id: TokenId(id), token: Text(Secret::new(text)), key: None };
+        for written in [written(u32::MAX, "greatest"), written(7, "seven"), written(7, "seven again")] {
+            tokens.take_over(&written, Routing::from_ch(None).unwrap());
+        }
+        assert_eq!(tokens.known.len(), 1);
+        let own = |text: &str| hash(&Secret::new(text));
+        tokens.remember(&[(own("a"), TokenId(7)), (own("b"), TokenId(u32::MAX))], u32::MAX);
+        let mut given = vec![TokenId(7)];
+        for text in ["a", "b", "c", "d"] {
+            given.push(admit(&mut tokens, text));
+        }
+        given.sort();
+        given.dedup();
+        assert_eq!(given.len(), 5);
     }
 
     #[test]

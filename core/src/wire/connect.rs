@@ -61,7 +61,7 @@ pub struct Connect<'a> {
     pub id: &'a str,
     /// The token, needed for a resume too.
     pub jwt_token: &'a Secret,
-    /// A proof with `mth` = [`METHOD`], whenever there is a key (L34).
+    /// A proof with `mth` = [`METHOD`], whenever there is a key (R21).
     pub dpop_token: Option<&'a Secret>,
     /// For a resume.
     pub resume: Option<&'a ResumeState>,
@@ -73,7 +73,7 @@ pub struct Connect<'a> {
 
 impl Connect<'_> {
     /// The frame, members in the order of the SignalWire browser SDK v4: version 4.0.0, `event_acks`, and
-    /// contexts, eventing and topics also where they are empty (L33).
+    /// contexts, eventing and topics also where they are empty (R32).
     pub fn frame(&self) -> Secret {
         #[derive(Serialize)]
         struct Params<'a> {
@@ -118,11 +118,11 @@ impl Connect<'_> {
 }
 
 /// What is read of a connect result that reports no failure ([`failing_result`](super::rpc::failing_result)). A
-/// resume's result speaks of the session's previous token (L8).
+/// resume's result speaks of the session's previous token (R21).
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct ConnectResult {
     /// Name of the session's channel, needed to resume it. The one member that every success has: without it the
-    /// connect has failed (L28).
+    /// connect has failed (R21).
     pub protocol: Option<String>,
     /// Who the server says this is.
     pub identity: Option<String>,
@@ -153,7 +153,7 @@ pub struct Authorization {
     pub refreshable: Option<bool>,
     /// The key that the token is bound to.
     pub confirmation: Confirmation,
-    /// End of the token, `fabric_subscriber.expires_at`, the most trustworthy one (L8).
+    /// End of the token, `fabric_subscriber.expires_at`, the most trustworthy one (R2).
     pub expires_at: Parsed,
 }
 

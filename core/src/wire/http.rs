@@ -11,7 +11,7 @@ use super::time::{http_date, retry_after};
 use super::url::SecureUrl;
 use crate::secret::Secret;
 
-/// Largest response body that is read, bytes (L50). A driver should stop reading here.
+/// Largest response body that is read, bytes (R36). A driver should stop reading here.
 pub const MAX_BODY: usize = 64 * 1024;
 
 /// Method of a request.
@@ -54,7 +54,7 @@ impl HeaderValue {
 
 /// A request that is ready to be sent, once: a proof in it is spent by sending.
 ///
-/// No redirect may be followed with it (L50). Debug shows method, URL without query, and header names.
+/// No redirect may be followed with it (R36). Debug shows method, URL without query, and header names.
 #[derive(Clone, PartialEq, Eq)]
 pub struct HttpRequest {
     /// Method.
@@ -91,6 +91,8 @@ pub struct HttpResponse {
     pub retry_after: Option<String>,
     /// `DPoP-Nonce` (RFC 9449 section 8).
     pub dpop_nonce: Option<String>,
+    /// `Age`: it was stored on the way, and is no answer of the server's to this request.
+    pub age: Option<String>,
     /// `WWW-Authenticate`; several are joined by `, `.
     pub www_authenticate: Option<String>,
     /// The body, at most [`MAX_BODY`] bytes of it.
@@ -123,6 +125,7 @@ impl HttpResponse {
             () if name.eq_ignore_ascii_case("date") => &mut self.date,
             () if name.eq_ignore_ascii_case("retry-after") => &mut self.retry_after,
             () if name.eq_ignore_ascii_case("dpop-nonce") => &mut self.dpop_nonce,
+            () if name.eq_ignore_ascii_case("age") => &mut self.age,
             () => return,
         };
         *slot = Some(value.to_owned());
@@ -133,7 +136,20 @@ impl HttpResponse {
         self.status >= 200 && self.status < 300
     }
 
-    /// The server's clock, unix milliseconds.
+    /// Whether the API itself has answered: with JSON, with a bare word such as `Unauthorized`, or with nothing; and not
+    /// from a store on the way. A page of a proxy, a load balancer or a portal is nobody's answer (R3, R18).
+    pub fn is_own(&self) -> bool {
+        let body = self.body.trim_ascii();
+        let is_word = body.len() <= 32 && body.iter().all(u8::is_ascii_alphabetic);
+        self.age.is_none() && (is_word || serde_json::from_slice::<serde::de::IgnoredAny>(body).is_ok())
+    }
+
+    /// The server's clock, unix milliseconds, where the API itself has answered.
+    pub fn told_unix_ms(&self) -> Option<u64> {
+        self.server_unix_ms().filter(|_| self.is_own())
+    }
+
+    /// The `Date`, unix milliseconds.
     pub fn server_unix_ms(&self) -> Option<u64> {
         http_date(self.date.as_deref()?)
     }

@@ -15,7 +15,7 @@ use serde_json::{Map, Value};
 /// Most values of a text that the session reads for itself. What SignalWire sends has a hundred.
 pub const MOST_VALUES: usize = 10_000;
 
-/// Whether a text is JSON that can be read in full: texts well formed, numbers in range, not nested too deep (L50).
+/// Whether a text is JSON that can be read in full: texts well formed, numbers in range, not nested too deep (R36).
 /// A text that is only passed over is not judged by all of this.
 ///
 /// # Errors

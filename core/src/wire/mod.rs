@@ -1,6 +1,6 @@
 //! Wire formats: what goes to SignalWire and what comes back, byte for byte, with nothing decided.
 //!
-//! Parsers are lenient by design (L51): every field may be absent, mistyped, huge or a lie. What cannot be used
+//! Parsers are lenient by design (R36): every field may be absent, mistyped, huge or a lie. What cannot be used
 //! counts as absent, and nothing panics.
 
 pub mod connect;

@@ -1,4 +1,4 @@
-//! What the server asks of the client, and pings in both directions (protocol.md 3.3, L37).
+//! What the server asks of the client, and pings in both directions (protocol.md 3.3, R32).
 
 use alloc::borrow::ToOwned;
 use alloc::boxed::Box;

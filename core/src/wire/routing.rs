@@ -1,4 +1,4 @@
-//! Which hosts serve a subscriber (L32).
+//! Which hosts serve a subscriber (R31).
 //!
 //! A token names one host, `ch`, and the official clients derive the other: `ch` less its first label, after
 //! `fabric.`. Two things differ here, since the token itself is sent to what is derived:
@@ -49,7 +49,7 @@ pub struct Rules<'a> {
 
 impl Routing {
     /// From the header member `ch` of a token: `wss://{ch}` and `https://fabric.{ch without its first label}`,
-    /// a port kept in both. Absent, empty or without a dot: [`DEFAULT_CH`] (L32).
+    /// a port kept in both. Absent, empty or without a dot: [`DEFAULT_CH`] (R31).
     ///
     /// # Errors
     /// [`Error::InvalidCredentials`] where `ch` is anything but a host name with an optional port, or has too few

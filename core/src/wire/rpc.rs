@@ -15,7 +15,7 @@ use super::text::{Cleaner, encode, json_error, without_mark};
 use crate::error::Error;
 use crate::secret::Secret;
 
-/// Largest frame that is read, bytes (L50).
+/// Largest frame that is read, bytes (R36).
 pub const MAX_FRAME: usize = 1024 * 1024;
 
 /// The id of a request from the server, kept as it was written so that the answer carries exactly the same.
@@ -164,7 +164,7 @@ impl<'a> Frame<'a> {
     /// A missing or other `jsonrpc` is overlooked, and an id that is neither text nor number is as if absent.
     ///
     /// # Errors
-    /// [`FrameError`]; the frame is to be dropped with an event, never the connection (L39).
+    /// [`FrameError`]; the frame is to be dropped with an event, never the connection (R32).
     pub fn parse(text: &'a str) -> core::result::Result<Self, FrameError> {
         #[derive(Deserialize)]
         struct Envelope<'a> {
@@ -249,7 +249,7 @@ pub fn business_code(result: &Value) -> Option<i64> {
     integer(result.get("code")?)
 }
 
-/// The failure that a `result` reports by a `code` of its own, as if it had come as an `error` (L28): any code that
+/// The failure that a `result` reports by a `code` of its own, as if it had come as an `error` (R21): any code that
 /// is a number or a text and not 2xx, `"AUTH_REQUIRED"` as well as `401`, whatever else the result carries. `None`
 /// where the request has succeeded: without a code, or with one that is neither.
 pub fn failing_result(result: &Value) -> Option<RpcError> {
@@ -273,7 +273,7 @@ pub fn failing_result(result: &Value) -> Option<RpcError> {
     })
 }
 
-/// Whether an error says that the credential was refused (L24): -32003, or -32002 where message or data says
+/// Whether an error says that the credential was refused (R24): -32003, or -32002 where message or data says
 /// authentication. The same number refuses calls ("CALL ERROR", "CALL DOES NOT EXIST"): no verdict.
 pub fn is_auth_refusal(code: i64, message: &str, data: Option<&Value>) -> bool {
     const CALL: [&str; 3] = ["call error", "call does not exist", "invalid_msg_unspecified"];

@@ -29,7 +29,7 @@ impl SatHeader {
     ///
     /// # Errors
     /// [`Error::InvalidCredentials`] where the header does not decode or the token exceeds [`MAX_TOKEN`]
-    /// (L11). The message shows no part of the token.
+    /// (R31). The message shows no part of the token.
     pub fn decode(token: &Secret) -> Result<Self> {
         let token = token.expose();
         if token.is_empty() {

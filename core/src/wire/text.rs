@@ -268,7 +268,7 @@ pub(crate) fn encode<T: Serialize + ?Sized>(value: &T) -> String {
     serde_json::to_string(value).unwrap_or_default()
 }
 
-/// A serde_json error as category and place. Its own text repeats the offending value (L49).
+/// A serde_json error as category and place. Its own text repeats the offending value (R36).
 pub(crate) fn json_error(error: &serde_json::Error) -> String {
     let category = match error.classify() {
         serde_json::error::Category::Io => "unreadable",

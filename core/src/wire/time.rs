@@ -1,4 +1,4 @@
-//! Times and lifetimes as servers, providers and HTTP headers write them (L10).
+//! Times and lifetimes as servers, providers and HTTP headers write them (R31).
 
 mod calendar;
 
@@ -9,13 +9,13 @@ use alloc::format;
 use serde_json::Value;
 
 /// A number below this is seconds, from it on milliseconds: seconds would be in the year 10209, milliseconds
-/// in 1978 (L10).
+/// in 1978 (R31).
 pub const MILLISECONDS_FROM: u64 = 260_000_000_000;
 
-/// The last millisecond of the year 9999; nothing later is represented (L6).
+/// The last millisecond of the year 9999; nothing later is represented (R2).
 pub const LAST_UNIX_MS: u64 = 253_402_300_799_999;
 
-/// 100 years of 365.25 days, the longest lifetime that is represented, milliseconds (L6).
+/// 100 years of 365.25 days, the longest lifetime that is represented, milliseconds (R2).
 pub const LONGEST_LIFETIME_MS: u64 = 3_155_760_000_000;
 
 /// Who says that it is before 2020 or after 2199 lies, or does not speak of this age.

@@ -21,7 +21,7 @@ pub enum Plain {
     Loopback,
 }
 
-/// A URL that a credential may be sent to (L50): `https` or `wss`, or plain to loopback where [`Plain`] allows.
+/// A URL that a credential may be sent to (R36): `https` or `wss`, or plain to loopback where [`Plain`] allows.
 ///
 /// The host is judged as it was written, not as a URL parser understands it: `0x7f.1`, `127.1`, a host with a
 /// trailing dot, percent signs or letters outside ASCII are refused instead of normalised.

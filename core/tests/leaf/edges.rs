@@ -18,7 +18,7 @@ fn ms_of(text: &str) -> Option<u64> {
     absolute(Some(&json!(text)), Unit::Seconds).ms
 }
 
-// proves L10
+// proves R31
 #[test]
 fn iso_dates() {
     let midnight = ms_of("2026-11-21").unwrap();
@@ -49,7 +49,7 @@ fn iso_dates() {
     assert_eq!(fraction(65), None);
 }
 
-// proves L10
+// proves R31
 #[test]
 fn the_last_date() {
     let last = absolute(Some(&json!(LAST_UNIX_MS)), Unit::Seconds);
@@ -58,7 +58,7 @@ fn the_last_date() {
     assert_eq!((later.ms, later.oddity), (Some(LAST_UNIX_MS), Some(Oddity::Clamped)));
 }
 
-// proves L9
+// proves R3
 #[test]
 fn http_dates() {
     let months = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
@@ -76,7 +76,7 @@ fn http_dates() {
     assert_eq!(wide(65 - 28), None);
 }
 
-// proves L50
+// proves R36
 #[test]
 fn urls() {
     let reason = |text: &str| match SecureUrl::parse(text, Plain::Loopback) {
@@ -96,7 +96,7 @@ fn urls() {
     assert_eq!(format!("{plain:?}"), "SecureUrl(ws://127.0.0.1:9/a)");
 }
 
-// proves L32 L51
+// proves R31 R36
 #[test]
 fn host_names() {
     let is_host = |host: &str| Routing::from_ch(Some(host)).is_ok();
@@ -110,7 +110,7 @@ fn host_names() {
     assert!(!is_host(&of_length(254)));
 }
 
-// proves L11
+// proves R31
 #[test]
 fn tokens() {
     let of_length = |length: usize| {
@@ -122,7 +122,7 @@ fn tokens() {
     assert!(SatHeader::decode(&of_length(64 * 1_024 + 1)).is_err());
 }
 
-// proves L51
+// proves R36
 #[test]
 fn bodies_and_headers() {
     let padded = |length: usize, body: &str| {
@@ -146,7 +146,7 @@ fn bodies_and_headers() {
 }
 
 // survives W18
-// proves L49
+// proves R36
 #[test]
 fn what_is_cut_out_of_texts() {
     let (short, long) = (Secret::new("abc"), Secret::new("abcd"));
@@ -186,7 +186,7 @@ fn what_is_cut_out_of_texts() {
     assert!(Secret::new("ab") != Secret::new("ba"));
 }
 
-// proves L44 L52
+// proves R34 R37
 #[test]
 fn what_to_do_about_a_refusal() {
     let shown = |status| {
@@ -200,7 +200,7 @@ fn what_to_do_about_a_refusal() {
     insta::assert_snapshot!(said.join("\n"));
 }
 
-// proves L37
+// proves R32
 #[test]
 fn ids_of_frames() {
     for text in [r#"{"id":"a","method":"m"}"#, r#"{"id":"a","result":{}}"#, r#"{"id":"a","error":{}}"#] {

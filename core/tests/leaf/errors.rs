@@ -27,7 +27,7 @@ fn each() -> Vec<Error> {
     ]
 }
 
-// proves L52
+// proves R37
 #[test]
 fn codes_are_stable_snake_case_and_of_one_kind_each() {
     let codes: Vec<&str> = each().iter().map(Error::code).collect();
@@ -56,7 +56,7 @@ fn codes_are_stable_snake_case_and_of_one_kind_each() {
     assert_eq!(codes.iter().collect::<BTreeSet<_>>().len(), codes.len());
 }
 
-// proves L52
+// proves R37
 #[test]
 fn what_the_official_client_has_is_named_as_there() {
     let named: BTreeSet<&str> = each().iter().filter_map(Error::official_name).collect();
@@ -68,7 +68,7 @@ fn what_the_official_client_has_is_named_as_there() {
     assert_eq!(Error::Throttled { retry_after_ms: 5 }.official_name(), None);
 }
 
-// proves L52
+// proves R37
 #[test]
 fn every_text_tells_the_reason_and_the_source_has_its_own() {
     for error in each() {

@@ -1,11 +1,11 @@
-//! From a base to a bound token: its scope, and the activation (L14, L15, L38).
+//! From a base to a bound token: its scope, and the activation (R17).
 
-use crate::story::{FORBIDDEN, Treatment, http, near, scoped, unscoped};
+use crate::story::{FORBIDDEN, HOUR, Treatment, http, near, scoped, unscoped};
 use satkeeper_core::lifecycle::*;
 
 #[test]
 fn the_scope_may_come_with_the_connect_result() {
-    // proves L14, L38
+    // proves R17
     let statement = Statement { scope: Some(true), ..Statement::default() };
     let mut story = scoped()
         .refreshes()
@@ -18,7 +18,7 @@ fn the_scope_may_come_with_the_connect_result() {
 
 #[test]
 fn an_unknown_scope_arms_the_provider_silently_or_is_tried() {
-    // proves L14
+    // proves R17
     for (can_refresh, tried) in [(true, 0), (false, 1)] {
         let mut story =
             scoped().provider(can_refresh, false).always("inspect", Treatment::Fail(http(500))).begin();
@@ -30,34 +30,35 @@ fn an_unknown_scope_arms_the_provider_silently_or_is_tried() {
 }
 
 #[test]
-fn an_activation_that_never_answers_is_declined_after_its_budget() {
-    // proves L15, L16
+fn an_activation_that_nobody_answers_is_asked_again_and_a_late_answer_counts() {
+    // proves R14, R17, R18
     // survives S17, P33
-    for (base_life, budget) in [(7_200_000, 30_000), (60_000, 20_000)] {
-        let mut story =
-            scoped().base_life(base_life).refreshes().always("activate", Treatment::Silence).begin();
-        story.until(50_000);
-        let live = story.lives()[0];
-        let (at, reason) = story.fallbacks()[0];
-        near(at, live + budget);
-        assert_eq!(reason, FallbackReason::ActivationTimeout);
-        assert_eq!(story.mechanism(), Mechanism::Provider);
-        let last = story.given("activate").pop().expect("tried");
-        story.input(Input::Done(
-            last.id,
-            Outcome::ok(Reply::Token(TokenFacts {
-                token: TokenId(999),
-                statement: Statement::default(),
-                new_secret: false,
-            })),
-        ));
-        assert!(matches!(story.events.last(), Some((_, Event::Ignored(Ignored::StaleAnswer(_))))));
-    }
+    let mut story = scoped().refreshes().always("activate", Treatment::Silence).begin();
+    story.until(300_000);
+    let asked = story.times("activate");
+    // Two places, free again after half a minute.
+    assert!((10..=24).contains(&asked.len()), "{asked:?}");
+    assert!(asked.windows(3).all(|three| three[2] - three[0] >= 20_000), "{asked:?}");
+    assert!(story.times("refresh").is_empty(), "the base has hours left");
+    assert_eq!((story.fallbacks(), story.lives().len()), (Vec::new(), 1));
+    assert_eq!(story.mechanism(), Mechanism::Provider, "which would renew, as things stand");
+    let late = story.given("activate").remove(asked.len() - 2);
+    assert!(late.deadline.0 < story.now);
+    let token = story.token(true);
+    story.input(Input::Done(late.id, Outcome::ok(Reply::Token(token))));
+    story.until(301_000);
+    let status = story.machine.status();
+    assert_eq!(
+        (status.in_force, status.mechanism),
+        (Some(token.token), Mechanism::Bound),
+        "{}",
+        story.script
+    );
 }
 
 #[test]
-fn the_budget_counts_connected_time_only() {
-    // proves L15
+fn an_outage_declines_nothing() {
+    // proves R17, R18
     // survives S16, S30
     let mut story = scoped().refreshes().begin();
     story.always("activate", Treatment::Fail(http(503)));
@@ -65,57 +66,61 @@ fn the_budget_counts_connected_time_only() {
     story.always("open", Treatment::Fail(Failure::Transport));
     story.drop_socket();
     story.until(70_000);
-    assert!(story.fallbacks().is_empty());
-    story.mend("open");
-    story.until(200_000);
-    let lives = story.lives();
-    near(story.fallbacks()[0].0, lives[1] + 30_000 - (10_000 - lives[0]));
+    story.mend("open").mend("activate");
+    story.until(105_000);
+    assert_eq!((story.fallbacks(), story.times("refresh").len()), (Vec::new(), 0));
+    let status = story.machine.status();
+    assert_eq!((status.phase, status.bound, status.mechanism), (Phase::Live, true, Mechanism::Bound));
 }
 
 #[test]
-fn a_refusal_declines_and_an_outage_does_not() {
-    // proves L15, L16
+fn an_activation_that_fails_is_asked_for_again_at_the_endpoints_own_pace() {
+    // proves R17, R18
     // survives P34, S15
-    for status in [400, 401, 403, 404, 422] {
-        let mut story = scoped().refreshes().next("activate", Treatment::Fail(http(status))).begin();
-        story.until(1_000);
-        assert_eq!(story.fallbacks().len(), 1, "{status}");
-        assert_eq!(story.fallbacks()[0].1, FallbackReason::EndpointFailed);
-        assert_eq!(story.mechanism(), Mechanism::Provider);
-        assert_eq!(story.machine.why().map(|why| why.wake), Some(Wake::Stable));
+    // A refusal is the endpoint's word: ten seconds. Silence, or somebody who does not know, is none: one.
+    for (status, first) in
+        [(400, 10_000), (401, 10_000), (403, 10_000), (404, 10_000), (422, 10_000), (429, 10_000)]
+            .into_iter()
+            .chain([(408, 1_000), (425, 1_000), (500, 1_000), (503, 1_000)])
+    {
+        let refused = Treatment::FailLate(http(status), 500);
+        let mut story = scoped().refreshes().next("activate", refused).begin();
         story.until(20_000);
-        assert!(
-            matches!(story.machine.why().map(|why| why.wake), Some(Wake::Promotion)),
-            "something is armed"
-        );
+        let asked = story.times("activate");
+        let wait = asked[1] - asked[0] - 500;
+        assert!((first / 2..=first).contains(&wait), "{status}: {asked:?}");
+        assert_eq!((asked.len(), story.fallbacks()), (2, Vec::new()), "{status}");
+        assert_eq!(story.mechanism(), Mechanism::Bound, "{status}");
     }
-    for status in [408, 425, 429, 500, 503] {
-        let mut story = scoped().refreshes().next("activate", Treatment::Fail(http(status))).begin();
-        story.until(5_000);
-        assert!(story.fallbacks().is_empty(), "{status}");
-        assert_eq!(story.mechanism(), Mechanism::Bound);
-    }
+    // Refused for ever, it is asked a dozen times in the first hour, and hardly after that.
+    let mut story =
+        scoped().base_life(24 * HOUR).refreshes().always("activate", Treatment::Fail(FORBIDDEN)).begin();
+    story.until(12 * HOUR);
+    let asked = story.times("activate");
+    let first = asked.iter().filter(|at| **at < HOUR).count();
+    assert!(first <= 12 && asked.len() <= first + 22, "{asked:?}");
+    assert_eq!(story.lives().len(), 1);
 }
 
 #[test]
 fn without_a_provider_activation_is_tried_to_the_end() {
-    // proves L15, L19
+    // proves R17, R18, R25
     // survives S7
-    let mut story = scoped().base_life(300_000).always("activate", Treatment::Fail(http(403))).begin();
+    let mut story = scoped().base_life(300_000).always("activate", Treatment::Fail(FORBIDDEN)).begin();
     story.until(299_000);
     assert_eq!(story.mechanism(), Mechanism::Bound);
+    // Nobody else renews: it is asked each quarter of what is left.
     assert!(story.times("activate").last().is_some_and(|at| *at > 265_000), "{}", story.script);
     assert_eq!(story.lives().len(), 1);
     story.until(310_000);
-    assert!(story.teardown().is_some_and(|(at, reason)| {
-        near(at, 300_000);
-        reason == TeardownReason::Expired
-    }));
+    let (at, reason) = story.teardown().expect("over");
+    near(at, 300_000);
+    assert_eq!(reason, TeardownReason::Expired);
 }
 
 #[test]
-fn a_refresh_that_falls_due_waits_for_a_running_activation() {
-    // proves L15
+fn a_refresh_that_falls_due_does_not_wait_for_a_running_activation() {
+    // proves R17, R14: each endpoint has its places
     let mut story = scoped()
         .base_life(60_000)
         .refreshes()
@@ -125,27 +130,14 @@ fn a_refresh_that_falls_due_waits_for_a_running_activation() {
     story.until(25_000);
     story.mend("open");
     story.until(59_000);
-    let live = story.lives()[0];
-    assert!(live < 30_000, "{live}");
-    let refresh = story.times("refresh")[0];
-    near(refresh, live + 20_000);
-    assert!(refresh > 31_000, "it was due at 30 s");
-}
-
-#[test]
-fn a_declined_mechanism_is_tried_again_after_five_minutes() {
-    // proves L17
-    let mut story = scoped().refreshes().next("activate", Treatment::Fail(FORBIDDEN)).begin();
-    story.until(299_000);
-    assert_eq!(story.times("activate").len(), 1);
-    story.until(302_000);
-    assert_eq!(story.times("activate").len(), 2);
-    assert_eq!(story.mechanism(), Mechanism::Bound);
+    near(story.times("refresh")[0], 30_000);
+    assert_eq!(story.fallbacks()[0].1, FallbackReason::EndpointFailed, "it has really taken over");
+    assert_eq!(story.phase(), Phase::Live);
 }
 
 #[test]
 fn an_unproved_kind_of_key_is_switched_once() {
-    // proves L46, L35
+    // proves R35, R10
     let refused = Failure::Rpc { code: -32_003, credential: true };
     let mut story =
         unscoped().mints().key(KeyFacts::Auto).next("authenticate", Treatment::Fail(refused)).begin();
@@ -197,14 +189,12 @@ fn an_unproved_kind_of_key_is_switched_once() {
 }
 
 #[test]
-fn an_inspection_that_is_unauthorized_counts_only_before_the_connect() {
-    // proves L38, L35
-    let mut story = scoped().mints().next("inspect", Treatment::Fail(http(401))).begin();
-    story.until(10_000);
-    assert_eq!(story.times("mint").len(), 2, "one mint for the outage");
-    assert_eq!(story.phase(), Phase::Live);
-    let mut story = scoped().mints().next("inspect", Treatment::FailLate(http(401), 5_000)).begin();
-    story.until(10_000);
-    assert_eq!(story.times("mint").len(), 1);
-    assert_eq!(story.lives().len(), 1);
+fn an_inspection_that_is_unauthorized_condemns_nothing() {
+    // proves R10
+    for late in [40, 5_000] {
+        let mut story = scoped().mints().next("inspect", Treatment::FailLate(http(401), late)).begin();
+        story.until(10_000);
+        assert_eq!((story.times("mint").len(), story.lives().len()), (1, 1), "{late}");
+        assert_eq!(story.phase(), Phase::Live);
+    }
 }

@@ -1,4 +1,4 @@
-//! The official client's numbers under this machine's rules (L53).
+//! The official client's numbers under this machine's rules (R37).
 
 use crate::story::{HOUR, Story, Treatment, UNAVAILABLE, near, scoped};
 use satkeeper_core::lifecycle::*;
@@ -11,53 +11,48 @@ fn official(scope: bool, can_refresh: bool) -> Story {
 }
 
 #[test]
-fn renewals_come_when_the_official_ones_do() {
-    // proves L53, L18
-    // Bound: 30 s before the end; the provider's: 5 s; without jitter, whatever the seed.
-    let mut bound = official(true, false);
-    bound.until(1_000_000);
-    near(bound.times("renew")[0], 900_000 - 30_000);
+fn bound_renewals_come_when_the_official_ones_do() {
+    // proves R37, R16
+    // 30 s before the end, without jitter, whatever the seed. The default leaves more time.
+    for (mut story, lead) in [(official(true, false), 30_000), (scoped().begin(), 90_000)] {
+        story.until(1_000_000);
+        near(story.times("renew")[0], 900_000 - lead);
+    }
+    // The provider, asked but once at a time, has what it takes to be asked several times: that is a rule, no number.
     let mut provided = official(false, true);
     provided.until(7_210_000);
-    near(provided.times("refresh")[0], 7_200_000 - 5_000);
+    near(provided.times("refresh")[0], 7_200_000 - 450_000);
     assert_eq!(provided.renewals().len(), 1, "and unlike there it reaches the live socket");
-    // The default leaves more time to both.
-    let default = Policy::default();
-    assert_eq!((default.lead(900_000), default.provider_lead(7_200_000)), (90_000, 300_000));
 }
 
 #[test]
-fn waits_and_limits_are_the_official_ones() {
-    // proves L53, L18, L36
+fn waits_are_the_official_ones() {
+    // proves R37, R18, R19
     let mut story = official(false, true);
     story.always("refresh", Treatment::Fail(UNAVAILABLE));
-    story.until(7_260_000);
+    story.until(7_000_000);
     let tries = story.times("refresh");
     for (n, pair) in tries.windows(2).take(4).enumerate() {
         let wait = pair[1] - pair[0] - 40;
         let ceiling = 1_000 << (n + 1);
-        assert!((ceiling / 2..ceiling).contains(&wait), "{n}: {wait}");
+        assert!((ceiling / 2..=ceiling).contains(&wait), "{n}: {wait}");
     }
+    // A socket each three seconds, however long it takes.
     let mut story = official(false, true);
     story.always("open", Treatment::Fail(Failure::Transport));
     story.drop_socket();
-    story.until(600_000);
+    story.until(1_200_000);
     let opens = story.times("open");
     assert!(opens[1] - 20_000 < 100, "{opens:?}");
     let longest = opens[1..].windows(2).map(|pair| pair[1] - pair[0]).max();
-    assert!(longest.is_some_and(|wait| wait <= 3_000 + 40 + 3_000), "{longest:?}");
-    story.mend("open").always("authenticate", Treatment::Silence);
-    story.until(620_000);
-    let connect = story.commands.iter().filter(|(_, c)| c.action.name() == "authenticate").nth(1);
-    let (at, command) = connect.expect("tried again");
-    assert_eq!(command.deadline.0 - at, 5_000);
+    assert!(longest.is_some_and(|wait| wait <= 3_100), "{longest:?}");
 }
 
 #[test]
 fn no_rule_is_given_up() {
-    // proves L53, L19, L22, L26
+    // proves R37, R25, R23
     // survives S1, S2, S7, S14, S19
-    // The provider fails five times and more: nothing ends early, resume state is kept, attempts go on.
+    // The provider fails for ten minutes: nothing ends early, resume state is kept, attempts go on, also after the end.
     let mut story = official(false, true);
     story.resume_state();
     story.always("refresh", Treatment::Fail(UNAVAILABLE));
@@ -65,10 +60,10 @@ fn no_rule_is_given_up() {
     assert_eq!((story.phase(), story.lives().len()), (Phase::Live, 1));
     story.until(7_227_000);
     assert_eq!((story.phase(), story.teardown()), (Phase::Expired, None));
-    assert_eq!(story.times("refresh").len(), 5, "where the official client gives up");
+    assert!(story.times("refresh").len() > 5, "where the official client gives up");
     story.mend("refresh");
-    story.until(7_259_000);
-    assert_eq!((story.phase(), story.times("refresh").len()), (Phase::Live, 6));
+    story.until(7_240_000);
+    assert_eq!(story.phase(), Phase::Live, "{}", story.script);
     // Three bound failures do not end it, the next token is pushed, and nothing is asked once a second.
     let mut story = official(true, false);
     for _ in 0..3 {

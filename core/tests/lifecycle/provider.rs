@@ -1,14 +1,14 @@
-//! The provider: the first mint, and what it rejects (L17, L42).
+//! The provider: the first mint, and what it rejects (R17, R26, R34).
 
 use crate::story::{FORBIDDEN, HOUR, MINUTE, Story, Treatment, UNAVAILABLE, http, scoped, unscoped};
 use satkeeper_core::lifecycle::*;
 
 #[test]
-fn a_rejected_provider_gives_a_scoped_base_back_to_bound() {
-    // proves L17
+fn a_provider_that_rejects_leaves_the_renewal_to_the_bound_way() {
+    // proves R17, R18
     let mut story = scoped()
         .refreshes()
-        .next("activate", Treatment::Fail(FORBIDDEN))
+        .always("activate", Treatment::Fail(FORBIDDEN))
         .always("refresh", Treatment::Fail(Failure::Rejected))
         .begin();
     story.until(10_000);
@@ -17,12 +17,16 @@ fn a_rejected_provider_gives_a_scoped_base_back_to_bound() {
     story.until(12_000);
     assert_eq!(story.times("refresh").len(), 1);
     assert_eq!(story.mechanism(), Mechanism::Bound);
-    assert_eq!(story.times("activate").len(), 2);
+    // The endpoint is asked at its own pace, and once it is well the session is bound.
+    story.mend("activate");
+    story.until(HOUR);
+    assert!(story.machine.status().bound, "{}", story.script);
+    assert_eq!(story.times("refresh").len(), 1);
 }
 
 #[test]
 fn a_rejected_provider_is_not_asked_again_and_the_session_goes_on() {
-    // proves L17, L19
+    // proves R17, R18, R25
     // survives S14, S28, P37
     let mut story = unscoped().refreshes().begin();
     story.always("refresh", Treatment::Fail(Failure::Rejected));
@@ -41,7 +45,7 @@ fn a_rejected_provider_is_not_asked_again_and_the_session_goes_on() {
 
 #[test]
 fn what_ends_a_rejection() {
-    // proves L17, L24, L40
+    // proves R15, R17, R27
     let begin = || {
         let mut story = unscoped().refreshes().begin();
         story.next("refresh", Treatment::Fail(Failure::Rejected));
@@ -70,14 +74,15 @@ fn what_ends_a_rejection() {
 }
 
 #[test]
-fn which_failures_of_the_provider_are_for_good() {
-    // proves L17
+fn only_the_providers_own_word_stops_the_schedule() {
+    // proves R18
     for (failure, good) in [
-        (http(401), true),
-        (http(403), true),
-        (http(404), true),
-        (http(422), true),
         (Failure::Rejected, true),
+        (http(401), false),
+        (http(403), false),
+        (http(404), false),
+        (http(422), false),
+        (Failure::Page { status: 404, retry_after: None }, false),
         (http(400), false),
         (http(429), false),
         (http(500), false),
@@ -94,7 +99,7 @@ fn which_failures_of_the_provider_are_for_good() {
 
 #[test]
 fn who_is_asked_once_for_a_first_token_is_asked_once() {
-    // proves L42, L2
+    // proves R26, R34
     // survives P6
     let mut story = scoped().refreshes().keyless().always("mint", Treatment::Fail(http(500))).begin();
     story.until(HOUR);
@@ -104,9 +109,48 @@ fn who_is_asked_once_for_a_first_token_is_asked_once() {
     };
     assert_eq!((*reason, cause.failure), (TeardownReason::MintFailed, http(500)));
 
+    // Silent, it is told of; its answer is waited for all the same, for a day at most.
     let mut story = scoped().refreshes().keyless().always("mint", Treatment::Silence).begin();
-    story.until(HOUR);
-    assert_eq!(story.teardown(), Some((60_000, TeardownReason::MintFailed)));
+    story.until(23 * HOUR);
+    let told = story.warnings("credential_refresh_failed");
+    assert!(
+        matches!(told[..], [(120_000, Warning::RefreshFailed { attempt: 1, next: None, .. })]),
+        "{told:?}"
+    );
+    assert_eq!((story.phase(), story.times("mint").len()), (Phase::Minting, 1));
+    story.until(25 * HOUR);
+    assert_eq!(story.teardown(), Some((24 * HOUR, TeardownReason::MintFailed)));
+}
+
+#[test]
+fn who_takes_his_time_over_a_first_token_is_heard() {
+    // proves R14, R26
+    for (treatment, live) in
+        [(Treatment::Late(150_000), true), (Treatment::FailLate(http(500), 150_000), false)]
+    {
+        let mut story = scoped().refreshes().keyless().next("mint", treatment).begin();
+        story.until(HOUR);
+        assert_eq!(story.times("mint").len(), 1);
+        if live {
+            assert_eq!(story.lives(), [150_080], "{}", story.script);
+        } else {
+            assert_eq!(story.teardown(), Some((150_000, TeardownReason::MintFailed)));
+        }
+    }
+}
+
+#[test]
+fn what_is_brought_before_the_first_mint_and_ends_at_once_does_not_take_its_place() {
+    // proves R9, R26
+    // Nothing has been asked for yet: the key is being made.
+    let mut story = unscoped().next("make_key", Treatment::Silence).begin();
+    let ask = story.ask();
+    let says = Statement { expires_in: Some(1), ..Statement::default() };
+    let token = TokenFacts { token: TokenId(900), statement: says, new_secret: false };
+    story.input(Input::NewBase { ask, token });
+    story.until(130_000);
+    assert_eq!(story.answer(ask), Some((1, Some(AskError::InvalidCredentials))));
+    assert_eq!((story.phase(), story.times("mint").len()), (Phase::Live, 1), "{}", story.script);
 }
 
 /// When each failed attempt was told, and when the next was said to come.
@@ -122,14 +166,13 @@ fn told(story: &Story) -> Vec<(u32, u64, u64)> {
 
 #[test]
 fn a_first_mint_that_can_be_repeated_is_repeated() {
-    // proves L42, L18, L21
+    // proves R18, R26, R28
     // survives W11
     for seed in 0..20 {
         let opening = scoped().mints().keyless().jittered(seed);
         let mut story = opening.always("mint", Treatment::Fail(UNAVAILABLE)).begin();
         story.until(MINUTE);
         assert_eq!(story.phase(), Phase::Minting, "{}", story.script);
-        assert_eq!(story.machine.status().hold, Some(Hold::BackOff));
         let told = told(&story);
         // It doubles from 1 s to 10 s, half of it drawn; nobody waits for longer.
         let ceilings = [1_000, 2_000, 4_000, 8_000].into_iter().chain([10_000; 20]);
@@ -150,15 +193,15 @@ fn a_first_mint_that_can_be_repeated_is_repeated() {
 
 #[test]
 fn which_failures_of_a_first_mint_are_for_good() {
-    // proves L42
+    // proves R18, R26
     // survives W11
     for (failure, good) in [
-        (http(401), true),
-        (http(403), true),
-        (http(404), true),
-        (http(422), true),
-        (http(400), true),
         (Failure::Rejected, true),
+        (http(400), false),
+        (http(401), false),
+        (http(403), false),
+        (http(404), false),
+        (http(422), false),
         (http(408), false),
         (http(425), false),
         (http(429), false),
@@ -182,7 +225,7 @@ fn which_failures_of_a_first_mint_are_for_good() {
 
 #[test]
 fn a_first_mint_that_is_repeated_comes_when_the_endpoint_asks_for_it() {
-    // proves L42, L18
+    // proves R18, R26
     for (asked, waits) in [(7_000, 7_000), (86_400_000, 300_000)] {
         let busy = Failure::Http { status: 429, retry_after: Some(asked) };
         let mut story = scoped().mints().keyless().next("mint", Treatment::Fail(busy)).begin();
@@ -194,18 +237,30 @@ fn a_first_mint_that_is_repeated_comes_when_the_endpoint_asks_for_it() {
 }
 
 #[test]
-fn the_first_attempt_has_a_minute_and_each_other_thirty_seconds() {
-    // proves L2, L42
-    let mut story = scoped().mints().keyless().always("mint", Treatment::Silence).begin();
-    story.until(3 * MINUTE);
-    let spans = story.commands.iter().map(|(at, command)| command.deadline.0 - at);
-    assert_eq!(spans.take(3).collect::<Vec<_>>(), [60_000, 30_000, 30_000]);
-    assert_eq!(story.phase(), Phase::Minting);
+fn a_first_mint_yields_its_place_after_two_minutes_or_where_it_may_be_asked_twice_at_once() {
+    // proves R14, R26
+    for twice in [false, true] {
+        let mut opening = scoped().mints().keyless().always("mint", Treatment::Silence);
+        opening.start.provider.may_be_asked_twice = twice;
+        let mut story = opening.begin();
+        story.until(4 * MINUTE);
+        let span = if twice { 5_000 } else { 120_000 };
+        assert!(story.commands.iter().all(|(at, command)| command.deadline.0 - at == span));
+        let times = story.times("mint");
+        if twice {
+            // Never more than two at once: a place is free again after ten seconds.
+            assert_eq!(times[..3], [0, 5_000, 10_000], "{times:?}");
+            assert!(times.windows(3).all(|three| three[2] - three[0] >= 10_000), "{times:?}");
+        } else {
+            assert_eq!(times, [0, 120_000, 240_000]);
+        }
+        assert_eq!(story.phase(), Phase::Minting);
+    }
 }
 
 #[test]
 fn a_network_that_is_there_again_ends_the_wait_for_a_first_mint() {
-    // proves L36, L42, L20
+    // proves R19, R26
     let mut story = scoped().mints().keyless().always("mint", Treatment::Fail(Failure::Transport)).begin();
     story.until(HOUR);
     let before = story.times("mint").len();
@@ -226,7 +281,7 @@ fn a_network_that_is_there_again_ends_the_wait_for_a_first_mint() {
 
 #[test]
 fn a_first_mint_that_failed_at_rest_is_repeated_after_it_in_its_time() {
-    // proves L41, L42
+    // proves R26, R33
     let busy = Failure::Http { status: 503, retry_after: Some(60_000) };
     let mut story = scoped().mints().keyless().next("mint", Treatment::Fail(busy)).begin();
     story.input(Input::Suspend);
@@ -245,23 +300,25 @@ fn a_first_mint_that_failed_at_rest_is_repeated_after_it_in_its_time() {
 
 #[test]
 fn who_asks_for_a_renewal_before_there_is_a_token_asks_for_the_first_one() {
-    // proves L24, L42
+    // proves R26, R27
     let mut story = scoped().mints().keyless().always("mint", Treatment::Fail(UNAVAILABLE)).begin();
     story.until(HOUR);
-    let before = story.times("mint").len();
     let ask = story.refresh_now();
-    assert_eq!(story.times("mint").len(), before + 1, "at once");
-    story.until(HOUR + 1_000);
+    story.until(HOUR + 59_000);
+    // It comes in its time, and who asked is told what has kept it.
+    assert_eq!(story.answer(ask), None);
+    story.until(HOUR + 60_000);
     assert!(story.failed(ask, UNAVAILABLE), "{:?}", story.answer(ask));
     story.mend("mint");
     let ask = story.refresh_now();
-    story.until(HOUR + 2_000);
+    story.until(HOUR + 72_000);
     assert_eq!(story.answer(ask).map(|(_, error)| error), Some(None));
+    assert_eq!(story.phase(), Phase::Live);
 }
 
 #[test]
 fn a_repeatable_mint_counts_as_refresh_and_others_are_called_once() {
-    // proves L42
+    // proves R17, R34
     let mut story = unscoped().mints().begin();
     story.until(7_000_000);
     assert_eq!(story.mechanism(), Mechanism::Provider);

@@ -1,11 +1,11 @@
-//! Rest and end (L41).
+//! Rest and end (R33).
 
 use crate::story::{HOUR, Treatment, scoped, unscoped};
 use satkeeper_core::lifecycle::*;
 
 #[test]
 fn suspended_nothing_fires_and_resumed_all_is_as_it_should_be() {
-    // proves L41
+    // proves R33
     // survives S6, S10, P11
     let mut story = scoped().refreshes().begin();
     story.until(20_000);
@@ -15,6 +15,8 @@ fn suspended_nothing_fires_and_resumed_all_is_as_it_should_be() {
     assert_eq!(story.answer(waiting), Some((20_000, Some(AskError::Suspended))));
     assert_eq!(story.phase(), Phase::Suspended);
     let commands = story.commands.len();
+    // What was on its way is heard; then nothing is due.
+    story.until(30_000);
     assert_eq!(story.machine.why(), None);
     story.until(850_000);
     assert_eq!(story.commands.len(), commands);
@@ -44,8 +46,26 @@ fn suspended_nothing_fires_and_resumed_all_is_as_it_should_be() {
 }
 
 #[test]
+fn a_write_that_fails_at_rest_is_told() {
+    // proves R13, R33
+    for treatment in [Treatment::Fail(Failure::Transport), Treatment::Silence] {
+        let mut story = unscoped().refreshes().keyless().durable().begin();
+        story.until(20_000);
+        // A token that comes late is written, at rest, too.
+        story.refresh_now();
+        story.input(Input::Suspend);
+        story.always("persist", treatment);
+        story.until(40_000);
+        assert_eq!(story.phase(), Phase::Suspended);
+        assert!(story.times("persist").iter().any(|at| *at > 20_000));
+        let told = story.warnings("store_failed");
+        assert!(told.first().is_some_and(|(at, _)| *at <= 22_040), "{told:?}");
+    }
+}
+
+#[test]
 fn a_suspended_write_is_made_up_for() {
-    // proves L25, L41
+    // proves R13, R33
     let mut story = unscoped().refreshes().keyless().durable().begin();
     story.until(20_000);
     // With resume state, so that the new token must be pushed after the resume.
@@ -65,8 +85,30 @@ fn a_suspended_write_is_made_up_for() {
 }
 
 #[test]
+fn what_comes_late_is_kept_at_rest_and_before_the_end() {
+    // proves R12, R33
+    for input in [Input::Suspend, Input::Disconnect, Input::Leave, Input::Destroy] {
+        let mut story = unscoped().refreshes().keyless().durable().begin();
+        story.until(20_000);
+        story.always("refresh", Treatment::Silence).always("close", Treatment::Silence);
+        story.always("persist", Treatment::Silence);
+        story.refresh_now();
+        let refresh = story.given("refresh")[0].id;
+        story.until(21_000);
+        let destroyed = input == Input::Destroy;
+        story.input(input);
+        story.mend("persist");
+        let before = story.times("persist").len();
+        let late = TokenFacts { token: TokenId(9), statement: Statement::default(), new_secret: true };
+        story.input(Input::Done(refresh, Outcome::ok(Reply::Token(late))));
+        story.until(30_000);
+        assert_eq!(story.times("persist").len() > before, !destroyed, "{}", story.script);
+    }
+}
+
+#[test]
 fn a_mint_that_a_person_is_busy_with_outlives_a_suspension() {
-    // proves L41, L42
+    // proves R26, R33
     let mut story = scoped().refreshes().keyless().next("mint", Treatment::Late(30_000)).begin();
     story.until(1_000);
     story.input(Input::Suspend);
@@ -79,7 +121,7 @@ fn a_mint_that_a_person_is_busy_with_outlives_a_suspension() {
 
 #[test]
 fn leaving_puts_everything_away_and_is_final() {
-    // proves L41, L1
+    // proves R29, R33
     // survives S10, P32
     for (input, reason, write) in [
         (Input::Disconnect, TeardownReason::Disconnected, "persist"),

@@ -1,11 +1,11 @@
 //! Whole sessions, line by line. The snapshots are under `snapshots/`: read them as documentation.
 
-use crate::story::{Treatment, UNAVAILABLE, scoped, unscoped};
+use crate::story::{FORBIDDEN, Treatment, scoped, unscoped};
 use satkeeper_core::lifecycle::*;
 
 #[test]
 fn a_healthy_bound_session() {
-    // proves L12, L15, L18, L25, L41
+    // proves R17, R16, R13, R33
     let mut story = scoped().refreshes().durable().begin();
     story.until(1_700_000);
     story.line("---- the application disconnects");
@@ -16,12 +16,12 @@ fn a_healthy_bound_session() {
 
 #[test]
 fn an_ordinary_unlucky_session() {
-    // proves L15, L16, L17, L21, L22
+    // proves R17, R28, R25
     // survives S7, S14, S29, P13
     let mut story = scoped()
         .base_life(900_000)
         .refreshes()
-        .always("activate", Treatment::Fail(UNAVAILABLE))
+        .always("activate", Treatment::Fail(FORBIDDEN))
         .next("refresh", Treatment::Well)
         .always("refresh", Treatment::Fail(Failure::Rejected))
         .begin();
@@ -31,16 +31,16 @@ fn an_ordinary_unlucky_session() {
 
 #[test]
 fn a_drop_a_resume_and_a_renewal_in_between() {
-    // proves L28, L34, L36
+    // proves R21, R19
     let mut story = unscoped().base_life(600_000).refreshes().keyless().begin();
     story.until(30_000);
     story.line("---- the server hands out resume state");
     story.resume_state();
-    story.until(539_000);
+    story.until(299_000);
     story.always("open", Treatment::Fail(Failure::Transport));
     story.drop_socket();
-    story.until(545_000);
+    story.until(303_000);
     story.mend("open");
-    story.until(580_000);
+    story.until(340_000);
     insta::assert_snapshot!(story.script);
 }

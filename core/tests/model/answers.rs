@@ -1,5 +1,6 @@
 //! What can come of a command.
 
+use satkeeper_core::lifecycle::model::Asked;
 use satkeeper_core::lifecycle::*;
 
 use super::State;
@@ -11,7 +12,7 @@ use super::world::World;
 pub struct Answering<'a> {
     pub slice: &'a Slice,
     pub state: &'a State,
-    pub command: &'a Command,
+    pub command: &'a Asked,
     /// The command has been open for longest.
     pub oldest: bool,
     pub all: &'a mut Vec<Letter>,
@@ -32,7 +33,7 @@ impl Answering<'_> {
         }
     }
 
-    /// A refusal that may be for the time of the proof alone (L35).
+    /// A refusal that may be for the time of the proof alone (R3).
     fn refuse_for_time(&mut self, failure: Failure) {
         for ahead in self.slice.ahead(self.state) {
             let signed_at = Some(stamp(ahead - 4));
@@ -77,7 +78,7 @@ impl Answering<'_> {
                     let facts = world.known(held, Ends::Life, slice.base_life, slice);
                     self.say("the same token", Ok(Reply::Token(facts)), false);
                 }
-                if let Some(refused) = machine.last_refused().filter(|_| slice.hostile) {
+                if let Some(refused) = machine.refused().pop().filter(|_| slice.hostile) {
                     let facts = world.known(refused, Ends::Life, slice.base_life, slice);
                     self.say("a refused token", Ok(Reply::Token(facts)), false);
                 }
@@ -135,6 +136,16 @@ impl Answering<'_> {
                 if failures {
                     self.say("transient", Err(transient), false);
                 }
+                if failures && resume {
+                    let unknown = Failure::Rpc { code: -32_004, credential: false };
+                    self.say("unknown", Err(unknown), false);
+                }
+                if slice.hostile {
+                    let old = Failure::Rpc { code: -32_001, credential: false };
+                    self.say("incompatible", Err(old), false);
+                    let vague = Failure::Rpc { code: 401, credential: true };
+                    self.say("refused by a code", Err(vague), false);
+                }
                 if refusals {
                     self.say("refused", Err(gone), false);
                     self.refuse_for_time(gone);
@@ -161,7 +172,10 @@ impl Answering<'_> {
             Action::Persist => {
                 self.say("done", Ok(Reply::Finished), true);
                 if failures {
-                    self.say("failed", Err(Failure::Conflict), false);
+                    self.say("failed", Err(transient), false);
+                }
+                if refusals {
+                    self.say("taken", Err(Failure::Conflict), false);
                 }
             }
             Action::Erase | Action::Close { .. } => self.say("done", Ok(Reply::Finished), true),

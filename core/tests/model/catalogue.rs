@@ -11,48 +11,36 @@ pub const REFRESHES: ProviderFacts =
     ProviderFacts { can_refresh: true, can_mint_again: false, may_be_asked_twice: false };
 pub const MINTS: ProviderFacts =
     ProviderFacts { can_refresh: false, can_mint_again: true, may_be_asked_twice: false };
+/// It may be called while an earlier call has not returned.
+pub const TWICE: ProviderFacts =
+    ProviderFacts { can_refresh: true, can_mint_again: true, may_be_asked_twice: true };
 pub const KEY: KeyFacts = KeyFacts::Held { algorithm: KeyAlgorithm::Es256, proved: true };
 
-fn without_jitter(policy: Policy) -> Policy {
-    policy.with(|it| it.jitter = false)
+/// Nothing is drawn: what is searched whole with more inputs than one.
+pub fn without_jitter(slice: Slice) -> Slice {
+    Slice { policy: slice.policy.with(|it| it.jitter = false), ..slice }
 }
 
-/// The shortest spans at which everything still happens one after the other: what is searched whole with more
-/// inputs than one.
-pub fn short() -> Policy {
-    Policy::model().with(|it| {
-        it.lead_min = 2;
-        it.lead_max = 2;
-        it.provider_lead_min = 2;
-        it.provider_lead_max = 2;
-        it.jitter = false;
-        it.attempt_max = 1;
-        it.provider_max = 1;
-        it.first_mint = 1;
-        it.network = 1;
-        it.connect = 1;
-        it.push = 1;
-        it.backoff_max = 2;
-        it.activation_budget = 2;
-        it.promotion = 2;
-        it.expiring_notice = 1;
-        it.grace = 2;
-        it.grace_attempts = 1;
-        it.second_round = 1;
-        it.early_outage = 2;
-        it.reconnect_early_max = 1;
-        it.reconnect_max = 2;
-        it.spread = 1;
-        it.barren_max = 2;
-        it.barren_near_end = 1;
-    })
+/// Budgets that are used up.
+pub fn budgets(slice: Slice) -> Slice {
+    let small = |it: &mut Policy| {
+        (it.exchange_burst, it.exchange_reserve) = (2, 1);
+        (it.exchange_refill_min, it.exchange_refill_max) = (2, 2);
+        (it.socket_burst, it.socket_refill) = (2, 2);
+    };
+    Slice { policy: slice.policy.with(small), ..slice }
+}
+
+/// The host's tick stands while it sleeps.
+pub fn sleepless(slice: Slice) -> Slice {
+    Slice { policy: slice.policy.with(|it| it.tick_counts_sleep = false), ..slice }
 }
 
 /// All of them.
 pub fn catalogue() -> Vec<Slice> {
     let none = KeyFacts::Unavailable;
     let fails = |slice: Slice| Slice { failures: true, refusals: true, ..slice };
-    let brief = |slice: Slice| Slice { policy: short(), base_life: 6, bound_life: 4, ..slice };
+    let brief = without_jitter;
     let all_moments = vec![Moment::Now, Moment::Before, Moment::At, Moment::After];
     let two_ends = vec![Ends::Time, Ends::Both];
     let soft_ends = vec![Ends::Hint, Ends::Assumed, Ends::Never];
@@ -61,56 +49,77 @@ pub fn catalogue() -> Vec<Slice> {
     // Whoever is asked answers, one after the other; what else happens does so in between.
     let calm = |slice: Slice| brief(Slice { prompt: true, in_order: true, ..slice });
     let fail = |slice: Slice, fail_only| fails(Slice { fail_only, ..slice });
+    // So much of it, and then all goes well.
+    let bounded = |slice: Slice| Slice { disturbances: Some(4), ..slice };
+    // But those have to be waited for, or do not answer at all.
+    let slow = |slice: Slice, slow| calm(Slice { slow, ..slice });
     vec![
         Slice::new("nobody", NOBODY, none, false),
-        fails(Slice {
-            moments: all_moments.clone(),
-            policy: without_jitter(Policy::model()),
-            ..Slice::new("nobody, failures", NOBODY, none, false)
-        }),
         brief(fails(Slice {
-            socket: true,
-            after: true,
-            ..Slice::new("nobody, socket", NOBODY, none, false)
+            moments: all_moments.clone(),
+            ..Slice::new("nobody, failures", NOBODY, none, false)
         })),
-        calm(Slice {
+        calm(fail(
+            Slice { socket: true, ..Slice::new("nobody, socket", NOBODY, none, false) },
+            &["open", "authenticate"],
+        )),
+        calm(fail(Slice { doubt: true, ..Slice::new("nobody, doubt", NOBODY, none, false) }, &["probe"])),
+        calm(fail(
+            Slice { network: true, ..Slice::new("nobody, network", NOBODY, none, false) },
+            &["open", "probe", "authenticate"],
+        )),
+        calm(sleepless(Slice {
             offsets: vec![0, 4],
             jumps: vec![6],
             late: true,
-            unasked_time: true,
             ends_as: two_ends.clone(),
             ..Slice::new("nobody, clocks", NOBODY, none, false)
-        }),
-        brief(fails(Slice {
+        })),
+        brisk(fails(Slice {
             ends_as: soft_ends.clone(),
             restates: true,
-            in_order: true,
             ..Slice::new("nobody, ends", NOBODY, none, false)
         })),
-        Slice { in_order: true, ..Slice::new("provider", REFRESHES, none, false) },
-        calm(fails(Slice::new("provider, failures", REFRESHES, none, false))),
-        brief(Slice { moments: all_moments, ..Slice::new("provider, moments", REFRESHES, none, false) }),
-        brisk(Slice { asks: true, ..Slice::new("provider, asks", REFRESHES, none, false) }),
+        Slice { prompt: true, in_order: true, ..Slice::new("provider", REFRESHES, none, false) },
+        calm(fail(Slice::new("provider, failures", REFRESHES, none, false), &["mint", "refresh"])),
+        calm(Slice {
+            refusals: true,
+            fail_only: &["reauthenticate"],
+            ..Slice::new("provider, pushes", REFRESHES, none, false)
+        }),
+        calm(fail(Slice::new("provider, connects", REFRESHES, none, false), &["open", "authenticate"])),
+        calm(bounded(Slice {
+            moments: all_moments,
+            ..Slice::new("provider, moments", REFRESHES, none, false)
+        })),
+        slow(Slice::new("provider, silence", REFRESHES, none, false), &["mint", "refresh"]),
+        slow(
+            Slice::new("provider, silent sockets", REFRESHES, none, false),
+            &["authenticate", "reauthenticate"],
+        ),
+        slow(
+            bounded(Slice { late_answers: true, ..Slice::new("provider, late", REFRESHES, none, false) }),
+            &["refresh"],
+        ),
+        slow(
+            bounded(Slice { late_answers: true, ..Slice::new("provider, twice", TWICE, none, false) }),
+            &["refresh"],
+        ),
+        calm(fail(
+            Slice { asks: true, ..Slice::new("provider, asks", REFRESHES, none, false) },
+            &["refresh"],
+        )),
         calm(Slice {
             offsets: vec![0, 4],
-            unasked_time: true,
             ends_as: two_ends,
             ..Slice::new("provider, clocks", REFRESHES, none, false)
         }),
-        brief(Slice {
-            prompt: true,
-            offsets: vec![0, 4],
-            jumps: vec![6],
-            ends_as: vec![Ends::Time],
-            most_edges: 30_000,
-            ..Slice::new("provider, disorder", REFRESHES, none, false)
-        }),
-        calm(Slice {
+        calm(sleepless(Slice {
             jumps: vec![6],
             offsets: vec![0],
             late: true,
             ..Slice::new("provider, sleep", REFRESHES, none, false)
-        }),
+        })),
         calm(Slice {
             ends_as: soft_ends,
             restates: true,
@@ -120,57 +129,55 @@ pub fn catalogue() -> Vec<Slice> {
             Slice { deaths: true, ..Slice::new("provider, deaths", REFRESHES, none, false) },
             &["persist"],
         ))),
-        Slice { in_order: true, ..Slice::new("bound", NOBODY, KEY, true) },
-        calm(fails(Slice::new("bound, failures", NOBODY, KEY, true))),
+        Slice { prompt: true, in_order: true, ..Slice::new("bound", NOBODY, KEY, true) },
+        calm(fail(Slice::new("bound, failures", NOBODY, KEY, true), &["activate", "renew"])),
+        calm(fail(Slice::new("bound, pushes", NOBODY, KEY, true), &["reauthenticate"])),
+        calm(fail(Slice::new("bound, connects", NOBODY, KEY, true), &["authenticate"])),
+        calm(Slice {
+            doubt: true,
+            refusals: true,
+            fail_only: &["reauthenticate"],
+            disturbances: Some(3),
+            ..Slice::new("bound, doubt", NOBODY, KEY, true)
+        }),
+        calm(Slice { socket: true, ..Slice::new("bound, socket", NOBODY, KEY, true) }),
         calm(fail(
-            Slice { socket: true, ..Slice::new("bound, socket", NOBODY, KEY, true) },
-            &["authenticate"],
-        )),
-        brisk(fail(
             Slice { retry_after: true, ..Slice::new("bound, retries", NOBODY, KEY, true) },
-            &["activate", "renew"],
+            &["activate"],
         )),
+        slow(
+            bounded(Slice { late_answers: true, ..Slice::new("bound, late", NOBODY, KEY, true) }),
+            &["renew"],
+        ),
         calm(fail(
             Slice { offsets: vec![0, 4], ..Slice::new("bound, clocks", NOBODY, KEY, true) },
-            &["activate", "renew", "authenticate"],
+            &["activate"],
         )),
         calm(durable(Slice { deaths: true, ..Slice::new("bound, deaths", NOBODY, KEY, true) })),
-        brief(Slice { in_order: true, ..Slice::new("both", REFRESHES, KEY, true) }),
+        Slice { prompt: true, in_order: true, ..Slice::new("both", REFRESHES, KEY, true) },
         calm(fail(
             Slice { scopes: vec![true, false], ..Slice::new("both, failures", REFRESHES, KEY, true) },
-            &["activate", "renew", "refresh"],
+            &["activate", "refresh"],
         )),
         calm(Slice { asks: true, ..Slice::new("both, asks", REFRESHES, KEY, true) }),
         calm(Slice { updates: true, ..Slice::new("both, updates", REFRESHES, KEY, true) }),
-        calm(fail(
-            durable(Slice { rest: true, ends: true, ..Slice::new("both, rest", REFRESHES, KEY, true) }),
-            &["persist"],
-        )),
-        calm(fail(
-            Slice { providers: true, ..Slice::new("both, providers", REFRESHES, KEY, true) },
-            &["refresh"],
-        )),
-        calm(Slice { governed: true, asks: true, ..Slice::new("mints, governed", MINTS, none, true) }),
-        calm(fail(
-            Slice { hostile: true, ..Slice::new("mints, hostile", MINTS, none, true) },
-            &["inspect", "reauthenticate"],
-        )),
+        calm(durable(Slice { rest: true, ends: true, ..Slice::new("both, rest", REFRESHES, KEY, true) })),
+        calm(Slice { providers: true, ..Slice::new("both, providers", REFRESHES, KEY, true) }),
+        calm(budgets(Slice { asks: true, ..Slice::new("mints, budgets", MINTS, none, true) })),
+        calm(fail(Slice { hostile: true, ..Slice::new("mints, hostile", MINTS, none, true) }, &["inspect"])),
         calm(all_events(Slice {
-            most_edges: 60_000,
+            most_edges: 30_000,
             ..Slice::new("provider, all events", REFRESHES, none, false)
         })),
         calm(all_events(Slice {
-            only_while: &["minting", "expired", "suspended"],
-            // A first mint that is repeated is many states before there is anything to expire.
-            most_edges: 120_000,
-            offsets: vec![0],
-            jumps: vec![6],
-            unasked_time: true,
+            only_while: &["expired", "suspended"],
+            slow: &["refresh"],
+            most_edges: 40_000,
             ..Slice::new("provider, expired", REFRESHES, none, false)
         })),
         calm(fail(
             Slice { no_key: true, ..Slice::new("mints, keys", MINTS, KeyFacts::Auto, true) },
-            &["authenticate", "activate"],
+            &["activate"],
         )),
     ]
 }
@@ -193,11 +200,12 @@ pub fn everything() -> Slice {
         restates: true,
         offsets: vec![0, 4],
         jumps: vec![6],
-        unasked_time: true,
         deaths: true,
         late: true,
         no_key: true,
         socket: true,
+        doubt: true,
+        network: true,
         asks: true,
         updates: true,
         providers: true,
@@ -205,11 +213,9 @@ pub fn everything() -> Slice {
         ends: true,
         in_order: true,
         eager: true,
-        policy: short(),
-        base_life: 6,
-        bound_life: 4,
+        late_answers: true,
         most_edges: 60_000,
-        ..Slice::new("everything", REFRESHES, KEY, true)
+        ..sleepless(without_jitter(Slice::new("everything", REFRESHES, KEY, true)))
     }
 }
 
@@ -220,6 +226,8 @@ fn all_events(slice: Slice) -> Slice {
         refusals: true,
         fail_only: &["mint", "refresh"],
         socket: true,
+        doubt: true,
+        network: true,
         asks: true,
         updates: true,
         providers: true,
@@ -242,21 +250,13 @@ fn durable(mut slice: Slice) -> Slice {
 /// The slices whose whole relation is committed as text: a prompt server, one command answered at a time.
 pub fn readable() -> Vec<Slice> {
     let none = KeyFacts::Unavailable;
-    let read = |slice: Slice| Slice {
-        prompt: true,
-        in_order: true,
-        after: true,
-        policy: without_jitter(slice.policy),
-        ..slice
-    };
+    let read = |slice: Slice| Slice { prompt: true, in_order: true, after: true, ..without_jitter(slice) };
     let fails = |slice: Slice| read(Slice { failures: true, refusals: true, ..slice });
-    let fail = |slice: Slice, fail_only| fails(Slice { fail_only, ..slice });
+    // Two things at most come otherwise than from a well-behaved world: a page to be read.
+    let fail = |slice: Slice, fail_only| fails(Slice { fail_only, disturbances: Some(2), ..slice });
     vec![
         fails(Slice::new("read nobody", NOBODY, none, false)),
-        read(Slice {
-            moments: vec![Moment::Now, Moment::Before, Moment::At, Moment::After],
-            ..Slice::new("read provider", REFRESHES, none, false)
-        }),
+        read(Slice::new("read provider", REFRESHES, none, false)),
         read(Slice::new("read bound", NOBODY, KEY, true)),
         read(Slice::new("read both", REFRESHES, KEY, true)),
         fail(Slice::new("read provider, refresh fails", REFRESHES, none, false), &["refresh"]),

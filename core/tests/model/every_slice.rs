@@ -1,4 +1,4 @@
-//! Every state of a slice of the machine is reached, and each edge is checked: `check()`, L1, L13, progress,
+//! Every state of a slice of the machine is reached, and each edge is checked: `check()`, R29, places, progress,
 //! early and stale inputs, the teardown last (`rules.rs`, `records.rs`); equal classes have equal successors; a
 //! well-behaved server brings every state live or over. Printed: states, edges, depth, time, digest.
 //!
@@ -51,7 +51,7 @@ fn explore(slice: &Slice) -> (Graph, String) {
     (graph, report)
 }
 
-// proves L1, L13, L26: every state, every edge, of each slice
+// proves R10, R14, R25, R27, R29: every state, every edge, of each slice
 #[test]
 fn every_slice() {
     let edges = std::env::var("EDGES").ok().map(|edges| edges.parse().expect("a number"));
@@ -95,7 +95,7 @@ fn every_slice() {
     }
 }
 
-// proves L12 to L22 as a relation: what changes it is seen, edge by edge
+// proves R16 to R26 as a relation: what changes it is seen, edge by edge
 #[test]
 fn golden_slices() {
     for slice in readable() {

@@ -1,7 +1,6 @@
 //! One thing that happens, with what clocks say of it.
 
 use satkeeper_core::UnixMillis;
-use satkeeper_core::lifecycle::model::Budget;
 use satkeeper_core::lifecycle::*;
 use satkeeper_core::secret::Seed;
 
@@ -24,8 +23,6 @@ pub struct Letter {
     pub input: Input,
     /// What a well-behaved server does, the oldest command first; or nothing happens, and time passes.
     pub well: bool,
-    /// What the governor says; `None`: what it has said holds.
-    pub budgets: Option<(Budget, Budget)>,
     /// The wall clock is set, or goes on while the monotonic one stands still.
     pub wall: i64,
     /// The process dies and begins anew from its record; the input is how.
@@ -34,7 +31,7 @@ pub struct Letter {
 
 impl Letter {
     pub fn new(name: String, input: Input, well: bool) -> Self {
-        Self { name, input, well, budgets: None, wall: 0, dies: false }
+        Self { name, input, well, wall: 0, dies: false }
     }
 
     /// What comes of it at this moment, `wall`: how far the wall clock has been set until then.
@@ -52,9 +49,6 @@ impl Letter {
         } else {
             machine.clone()
         };
-        if let Some((exchanges, sockets)) = self.budgets {
-            next.govern(exchanges, sockets);
-        }
         next.script_draws(draws);
         let step = next.step(now, self.dated(at));
         (next, step)
@@ -69,7 +63,6 @@ impl Letter {
         };
         let mut input = self.input.clone();
         match &mut input {
-            Input::ServerTime(time) => *time = date(*time),
             Input::NewBase { token, .. } => says(&mut token.statement),
             Input::Done(_, outcome) => {
                 outcome.server_time = outcome.server_time.map(date);

@@ -34,7 +34,6 @@ mod table;
 mod world;
 
 use satkeeper_core::Now;
-use satkeeper_core::lifecycle::model::Budget;
 
 pub use graph::{Edge, Going, Graph, State};
 pub use letter::Letter;
@@ -59,7 +58,7 @@ pub enum Moment {
     At,
     /// One unit late.
     After,
-    /// Later than `Policy::jump`: the machine must suspect sleep.
+    /// Later than `Policy::sleep`: the machine must suspect sleep.
     Late,
 }
 
@@ -102,5 +101,3 @@ pub fn digest(parts: impl Iterator<Item = String>) -> u64 {
     }
     hash
 }
-
-pub const GRANTED: (Budget, Budget) = (Budget::Full, Budget::Full);

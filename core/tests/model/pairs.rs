@@ -4,30 +4,18 @@ use std::collections::BTreeSet;
 
 use super::show::PHASES;
 
-/// Answers about a token.
-const TOKEN: [&str; 5] = ["activate", "renew", "reauthenticate", "authenticate", "open"];
-/// What befalls a socket.
-const SOCKET: [&str; 4] = ["socket lost", "socket dead", "restart", "restart, wiped"];
-/// Answers of a server or a provider.
-const REMOTE: [&str; 9] = [
-    "activate",
-    "renew",
-    "reauthenticate",
-    "authenticate",
-    "open",
-    "inspect",
-    "probe",
-    "refresh",
-    "make_key",
-];
+/// What befalls a socket that serves, one that is coming, and one that was replaced.
+const SERVING: [&str; 4] = ["socket lost", "socket dead", "restart", "restart, wiped"];
+const COMING: [&str; 2] = ["coming lost", "coming stated"];
+const PARTING: [&str; 3] = ["parting lost", "parting answers", "parting restarts"];
 
 /// Phases, inputs that cannot come in them, and the reason.
-const UNREACHABLE: [(&[&str], &[&str], &str); 17] = [
+const UNREACHABLE: [(&[&str], &[&str], &str); 23] = [
     (&["idle"], &[], "nothing comes before the start; it is ignored (`what_makes_no_sense_is_ignored`)"),
     (
         &["over"],
         &[],
-        "each step is empty then (L1), which `nothing_follows_the_end` checks in each such state",
+        "each step is empty then (R29), which `nothing_follows_the_end` checks in each such state",
     ),
     (
         &["minting", "connecting", "live", "reconnecting", "expired", "suspended", "ending", "over"],
@@ -36,29 +24,76 @@ const UNREACHABLE: [(&[&str], &[&str], &str); 17] = [
     ),
     (&["minting", "connecting", "live", "reconnecting", "expired", "ending"], &["resume"], "not suspended"),
     (
-        &["minting", "connecting", "reconnecting", "expired", "suspended", "ending"],
+        &["minting", "connecting", "live", "reconnecting", "expired", "suspended"],
+        &["erase"],
+        "only `destroy` erases, and that is the end (R33)",
+    ),
+    (
+        &["minting"],
+        &[
+            "activate",
+            "renew",
+            "reauthenticate",
+            "authenticate",
+            "open",
+            "inspect",
+            "refresh",
+            "probe",
+            "close",
+        ],
+        "no token is held, and no socket open",
+    ),
+    (&["minting", "suspended", "ending"], &SERVING, "the socket has been closed, or never was (R33)"),
+    (&["minting", "suspended", "ending"], &COMING, "so has the one that was coming"),
+    (&["minting", "connecting", "suspended", "ending"], &PARTING, "nothing is replaced that has not served"),
+    (
+        &["minting", "connecting", "suspended", "ending"],
         &["resume state"],
         "only a server that has accepted a connect hands any out",
     ),
-    (
-        &["minting", "connecting", "live", "reconnecting", "expired", "suspended"],
-        &["erase"],
-        "only `destroy` erases, and that is the end (L41)",
-    ),
-    (&["connecting", "reconnecting"], &["reauthenticate", "probe"], "for live sockets only (L26, L36)"),
-    (&["minting"], &TOKEN, "no token is held"),
-    (&["minting"], &["inspect", "refresh", "probe", "close"], "no token is held, and no socket open"),
-    (&["minting"], &SOCKET, "no socket is open that nobody could authenticate (L35)"),
-    (&["expired"], &TOKEN, "no token is valid, and an attempt's deadline is not past the end (L18, L22)"),
+    (&["connecting"], &SERVING, "none serves yet"),
+    (&["connecting"], &["reauthenticate", "probe"], "for sockets that serve (R22, R23)"),
+    (&["minting", "connecting"], &["rejected of old"], "there is no older generation"),
+    (&["live", "reconnecting", "expired"], &["make_key"], "a key is made for a first token"),
+    (&["reconnecting"], &["mint", "activate"], "left out: whoever is asked first answers (`slow`)"),
     (
         &["expired"],
-        &["make_key", "probe"],
-        "a key is made for a first token or a connect, of which there is none",
+        &["activate", "renew", "reauthenticate", "authenticate", "open"],
+        "nothing is asked for with what has ended; left out: sockets that answer late beside a late provider",
     ),
-    (&["expired", "suspended", "ending"], &SOCKET, "the socket has been closed (L22, L41)"),
-    (&["suspended", "ending"], &REMOTE, "what was under way has been given up (L41)"),
-    (&["suspended"], &["persist", "suspend", "tick"], "nothing is due at rest, nothing awaited (L41)"),
-    (&["ending"], &["mint"], "nothing in flight brings it back (L41)"),
+    (&["expired"], &COMING, "so is one that is coming when the last token ends"),
+    (
+        &["live"],
+        &COMING,
+        "left out: one that is shown a token beside the one that serves is not disturbed, too",
+    ),
+    (&["suspended"], &["make_key", "wall"], "left out: slices that make keys or set clocks do not rest"),
+    (
+        &["reconnecting"],
+        &["socket dead"],
+        "one that serves and is doubted is live until it is replaced (R22)",
+    ),
+    (
+        &["ending"],
+        &[
+            "mint",
+            "refresh",
+            "activate",
+            "renew",
+            "inspect",
+            "make_key",
+            "reauthenticate",
+            "probe",
+            "open",
+            "authenticate",
+        ],
+        "nothing in flight brings it back (R33)",
+    ),
+    (
+        &["suspended"],
+        &["open", "authenticate", "reauthenticate", "probe", "suspend"],
+        "no socket is open (R33)",
+    ),
     (
         &["ending"],
         &["process dies, start", "rejected of old"],

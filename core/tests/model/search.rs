@@ -91,7 +91,7 @@ fn expand(
         results(slice, &state, at, &letter, |draws, mut after, step| {
             let outputs = after.machine.describe(&step, slice.view());
             let going = Going { before: &state, at, moment, letter: &letter, step: &step, after: &after };
-            if let Err(broken) = rules::on_edge(&going) {
+            if let Err(broken) = rules::on_edge(slice, &going) {
                 panic!(
                     "{broken}\n{}\n{at:>4} {} (at {}) → {outputs}\n      {}",
                     graph.story(from),

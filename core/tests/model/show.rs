@@ -62,7 +62,7 @@ impl Map {
             let kind = letter.split(':').next().unwrap_or_default();
             let kind = kind.split(" +").next().unwrap_or_default().split(" -").next().unwrap_or_default();
             self.met.insert((from, kind.to_owned()));
-            // A process that begins anew is another story (L5).
+            // A process that begins anew is another story (R30).
             if from != to && !kind.starts_with("process dies") {
                 self.arrows.entry((from, to)).or_default().insert(letter);
             }

@@ -1,10 +1,10 @@
 //! Which part of the product is searched.
 
-use satkeeper_core::lifecycle::model::{Budget, View};
+use satkeeper_core::lifecycle::model::View;
 use satkeeper_core::lifecycle::*;
 
 use super::letter::stamp;
-use super::{GRANTED, Moment, State};
+use super::{Moment, State};
 
 /// How the end of a token is stated.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -61,7 +61,7 @@ pub struct Slice {
     pub moments: Vec<Moment>,
     /// Ticks may also be one unit late.
     pub after: bool,
-    /// Ticks may also be later than `Policy::jump`.
+    /// Ticks may also be later than `Policy::sleep`.
     pub late: bool,
     /// Transient failures; time-outs there are always.
     pub failures: bool,
@@ -81,13 +81,17 @@ pub struct Slice {
     pub offsets: Vec<i64>,
     /// By how much the wall clock may jump, there and back: a sleep, or somebody sets it.
     pub jumps: Vec<i64>,
-    /// The server tells its time unasked.
-    pub unasked_time: bool,
+    /// What has yielded its place is answered all the same.
+    pub late_answers: bool,
     /// The process dies and goes on from its record.
     pub deaths: bool,
     pub no_key: bool,
-    /// The socket is lost, dies, is restarted, can be resumed; the network changes.
+    /// The socket is lost, is restarted, can be resumed.
     pub socket: bool,
+    /// It is doubted, and answers after all; what befalls the one that is coming, and the one that was replaced.
+    pub doubt: bool,
+    /// The network changes.
+    pub network: bool,
     /// `refresh_now`, `rejected`.
     pub asks: bool,
     /// `update_token`.
@@ -98,12 +102,12 @@ pub struct Slice {
     pub rest: bool,
     /// `disconnect`, `destroy`.
     pub ends: bool,
-    /// The governor refuses, too.
-    pub governed: bool,
     /// Only the command that has been open longest is answered, or none; else in any order.
     pub in_order: bool,
     /// While a command is open it is answered: no time passes.
     pub prompt: bool,
+    /// But while no more than these are: they may have to be waited for.
+    pub slow: &'static [&'static str],
     /// What comes unasked comes in these phases only; none named: in all.
     pub only_while: &'static [&'static str],
     /// Other things happen while something local is under way, too.
@@ -144,18 +148,20 @@ impl Slice {
             restates: false,
             offsets: vec![],
             jumps: vec![],
-            unasked_time: false,
+            late_answers: false,
             deaths: false,
             no_key: false,
             socket: false,
+            doubt: false,
+            network: false,
             asks: false,
             updates: false,
             providers: false,
             rest: false,
             ends: false,
-            governed: false,
             in_order: false,
             prompt: false,
+            slow: &[],
             only_while: &[],
             eager: false,
             most_open: 4,
@@ -179,9 +185,11 @@ impl Slice {
         let clocks = !self.offsets.is_empty();
         View {
             ends_move: clocks || self.restates || !self.jumps.is_empty() || self.late || self.deaths,
-            tokens_return: self.hostile || self.updates,
             clocks,
+            jumps: self.late || !self.jumps.is_empty(),
             deaths: self.deaths,
+            asks: self.asks,
+            late_answers: self.late_answers,
             causes: self.name.starts_with("read"),
         }
     }
@@ -220,16 +228,5 @@ impl Slice {
             ..Statement::default()
         };
         vec![("ends sooner", ends(2)), ("ends later", ends(self.base_life as i64 + 2))]
-    }
-
-    /// What the governor may say, and how that is called.
-    pub fn budgets(&self) -> Vec<(&'static str, (Budget, Budget))> {
-        let mut all = vec![("", GRANTED)];
-        if self.governed {
-            all.push((", reserve only", (Budget::Reserve, Budget::Full)));
-            all.push((", no requests", (Budget::Wait(2), Budget::Full)));
-            all.push((", no sockets", (Budget::Full, Budget::Wait(2))));
-        }
-        all
     }
 }

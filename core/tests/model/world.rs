@@ -1,11 +1,12 @@
 //! What can happen in a state: the letters of a slice's alphabet.
 
+use satkeeper_core::lifecycle::model::Asked;
 use satkeeper_core::lifecycle::*;
 
 use super::answers::Answering;
-use super::letter::{Letter, stamp};
+use super::letter::Letter;
 use super::slices::{Ends, Slice};
-use super::{GRANTED, Moment, State};
+use super::{Moment, State};
 
 /// Names what comes from outside.
 #[derive(Default)]
@@ -32,15 +33,17 @@ impl World {
 
     /// All that can happen, and when.
     pub fn letters(&mut self, slice: &Slice, state: &State) -> Vec<(Moment, Letter)> {
-        let open = state.machine.unanswered();
+        let (late, open): (Vec<Asked>, Vec<Asked>) =
+            state.machine.unanswered().into_iter().partition(|asked| asked.late);
         let mut letters = Vec::new();
-        for letter in self.happenings(slice, state, &open) {
+        for letter in self.happenings(slice, state, &open, &late) {
             for moment in &slice.moments {
                 let well = letter.well && *moment == Moment::Now;
                 letters.push((*moment, Letter { well, ..letter.clone() }));
             }
         }
-        if state.wake().is_some() && (!slice.prompt || open.is_empty()) {
+        let waits = |asked: &Asked| !slice.prompt || slice.slow.contains(&asked.action.name());
+        if state.wake().is_some() && open.iter().all(waits) {
             let tick = |well| Letter::new("tick".to_owned(), Input::Tick, well);
             letters.push((Moment::At, tick(open.is_empty())));
             for (wanted, moment) in [(slice.after, Moment::After), (slice.late, Moment::Late)] {
@@ -49,21 +52,21 @@ impl World {
                 }
             }
         }
-        self.clocks(slice, state, &mut letters);
-        let budgets = slice.budgets();
-        let govern = |(moment, letter): (Moment, Letter)| {
-            budgets.iter().map(move |(name, said)| {
-                let name = format!("{}{name}", letter.name);
-                let well = letter.well && *said == GRANTED;
-                (moment, Letter { name, budgets: Some(*said), well, ..letter.clone() })
-            })
-        };
+        if slice.is_time(state.phase()) && state.phase() != Phase::Idle {
+            for by in &slice.jumps {
+                // Set there and back, once: else the wall clock would be a counter.
+                if (state.wall + by).abs() <= by.abs() {
+                    let tick = Letter::new(format!("wall {by:+}"), Input::Tick, false);
+                    letters.push((Moment::Now, Letter { wall: *by, ..tick }));
+                }
+            }
+        }
         let calm = slice.disturbances.is_some_and(|most| state.disturbed >= most);
-        letters.into_iter().flat_map(govern).filter(|(_, letter)| !calm || letter.well).collect()
+        letters.into_iter().filter(|(_, letter)| !calm || letter.well).collect()
     }
 
     /// Everything but the passing of time.
-    fn happenings(&mut self, slice: &Slice, state: &State, open: &[Command]) -> Vec<Letter> {
+    fn happenings(&mut self, slice: &Slice, state: &State, open: &[Asked], late: &[Asked]) -> Vec<Letter> {
         let mut all = Vec::new();
         if state.phase() == Phase::Idle {
             for (name, start) in &slice.starts {
@@ -87,32 +90,18 @@ impl World {
                 Answering { slice, state, command, oldest, all: &mut all }.all(self);
             }
         }
+        for command in late.iter().filter(|_| slice.late_answers && local.is_none()) {
+            let before = all.len();
+            Answering { slice, state, command, oldest: false, all: &mut all }.all(self);
+            for letter in &mut all[before..] {
+                letter.name = format!("late {}", letter.name);
+            }
+        }
         let now = slice.is_time(state.phase());
         if now && open.len() <= slice.most_open && (local.is_none() || slice.eager) {
             self.events(slice, state, &mut all);
         }
         all
-    }
-
-    /// What clocks do by themselves.
-    fn clocks(&mut self, slice: &Slice, state: &State, letters: &mut Vec<(Moment, Letter)>) {
-        let now = slice.is_time(state.phase());
-        if state.phase() == Phase::Idle || !now {
-            return;
-        }
-        for by in &slice.jumps {
-            // Set there and back, once: else the wall clock would be a counter.
-            if (state.wall + by).abs() <= by.abs() {
-                let tick = Letter::new(format!("wall {by:+}"), Input::Tick, false);
-                letters.push((Moment::Now, Letter { wall: *by, ..tick }));
-            }
-        }
-        if slice.unasked_time {
-            for ahead in slice.ahead(state) {
-                let time = Input::ServerTime(stamp(ahead));
-                letters.push((Moment::Now, Letter::new(format!("server time {ahead:+}"), time, false)));
-            }
-        }
     }
 
     /// What happens without having been asked for.
@@ -121,19 +110,32 @@ impl World {
         // What is told apart by what it refers to makes no difference any more in the end.
         let ending = status.phase == Phase::Ending;
         let mut happen = |name: &str, input: Input| all.push(Letter::new(name.to_owned(), input, false));
-        if slice.socket {
+        if slice.socket
+            && let Some(socket) = machine.socket()
+        {
+            happen("socket lost", Input::SocketLost { socket });
+            happen("restart", Input::ServerRestart { socket, wipe: false });
+            happen("restart, wiped", Input::ServerRestart { socket, wipe: true });
+            happen("resume state", Input::ResumeState { socket });
+        }
+        if slice.doubt {
             if let Some(socket) = machine.socket() {
-                happen("socket lost", Input::SocketLost { socket });
                 happen("socket dead", Input::SocketDead { socket });
-                happen("restart", Input::ServerRestart { socket, wipe: false });
-                happen("restart, wiped", Input::ServerRestart { socket, wipe: true });
-                if status.phase == Phase::Live {
-                    happen("resume state", Input::ResumeState { socket });
-                }
             }
+            if let Some(socket) = machine.coming() {
+                happen("coming lost", Input::SocketLost { socket });
+                happen("coming stated", Input::ResumeState { socket });
+            }
+            if let Some(socket) = machine.parting() {
+                happen("parting lost", Input::SocketLost { socket });
+                happen("parting restarts", Input::ServerRestart { socket, wipe: true });
+                happen("parting answers", Input::SocketAlive { socket });
+            }
+        }
+        if slice.network {
             happen("network changed", Input::NetworkChanged);
         }
-        if slice.asks && machine.waiting() < slice.most_asks {
+        if slice.asks && machine.waiting().len() < slice.most_asks {
             happen("refresh now", Input::RefreshNow { ask: self.ask() });
             let generation = status.generation;
             happen("rejected", Input::Rejected { ask: self.ask(), generation });
@@ -142,7 +144,7 @@ impl World {
                 happen("rejected of old", Input::Rejected { ask: self.ask(), generation });
             }
         }
-        if slice.updates && machine.waiting() < slice.most_asks {
+        if slice.updates && machine.waiting().len() < slice.most_asks {
             let ask = self.ask();
             let token = self.facts(Ends::Life, slice.base_life, slice);
             happen("new base", Input::NewBase { ask, token });
@@ -150,7 +152,7 @@ impl World {
                 let token = self.known(held, Ends::Life, slice.base_life, slice);
                 happen("the same base", Input::NewBase { ask: self.ask(), token });
             }
-            if let Some(refused) = machine.last_refused().filter(|_| !ending) {
+            if let Some(refused) = machine.refused().pop().filter(|_| !ending) {
                 let token = self.known(refused, Ends::Life, slice.base_life, slice);
                 happen("a refused base", Input::NewBase { ask: self.ask(), token });
             }

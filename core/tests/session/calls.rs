@@ -1,4 +1,4 @@
-//! What the application asks of a session: calls, tokens of its own, rest and end (L24, L33, L40, L41).
+//! What the application asks of a session: calls, tokens of its own, rest and end (R24, R32, R33).
 
 use crate::world::*;
 use satkeeper_core::error::Error;
@@ -11,7 +11,7 @@ use serde_json::json;
 
 #[test]
 fn what_waits_for_a_live_session_is_bounded() {
-    // proves L33
+    // proves R32
     let mut world = World::new(Config::new(CALLBACK).key(KeyChoice::None));
     for call in 0..1_025 {
         world.call(call, "a.method");
@@ -36,7 +36,7 @@ fn what_waits_for_a_live_session_is_bounded() {
 
 #[test]
 fn calls_return_time_out_and_are_lost_with_their_socket() {
-    // proves L33, L39
+    // proves R32
     let mut world = unbound();
     let fault = [RpcFault::Result(json!({"code": "404"})), RpcFault::Silent, RpcFault::Silent];
     world.server.methods.insert("m", fault.into());
@@ -60,7 +60,7 @@ fn calls_return_time_out_and_are_lost_with_their_socket() {
 
 #[test]
 fn a_call_refused_for_its_credential_is_repeated_once_after_recovery() {
-    // proves L24
+    // proves R24
     let mut world = unbound();
     world.pass(60_000);
     world
@@ -101,9 +101,93 @@ fn a_call_refused_for_its_credential_is_repeated_once_after_recovery() {
     assert!(matches!(&world.returned[0].1, Err(Error::Rpc { code: -32_003, .. })), "{:?}", world.returned);
 }
 
+/// The provider's next token, good for two hours.
+fn next_token(world: &mut World, name: &str) {
+    let minted = Minted { ends: world.unix() + 7_200_000, ..Minted::default() };
+    world.server.tokens.insert(sat(name, "relay.sw.test"), minted);
+    world.provider.push_back(Ok(credential(name)));
+}
+
+fn refusals(many: usize) -> std::collections::VecDeque<RpcFault> {
+    (0..many).map(|_| RpcFault::Error(-32_003, "Requester validation failed")).collect()
+}
+
+#[test]
+fn what_is_refused_once_more_under_a_newer_token_starts_nothing_until_the_next() {
+    // proves R24
+    let mut world = unbound();
+    world.pass(60_000);
+    world.server.methods.insert("m", refusals(4));
+    next_token(&mut world, "two");
+    world.clear();
+    world.call(1, "m");
+    assert!(matches!(&world.returned.pop().unwrap().1, Err(Error::Rpc { code: -32_003, .. })));
+    assert_eq!((world.sent("m").len(), world.provider_calls.len()), (2, 1), "one renewal, one repetition");
+    // Another call of it is refused, and that is all.
+    for call in 2..4 {
+        world.pass(60_000);
+        world.call(call, "m");
+        assert!(matches!(&world.returned.pop().unwrap().1, Err(Error::Rpc { code: -32_003, .. })));
+    }
+    assert_eq!((world.sent("m").len(), world.provider_calls.len()), (4, 1));
+    assert_eq!(world.opened.len(), 1);
+    // What else is refused is another matter.
+    world.server.methods.insert("other", refusals(1));
+    next_token(&mut world, "three");
+    world.call(4, "other");
+    assert_eq!(world.returned.pop(), Some((CallId(4), Ok(json!({})))));
+    assert_eq!(world.provider_calls.len(), 2);
+    // With that token it may be tried again, and costs a renewal again.
+    world.pass(60_000);
+    world.server.methods.insert("m", refusals(1));
+    next_token(&mut world, "four");
+    world.call(5, "m");
+    assert_eq!(world.returned.pop(), Some((CallId(5), Ok(json!({})))));
+    assert_eq!(world.provider_calls.len(), 3);
+}
+
+#[test]
+fn two_that_are_refused_together_cost_one_renewal() {
+    // proves R24
+    let mut world = unbound();
+    world.pass(60_000);
+    world.server.methods.insert("m", [RpcFault::Silent, RpcFault::Silent].into());
+    next_token(&mut world, "two");
+    world.clear();
+    world.call(1, "m");
+    world.call(2, "m");
+    let error = json!({"code": -32_003, "message": "Requester validation failed"});
+    let sent: Vec<_> = world.sent("m").iter().map(|it| it["id"].clone()).collect();
+    for id in sent {
+        world.push(&json!({"jsonrpc": "2.0", "id": id, "error": error}));
+    }
+    assert_eq!(world.returned, [(CallId(1), Ok(json!({}))), (CallId(2), Ok(json!({})))]);
+    assert_eq!(world.provider_calls.len(), 1);
+}
+
+#[test]
+fn what_the_session_was_refused_itself_denies_the_application_nothing() {
+    // proves R24, R38
+    let mut world = World::new(Config::new(CALLBACK).key(KeyChoice::None).online(true));
+    next_token(&mut world, "one");
+    world.server.methods.insert("subscriber.online", refusals(2));
+    world.give(SessionInput::Start);
+    world.pass(1);
+    next_token(&mut world, "two");
+    world.pass(60_000);
+    let (sent, renewed) = (world.sent("subscriber.online").len(), world.provider_calls.len());
+    assert!((1..=2).contains(&sent), "{sent}");
+    world.server.methods.insert("subscriber.online", refusals(1));
+    next_token(&mut world, "three");
+    world.call(1, "subscriber.online");
+    world.pass(60_000);
+    assert_eq!(world.returned.pop(), Some((CallId(1), Ok(json!({})))), "{:?}", world.events);
+    assert_eq!(world.provider_calls.len(), renewed + 1, "the application's own call has its renewal");
+}
+
 #[test]
 fn a_call_error_is_no_verdict_on_the_credential() {
-    // proves L24
+    // proves R24
     let mut world = unbound();
     world.clear();
     world.server.methods.insert("m", [RpcFault::Error(-32_002, "CALL DOES NOT EXIST")].into());
@@ -114,7 +198,7 @@ fn a_call_error_is_no_verdict_on_the_credential() {
 
 #[test]
 fn update_token_resolves_when_the_server_has_accepted() {
-    // proves L40
+    // proves R33
     let mut world = unbound();
     let ends = world.unix() + 7_200_000;
     world.server.tokens.insert(sat("two", "relay.sw.test"), Minted { ends, ..Minted::default() });
@@ -139,7 +223,7 @@ fn update_token_resolves_when_the_server_has_accepted() {
 
 #[test]
 fn a_token_that_does_not_decode_is_refused_at_the_door() {
-    // proves L11
+    // proves R31
     let mut world = unbound();
     let token = Secret::new(format!("not.a.token{CANARY}"));
     world.give(SessionInput::UpdateToken { ask: AskId(1), credential: Credential::new(token.clone()) });
@@ -157,7 +241,7 @@ fn a_token_that_does_not_decode_is_refused_at_the_door() {
 
 #[test]
 fn disconnect_and_destroy_end_everything() {
-    // proves L41
+    // proves R33
     for (input, reason) in [
         (SessionInput::Disconnect, TeardownReason::Disconnected),
         (SessionInput::Destroy, TeardownReason::Destroyed),
@@ -178,7 +262,7 @@ fn disconnect_and_destroy_end_everything() {
 
 #[test]
 fn suspend_closes_and_resume_takes_up_again() {
-    // proves L41
+    // proves R33
     let mut world = bound();
     world.push_state();
     world.give(SessionInput::Suspend);

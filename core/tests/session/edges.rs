@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
+use std::time::Duration;
 
 use crate::world::*;
 use satkeeper_core::dpop::{Algorithm, ProofKey, ProofSigner, PublicJwk, SignError};
@@ -9,7 +10,7 @@ use satkeeper_core::error::Error;
 use satkeeper_core::lifecycle::{AskId, Event, KeyAlgorithm, Policy, Warning};
 use satkeeper_core::secret::Seed;
 use satkeeper_core::session::{
-    CallId, Config, KeyChoice, Provider, Session, SessionInput, SessionNews, SessionOutput,
+    CallId, Config, KeyChoice, Provider, ProviderError, Session, SessionInput, SessionNews, SessionOutput,
 };
 use satkeeper_core::wire::http::HttpResponse;
 use satkeeper_core::wire::time::{MILLISECONDS_FROM, Oddity};
@@ -44,7 +45,7 @@ fn odd_times(world: &World) -> Vec<SessionNews> {
 
 #[test]
 fn a_name_is_given_to_one_open_call() {
-    // proves L33
+    // proves R32
     let mut world = unbound();
     world.server.methods.insert("m", [RpcFault::Silent].into());
     world.call(1, "m");
@@ -55,7 +56,7 @@ fn a_name_is_given_to_one_open_call() {
 
 #[test]
 fn a_call_may_fill_its_frame_and_no_more() {
-    // proves L33, L50
+    // proves R32, R36
     let size = |params: usize| {
         let mut world = World::new(Config::new(CALLBACK));
         let params = json!("x".repeat(params - 2));
@@ -69,7 +70,7 @@ fn a_call_may_fill_its_frame_and_no_more() {
 
 #[test]
 fn each_refused_call_has_an_ask_of_its_own() {
-    // proves L24
+    // proves R24
     let mut world = unbound();
     good(&mut world, "two");
     let calls = 4;
@@ -91,37 +92,57 @@ fn each_refused_call_has_an_ask_of_its_own() {
 }
 
 #[test]
-fn one_that_asks_too_often_is_told_when_to_ask_again() {
-    // proves L20
+fn who_asks_again_and_again_is_answered_and_no_endpoint_is_asked_for_it_more_often_than_each_five_seconds() {
+    // proves R20, R27
     let mut world = World::start(Config::new(subscriber()).key(KeyChoice::None));
-    for ask in 0..20 {
+    world.pass(30_000);
+    world.clear();
+    for ask in 0..600 {
         world.give(SessionInput::RefreshNow { ask: AskId(ask) });
+        world.pass(100);
     }
-    let (_, last) = world.settled.pop().unwrap();
-    assert_eq!(last, Err(Error::Throttled { retry_after_ms: Policy::default().exchange_refill_max }));
+    world.pass(60_000);
+    assert_eq!(world.settled.len(), 600);
+    let asked = world.asked(REFRESH).len() + world.asked(CREATE).len();
+    assert!((5..=13).contains(&asked), "{asked} in a minute");
+    assert!(world.settled.iter().all(|(_, result)| matches!(result, Ok(_) | Err(Error::Throttled { .. }))));
+}
+
+#[test]
+fn one_that_asks_while_the_provider_wants_to_be_left_alone_is_told_to_ask_again() {
+    // proves R20, R27
+    let mut world = unbound();
+    let busy = || Err(ProviderError::transient("busy").retry_after(Duration::from_secs(300)));
+    world.provider.push_back(busy());
+    world.give(SessionInput::RefreshNow { ask: AskId(1) });
+    world.pass(60_000);
+    assert!(matches!(world.settled.pop().unwrap().1, Err(Error::TokenRefresh { .. })));
+    world.give(SessionInput::RefreshNow { ask: AskId(2) });
+    let throttled = Error::Throttled { retry_after_ms: Policy::default().exchange_refill_max };
+    assert_eq!(world.settled, [(AskId(2), Err(throttled))]);
+    assert_eq!(world.provider_calls.len(), 2, "the first token, and once since");
 }
 
 #[test]
 fn two_that_ask_by_one_name_are_both_answered() {
-    // proves L40
+    // proves R33
     let mut world = unbound();
     good(&mut world, "two");
-    world.server.rpc_faults.insert("signalwire.reauthenticate", [RpcFault::Silent].into());
-    let ended = credential("three").expiring_at(UnixMillis(EPOCH - 1_000));
-    for credential in [credential("two"), ended] {
+    let silent = [RpcFault::Silent, RpcFault::Silent];
+    world.server.rpc_faults.insert("signalwire.reauthenticate", silent.into());
+    for credential in [credential("two"), credential("three")] {
         world.give(SessionInput::UpdateToken { ask: AskId(1), credential });
     }
-    assert_eq!(world.settled.len(), 1, "the lifecycle knows them by their name");
+    assert!(world.settled.is_empty());
     world.give(SessionInput::Disconnect);
-    assert_eq!(world.settled.len(), 2);
-    assert_eq!(world.settled[1].1, Err(Error::SessionOver));
+    assert_eq!(world.settled, [(AskId(1), Err(Error::SessionOver)), (AskId(1), Err(Error::SessionOver))]);
 }
 
 // ---- Times ----
 
 #[test]
 fn an_end_in_milliseconds_is_not_odd() {
-    // proves L10
+    // proves R31
     let mut world = unbound();
     good(&mut world, "two");
     let ends = UnixMillis(world.unix() + 7_200_000);
@@ -137,7 +158,7 @@ fn an_end_in_milliseconds_is_not_odd() {
 
 #[test]
 fn a_bound_token_lives_as_long_as_was_said_else_fifteen_minutes() {
-    // proves L8, L15
+    // proves R2, R17
     let at = EPOCH / 1_000 + 1_800;
     for (field, value, from_s, to_s) in
         [("expires_in", 1_800, 1_000, 1_800), ("expires_at", at, 1_000, 1_800), ("nothing", 0, 400, 900)]
@@ -165,7 +186,7 @@ fn a_bound_token_lives_as_long_as_was_said_else_fifteen_minutes() {
 
 #[test]
 fn subscriber_info_alone_may_say_when_a_token_ends() {
-    // proves L8, L38
+    // proves R2, R10
     let mut world = World::new(Config::new(CALLBACK).key(KeyChoice::None));
     good(&mut world, "one");
     world.provider.push_back(Ok(credential("one")));
@@ -190,7 +211,7 @@ impl ProofSigner for Broken {
 
 #[test]
 fn what_is_bound_is_not_shown_without_a_proof_and_what_is_not_is() {
-    // proves L48
+    // proves R35
     for (is_bound, provider) in [(false, Provider::Static(credential("one"))), (true, subscriber())] {
         let jwk = PublicJwk::rsa(&[5; 256], &[1, 0, 1]);
         let key = ProofKey::new(Algorithm::Rs256, jwk, Arc::new(Broken)).unwrap();
@@ -205,7 +226,7 @@ fn what_is_bound_is_not_shown_without_a_proof_and_what_is_not_is() {
 
 #[test]
 fn a_key_of_another_kind_is_no_key() {
-    // proves L46, L48
+    // proves R35
     let config = Config::new(subscriber()).key(KeyChoice::Fixed(KeyAlgorithm::Es256));
     let mut session = Session::new(config, Seed::from_bytes([7; 32]));
     let now = Now::new(1_000, EPOCH);
@@ -219,7 +240,7 @@ fn a_key_of_another_kind_is_no_key() {
 
 #[test]
 fn whose_key_a_connect_says_is_remembered() {
-    // proves L29, L46
+    // proves R31, R35
     let held = KeyChoice::Held { key: ec(), proved: true };
     let mut world = World::new(Config::new(Provider::Static(credential("one"))).key(held));
     let jkt = Some(ec().thumbprint().to_owned());
@@ -237,7 +258,7 @@ fn whose_key_a_connect_says_is_remembered() {
 
 #[test]
 fn a_proof_refused_for_its_time_is_signed_anew_at_once() {
-    // proves L35, L45
+    // proves R10, R35
     let held = KeyChoice::Held { key: ec(), proved: true };
     let mut world = World::new(Config::new(subscriber()).key(held));
     world.server.date = false;
@@ -250,7 +271,7 @@ fn a_proof_refused_for_its_time_is_signed_anew_at_once() {
 
 #[test]
 fn a_nonce_is_honoured_at_a_refresh_and_its_failure_is_called_one() {
-    // proves L45, L52
+    // proves R35, R37
     let mut world = World::start(Config::new(subscriber()));
     assert!(world.session.status().bound);
     let mut challenge = HttpResponse::new(400, "{\"error\":\"use_dpop_nonce\"}");
@@ -277,11 +298,11 @@ fn a_nonce_is_honoured_at_a_refresh_and_its_failure_is_called_one() {
 
 #[test]
 fn a_signature_is_stale_after_half_a_minute() {
-    // proves L47
+    // proves R35
     for (late, connects, asked) in [(30_000, 1, 0), (30_001, 0, 1)] {
         let key = ProofKey::external(Algorithm::Es256, ec().jwk().clone()).unwrap();
         let config = Config::new(subscriber()).key(KeyChoice::Held { key, proved: true });
-        let mut world = World::new(config.policy(Policy::default().with(|it| it.connect = 90_000)));
+        let mut world = World::new(config.policy(Policy::default().with(|it| it.network = 90_000)));
         world.signs = Signs::Later;
         // No proof but the connect's is wanted yet.
         world.server.http_faults.insert(INFO, [Fault::Silent].into());
@@ -300,7 +321,7 @@ fn a_signature_is_stale_after_half_a_minute() {
 
 #[test]
 fn a_change_of_the_network_is_asked_about_at_once() {
-    // proves L36, L37
+    // proves R19, R32
     let mut world = unbound();
     world.give(SessionInput::NetworkChanged);
     assert_eq!(world.sent("signalwire.ping").len(), 1);
@@ -308,7 +329,7 @@ fn a_change_of_the_network_is_asked_about_at_once() {
 
 #[test]
 fn a_session_is_resumed_as_often_as_it_is_dropped() {
-    // proves L34
+    // proves R21
     let mut world = World::new(Config::new(CALLBACK).key(KeyChoice::None));
     good(&mut world, "one");
     world.provider.push_back(Ok(credential("one")));
@@ -332,7 +353,7 @@ fn a_session_is_resumed_as_often_as_it_is_dropped() {
 
 #[test]
 fn only_so_many_acknowledgements_wait_for_the_connect() {
-    // proves L33, L51
+    // proves R32, R36
     let mut world = World::new(Config::new(CALLBACK).key(KeyChoice::None));
     good(&mut world, "one");
     world.provider.push_back(Ok(credential("one")));
@@ -348,7 +369,7 @@ fn only_so_many_acknowledgements_wait_for_the_connect() {
 
 #[test]
 fn the_resume_state_is_not_repeated() {
-    // proves L49
+    // proves R36
     let mut world = unbound();
     world.push_state();
     world.server.methods.insert("m", [RpcFault::Error(-5, "CANARYstate is odd")].into());

@@ -1,12 +1,9 @@
 //! The session at the edges of its rules: what providers bring late, what is written, and what is left at the end.
 
 use crate::world::*;
-use satkeeper_core::Now;
-use satkeeper_core::lifecycle::{AskId, Policy, SocketId};
+use satkeeper_core::lifecycle::{AskId, SocketId};
 use satkeeper_core::secret::Secret;
-use satkeeper_core::session::{
-    Config, KeyChoice, Provider, ProviderCall, Record, SessionInput, SessionNews, SessionOutput,
-};
+use satkeeper_core::session::{Config, KeyChoice, Provider, ProviderCall, Record, SessionInput, SessionNews};
 use satkeeper_core::wire::http::HttpResponse;
 use satkeeper_core::wire::rest::{GuestToken, Space};
 use satkeeper_core::wire::time::Oddity;
@@ -40,7 +37,7 @@ fn another_subscriber() -> Provider {
 
 #[test]
 fn a_token_is_of_the_key_whose_fingerprint_its_request_told_and_of_no_other() {
-    // proves L42, L46
+    // proves R34, R35
     let rsa = || KeyChoice::Held { key: rsa(), proved: true };
     let keys = |world: &World| {
         let tokens = written(world)["tokens"].as_array().unwrap().clone();
@@ -90,7 +87,7 @@ fn a_token_is_of_the_key_whose_fingerprint_its_request_told_and_of_no_other() {
 
 #[test]
 fn a_one_time_secret_is_of_no_use_to_another_provider() {
-    // proves L31, L40
+    // proves R12, R33
     let mut world = rotating(false);
     world.give(SessionInput::SetProvider(another_subscriber()));
     world.give(SessionInput::RefreshNow { ask: AskId(1) });
@@ -115,7 +112,7 @@ fn a_one_time_secret_is_of_no_use_to_another_provider() {
 
 #[test]
 fn a_renewal_that_fails_for_now_is_tried_again() {
-    // proves L17
+    // proves R17
     let mut world = rotating(false);
     world.server.http_faults.insert(REFRESH, [Fault::Http(HttpResponse::new(503, ""))].into());
     world.pass(7_200_000);
@@ -125,7 +122,7 @@ fn a_renewal_that_fails_for_now_is_tried_again() {
 
 #[test]
 fn a_scope_without_a_fingerprint_is_told_once_and_only_then() {
-    // proves L43
+    // proves R34
     for (scope_refresh, told) in [(false, 0), (true, 1)] {
         let Provider::Subscriber { space, mut request } = subscriber() else { panic!() };
         request.scope_refresh = scope_refresh;
@@ -143,46 +140,8 @@ fn a_scope_without_a_fingerprint_is_told_once_and_only_then() {
 // ---- The record ----
 
 #[test]
-fn the_intent_has_a_quarter_of_its_command_to_be_written() {
-    // proves L25, L31
-    let policy = Policy::default().with(|it| it.local = 1_000_000);
-    let config = Config::new(subscriber()).durable(true).key(KeyChoice::None).policy(policy);
-    let mut world = World::new(config);
-    world.server.scope = false;
-    world.give(SessionInput::Start);
-    world.pass(30_000);
-    let now = Now::new(world.now, world.unix());
-    let step = world.session.step(now, SessionInput::RefreshNow { ask: AskId(1) });
-    let intent = step.outputs.iter().find_map(|output| match output {
-        SessionOutput::Persist { id, deadline, .. } => Some((*id, *deadline)),
-        _ => None,
-    });
-    let (id, written_by) = intent.unwrap();
-    let step = world.session.step(now, SessionInput::Stored { id, result: Ok(()) });
-    let request = step.outputs.iter().find_map(|output| match output {
-        SessionOutput::Request { deadline, .. } => Some(*deadline),
-        _ => None,
-    });
-    assert_eq!(written_by.0 - world.now, (request.unwrap().0 - world.now) / 4);
-}
-
-#[test]
-fn an_intent_that_is_written_too_late_presents_nothing() {
-    // proves L31
-    let mut world = rotating(true);
-    world.stores.push_back(None);
-    world.give(SessionInput::RefreshNow { ask: AskId(1) });
-    let id = world.unstored.pop().unwrap();
-    world.pass(40_000);
-    assert!(world.settled.pop().unwrap().1.is_err());
-    let asked = world.asked(REFRESH).len();
-    world.give(SessionInput::Stored { id, result: Ok(()) });
-    assert_eq!(world.asked(REFRESH).len(), asked);
-}
-
-#[test]
 fn a_record_says_its_generation_and_is_no_larger_than_one_mebibyte() {
-    // proves L5, L7, L50
+    // proves R6, R30, R36
     let world = World::start(Config::new(subscriber()).key(KeyChoice::None));
     let record = world.session.record();
     assert_eq!((record.generation(), record.generation().0), (world.session.status().generation, 1));
@@ -197,7 +156,7 @@ fn a_record_says_its_generation_and_is_no_larger_than_one_mebibyte() {
 
 #[test]
 fn what_is_told_has_a_stable_code_and_says_nothing_in_confidence() {
-    // proves L21, L49
+    // proves R28, R36
     let mut world = World::start(Config::new(subscriber()).key(KeyChoice::None));
     assert!(world.session.why().is_some_and(|why| why.at.0 > world.now));
     world.push(&json!({"jsonrpc": "2.0", "method": "m", "params": {"a": format!("{CANARY}")}}));
@@ -206,7 +165,7 @@ fn what_is_told_has_a_stable_code_and_says_nothing_in_confidence() {
     let odd = SessionNews::OddTime { field: "expiry_at", oddity: Oddity::OtherUnit };
     for (news, code) in [
         (world.events[0].event, "lifecycle"),
-        (SessionNews::SocketLost, "socket_lost"),
+        (SessionNews::PresentedUnwritten, "presented_unwritten"),
         (SessionNews::FrameDropped { count: 1 }, "frame_dropped"),
         (odd, "odd_time"),
         (SessionNews::ScopeWithoutFingerprint, "scope_without_fingerprint"),
@@ -221,7 +180,7 @@ fn what_is_told_has_a_stable_code_and_says_nothing_in_confidence() {
 
 #[test]
 fn after_the_end_nothing_is_kept_and_nothing_is_taken() {
-    // proves L41, L49
+    // proves R33, R36
     let mut world = World::start(Config::new(subscriber()));
     world.push_state();
     assert!(world.session.record().encode().expose().contains(CANARY));

@@ -1,4 +1,4 @@
-//! The socket's frames: connect, resume, what is answered, dropped and asked (L32 to L34, L37, L39).
+//! The socket's frames: connect, resume, what is answered, dropped and asked (R31 to R21, R32).
 
 use std::collections::VecDeque;
 
@@ -7,13 +7,13 @@ use satkeeper_core::error::Error;
 use satkeeper_core::lifecycle::{AskId, Event, Failure, Warning};
 use satkeeper_core::secret::Secret;
 use satkeeper_core::session::{
-    CallId, Config, Credential, KeyChoice, ProviderCall, SessionInput, SessionNews,
+    CallId, Config, Credential, EventKind, KeyChoice, ProviderCall, SessionInput, SessionNews,
 };
 use serde_json::json;
 
 #[test]
 fn the_first_frame_is_connect_and_the_host_comes_from_the_token() {
-    // proves L32, L33
+    // proves R31, R32
     let mut world = World::new(Config::new(CALLBACK).key(KeyChoice::None));
     world.call(1, "subscriber.online");
     world.server.opens = true;
@@ -34,7 +34,7 @@ fn the_first_frame_is_connect_and_the_host_comes_from_the_token() {
 
 #[test]
 fn the_session_keeps_its_own_methods() {
-    // proves L33
+    // proves R32
     let mut world = unbound();
     for method in ["signalwire.connect", "signalwire.reauthenticate"] {
         world.call(1, method);
@@ -44,7 +44,7 @@ fn the_session_keeps_its_own_methods() {
 
 #[test]
 fn a_drop_is_resumed_with_state_protocol_and_proof() {
-    // proves L34, L37
+    // proves R21, R32
     let mut world = bound();
     world.push_state();
     assert_eq!(world.sent("signalwire.connect").len(), 1);
@@ -62,7 +62,7 @@ fn a_drop_is_resumed_with_state_protocol_and_proof() {
 
 #[test]
 fn a_refused_resume_becomes_a_fresh_connect_without_an_error() {
-    // proves L34
+    // proves R21
     let mut world = bound();
     world.push_state();
     world.clear();
@@ -73,12 +73,13 @@ fn a_refused_resume_becomes_a_fresh_connect_without_an_error() {
     assert_eq!(connects.len(), 2);
     assert!(connects[1]["params"].get("authorization_state").is_none());
     assert!(world.is_live());
-    assert!(!world.told().iter().any(|event| matches!(event, Event::Warn(_))));
+    let warned = |event: &Event| matches!(event, Event::Warn(Warning::ConnectFailed { .. }));
+    assert!(!world.told().iter().any(warned));
 }
 
 #[test]
 fn frames_are_answered_as_the_protocol_wants() {
-    // proves L37, L39
+    // proves R32
     let mut world = unbound();
     world.clear();
     world.push(&json!({"jsonrpc": "2.0", "id": "p", "method": "signalwire.ping",
@@ -101,7 +102,7 @@ fn frames_are_answered_as_the_protocol_wants() {
 
 #[test]
 fn malformed_frames_are_dropped_with_an_event_and_nothing_else() {
-    // proves L39, L51
+    // proves R32, R36
     let mut world = unbound();
     world.clear();
     let socket = world.opened[0].0;
@@ -192,7 +193,7 @@ fn what_waits_for_a_connect_is_bounded_in_bytes() {
 
 #[test]
 fn frames_of_an_older_socket_are_dropped() {
-    // proves L33
+    // proves R32
     let mut world = unbound();
     world.drop_socket();
     world.pass(10_000);
@@ -210,7 +211,7 @@ fn frames_of_an_older_socket_are_dropped() {
 
 #[test]
 fn acknowledgements_wait_for_the_connect() {
-    // proves L33
+    // proves R32
     // survives S18
     let mut world = World::new(Config::new(CALLBACK).key(KeyChoice::None));
     world
@@ -233,14 +234,15 @@ fn acknowledgements_wait_for_the_connect() {
 
 #[test]
 fn disconnect_is_answered_and_a_restart_wipes_the_state() {
-    // proves L37
+    // proves R32
     for (restart, resumes) in [(false, true), (true, false)] {
         let mut world = bound();
         world.push_state();
         world.clear();
         world.push(&json!({"id": "d", "method": "signalwire.disconnect", "params": {"restart": restart}}));
         assert_eq!(world.server.frames[0].1, json!({"jsonrpc": "2.0", "id": "d", "result": {}}));
-        world.pass(5_000);
+        // Who is ended with many others comes back within 3 s, or 10 s without a state.
+        world.pass(10_000);
         assert!(world.is_live());
         let connects = world.sent("signalwire.connect");
         assert_eq!(connects[0]["params"].get("authorization_state").is_some(), resumes, "{restart}");
@@ -252,13 +254,13 @@ type Scene = (&'static str, fn(&mut World));
 
 /// The causes with which it was told that a live socket is gone.
 fn losses(world: &World) -> Vec<String> {
-    let lost = world.events.iter().filter(|it| it.event == SessionNews::SocketLost);
+    let lost = world.events.iter().filter(|it| matches!(it.kind(), EventKind::ConnectionLost { .. }));
     lost.map(|it| it.cause.as_ref().expect("a cause").to_string()).collect()
 }
 
 #[test]
 fn a_live_socket_that_is_lost_is_told_with_its_cause() {
-    // proves L36, L37
+    // proves R19, R32
     // survives P1
     let reset = || Error::Transport { message: "connection reset".to_owned() };
     let silence = |world: &mut World| {
@@ -314,30 +316,33 @@ fn a_live_socket_that_is_lost_is_told_with_its_cause() {
 }
 
 #[test]
-fn a_silent_socket_is_asked_and_replaced() {
-    // proves L37
-    let mut world = unbound();
-    world.clear();
-    world.pass(59_999);
-    assert!(world.sent("signalwire.ping").is_empty());
-    world.pass(1);
-    assert_eq!(world.sent("signalwire.ping").len(), 1);
-    assert!(world.is_live());
-    world.push(&json!({"id": "p", "method": "signalwire.ping", "params": {}}));
-    world.server.methods.insert("signalwire.ping", VecDeque::from([RpcFault::Silent]));
-    world.clear();
-    world.pass(15_000);
-    assert_eq!(world.sent("signalwire.ping").len(), 1);
-    world.pass(9_999);
-    assert_eq!(world.opened.len(), 1);
-    world.pass(5_001);
-    assert_eq!(world.opened.len(), 2);
-    assert!(world.is_live());
+fn a_resume_whose_answer_does_not_say_whether_it_restored_is_one() {
+    // proves R21
+    for (restored, resumes) in [(None, true), (Some(true), true), (Some(false), false)] {
+        let mut world = unbound();
+        world.push_state();
+        world.clear();
+        let mut result = json!({"protocol": "signalwire_p"});
+        if let Some(restored) = restored {
+            result["session_restored"] = json!(restored);
+        }
+        world.server.rpc_faults.insert("signalwire.connect", [RpcFault::Result(result)].into());
+        world.drop_socket();
+        world.pass(5_000);
+        let told = world.told();
+        let live = told.iter().find(|it| matches!(it, Event::Live { .. }));
+        assert!(matches!(live, Some(Event::Live { resumed, .. }) if *resumed == resumes), "{restored:?}");
+        // The state of a session that is not restored is void.
+        world.drop_socket();
+        world.pass(5_000);
+        let last = world.sent("signalwire.connect").last().unwrap()["params"].clone();
+        assert_eq!(last.get("authorization_state").is_some(), resumes, "{restored:?}");
+    }
 }
 
 #[test]
 fn a_business_code_refuses_a_reauthenticate() {
-    // proves L28, L40
+    // proves R21, R33
     for (result, is_accepted) in [
         (json!({"code": "403", "message": "Forbidden"}), false),
         (json!({"code": 500}), false),
@@ -387,7 +392,7 @@ fn failing_results() -> [(serde_json::Value, bool); 9] {
 #[test]
 fn a_connect_whose_result_says_that_it_has_failed_is_not_live() {
     // survives W7
-    // proves L28, L35
+    // proves R10, R21
     for (result, credential) in failing_results() {
         let mut world = World::new(Config::new(CALLBACK).key(KeyChoice::None));
         let ends = EPOCH + 7_200_000;
@@ -418,20 +423,21 @@ fn a_connect_whose_result_says_that_it_has_failed_is_not_live() {
 #[test]
 fn a_resume_whose_result_says_that_it_has_failed_ends_no_valid_token() {
     // survives W7
-    // proves L34
-    for (result, credential) in failing_results() {
+    // proves R21
+    for (result, _) in failing_results() {
         let mut world = unbound();
         world.push_state();
         world.clear();
         let faults = [RpcFault::Result(result.clone())];
         world.server.rpc_faults.insert("signalwire.connect", faults.into());
         world.drop_socket();
-        world.pass(2_000);
+        world.pass(4_000);
         let connects = world.sent("signalwire.connect");
         assert_eq!(connects.len(), 2, "{result}");
         assert!(connects[0]["params"]["authorization_state"].is_string(), "{result}");
-        // A refused state is forgotten; one that could not be looked at is kept.
-        assert_eq!(connects[1]["params"].get("authorization_state").is_none(), credential, "{result}");
+        // No state is shown twice, but where the server wants to be left alone (-32005).
+        let keeps = result["code"] == -32_005;
+        assert_eq!(connects[1]["params"].get("authorization_state").is_some(), keeps, "{result}");
         let live = world.told().iter().filter(|event| matches!(event, Event::Live { .. })).count();
         assert!(world.is_live() && live == 1, "{result}: {:?}", world.events);
         let token = Secret::new(sat("one", "relay.sw.test"));
@@ -442,7 +448,7 @@ fn a_resume_whose_result_says_that_it_has_failed_ends_no_valid_token() {
 #[test]
 fn a_push_whose_result_says_that_it_has_failed_is_not_in_force() {
     // survives W7
-    // proves L28
+    // proves R21
     for (result, _) in failing_results().into_iter().take(6) {
         let mut world = unbound();
         let faults = [RpcFault::Result(result.clone())];
@@ -460,7 +466,7 @@ fn a_push_whose_result_says_that_it_has_failed_is_not_in_force() {
 
 #[test]
 fn on_a_connect_this_code_is_always_about_the_credential() {
-    // proves L35
+    // proves R10
     let mut world = World::new(Config::new(CALLBACK).key(KeyChoice::None));
     let ends = EPOCH + 7_200_000;
     for name in ["one", "two"] {
@@ -477,7 +483,7 @@ fn on_a_connect_this_code_is_always_about_the_credential() {
 
 #[test]
 fn after_a_sleep_the_socket_is_asked_before_it_is_judged() {
-    // proves L23, L37
+    // proves R1, R32
     let mut world = unbound();
     world.clear();
     world.now += 3_000_000;

@@ -12,7 +12,7 @@ use satkeeper_core::lifecycle::{AskId, Event, Generation, KeyAlgorithm, Policy, 
 use satkeeper_core::secret::{Secret, Seed};
 use satkeeper_core::session::{
     CallId, Config, Credential, KeyChoice, NotificationId, Provider, ProviderError, RequestId, Session,
-    SessionInput, SessionNews, SessionOutput,
+    SessionInput, SessionNews, SessionOutput, StoreFailure,
 };
 
 #[derive(Default)]
@@ -21,6 +21,7 @@ struct Seen {
     providers: Vec<RequestId>,
     keys: Vec<(RequestId, KeyAlgorithm)>,
     signatures: Vec<RequestId>,
+    stores: Vec<RequestId>,
     sockets: Vec<SocketId>,
     frames: Vec<String>,
     calls: BTreeMap<u64, u32>,
@@ -80,6 +81,7 @@ impl Seen {
             SessionOutput::Sign { id, .. } => self.signatures.push(id),
             SessionOutput::Persist { id, .. } | SessionOutput::Erase { id, .. } => {
                 self.note(&format!("store {id:?}"));
+                self.stores.push(id);
             }
             SessionOutput::Close { socket } => self.note(&format!("{socket:?}")),
             SessionOutput::Tell(event) => {
@@ -182,9 +184,14 @@ fn input(dice: &mut Dice, seen: &mut Seen, step: u64) -> SessionInput {
             }
             None => SessionInput::Tick,
         },
-        21..=29 => match seen.sockets.last() {
-            Some(socket) => SessionInput::Frame { socket: *socket, text: frame(dice, &seen.frames) },
-            None => SessionInput::Tick,
+        21..=29 => match (seen.sockets.last(), dice.roll(6)) {
+            (Some(_), 0) => {
+                // On one that is parting, or gone, or coming.
+                let socket = dice.pick(&seen.sockets);
+                SessionInput::Frame { socket, text: frame(dice, &seen.frames) }
+            }
+            (Some(socket), _) => SessionInput::Frame { socket: *socket, text: frame(dice, &seen.frames) },
+            (None, _) => SessionInput::Tick,
         },
         30 => match choose(dice, &mut seen.sockets.clone()) {
             Some(socket) => SessionInput::Closed { socket, error: None },
@@ -220,6 +227,19 @@ fn input(dice: &mut Dice, seen: &mut Seen, step: u64) -> SessionInput {
             notification: NotificationId(dice.roll(4)),
             answer: Ok(serde_json::json!({})),
         },
+        38 if dice.roll(2) == 0 => match choose(dice, &mut seen.stores) {
+            Some(id) => {
+                let error = || Error::Store { message: sat("3", "a.b") };
+                let result = match dice.roll(40) {
+                    0 => Err(StoreFailure::Taken(error())),
+                    1..=9 => Err(StoreFailure::Failed(error())),
+                    10..=14 => Err(StoreFailure::Unsure(error())),
+                    _ => Ok(()),
+                };
+                SessionInput::Stored { id, result }
+            }
+            None => SessionInput::Resume,
+        },
         38 => SessionInput::Resume,
         39 if dice.roll(300) == 0 => SessionInput::Destroy,
         39 if dice.roll(20) == 0 => SessionInput::SetProvider(subscriber()),
@@ -250,7 +270,8 @@ fn run(seed: u64) -> (u64, bool) {
     let config = Config::new(provider)
         .key(key)
         .online(dice.roll(2) == 0)
-        .policy(Policy::default().with(|it| it.grace = 30_000));
+        .durable(dice.roll(2) == 0)
+        .policy(Policy::default().with(|it| it.patience = 30_000));
     let mut session = Session::new(config, Seed::from_bytes([3; 32]));
     let mut seen = Seen::default();
     let (mut now, mut wall) = (1_000_u64, 0_i64);
@@ -260,7 +281,7 @@ fn run(seed: u64) -> (u64, bool) {
     let began = now;
     for step in 0..600 {
         let result = session.step(Now::new(now, (EPOCH + now).saturating_add_signed(wall)), given);
-        session.check().unwrap_or_else(|broken| panic!("seed {seed}, step {step}: {broken}"));
+        session.check().unwrap_or_else(|broken| panic!("seed {seed}, step {step}: {broken}: {session:?}"));
         for output in result.outputs {
             seen.output(output);
         }
@@ -278,8 +299,9 @@ fn run(seed: u64) -> (u64, bool) {
         }
         given = input(&mut dice, &mut seen, step);
     }
-    // Once it is over, nobody is left waiting, and each was answered once.
-    for last in [given, SessionInput::Destroy] {
+    // Once it is over, nobody is left waiting, and each was answered once. A store that hangs holds the end up by 2 s.
+    for last in [given, SessionInput::Destroy, SessionInput::Tick] {
+        now += if matches!(last, SessionInput::Tick) { 2_000 } else { 0 };
         let result = session.step(Now::new(now, EPOCH + now), last);
         for output in result.outputs {
             seen.output(output);
@@ -288,7 +310,7 @@ fn run(seed: u64) -> (u64, bool) {
     assert!(seen.over, "seed {seed}: {:?}", session.status());
     assert!(seen.asks.values().all(|count| *count == 1), "seed {seed}: asks {:?}", seen.asks);
     assert!(seen.calls.values().all(|count| *count == 1), "seed {seed}: calls {:?}", seen.calls);
-    // L20: 10 exchanges at once and one a second, as many again for repetitions within a command and for
+    // R20: 10 exchanges at once and one a second, as many again for repetitions within a command and for
     // Inspect; 5 sockets and one every 3 s.
     let seconds = (now - began) / 1_000;
     assert!(seen.sent <= 60 + 4 * seconds, "seed {seed}: {} requests in {seconds} s", seen.sent);
@@ -297,14 +319,14 @@ fn run(seed: u64) -> (u64, bool) {
 
 #[test]
 fn nothing_panics_leaks_waits_or_runs_hot() {
-    // proves L1, L20, L49, L51
+    // proves R20, R29, R36
     let live = (0..1_500).filter(|seed| run(*seed).1).count();
     assert!(live > 300, "only {live} sessions ever came alive: the test tests little");
 }
 
 #[test]
 fn the_same_inputs_give_the_same_outputs() {
-    // proves L4
+    // proves R30
     for seed in 0..20 {
         assert_eq!(run(seed), run(seed));
     }

@@ -9,19 +9,23 @@
     reason = "a failing test is a panic"
 )]
 
+mod beside;
 mod bytes;
 mod calls;
+mod damaged;
 mod edges;
 mod edges_kept;
 mod frames;
 mod hostile;
 mod hosts;
 mod ice;
+mod one_time;
+mod pages;
+mod path;
 mod phone;
 mod proofs;
 mod providers;
 mod restore;
 mod rules;
 mod secrets;
-mod trial;
 mod world;

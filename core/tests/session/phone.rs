@@ -32,7 +32,7 @@ fn bare(protocol: &str) -> RpcFault {
 
 #[test]
 fn what_a_connect_tells_is_there_before_live_is_told_and_what_is_left_out_stays() {
-    // proves L54
+    // proves R38
     let mut world = unbound();
     let [first] = world.connections.as_slice() else { panic!("{:?}", world.connections) };
     assert_eq!((first.protocol.as_str(), first.identity.as_deref()), ("signalwire_p", Some("i")));
@@ -52,7 +52,7 @@ fn what_a_connect_tells_is_there_before_live_is_told_and_what_is_left_out_stays(
 
 #[test]
 fn what_has_survived_is_told_after_each_live() {
-    // proves L54
+    // proves R38
     use Survival::{Kept, Lost, Unsure};
     let mut world = unbound();
     assert_eq!(survived(&world), [(Lost, Unsure, Lost)]);
@@ -84,7 +84,7 @@ fn what_has_survived_is_told_after_each_live() {
 
 #[test]
 fn a_trial_socket_that_was_refused_shows_nothing() {
-    // proves L54
+    // proves R38
     let mut world = unbound();
     world.connections.clear();
     let refused = || RpcFault::Error(-32_002, "Authentication failed");
@@ -100,7 +100,7 @@ fn a_trial_socket_that_was_refused_shows_nothing() {
 
 #[test]
 fn interests_go_out_with_each_connect() {
-    // proves L33
+    // proves R32
     let interests = Interests {
         contexts: vec!["office".to_owned()],
         topics: vec!["t".to_owned()],
@@ -129,7 +129,7 @@ fn online() -> World {
 
 #[test]
 fn a_subscriber_is_made_reachable_after_each_live() {
-    // proves L55
+    // proves R38
     let mut world = online();
     assert_eq!(world.sent("subscriber.online").len(), 1);
     assert!(codes(&world).contains(&"registered"));
@@ -151,7 +151,7 @@ fn a_subscriber_is_made_reachable_after_each_live() {
 
 #[test]
 fn who_could_not_be_made_reachable_is_tried_again() {
-    // proves L55
+    // proves R38
     let mut world = World::new(Config::new(subscriber()).online(true));
     let failing = || RpcFault::Result(json!({"code": "500", "message": "no"}));
     world.server.methods.insert("subscriber.online", [failing(), RpcFault::Silent].into());
@@ -168,7 +168,7 @@ fn who_could_not_be_made_reachable_is_tried_again() {
 
 #[test]
 fn what_a_token_may_not_do_waits_for_another_token() {
-    // proves L55
+    // proves R38
     let mut world = World::new(Config::new(subscriber()).online(true));
     let refused = || RpcFault::Error(-32_003, "Requester validation failed");
     world.server.methods.insert("subscriber.online", [refused(), refused()].into());
@@ -210,7 +210,7 @@ fn reason(result: Result<(), Error>) -> String {
 
 #[test]
 fn a_request_of_the_server_is_answered_once() {
-    // proves L56
+    // proves R32
     let mut world = unbound();
     let asked = ask(&mut world, "r1");
     assert_eq!(respond(&mut world, asked, json!({"method": "verto.attach"})), Ok(()));
@@ -227,7 +227,7 @@ fn a_request_of_the_server_is_answered_once() {
 
 #[test]
 fn an_answer_comes_in_time_or_not_at_all() {
-    // proves L56
+    // proves R32
     let mut world = World::start(Config::new(subscriber()).answer_timeout(10_000));
     let (late, early) = (ask(&mut world, "late"), ask(&mut world, "early"));
     world.pass(9_999);
@@ -240,7 +240,7 @@ fn an_answer_comes_in_time_or_not_at_all() {
 
 #[test]
 fn an_answer_goes_with_its_connection() {
-    // proves L56
+    // proves R32
     let mut world = unbound();
     let asked = ask(&mut world, "r1");
     world.push_state();
@@ -257,7 +257,7 @@ fn an_answer_goes_with_its_connection() {
 
 #[test]
 fn what_the_session_has_acknowledged_wants_no_answer() {
-    // proves L56
+    // proves R32
     let mut world = unbound();
     world.push(
         &json!({"jsonrpc": "2.0", "id": "e", "method": "signalwire.event", "params": {"event_type": "a"}}),
@@ -273,7 +273,7 @@ fn what_the_session_has_acknowledged_wants_no_answer() {
 
 #[test]
 fn what_waits_for_answers_is_bounded_and_large_answers_are_refused() {
-    // proves L56
+    // proves R32
     let mut world = unbound();
     let first = ask(&mut world, "0");
     let huge = respond(&mut world, first, json!("x".repeat(1 << 20)));
@@ -293,7 +293,7 @@ fn what_waits_for_answers_is_bounded_and_large_answers_are_refused() {
 
 #[test]
 fn who_the_subscriber_is_can_be_asked() {
-    // proves L55
+    // proves R38
     let mut world = unbound();
     let known = world.session.subscriber().unwrap();
     assert_eq!(known.id.as_deref(), Some("s"), "the session has asked for its own needs");
@@ -311,7 +311,7 @@ fn who_the_subscriber_is_can_be_asked() {
 
 #[test]
 fn a_look_at_the_subscriber_is_shared_and_ends_in_time() {
-    // proves L55
+    // proves R38
     let mut world = unbound();
     world.clear();
     world.server.http_faults.insert(INFO, [Fault::Silent, Fault::Broken].into());
@@ -330,7 +330,7 @@ fn a_look_at_the_subscriber_is_shared_and_ends_in_time() {
 
 #[test]
 fn a_stale_token_is_renewed_for_it_once() {
-    // proves L55, L24
+    // proves R24, R38
     let mut world = unbound();
     world.pass(60_000);
     let ends = world.unix() + 7_200_000;
@@ -346,12 +346,14 @@ fn a_stale_token_is_renewed_for_it_once() {
     world.provider.push_back(Ok(credential("two")));
     world.server.http_faults.insert(INFO, [stale(), stale()].into());
     world.give(SessionInput::FetchSubscriber { ask: AskId(2) });
+    // What has come is what there was: it is waited for another, and then the server's own word is given.
+    world.pass(60_000);
     assert_eq!(world.fetched.pop().unwrap().1.unwrap_err().code(), "http");
 }
 
 #[test]
 fn before_there_is_a_token_it_waits() {
-    // proves L55
+    // proves R38
     let mut world = World::new(Config::new(subscriber()).key(KeyChoice::None));
     world.give(SessionInput::FetchSubscriber { ask: AskId(1) });
     assert!(world.fetched.is_empty());
@@ -374,7 +376,7 @@ fn the_numbers_of_calls_and_asks_from_the_middle_on_are_the_sessions_own() {
 
 #[test]
 fn what_the_application_says_of_its_presence_is_the_last_word() {
-    // proves L55
+    // proves R38
     // It was said while there was no connection, and goes out with the next one.
     let mut world = online();
     world.push_state();
@@ -402,7 +404,7 @@ fn what_the_application_says_of_its_presence_is_the_last_word() {
 
 #[test]
 fn a_refusal_of_presence_costs_one_renewal_and_not_one_for_each_attempt() {
-    // proves L55
+    // proves R38
     for code in [-32_002, -32_003] {
         let mut world = World::new(Config::new(subscriber()).online(true));
         let refused = || RpcFault::Error(code, "Authentication failed");
@@ -423,7 +425,7 @@ fn a_refusal_of_presence_costs_one_renewal_and_not_one_for_each_attempt() {
 
 #[test]
 fn a_request_that_comes_again_is_one() {
-    // proves L56
+    // proves R32
     let mut world = unbound();
     let first = ask(&mut world, "r1");
     let again = json!({"jsonrpc": "2.0", "id": "r1", "method": "verto.attach", "params": {"callID": "c"}});
@@ -435,7 +437,7 @@ fn a_request_that_comes_again_is_one() {
 
 #[test]
 fn before_a_connection_is_let_in_an_answer_waits_with_the_application() {
-    // proves L56
+    // proves R32
     let mut world = World::new(Config::new(subscriber()));
     world.server.rpc_faults.insert("signalwire.connect", [RpcFault::Silent].into());
     world.give(SessionInput::Start);
@@ -449,7 +451,7 @@ fn before_a_connection_is_let_in_an_answer_waits_with_the_application() {
 
 #[test]
 fn a_resume_that_is_overlooked_shows_nothing_of_the_old_session() {
-    // proves L54
+    // proves R38
     let mut world = unbound();
     let full = |protocol: &str| json!({"protocol": protocol, "sessionid": "s1", "nodeid": "n1", "session_restored": true});
     world.push_state();

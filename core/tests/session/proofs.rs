@@ -1,4 +1,4 @@
-//! Keys and proofs: whose, when signed, with what nonce, by whom (L44 to L48).
+//! Keys and proofs: whose, when signed, with what nonce, by whom (R34 to R35).
 
 use crate::world::*;
 use satkeeper_core::Now;
@@ -7,11 +7,11 @@ use satkeeper_core::lifecycle::{Event, Mechanism, Warning};
 use satkeeper_core::secret::Secret;
 use satkeeper_core::session::{Config, KeyChoice, Provider, SessionInput};
 use satkeeper_core::wire::http::HttpResponse;
-use serde_json::{Value, json};
+use serde_json::Value;
 
 #[test]
 fn an_answer_returns_the_time_that_its_proof_was_signed_with() {
-    // proves L9, L29
+    // proves R3, R31
     let mut world = World::new(Config::new(subscriber()));
     world.session.record_run(Now::new(world.now, world.unix()), [8; 32]);
     world.give(SessionInput::Start);
@@ -28,7 +28,7 @@ fn an_answer_returns_the_time_that_its_proof_was_signed_with() {
 
 #[test]
 fn the_date_of_the_handshake_tells_the_time() {
-    // proves L9
+    // proves R3
     let mut world = World::new(Config::new(Provider::Static(credential("one"))).key(KeyChoice::None));
     world.server.ahead = 3_600_000;
     let minted = Minted { ends: EPOCH + 7_200_000, ..Minted::default() };
@@ -42,7 +42,7 @@ fn the_date_of_the_handshake_tells_the_time() {
 
 #[test]
 fn a_nonce_is_honoured_once_within_the_command() {
-    // proves L45
+    // proves R35
     // survives P27, P28, S24
     let mut world = World::new(Config::new(subscriber()));
     let challenge = |nonce: &str| {
@@ -65,7 +65,7 @@ fn a_nonce_is_honoured_once_within_the_command() {
 
 #[test]
 fn proofs_are_in_the_servers_time_and_in_full_where_wanted() {
-    // proves L9, L45
+    // proves R3, R35
     // survives P25, S24, S25
     let mut world = World::new(Config::new(subscriber()).full_htu(true));
     world.server.ahead = 3_600_000;
@@ -78,7 +78,7 @@ fn proofs_are_in_the_servers_time_and_in_full_where_wanted() {
 
 #[test]
 fn an_activation_names_its_token_where_wanted() {
-    // proves L45
+    // proves R35
     for wanted in [false, true] {
         let mut world = World::new(Config::new(subscriber()).ath_on_activation(wanted));
         world.give(SessionInput::Start);
@@ -93,8 +93,25 @@ fn an_activation_names_its_token_where_wanted() {
 }
 
 #[test]
+fn a_proof_names_the_token_that_it_goes_with() {
+    // proves R35
+    let mut world = bound();
+    world.pass(3_600_000);
+    let refreshes = world.asked(DEVICE_REFRESH);
+    assert!(refreshes.len() >= 3);
+    let proofs = world.server.proofs.iter().filter(|it| it["htu"] == *DEVICE_REFRESH);
+    let named: Vec<_> = proofs.map(|it| it["ath"].as_str().unwrap().to_owned()).collect();
+    let carried: Vec<_> =
+        refreshes.iter().map(|it| ath(&Secret::new(it.2.trim_start_matches("Bearer ")))).collect();
+    assert_eq!(named, carried);
+    let mut different = named.clone();
+    different.dedup();
+    assert_eq!(different.len(), named.len(), "each goes with a token of its own");
+}
+
+#[test]
 fn no_key_leaves_the_session_unbound() {
-    // proves L48
+    // proves R35
     let mut world = World::new(Config::new(subscriber()));
     world.keys_refused = true;
     world.give(SessionInput::Start);
@@ -106,12 +123,12 @@ fn no_key_leaves_the_session_unbound() {
 
 #[test]
 fn a_server_that_takes_no_es256_gets_rs256() {
-    // proves L46
+    // proves R35
     let mut world = World::new(Config::new(subscriber()));
     let refused = Fault::Http(HttpResponse::new(400, "{\"error\":\"invalid_dpop_proof\"}"));
     world.server.http_faults.insert(DEVICE_TOKEN, [refused].into());
-    // A connect result that carries our thumbprint would prove the key.
-    world.server.rpc_faults.insert("signalwire.connect", [RpcFault::Result(json!({"protocol": "p"}))].into());
+    // Once a session has been live its key stays as it is.
+    world.server.rpc_faults.insert("signalwire.connect", [RpcFault::Silent].into());
     let info = HttpResponse::new(200, "{\"sat_claims\":{\"scope\":[\"sat:refresh\"]}}");
     world.server.http_faults.insert(INFO, [Fault::Http(info)].into());
     world.give(SessionInput::Start);
@@ -125,7 +142,7 @@ fn a_server_that_takes_no_es256_gets_rs256() {
 
 #[test]
 fn a_token_bound_to_another_key_is_known_for_it() {
-    // proves L29, L46
+    // proves R31, R35
     let mut world = World::new(Config::new(CALLBACK).key(KeyChoice::Held { key: rsa(), proved: true }));
     let minted = Minted { ends: EPOCH + 7_200_000, scope: true, jkt: Some(ec().thumbprint().to_owned()) };
     world.server.tokens.insert(sat("one", "relay.sw.test"), minted);
@@ -148,7 +165,7 @@ fn external() -> World {
 
 #[test]
 fn an_external_signer_is_asked_for_every_proof() {
-    // proves L47
+    // proves R35
     let mut world = external();
     world.signs = Signs::AtOnce;
     world.give(SessionInput::Start);
@@ -162,7 +179,7 @@ fn an_external_signer_is_asked_for_every_proof() {
 
 #[test]
 fn a_signature_that_comes_stale_is_asked_for_again() {
-    // proves L47
+    // proves R35
     let mut world = external();
     world.signs = Signs::Later;
     world.server.http_faults.insert(INFO, [Fault::Silent].into());
@@ -193,7 +210,7 @@ fn a_signature_that_comes_stale_is_asked_for_again() {
 
 #[test]
 fn a_signer_that_fails_is_asked_again_later() {
-    // proves L47, L48
+    // proves R35
     let mut world = external();
     world.signs = Signs::Never;
     world.give(SessionInput::Start);

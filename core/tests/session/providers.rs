@@ -1,19 +1,20 @@
-//! The providers that a session implements itself, and the application's (L31, L42, L43).
+//! The providers that a session implements itself, and the application's (R12, R34).
 
 use crate::world::*;
 use satkeeper_core::error::{Error, ProviderFault};
 use satkeeper_core::lifecycle::{AskId, Event, Mechanism, Phase, TeardownReason, Warning};
 use satkeeper_core::secret::Secret;
 use satkeeper_core::session::{
-    CallId, Config, KeyChoice, Provider, ProviderCall, ProviderError, SessionEvent, SessionInput, SessionNews,
+    CallId, Config, EventKind, KeyChoice, Provider, ProviderCall, ProviderError, SessionEvent, SessionInput,
+    SessionNews,
 };
 use satkeeper_core::wire::http::HttpResponse;
 use satkeeper_core::wire::url::{Plain, SecureUrl};
 use serde_json::json;
 
 #[test]
-fn the_error_of_the_first_mint_is_told_with_the_end() {
-    // proves L42, L44
+fn the_error_of_a_first_mint_is_told_each_time_it_is_tried() {
+    // proves R34
     let mut world = World::new(Config::new(subscriber()));
     let mut response = HttpResponse::new(
         422,
@@ -25,14 +26,27 @@ fn the_error_of_the_first_mint_is_told_with_the_end() {
     );
     response.set_header("Retry-After", "3");
     world.server.http_faults.insert(CREATE, [Fault::Http(response)].into());
-    world.call(1, "m");
     world.give(SessionInput::Start);
-    assert_eq!(world.phase(), Phase::Over(TeardownReason::MintFailed));
-    assert_eq!(world.returned, [(CallId(1), Err(Error::SessionOver))]);
-    match world.events.last().unwrap().cause.as_ref().unwrap() {
+    // It can be repeated, and is; each time it is told why it failed.
+    assert_eq!(world.phase(), Phase::Minting);
+    let told = world.events.last().unwrap();
+    let EventKind::RefreshFailed { next_at, .. } = told.kind() else { panic!("{told:?}") };
+    assert_eq!(next_at.unwrap().0, world.unix() + 3_000, "as it was asked to");
+    match told.cause.as_ref().unwrap() {
         Error::Http(error) => assert_eq!(error.entries.len(), 2),
         other => panic!("{other}"),
     }
+    // Each minute in the end, as long as there is patience; whoever waits for it may have less.
+    let refused = || Fault::Http(HttpResponse::new(422, json!({"errors": [{"code": "c"}]}).to_string()));
+    world.server.http_faults.insert(CREATE, (0..500).map(|_| refused()).collect());
+    world.pass(540_000);
+    assert_eq!(world.phase(), Phase::Minting);
+    let asked = world.asked(CREATE).len();
+    assert!((12..25).contains(&asked), "{asked}");
+    world.call(1, "m");
+    world.give(SessionInput::Disconnect);
+    assert_eq!(world.phase(), Phase::Over(TeardownReason::Disconnected));
+    assert_eq!(world.returned, [(CallId(1), Err(Error::SessionOver))]);
     assert!(world.session.credential().is_none());
     world.give(SessionInput::RefreshNow { ask: AskId(5) });
     assert_eq!(world.settled, [(AskId(5), Err(Error::SessionOver))]);
@@ -43,7 +57,7 @@ fn the_error_of_the_first_mint_is_told_with_the_end() {
 
 #[test]
 fn a_first_mint_that_fails_for_now_is_told_and_repeated() {
-    // proves L42, L44
+    // proves R34
     // survives W11
     let mut world = World::new(Config::new(subscriber()).key(KeyChoice::None));
     let busy = || Fault::Http(HttpResponse::new(503, "<html>"));
@@ -62,7 +76,7 @@ fn a_first_mint_that_fails_for_now_is_told_and_repeated() {
 
 #[test]
 fn a_provider_that_is_asked_once_is_told_so() {
-    // proves L42
+    // proves R34
     // survives W11
     let mut world = World::new(Config::new(CALLBACK).key(KeyChoice::None));
     let error = ProviderError::Transient { message: "no network".to_owned(), retry_after: None };
@@ -87,7 +101,7 @@ fn rotating() -> World {
 
 #[test]
 fn a_refresh_token_is_rotated_and_never_presented_twice() {
-    // proves L31, L43
+    // proves R12, R34
     // survives P30
     let mut world = rotating();
     world.server.life_s = 7_200;
@@ -103,8 +117,8 @@ fn a_refresh_token_is_rotated_and_never_presented_twice() {
 }
 
 #[test]
-fn a_refused_refresh_token_becomes_a_new_token_within_the_same_command() {
-    // proves L43
+fn what_is_refused_of_a_refresh_token_is_told_and_a_new_token_created_in_its_place() {
+    // proves R12, R13
     let mut world = rotating();
     world.server.refresh_token = None;
     world.clear();
@@ -112,12 +126,14 @@ fn a_refused_refresh_token_becomes_a_new_token_within_the_same_command() {
     assert!(world.is_live());
     assert_eq!(world.asked(REFRESH).len().min(1), 1);
     assert!(!world.asked(CREATE).is_empty());
-    assert!(!world.told().iter().any(|it| matches!(it, Event::Warn(Warning::RefreshFailed { .. }))));
+    let failed = world.events.iter().filter(|it| matches!(it.kind(), EventKind::RefreshFailed { .. }));
+    let causes: Vec<_> = failed.map(|it| it.cause.as_ref()).collect();
+    assert!(matches!(causes[..], [Some(Error::Http(http))] if http.status == 422), "{causes:?}");
 }
 
 #[test]
 fn a_refresh_token_without_an_answer_is_in_doubt_and_a_late_answer_is_kept() {
-    // proves L31
+    // proves R12
     // survives P30
     let mut world = rotating();
     world.clear();
@@ -139,8 +155,8 @@ fn a_refresh_token_without_an_answer_is_in_doubt_and_a_late_answer_is_kept() {
 }
 
 #[test]
-fn what_is_rejected_for_good_is_told_with_its_error() {
-    // proves L17, L21
+fn what_an_endpoint_refuses_is_told_with_its_error_and_asked_again() {
+    // proves R17, R28
     let mut world = rotating();
     let refused = || Fault::Http(HttpResponse::new(401, "{\"error\":\"Unauthorized\"}"));
     world.server.http_faults.insert(REFRESH, [refused()].into());
@@ -153,14 +169,34 @@ fn what_is_rejected_for_good_is_told_with_its_error() {
         .find(|it| matches!(it.event, SessionNews::Lifecycle(Event::Warn(Warning::RefreshFailed { .. }))));
     let cause = failed.unwrap().cause.as_ref().unwrap();
     assert!(matches!(cause, Error::Http(http) if http.status == 401), "{cause}");
-    assert_eq!(world.asked(CREATE).len(), 1);
+    // It is the endpoint's word, not the application's: the schedule goes on.
+    assert!(world.asked(CREATE).len() >= 2);
     world.pass(100_000);
+    assert!(world.is_live(), "{:?}", world.phase());
+}
+
+#[test]
+fn only_the_applications_own_word_stops_the_schedule() {
+    // proves R18, R28
+    let mut world = unbound();
+    world.provider.push_back(Err(ProviderError::rejected("the account was closed")));
+    world.clear();
+    let ends = EPOCH + 7_200_000;
+    while world.unix() < ends - 1_000 {
+        world.pass(1_000);
+        assert!(world.is_live());
+    }
+    assert_eq!(world.provider_calls.len(), 1);
+    let failed = world.events.iter().find(|it| matches!(it.kind(), EventKind::RefreshFailed { .. })).unwrap();
+    assert!(matches!(failed.kind(), EventKind::RefreshFailed { next_at: None, .. }));
+    assert!(failed.cause.as_ref().unwrap().to_string().contains("the account was closed"));
+    world.pass(5_000);
     assert!(matches!(world.phase(), Phase::Over(TeardownReason::Expired)), "{:?}", world.phase());
 }
 
 #[test]
 fn an_embed_token_is_exchanged_again_and_again() {
-    // proves L42, L43
+    // proves R34
     let host = SecureUrl::parse("https://embeds.signalwire.test", Plain::Never).unwrap();
     let token = Secret::new(format!("c2c_{CANARY}"));
     let mut world = World::start(Config::new(Provider::Embed { token, host }).key(KeyChoice::None));
@@ -173,7 +209,7 @@ fn an_embed_token_is_exchanged_again_and_again() {
 
 #[test]
 fn a_provider_gets_the_fingerprint_and_its_errors_are_passed_on() {
-    // proves L42
+    // proves R34
     let mut world = World::new(Config::new(CALLBACK).key(KeyChoice::Held { key: rsa(), proved: true }));
     world.provider.push_back(Err(ProviderError::Transient {
         message: format!("backend said {}", sat("echo", "a.b")),
@@ -188,7 +224,7 @@ fn a_provider_gets_the_fingerprint_and_its_errors_are_passed_on() {
 
 #[test]
 fn a_configured_end_is_what_was_asked_for() {
-    // proves L8, L43
+    // proves R2, R34
     let Provider::Subscriber { space, mut request } = subscriber() else { panic!() };
     request.expire_at = Some(EPOCH / 1_000 + 600);
     let mut world = World::new(Config::new(Provider::Subscriber { space, request }).key(KeyChoice::None));
@@ -205,7 +241,7 @@ fn a_configured_end_is_what_was_asked_for() {
 
 #[test]
 fn scope_without_a_fingerprint_is_warned_of() {
-    // proves L43
+    // proves R34
     let Provider::Subscriber { space, mut request } = subscriber() else { panic!() };
     request.scope_refresh = true;
     let config = Config::new(Provider::Subscriber { space, request }).key(KeyChoice::None);

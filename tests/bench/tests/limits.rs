@@ -13,7 +13,7 @@ static ALLOCATOR: &StatsAlloc<std::alloc::System> = &INSTRUMENTED_SYSTEM;
 // One test: the allocator counts for the whole process.
 #[test]
 fn ticks_and_rounds_allocate_little_and_renewals_leave_nothing() {
-    // proves L1
+    // proves R29
     let (mut machine, early) = resting();
     let (allocated, kept) = allocations(ALLOCATOR, || {
         let step = machine.step(early, Input::Tick);
@@ -30,6 +30,7 @@ fn ticks_and_rounds_allocate_little_and_renewals_leave_nothing() {
     assert_eq!(twenty, many);
     // 700 of them are what the server has told of connection and subscriber.
     assert!(twenty <= 4_850, "{twenty} bytes on the heap, of which 1,400 are tokens");
-    assert!(size_of::<Lifecycle>() <= 850, "{}", size_of::<Lifecycle>());
-    assert!(size_of::<Session>() <= 2_350, "{}", size_of::<Session>());
+    // Three sockets at once, a pace for each endpoint, and what attempts have taken of late.
+    assert!(size_of::<Lifecycle>() <= 1_400, "{}", size_of::<Lifecycle>());
+    assert!(size_of::<Session>() <= 2_800, "{}", size_of::<Session>());
 }

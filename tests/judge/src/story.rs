@@ -123,7 +123,7 @@ fn sum(verdict: &Verdict) -> String {
         verdict.requests,
         verdict.opens,
         verdict.connects,
-        verdict.mints,
+        verdict.minted_at.len(),
         verdict.activations,
         verdict.over.map_or_else(|| "not over".to_owned(), |at| format!("over at {}", clock(at))),
         verdict.excuses,

@@ -33,8 +33,8 @@ pub struct Verdict {
     pub activations_an_hour: u32,
     /// Connects.
     pub connects: u32,
-    /// Mints.
-    pub mints: u32,
+    /// When it asked for a mint.
+    pub minted_at: Vec<Ms>,
     /// When it was over, if it was.
     pub over: Option<Ms>,
     /// What must never be.

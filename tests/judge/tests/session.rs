@@ -58,7 +58,7 @@ fn a_cut_socket_is_resumed() {
     assert_eq!((authenticated(&log, By::Connect), authenticated(&log, By::Resume)), (1, 1));
     let lost = count(
         &log,
-        |entry| matches!(entry, Entry::Tells(Tell::Warned { code, cause: true, .. }) if code == "socket_lost"),
+        |entry| matches!(entry, Entry::Tells(Tell::Warned { code, cause: true, .. }) if code == "connection_lost"),
     );
     assert_eq!(lost, 1);
     let [.., (away, Phase::Away), (live, Phase::Live)] = phases(&log)[..] else {

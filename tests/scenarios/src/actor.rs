@@ -11,8 +11,6 @@ use crate::world::World;
 pub enum Machine {
     /// Abstract inputs: facts.
     Lifecycle,
-    /// The same to the second edition.
-    Second,
     /// Bytes and frames.
     Session,
 }
@@ -23,7 +21,6 @@ impl Machine {
     pub const fn name(self) -> &'static str {
         match self {
             Self::Lifecycle => "lifecycle",
-            Self::Second => "second",
             Self::Session => "session",
         }
     }

@@ -2,6 +2,7 @@
 
 use satkeeper_core::lifecycle::{CommandId, KeyAlgorithm, SocketId};
 use satkeeper_core::session::RequestId;
+use serde_json::Value;
 
 use crate::span;
 use crate::statement::{Bad, How};
@@ -34,7 +35,11 @@ pub(crate) enum What {
         token: Serial,
         proof: Proof,
     },
-    Ping(SocketId),
+    /// With the time that it is to be answered with, where it carries one.
+    Ping {
+        socket: SocketId,
+        timestamp: Option<Value>,
+    },
     Persist,
     Erase,
     Close(SocketId),
@@ -54,7 +59,7 @@ impl What {
             Self::Open(_) => "open",
             Self::Connect { .. } => "connect",
             Self::Push { .. } => "push",
-            Self::Ping(_) => "ping",
+            Self::Ping { .. } => "ping",
             Self::Persist => "persist",
             Self::Erase => "erase",
             Self::Close(_) => "close",
@@ -71,7 +76,7 @@ impl What {
     pub(crate) const fn socket(&self) -> Option<SocketId> {
         match self {
             Self::Connect { socket, .. } | Self::Push { socket, .. } => Some(*socket),
-            Self::Ping(socket) | Self::Call(socket, _) => Some(*socket),
+            Self::Ping { socket, .. } | Self::Call(socket, _) => Some(*socket),
             _ => None,
         }
     }
@@ -203,6 +208,7 @@ impl Bad {
             Self::Breaks => "breaks".to_owned(),
             Self::Malformed => "malformed".to_owned(),
             Self::Http { status, retry_after } => format!("{status}{}", after(*retry_after)),
+            Self::Page { status, retry_after } => format!("a page, {status}{}", after(*retry_after)),
             Self::Rpc(code) => format!("refused {code}"),
             Self::Result(code) => format!("result {code}"),
             Self::Fails { retry_after } => format!("fails{}", after(*retry_after)),

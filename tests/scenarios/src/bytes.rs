@@ -4,10 +4,8 @@ use std::collections::BTreeSet;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use satkeeper_core::lifecycle::{Event, KeyAlgorithm, SocketId, Status};
-use satkeeper_core::session::{
-    ProviderCall, RequestId, Session, SessionEvent, SessionNews, SessionOutput, SessionWake,
-};
+use satkeeper_core::lifecycle::{Event, Failure, KeyAlgorithm, SocketId, Status, Warning};
+use satkeeper_core::session::{ProviderCall, RequestId, Session, SessionEvent, SessionNews, SessionOutput};
 use satkeeper_core::wire::http::HttpRequest;
 use serde_json::{Value, json};
 
@@ -33,8 +31,6 @@ pub(crate) struct Bytes {
     /// What was written last.
     written: Option<String>,
     key_made: Option<KeyAlgorithm>,
-    /// The deadline that comes next is the liveness watch's.
-    liveness: Option<u64>,
     proofs: BTreeSet<String>,
     /// Sockets that have been sent a frame.
     spoken: BTreeSet<SocketId>,
@@ -63,7 +59,6 @@ impl Bytes {
             recording: Recording::new(&head),
             written: None,
             key_made: None,
-            liveness: None,
             proofs: BTreeSet::new(),
             spoken: BTreeSet::new(),
             over: false,
@@ -73,24 +68,21 @@ impl Bytes {
     fn feed(&mut self, world: &mut World, given: &Given) -> Result<Heard, String> {
         let now = world.clocks();
         let step = self.session.step(now, given.input());
-        let is_upkeep = self.liveness.is_some_and(|at| at <= now.tick.0);
         let wake = format!("{:?}", step.wake_at);
         self.recording.session(now, given, &wire::outputs(&step.outputs), &wake);
-        self.liveness = match step.wake_at {
-            Some((at, SessionWake::Liveness)) => Some(at.0),
-            _ => None,
-        };
         let mut heard = Heard { said: Vec::new(), wake_at: step.wake_at.map(|(tick, _)| tick.0) };
+        // What the lifecycle wants of a socket it wants in the step in which it says why; all other pings are the session's.
+        let mut is_wanted = *given == Given::NetworkChanged || step.outputs.iter().any(is_reason_to_ping);
         for output in step.outputs {
-            heard.said.extend(self.said(world, output)?);
-        }
-        // The liveness watch comes last in a step, after what the lifecycle wants.
-        let is_ping = |said: &&mut Said| matches!(said, Said::Asked { what: What::Ping(_), .. });
-        if is_upkeep
-            && let Some(ping) = heard.said.iter_mut().rev().find(is_ping)
-            && let Said::Asked { to, what, .. } = ping.clone()
-        {
-            *ping = Said::Upkeep { to, what };
+            let said = match self.said(world, output)? {
+                Some(Said::Asked { to, what: what @ What::Ping { .. }, .. })
+                    if !std::mem::take(&mut is_wanted) =>
+                {
+                    Some(Said::Upkeep { to, what })
+                }
+                said => said,
+            };
+            heard.said.extend(said);
         }
         Ok(heard)
     }
@@ -132,10 +124,7 @@ impl Bytes {
             }
             SessionOutput::Sign { .. } => return Err("no story has an external signer".to_owned()),
             // The lifecycle says nothing of it: it was told so, or does not know it.
-            SessionOutput::Tell(SessionEvent {
-                event: SessionNews::SocketLost | SessionNews::Survived { .. },
-                ..
-            })
+            SessionOutput::Tell(SessionEvent { event: SessionNews::Survived { .. }, .. })
             | SessionOutput::Connection(_)
             | SessionOutput::Subscriber(_) => return Ok(None),
             // Told once more as settled.
@@ -228,7 +217,10 @@ impl Bytes {
                 let proof = self.proof(&params["dpop_token"])?;
                 (What::Push { socket, token: token?, proof }, number)
             }
-            "signalwire.ping" => (What::Ping(socket), String::new()),
+            "signalwire.ping" => {
+                let timestamp = params.get("timestamp").cloned();
+                (What::Ping { socket, timestamp }, String::new())
+            }
             method => (What::Call(socket, method.to_owned()), method.to_owned()),
         };
         Ok(Some(Said::Asked { to, what, details }))
@@ -316,10 +308,25 @@ impl Bytes {
             (_, Err(Bad::Http { status, retry_after })) => {
                 http(*status, *retry_after, json!({"error": "as the story says"}).to_string())
             }
+            (_, Err(Bad::Page { status, retry_after })) => {
+                http(*status, *retry_after, "<html><title>no</title></html>".to_owned())
+            }
             (_, Err(Bad::Nonce)) => Given::WantsNonce { id, nonce: format!("nonce-{id}") },
             (_, Err(Bad::Malformed)) => http(200, None, "<html>".to_owned()),
             (_, Err(_)) => Given::HttpBroke { id },
         }
+    }
+}
+
+/// The lifecycle has slept, or a push of its has not been answered.
+const fn is_reason_to_ping(output: &SessionOutput) -> bool {
+    let SessionOutput::Tell(SessionEvent { event: SessionNews::Lifecycle(event), .. }) = output else {
+        return false;
+    };
+    match event {
+        Event::ClockJump { .. } => true,
+        Event::Warn(Warning::PushFailed { cause, .. }) => matches!(cause.failure, Failure::Timeout),
+        _ => false,
     }
 }
 
@@ -375,7 +382,6 @@ impl Actor for Bytes {
         head.record.clone_from(&self.written);
         self.session = head.session_machine()?;
         self.recording.restarted(&head);
-        self.liveness = None;
         self.spoken.clear();
         self.over = false;
         self.feed(world, &Given::Start)

@@ -5,7 +5,6 @@ use satkeeper_core::lifecycle::{
     Action, AskId, Command, Confirmation, Failure, Input, KeyFacts, Lifecycle, Outcome, Output, Reply, Start,
     Statement, Status, TokenFacts, TokenId,
 };
-use satkeeper_core::second;
 use satkeeper_core::secret::Seed;
 
 use crate::actor::{Actor, Heard, News, Said};
@@ -21,39 +20,11 @@ use crate::world::World;
 const SUBSCRIBER_LIFE: u64 = 7_200_000;
 const DEVICE_LIFE: u64 = 900_000;
 
-/// The first edition of the lifecycle, or the second while it grows beside it.
-enum Engine {
-    First(Box<Lifecycle>),
-    Second(Box<second::Lifecycle>),
-}
-
-impl Engine {
-    fn status(&self) -> Status {
-        match self {
-            Self::First(machine) => machine.status(),
-            Self::Second(machine) => machine.status(),
-        }
-    }
-
-    fn holds(&self, token: TokenId) -> bool {
-        match self {
-            Self::First(machine) => machine.holds(token),
-            Self::Second(machine) => machine.holds(token),
-        }
-    }
-}
-
-/// What was written last.
-#[derive(Default)]
-struct Written {
-    first: Option<String>,
-    second: Option<second::Snapshot>,
-}
-
 pub(crate) struct Facts {
-    machine: Engine,
+    machine: Lifecycle,
     recording: Recording,
-    written: Written,
+    /// What was written last.
+    written: Option<String>,
     key_made: bool,
     is_over: bool,
 }
@@ -69,55 +40,27 @@ pub(crate) fn start(settings: &Settings, key_made: bool) -> Start {
     Start { provider: settings.capabilities(), key, durable: settings.store }
 }
 
-/// Story clocks stand while the lid is closed.
-fn second_policy(settings: &Settings) -> second::Policy {
-    second::Policy::default().with(|policy| {
-        policy.jitter = settings.policy == "default";
-        policy.tick_counts_sleep = false;
-    })
-}
-
 impl Facts {
     pub(crate) fn new(world: &World) -> Self {
         let settings = &world.settings;
         let head = Head::lifecycle(settings.policy(), settings.seed());
         Self {
-            machine: Engine::First(Box::new(Lifecycle::new(
-                settings.policy(),
-                &Seed::from_bytes(settings.seed()),
-            ))),
+            machine: Lifecycle::new(settings.policy(), &Seed::from_bytes(settings.seed())),
             recording: Recording::new(&head),
-            written: Written::default(),
+            written: None,
             key_made: false,
             is_over: false,
         }
     }
 
-    /// The second edition, which keeps no run yet.
-    pub(crate) fn second(world: &World) -> Self {
-        let seed = Seed::from_bytes(world.settings.seed());
-        let machine = Engine::Second(Box::new(second::Lifecycle::new(second_policy(&world.settings), &seed)));
-        Self { machine, recording: Recording::default(), ..Self::new(world) }
-    }
-
     /// One step, recorded; what is done on the spot is answered in the same breath, as the session does.
     fn feed(&mut self, world: &mut World, heard: &mut Heard, input: Input) {
         let now = world.clocks();
-        let outputs = match &mut self.machine {
-            Engine::First(machine) => {
-                let step = machine.step(now, input.clone());
-                self.recording.lifecycle(now, &input, &step);
-                heard.wake_at = step.wake_at.map(|(tick, _)| tick.0);
-                step.outputs
-            }
-            Engine::Second(machine) => {
-                let step = machine.step(now, input);
-                heard.wake_at = step.wake_at.map(|(tick, _)| tick.0);
-                step.outputs
-            }
-        };
+        let step = self.machine.step(now, input.clone());
+        self.recording.lifecycle(now, &input, &step);
+        heard.wake_at = step.wake_at.map(|(tick, _)| tick.0);
         let mut done = Vec::new();
-        for output in outputs {
+        for output in step.outputs {
             match output {
                 Output::Tell(event) => {
                     self.is_over |= matches!(event, satkeeper_core::lifecycle::Event::Teardown { .. });
@@ -129,15 +72,10 @@ impl Facts {
                         done.push(command.id);
                     }
                     if command.action == Action::Persist {
-                        match &self.machine {
-                            Engine::First(machine) => {
-                                self.written.first = serde_json::to_string(&machine.snapshot()).ok();
-                            }
-                            Engine::Second(machine) => self.written.second = Some(machine.snapshot()),
-                        }
+                        self.written = serde_json::to_string(&self.machine.snapshot()).ok();
                     }
                     if command.action == Action::Erase {
-                        self.written = Written::default();
+                        self.written = None;
                     }
                     heard.said.push(Self::asked(world, &command));
                 }
@@ -152,23 +90,13 @@ impl Facts {
         let serial = |token| world.serial(token).unwrap_or(u32::MAX);
         let signed = |offset: Option<i64>| Some(world.clocks().unix.shifted(offset.unwrap_or(0)).0);
         let has_key = world.settings.key != Key::Nobody;
-        let facts = world.settings.capabilities();
         let rotates = world.settings.provider == Provider::Subscriber;
         let (what, details) = match command.action {
             Action::MakeKey { algorithm } => (What::MakeKey(algorithm), show::key(algorithm).to_owned()),
             Action::Mint { fingerprint } => {
                 (What::Mint(fingerprint), if fingerprint.is_some() { "for the key" } else { "" }.to_owned())
             }
-            Action::Refresh if facts.can_refresh => {
-                (What::Refresh(rotates.then_some(world.one_time)), String::new())
-            }
-            Action::Refresh => {
-                let key = match world.settings.key {
-                    Key::Fixed(algorithm) => Some(algorithm),
-                    _ => None,
-                };
-                (What::Mint(key), if key.is_some() { "for the key" } else { "" }.to_owned())
-            }
+            Action::Refresh => (What::Refresh(rotates.then_some(world.one_time)), String::new()),
             Action::Inspect { base } => (What::Inspect(serial(base)), base.0.to_string()),
             Action::Activate { base, offset } => {
                 (What::Activate(serial(base), signed(offset)), base.0.to_string())
@@ -187,7 +115,7 @@ impl Facts {
                 let proof = signed(offset).filter(|_| has_key);
                 (What::Push { socket, token: serial(token), proof }, token.0.to_string())
             }
-            Action::Probe { socket } => (What::Ping(socket), String::new()),
+            Action::Probe { socket } => (What::Ping { socket, timestamp: None }, String::new()),
             Action::Persist => (What::Persist, String::new()),
             Action::Erase => (What::Erase, String::new()),
             Action::Close { socket } => (What::Close(socket), format!("socket {}", socket.0)),
@@ -199,9 +127,7 @@ impl Facts {
 
     fn answered(&mut self, world: &mut World, what: &What, answer: &Answer) -> Outcome {
         let result = match &answer.result {
-            Err(bad) if matches!(self.machine, Engine::First(_)) => Err(failure(bad, what)),
-            // Only the application's own word stops the schedule (seed 002).
-            Err(bad) => Err(failure(bad, &What::Inspect(0))),
+            Err(bad) => Err(failure(bad)),
             Ok(Good::Token(grant)) => {
                 let is_late = what
                     .token()
@@ -222,7 +148,7 @@ impl Facts {
                     Reply::KeyMade
                 }
                 What::Open(_) => Reply::Opened,
-                What::Ping(_) => Reply::Alive,
+                What::Ping { .. } => Reply::Alive,
                 _ => Reply::Finished,
             }),
         };
@@ -231,15 +157,12 @@ impl Facts {
     }
 }
 
-fn failure(bad: &Bad, what: &What) -> Failure {
+fn failure(bad: &Bad) -> Failure {
     match *bad {
         Bad::Breaks => Failure::Transport,
         Bad::Malformed => Failure::Malformed,
-        // The built-in provider's own verdict (L17); its first mint has none.
-        Bad::Http { status: 401 | 403 | 404 | 422, .. } if matches!(what, What::Refresh(_)) => {
-            Failure::Rejected
-        }
         Bad::Http { status, retry_after } => Failure::Http { status, retry_after },
+        Bad::Page { status, retry_after } => Failure::Page { status, retry_after },
         Bad::Rpc(code) | Bad::Result(code) => {
             Failure::Rpc { code, credential: matches!(code, 401 | 403 | -32_002 | -32_003) }
         }
@@ -285,6 +208,13 @@ fn statement(said: asked::Said) -> Statement {
 
 impl Actor for Facts {
     fn hear(&mut self, world: &mut World, news: &News) -> Result<Heard, String> {
+        let mut heard = Heard::default();
+        if let News::Answer { what, .. } = news
+            && let Some(socket) = what.socket().filter(|socket| self.machine.is_doubted(*socket))
+        {
+            // A reply of its own on a socket that was doubted.
+            self.feed(world, &mut heard, Input::SocketAlive { socket });
+        }
         let input = match news {
             News::Start => Input::Start(start(&world.settings, self.key_made)),
             News::Tick => Input::Tick,
@@ -296,7 +226,8 @@ impl Actor for Facts {
             News::SocketLost(socket) => Input::SocketLost { socket: *socket },
             News::ServerRestart { socket, wipe } => Input::ServerRestart { socket: *socket, wipe: *wipe },
             News::ResumeState(socket) => Input::ResumeState { socket: *socket },
-            News::ServerPing(_) => Input::ServerTime(UnixMillis(world.server_now())),
+            // A time that comes unasked is no witness.
+            News::ServerPing(_) => Input::Tick,
             News::ServerSends(..) | News::Call { .. } => {
                 return Err("only a session knows frames and calls: say `for session: …`".to_owned());
             }
@@ -317,25 +248,16 @@ impl Actor for Facts {
             }
             News::NewProvider(facts) => Input::NewProvider(*facts),
         };
-        let mut heard = Heard::default();
         self.feed(world, &mut heard, input);
         Ok(heard)
     }
 
     fn revive(&mut self, world: &mut World) -> Result<Heard, String> {
         let settings = &world.settings;
-        if let Engine::Second(machine) = &mut self.machine {
-            let (policy, seed) = (second_policy(settings), Seed::from_bytes(settings.seed()));
-            **machine = match &self.written.second {
-                Some(record) => second::Lifecycle::restore(policy, &seed, record, world.clocks()),
-                None => second::Lifecycle::new(policy, &seed),
-            };
-            return self.hear(world, &News::Start);
-        }
         let mut head = Head::lifecycle(settings.policy(), settings.seed());
         head.at = world.clocks();
-        head.record.clone_from(&self.written.first);
-        self.machine = Engine::First(Box::new(head.lifecycle_machine()?));
+        head.record.clone_from(&self.written);
+        self.machine = head.lifecycle_machine()?;
         self.recording.restarted(&head);
         self.hear(world, &News::Start)
     }
@@ -345,10 +267,7 @@ impl Actor for Facts {
     }
 
     fn check(&self) -> Result<(), &'static str> {
-        match &self.machine {
-            Engine::First(machine) => machine.check(),
-            Engine::Second(machine) => machine.check(),
-        }
+        self.machine.check()
     }
 
     fn recording(&self) -> &Recording {

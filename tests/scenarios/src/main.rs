@@ -15,7 +15,7 @@ use std::process::ExitCode;
 
 use satkeeper_scenarios::{Machine, Recording, Script, play};
 
-const USAGE: &str = "usage: scenario play|record [--session|--second] STORY, or scenario replay RUN";
+const USAGE: &str = "usage: scenario play|record [--session] STORY, or scenario replay RUN";
 
 enum Failed {
     /// It came out otherwise.
@@ -45,7 +45,6 @@ fn main() -> ExitCode {
 fn run(arguments: &[&str]) -> Result<String, Failed> {
     let (command, machine, path) = match arguments {
         [command, "--session", path] => (*command, Machine::Session, *path),
-        [command, "--second", path] => (*command, Machine::Second, *path),
         [command, path] => (*command, Machine::Lifecycle, *path),
         _ => return Err(Failed::Unusable(USAGE.to_owned())),
     };
@@ -58,11 +57,7 @@ fn run(arguments: &[&str]) -> Result<String, Failed> {
     }
     let script = Script::parse(&text).map_err(|trouble| unusable(trouble.to_string()))?;
     // A story for one machine is played with that one.
-    let machine = if machine == Machine::Second || script.machines().contains(&machine) {
-        machine
-    } else {
-        Machine::Session
-    };
+    let machine = if script.machines().contains(&machine) { machine } else { Machine::Session };
     let played = play(&script, machine).map_err(|trouble| unusable(trouble.to_string()))?;
     match command {
         "record" => Ok(format!("{}\n", played.recording.text())),

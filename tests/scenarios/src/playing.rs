@@ -12,9 +12,6 @@ use crate::stage::{Line, Stage};
 use crate::statement::Statement;
 use crate::world::World;
 
-/// After a restart in a healthy world, all must be well within this.
-const SOON: u64 = 120_000;
-
 /// A story that was played.
 #[derive(Clone, Debug)]
 pub struct Played {
@@ -36,17 +33,22 @@ pub fn play(script: &Script, machine: Machine) -> Result<Played, Trouble> {
 }
 
 /// Plays so many lines of a story with a store, kills the process, makes the world a healthy one, and lets another
-/// process go on from the record. Returns the name of the phase that it is in two minutes later.
+/// process go on from the record. Returns the name of the phase that it is in so much later.
 ///
 /// # Errors
 /// As [`play`].
-pub fn play_and_kill(script: &Script, machine: Machine, lines: usize) -> Result<&'static str, Trouble> {
+pub fn play_and_kill(
+    script: &Script,
+    machine: Machine,
+    lines: usize,
+    later: u64,
+) -> Result<&'static str, Trouble> {
     let mut stage = set(script, machine, true)?;
     perform(script, &mut stage, lines)?;
     stage.world.heal();
     let wrong = |what| Trouble::new(0, what);
     stage.happen(&Statement::Kill(1_000)).map_err(wrong)?;
-    stage.until(stage.world.now + SOON).map_err(wrong)?;
+    stage.until(stage.world.now + later).map_err(wrong)?;
     Ok(stage.actor.status().phase.name())
 }
 

@@ -163,35 +163,65 @@ fn read<T: for<'a> Deserialize<'a>>(value: &Value) -> Result<T, String> {
     T::deserialize(value).map_err(|error| error.to_string())
 }
 
-/// What a record must keep: all but when it was written, tokens that the server has rejected or that are bound to
-/// an older key, and what was under way, which is begun anew.
-fn kept(record: &str) -> Result<Value, String> {
+/// What a record must keep: all but when it was written, tokens that are bound to an older key or whose bytes a session that
+/// is over has wiped, and what was under way, which is begun anew. A told end counts as a hint until a server has told the
+/// time again (R2), as assumed where none had when the first one was written (`dated`), and is renewed then (R13). Moments
+/// count from when the first token came: the clock of now may be another one.
+fn kept(record: &str, dated: bool) -> Result<Value, String> {
     let mut record: Value = serde_json::from_str(record).map_err(|error| error.to_string())?;
     let key = record.pointer("/key/algorithm").cloned().unwrap_or_default();
     let tokens = record["tokens"].as_array().cloned().unwrap_or_default();
     let foreign = tokens.iter().filter(|token| !token["key"].is_null() && token["key"] != key);
-    let mut dropped: Vec<Value> = foreign.map(|token| token["id"].clone()).collect();
+    let dropped: Vec<Value> = foreign.map(|token| token["id"].clone()).collect();
     let at = if record.get("snapshot").is_some() { "/snapshot" } else { "" };
     let snapshot = record.pointer_mut(at).ok_or("there is no snapshot")?;
-    snapshot["taken"] = Value::Null;
-    dropped.extend(snapshot["rejected"].as_array().into_iter().flatten().cloned());
-    let is_kept = |id: &Value| !dropped.contains(id);
+    (snapshot["taken"], snapshot["dated"], snapshot["key"]["state"]) =
+        (Value::Null, Value::Null, Value::Null);
+    let wiped = |id: &Value| at == "/snapshot" && !tokens.iter().any(|token| token["id"] == *id);
+    let is_kept = |id: &Value| !dropped.contains(id) && !wiped(id);
     if !is_kept(&snapshot["in_force"]) {
-        (snapshot["in_force"], snapshot["resumable"]) = (Value::Null, Value::Null);
+        (snapshot["in_force"], snapshot["state"]) = (Value::Null, Value::Null);
     }
     if let Some(held) = snapshot["held"].as_array_mut() {
         held.retain(|token| is_kept(&token["id"]));
-        for base in held.iter_mut().filter_map(|token| token.pointer_mut("/kind/Base")) {
-            base["activation"] = Value::Null;
-            if base["inspection"] == "Asked" {
-                base["inspection"] = "Again".into();
+    }
+    let origin = snapshot.pointer("/held/0/received").and_then(Value::as_u64).unwrap_or(0);
+    let relative = |moment: &mut Value| {
+        if let Some(at) = moment.as_u64().filter(|at| *at > 0) {
+            *moment = (i128::from(at) - i128::from(origin)).to_string().into();
+        }
+    };
+    relative(&mut snapshot["hopeless_since"]);
+    for pace in snapshot["paces"].as_object_mut().into_iter().flat_map(|paces| paces.values_mut()) {
+        relative(&mut pace["not_before"]);
+        relative(&mut pace["asked"]);
+    }
+    if let Some(held) = snapshot["held"].as_array_mut() {
+        for token in held {
+            if token["word"] == "Told" && dated {
+                (token["word"], token["undated"]) = ("Hinted".into(), json!({"Servers": token["ends"]}));
+            } else if token["word"] == "Hinted" && token["undated"].is_null() && dated {
+                // One that was read in the server's time is read in it again (R13).
+                token["undated"] = json!({"Hint": token["ends"]});
+            } else if !dated && (token["word"] == "Told" || token["word"] == "Assumed") {
+                (token["word"], token["renew_by"]) = ("Assumed".into(), Value::Null);
+            }
+            token["saved"] = Value::Null;
+            for moment in ["due", "sent", "received", "renew_by", "ends"] {
+                relative(&mut token[moment]);
+            }
+            if let Some(base) = token.pointer_mut("/kind/Base").filter(|base| base["inspection"] == "Asked") {
+                base["inspection"] = "Wanted".into();
             }
         }
     }
-    for (list, id) in [("tokens", "/id"), ("forgotten", "/1")] {
-        if let Some(list) = record.get_mut(list).and_then(Value::as_array_mut) {
-            list.retain(|known| known.pointer(id).is_some_and(is_kept));
-        }
+    if let Some(list) = record.get_mut("tokens").and_then(Value::as_array_mut) {
+        list.retain(|known| is_kept(&known["id"]));
+    }
+    // What is held is not forgotten, whatever was noted before it came back.
+    let held = |id: &Value| tokens.iter().any(|token| token["id"] == *id);
+    if let Some(list) = record.get_mut("forgotten").and_then(Value::as_array_mut) {
+        list.retain(|known| !dropped.contains(&known[1]) && !held(&known[1]));
     }
     Ok(record)
 }
@@ -302,7 +332,7 @@ impl Recording {
         self.lines.is_empty()
     }
 
-    /// Runs it again from the start: the same inputs at the same times must give the same bytes (L4).
+    /// Runs it again from the start: the same inputs at the same times must give the same bytes (R30).
     ///
     /// # Errors
     /// The first line that comes out otherwise.
@@ -349,7 +379,10 @@ impl Recording {
         let head: Head = read(lines.first().unwrap_or(&Value::Null)).map_err(unreadable)?;
         let again = Engine::new(&head).and_then(|engine| engine.record()).map_err(unreadable)?;
         let record = head.record.ok_or_else(|| unreadable("there is no record".to_owned()))?;
-        Ok((kept(&record).map_err(unreadable)?, kept(&again).map_err(unreadable)?))
+        let parsed: Value = serde_json::from_str(&record).map_err(|error| unreadable(error.to_string()))?;
+        let snapshot = parsed.get("snapshot").unwrap_or(&parsed);
+        let dated = snapshot["dated"] == true;
+        Ok((kept(&record, dated).map_err(unreadable)?, kept(&again, dated).map_err(unreadable)?))
     }
 
     fn parsed(&self) -> Result<Vec<Value>, Divergence> {

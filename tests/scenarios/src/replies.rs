@@ -58,7 +58,13 @@ pub(crate) fn frame(id: &str, what: &What, result: &Result<Good, Bad>) -> Value 
             "authorization": authorization(said)}}),
         Ok(Good::Said(said)) => json!({"jsonrpc": "2.0", "id": id,
             "result": {"authorization": authorization(said)}}),
-        Ok(_) => json!({"jsonrpc": "2.0", "id": id, "result": {}}),
+        // A ping comes back with what it carried.
+        Ok(_) => match what {
+            What::Ping { timestamp: Some(timestamp), .. } => {
+                json!({"jsonrpc": "2.0", "id": id, "result": {"timestamp": timestamp}})
+            }
+            _ => json!({"jsonrpc": "2.0", "id": id, "result": {}}),
+        },
         // What a success has stands beside the code; without a code, nothing of it.
         Err(Bad::Result(code)) => json!({"jsonrpc": "2.0", "id": id, "result": {"code": code.to_string(),
             "message": "no", "identity": "i", "protocol": "signalwire_p", "session_restored": true,

@@ -62,7 +62,7 @@ impl Script {
     ///
     /// # Errors
     /// The first line that is not understood, and why; a story without a title, without a claim
-    /// (`# proves L12` or `# survives P12`), without a start, or that goes back in time.
+    /// (`# proves R12` or `# survives P12`), without a start, or that goes back in time.
     pub fn parse(text: &str) -> Result<Self, Trouble> {
         let mut script = Self {
             title: String::new(),
@@ -89,7 +89,7 @@ impl Script {
             return Err(Trouble::new(1, "the first line is the title: # …"));
         }
         if script.claims == 0 {
-            return Err(Trouble::new(0, "no line says what is proved: # proves L…, # survives P…"));
+            return Err(Trouble::new(0, "no line says what is proved: # proves R…, # survives P…"));
         }
         let last = script.lines.iter().rev().find(|line| !matches!(line.kind, Kind::Prose));
         match last {
@@ -200,7 +200,7 @@ impl Script {
 mod tests {
     use super::*;
 
-    const STORY: &str = "# A title\n# proves L1\n\ngiven base life 2h\n0s start\n| golden\n1m end\n";
+    const STORY: &str = "# A title\n# proves R1\n\ngiven base life 2h\n0s start\n| golden\n1m end\n";
 
     #[test]
     fn a_story_is_written_as_it_was_read() {
@@ -214,18 +214,18 @@ mod tests {
     #[test]
     fn an_error_names_its_line() {
         for (story, line, part) in [
-            ("# A\n# proves L1\n0s start\n1m explode\n", 4, "nothing is known that reads \"explode\""),
-            ("# A\n# proves L1\n0s start\n2m end\n1m end\n", 5, "back in time"),
-            ("# A\n# proves L1\nfor session\n0s start\n", 3, "say why"),
-            ("# A\n# proves L1\n| golden\n0s start\n", 3, "below a line with a time"),
-            ("# A\n# proves L1\n1m end\n", 3, "the first line with a time is the start"),
-            ("# A\n# proves L1\nsoon end\n", 3, "is no time"),
-            ("# A\n# proves L1\n0s start\ngiven store\n", 4, "before the start"),
-            ("# A\n# proves L1\ngiven socket drops\n0s start\n", 3, "happens at a time"),
+            ("# A\n# proves R1\n0s start\n1m explode\n", 4, "nothing is known that reads \"explode\""),
+            ("# A\n# proves R1\n0s start\n2m end\n1m end\n", 5, "back in time"),
+            ("# A\n# proves R1\nfor session\n0s start\n", 3, "say why"),
+            ("# A\n# proves R1\n| golden\n0s start\n", 3, "below a line with a time"),
+            ("# A\n# proves R1\n1m end\n", 3, "the first line with a time is the start"),
+            ("# A\n# proves R1\nsoon end\n", 3, "is no time"),
+            ("# A\n# proves R1\n0s start\ngiven store\n", 4, "before the start"),
+            ("# A\n# proves R1\ngiven socket drops\n0s start\n", 3, "happens at a time"),
             ("# A\n0s start\n", 0, "what is proved"),
-            ("# A\n# proves L1\n", 0, "never starts"),
-            ("# proves L1\n", 0, "never starts"),
-            ("\n# proves L1\n0s start\n", 1, "the title"),
+            ("# A\n# proves R1\n", 0, "never starts"),
+            ("# proves R1\n", 0, "never starts"),
+            ("\n# proves R1\n0s start\n", 1, "the title"),
         ] {
             let trouble = Script::parse(story).expect_err(story);
             assert_eq!(trouble.line, line, "{trouble}");

@@ -87,18 +87,20 @@ impl Settings {
         match self.provider {
             Provider::Callback(facts) => facts,
             Provider::Subscriber => {
-                ProviderFacts { can_refresh: true, can_mint_again: true, may_be_asked_twice: false }
+                ProviderFacts { can_refresh: true, can_mint_again: true, may_be_asked_twice: true }
             }
         }
     }
 
     pub(crate) fn policy(&self) -> Policy {
-        match self.policy {
+        let policy = match self.policy {
             "browser" => Policy::browser_sdk_v4(),
             "default" => Policy::default(),
             // Times can be told beforehand, but for those of attempts after failures.
             _ => Policy::default().with(|it| it.jitter = false),
-        }
+        };
+        // A story's monotonic clock stands while the lid is closed, unless it says otherwise.
+        policy.with(|it| it.tick_counts_sleep = false)
     }
 
     pub(crate) fn seed(&self) -> [u8; 32] {

@@ -94,6 +94,7 @@ fn cause(cause: &Cause) -> String {
         Failure::Transport => "connection broken".to_owned(),
         Failure::Malformed => "malformed".to_owned(),
         Failure::Http { status, retry_after } => format!("{status}{}", after(retry_after)),
+        Failure::Page { status, retry_after } => format!("a page, {status}{}", after(retry_after)),
         Failure::Rpc { code, credential } => {
             format!("refused {code}{}", if credential { " for its credential" } else { "" })
         }
@@ -118,9 +119,11 @@ fn ignored_what(ignored: Ignored) -> &'static str {
 /// What both machines can tell of a failed ask: the session tells an error, the lifecycle its reason.
 pub(crate) const fn ask_error(error: AskError) -> &'static str {
     match error {
-        AskError::NoMechanism | AskError::Exchange(_) | AskError::Superseded | AskError::Suspended => {
-            "not renewed"
-        }
+        AskError::NoMechanism
+        | AskError::Exchange(_)
+        | AskError::Superseded
+        | AskError::Pending
+        | AskError::Suspended => "not renewed",
         AskError::InvalidCredentials => "invalid credentials",
         AskError::Throttled => "throttled",
         AskError::SessionOver => "session over",

@@ -52,7 +52,6 @@ impl Stage {
     pub(crate) fn new(world: World, machine: Machine) -> Result<Self, String> {
         let actor: Box<dyn Actor> = match machine {
             Machine::Lifecycle => Box::new(Facts::new(&world)),
-            Machine::Second => Box::new(Facts::second(&world)),
             Machine::Session => Box::new(Bytes::new(&world)?),
         };
         Ok(Self {

@@ -163,6 +163,11 @@ pub(crate) enum Bad {
         status: u16,
         retry_after: Option<u64>,
     },
+    /// The same from somebody who knows nothing of it: a page on the way.
+    Page {
+        status: u16,
+        retry_after: Option<u64>,
+    },
     Rpc(i64),
     /// A result that says by its code that it has failed, whatever else it carries.
     Result(i64),

@@ -62,7 +62,7 @@ fn happening(words: &[&str]) -> Result<Option<Statement>, String> {
             foreign: rest.contains(&"foreign"),
         },
         ["new", "provider", rest @ ..] => Statement::NewProvider(capabilities(rest)?),
-        ["call", method] => Statement::Call((*method).to_owned()),
+        ["call", method] if *method != "mends" => Statement::Call((*method).to_owned()),
         _ => return Ok(None),
     }))
 }
@@ -196,21 +196,26 @@ fn failure<'a, 'b>(words: &'a [&'b str]) -> Result<(Bad, &'a [&'b str]), String>
         ["result", code, rest @ ..] => {
             (Bad::Result(code.parse().map_err(|_| format!("{code:?} is no code"))?), rest)
         }
+        ["page", status, rest @ ..] => {
+            let (retry_after, rest) = later(rest)?;
+            (Bad::Page { status: http_status(status)?, retry_after }, rest)
+        }
         ["fails", rest @ ..] => {
             let (retry_after, rest) = later(rest)?;
             (Bad::Fails { retry_after }, rest)
         }
         [status, rest @ ..] => {
-            let status = status
-                .parse::<u16>()
-                .ok()
-                .filter(|status| (100..600).contains(status))
-                .ok_or_else(|| format!("nothing is known of {status:?} as a treatment"))?;
+            let status = http_status(status)?;
             let (retry_after, rest) = later(rest)?;
             (Bad::Http { status, retry_after }, rest)
         }
         [] => return Err("how the command is treated is missing".to_owned()),
     })
+}
+
+fn http_status(text: &str) -> Result<u16, String> {
+    let status = text.parse().ok().filter(|status| (100..600).contains(status));
+    status.ok_or_else(|| format!("nothing is known of {text:?} as a treatment"))
 }
 
 fn expectation(text: &str) -> Result<Expectation, String> {

@@ -322,7 +322,7 @@ impl World {
                 self.drop_socket(socket);
                 Good::Done
             }
-            What::MakeKey(_) | What::Persist | What::Erase | What::Ping(_) | What::Call(..) => Good::Done,
+            What::MakeKey(_) | What::Persist | What::Erase | What::Ping { .. } | What::Call(..) => Good::Done,
         })
     }
 

@@ -1,4 +1,4 @@
-//! Every story's run replays to the same bytes: from its start, and from a record in its middle (L4, L5).
+//! Every story's run replays to the same bytes: from its start, and from a record in its middle (R30).
 //!
 //! What "from a record in the middle" means: a record is not a saved state but a restart. It keeps what outlives a
 //! process; sockets, commands under way and who waits for them are gone. So the process is killed after some
@@ -44,7 +44,7 @@ fn played() -> Vec<(String, Recording)> {
 
 #[test]
 fn from_the_start() {
-    // proves L4
+    // proves R30
     for (name, run) in runs() {
         let read = Recording::read(&run.text());
         assert_eq!(read, *run, "{name}");
@@ -54,7 +54,7 @@ fn from_the_start() {
 
 #[test]
 fn from_a_record_in_the_middle() {
-    // proves L4, L5
+    // proves R30
     let mut places = 0;
     for (name, run) in runs() {
         let every = run.len().div_ceil(PLACES).max(1);

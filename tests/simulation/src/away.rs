@@ -28,8 +28,18 @@ impl Life<'_> {
         self.watch.disturb(outage.until);
         self.say(|_| format!("-- {outage:?}"));
         match outage.away {
-            Away::Silent => self.deaden_socket(),
-            Away::Refuses | Away::Busy => self.lose_socket()?,
+            Away::Silent => self.deaden_sockets(),
+            Away::Refuses | Away::Busy => self.lose_sockets()?,
+        }
+        Ok(())
+    }
+
+    /// One session's part in a restart that ends all sockets.
+    pub(crate) fn restart_for_all(&mut self, wipe: bool) -> Result<(), Violation> {
+        self.restarts.pop_front();
+        self.watch.disturb(self.clocks.now);
+        for peer in self.server.peers.clone() {
+            self.restart_server(peer.socket, wipe)?;
         }
         Ok(())
     }

@@ -14,15 +14,19 @@ const HOUR: u64 = 3_600_000;
 impl Life<'_> {
     /// A fault of the world.
     pub(crate) fn befall(&mut self, fault: Fault) -> Result<(), Violation> {
-        if !matches!(fault, Fault::EarlyTick | Fault::TimeStamp) {
+        if fault != Fault::EarlyTick {
             self.watch.disturb(self.clocks.now);
         }
         match fault {
-            Fault::Drop => self.lose_socket(),
+            Fault::Drop => match self.some_socket() {
+                Some(socket) => self.lose_socket(socket),
+                None => Ok(()),
+            },
             Fault::HalfOpen => {
-                self.deaden_socket();
+                self.deaden_sockets();
                 Ok(())
             }
+            Fault::FalseAlarm => self.doubt_socket(),
             Fault::Restart => self.restart(),
             Fault::ForgetState => {
                 self.server.resumable = None;
@@ -30,7 +34,12 @@ impl Life<'_> {
             }
             Fault::Revoke => {
                 self.server.revoke_newest(&self.clocks);
-                self.lose_socket()
+                self.lose_sockets()
+            }
+            Fault::Remove => {
+                self.server.removed = true;
+                self.watch.remove(self.clocks.now);
+                self.lose_sockets()
             }
             Fault::WallStep | Fault::ServerStep | Fault::TickBack => {
                 self.set_a_clock(fault);
@@ -42,10 +51,6 @@ impl Life<'_> {
                 Ok(())
             }
             Fault::EarlyTick => self.input(Input::Tick),
-            Fault::TimeStamp => {
-                let time = self.server_time();
-                self.input(Input::ServerTime(time))
-            }
             Fault::AskRenewal => self.ask_often(),
             Fault::AskRejected => {
                 let generation = self.machine.status().generation;
@@ -59,7 +64,6 @@ impl Life<'_> {
             Fault::OutOfPlace => self.talk_nonsense(),
             Fault::Reboot => self.reboot(),
             Fault::Leave => {
-                self.watch.retire_exchange();
                 let way = match self.draws.below(3) {
                     0 => Input::Disconnect,
                     1 => Input::Leave,
@@ -79,14 +83,19 @@ impl Life<'_> {
     // ---- The network ----
 
     fn restart(&mut self) -> Result<(), Violation> {
-        let Some(peer) = self.server.peer else { return Ok(()) };
-        self.note_lost_while_renewing();
+        let Some(socket) = self.some_socket() else { return Ok(()) };
         let wipe = self.draws.bit();
+        self.restart_server(socket, wipe)
+    }
+
+    /// The server ends this socket, with many others.
+    pub(crate) fn restart_server(&mut self, socket: SocketId, wipe: bool) -> Result<(), Violation> {
+        self.note_lost_while_renewing();
         if wipe {
             self.server.resumable = None;
         }
         self.report.tally.count(Sometimes::Restarted);
-        self.input(Input::ServerRestart { socket: peer.socket, wipe })
+        self.input(Input::ServerRestart { socket, wipe })
     }
 
     fn plan_outage(&mut self) {
@@ -110,7 +119,6 @@ impl Life<'_> {
     fn set_a_clock(&mut self, fault: Fault) {
         self.look_up();
         self.watch.clock_faults += 1;
-        self.watch.pauses.clear();
         match fault {
             Fault::WallStep => {
                 let by = self.step();
@@ -154,14 +162,14 @@ impl Life<'_> {
     fn sleep(&mut self) -> Result<(), Violation> {
         let most = self.draws.pick(&[30_000, 600_000, HOUR, 10 * HOUR]);
         let span = self.draws.below(most);
-        let stops = self.draws.bit();
+        // A tick that counts sleep does not stop.
+        let stops = self.draws.bit() && !self.setting.policy.tick_counts_sleep;
         let from = self.clocks.now;
         self.clocks.now += span;
         if stops {
             self.clocks.uncounted += span;
         }
         self.watch.clock_faults += 1;
-        self.watch.pauses.clear();
         self.watch.disturb(self.clocks.now);
         self.look_up();
         self.report.tally.count(if stops { Sometimes::Slept } else { Sometimes::SleptCounted });
@@ -172,9 +180,9 @@ impl Life<'_> {
         self.underway.retain(|underway| underway.at > now || draws.once_in(2));
         if span > 60_000 && !self.draws.once_in(4) {
             if self.draws.bit() {
-                return self.lose_socket();
+                return self.lose_sockets();
             }
-            self.deaden_socket();
+            self.deaden_sockets();
         }
         Ok(())
     }
@@ -182,14 +190,14 @@ impl Life<'_> {
     // ---- The process ----
 
     /// The process dies, with all that is under way in it, and begins again from its record, with a new seed
-    /// (L5).
+    /// (R30).
     fn reboot(&mut self) -> Result<(), Violation> {
         let Some(record) = self.record.clone() else { return Ok(()) };
         self.report.tally.count(Sometimes::Rebooted);
         self.say(|_| "-- the process begins again".to_string());
         self.clocks.now += self.draws.below(60_000);
         self.underway.clear();
-        self.server.peer = None;
+        self.server.peers.clear();
         let origin = Origin { seed: self.draws.bytes(), record: Some((record, self.clocks.read())) };
         self.machine = origin.machine(self.setting.policy);
         self.tape.begin(origin);
@@ -230,7 +238,6 @@ impl Life<'_> {
             self.watch.shortest_life = self.watch.shortest_life.min(life);
             self.watch.disturb(self.clocks.now + life);
             let ask = self.ask();
-            self.watch.retire_exchange();
             self.input(Input::NewBase { ask, token })?;
         }
         Ok(())
@@ -240,14 +247,12 @@ impl Life<'_> {
         let provider = ProviderFacts {
             can_refresh: self.draws.bit(),
             can_mint_again: self.draws.bit(),
-            may_be_asked_twice: false,
+            may_be_asked_twice: self.draws.bit(),
         };
-        self.watch.retire_exchange();
         self.input(Input::NewProvider(provider))
     }
 
     fn suspend(&mut self) -> Result<(), Violation> {
-        self.watch.retire_exchange();
         let span = self.draws.pick(&[10_000, 600_000, HOUR, 5 * HOUR]);
         let span = self.draws.below(span);
         let at = self.clocks.now + span;
@@ -258,12 +263,13 @@ impl Life<'_> {
 
     fn talk_nonsense(&mut self) -> Result<(), Violation> {
         let socket = SocketId(self.draws.below(4) as u32);
-        let stale = self.machine.socket() != Some(socket);
-        match self.draws.below(5) {
+        let stale = self.machine.socket() != Some(socket) && self.server.peer(socket).is_none();
+        match self.draws.below(6) {
             0 => self.input(Input::Start(self.setting.start)),
             1 => self.input(Input::Resume),
             2 if stale => self.input(Input::SocketLost { socket }),
             3 if stale => self.input(Input::ResumeState { socket }),
+            4 if stale => self.input(Input::SocketAlive { socket }),
             _ => {
                 let ask = self.ask();
                 self.input(Input::Rejected { ask, generation: Generation(0) })

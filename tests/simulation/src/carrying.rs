@@ -5,7 +5,6 @@ use satkeeper_core::lifecycle::{Action, Command, Failure, Input, Outcome, Reply,
 use crate::away::Away;
 use crate::faults::Fault;
 use crate::life::{Life, Underway};
-use crate::server::Peer;
 use crate::sometimes::Sometimes;
 use crate::watch::is_exchange;
 
@@ -48,9 +47,7 @@ impl Life<'_> {
                 self.answer(command, 1, Outcome::ok(Reply::Finished));
             }
             Action::Close { socket } => {
-                if self.server.peer.is_some_and(|peer| peer.socket == socket) {
-                    self.server.peer = None;
-                }
+                self.server.drop_peer(socket);
                 self.answer(command, 1, Outcome::ok(Reply::Finished));
             }
             _ => self.send(command),
@@ -60,9 +57,11 @@ impl Life<'_> {
     fn store(&mut self, command: &Command) {
         if self.mix.hits(Fault::StoreFails, &mut self.draws) {
             self.watch.disturb(self.clocks.now);
-            let failure = self.draws.pick(&[Failure::Transport, Failure::Conflict]);
             let delay = self.draws.pick(&[1, 1_000, 4_000]);
-            return self.answer(command, delay, Outcome::failed(failure));
+            return self.answer(command, delay, Outcome::failed(Failure::Transport));
+        }
+        if self.mix.hits(Fault::TakenOver, &mut self.draws) {
+            return self.answer(command, 2, Outcome::failed(Failure::Conflict));
         }
         self.record = Some(self.machine.snapshot());
         self.answer(command, 2, Outcome::ok(Reply::Finished));
@@ -72,8 +71,7 @@ impl Life<'_> {
     fn send(&mut self, command: &Command) {
         self.count_request(command);
         let socket = socket_of(&command.action);
-        if socket.is_some_and(|socket| self.server.peer.is_none_or(|peer| peer.socket != socket || peer.dead))
-        {
+        if socket.is_some_and(|socket| self.server.is_deaf(socket)) {
             return;
         }
         let latency = self.setting.latency;
@@ -123,11 +121,11 @@ impl Life<'_> {
         if self.hit(Fault::LoseAnswer) {
             return;
         }
-        if let (Action::Reauthenticate { token, .. }, Ok(_)) = (command.action, &result) {
+        if let (Action::Reauthenticate { token, socket, .. }, Ok(_)) = (command.action, &result) {
             if self.machine.status().in_force == Some(token) {
                 self.report.tally.count(Sometimes::ToldAgain);
             }
-            self.send_state();
+            self.send_state(socket);
         }
         let result = if self.hit(Fault::WrongKind) { Ok(self.wrong_kind()) } else { result };
         let delay = if self.hit(Fault::Delay) { self.draws.below(60_000) } else { latency };
@@ -142,11 +140,8 @@ impl Life<'_> {
     }
 
     /// A new state, where the server has one for each token that is pushed.
-    fn send_state(&mut self) {
-        if let Some(Peer { socket, .. }) = self.server.peer
-            && self.setting.renews_state
-            && self.server.resumable.is_some()
-        {
+    fn send_state(&mut self, socket: SocketId) {
+        if self.setting.renews_state && self.server.resumable.is_some() {
             let at = self.clocks.now + self.setting.latency + self.draws.below(20);
             self.underway.push(Underway { at, input: Input::ResumeState { socket }, socket: Some(socket) });
         }
@@ -163,7 +158,7 @@ impl Life<'_> {
         let hit = self.mix.hits(fault, &mut self.draws);
         if hit {
             // A request that is lost is missed at its deadline.
-            let miss = if matches!(fault, Fault::LoseRequest | Fault::LoseAnswer) { 60_000 } else { 0 };
+            let miss = if matches!(fault, Fault::LoseRequest | Fault::LoseAnswer) { 125_000 } else { 0 };
             self.watch.disturb(self.clocks.now + miss);
             self.say(|_| format!("-- {}", fault.name()));
         }
@@ -176,13 +171,19 @@ impl Life<'_> {
         let http = is_exchange(action) || matches!(action, Action::Inspect { .. });
         let provider = matches!(action, Action::Mint { .. } | Action::Refresh);
         if matches!(action, Action::Open { .. }) {
-            return None;
+            let status = self.draws.pick(&[503, 503, 429]);
+            let refused = self.hit(Fault::RefuseUpgrade);
+            return refused.then(|| Failure::Http { status, retry_after: self.retry_after() });
         }
         if self.hit(Fault::Malformed) {
             return Some(Failure::Malformed);
         }
         if !http {
             return self.rpc_failure(action);
+        }
+        if self.hit(Fault::Page) {
+            let status = self.draws.pick(&[200, 403, 404, 502]);
+            return Some(Failure::Page { status, retry_after: self.retry_after() });
         }
         if self.hit(Fault::ServerError) {
             let status = self.draws.pick(&[500, 502, 503, 504, 408]);
@@ -205,20 +206,16 @@ impl Life<'_> {
                 return Some(Failure::NoKey);
             }
             let status = self.draws.pick(&[401, 403, 404, 422]);
-            if let Action::Inspect { base } = action
-                && status == 401
-            {
-                self.server.note_refusal(*base);
-            }
             return Some(Failure::Http { status, retry_after: None });
         }
         None
     }
 
-    /// A server that asks for a pause is not well until then; half of what is left at most.
+    /// A server that asks for a pause is not well until then.
     fn retry_after(&mut self) -> Option<u64> {
         let asked = self.draws.bit().then(|| self.draws.pick(&RETRY_AFTER))?;
-        self.watch.disturb(self.clocks.now + asked);
+        // No more than that is believed.
+        self.watch.disturb(self.clocks.now + asked.min(self.setting.policy.retry_after));
         Some(asked)
     }
 
@@ -226,8 +223,16 @@ impl Life<'_> {
         if self.hit(Fault::CallError) {
             return Some(Failure::Rpc { code: -32_000, credential: false });
         }
+        if matches!(action, Action::Authenticate { .. }) && self.hit(Fault::Incompatible) {
+            // Asked again after five minutes.
+            self.watch.disturb(self.clocks.now + 300_000);
+            return Some(Failure::Rpc { code: -32_001, credential: false });
+        }
         let (fault, token, code) = match *action {
-            Action::Authenticate { resume: true, token, .. } => (Fault::RefuseResume, token, -32_602),
+            Action::Authenticate { resume: true, token, .. } => {
+                let code = self.draws.pick(&[-32_602, -32_003, -32_000, -32_004, -32_005]);
+                (Fault::RefuseResume, token, code)
+            }
             Action::Authenticate { token, .. } => (Fault::RefuseConnect, token, -32_002),
             Action::Reauthenticate { token, .. } => (Fault::RefusePush, token, -32_003),
             _ => return None,
@@ -235,12 +240,13 @@ impl Life<'_> {
         if !self.hit(fault) {
             return None;
         }
-        if fault == Fault::RefuseResume {
-            self.server.resumable = None;
-        } else {
-            self.server.note_refusal(token);
+        match fault {
+            // Some of them are for now only.
+            Fault::RefuseResume if code < -32_099 => self.server.resumable = None,
+            Fault::RefuseConnect => self.server.note_refusal(token),
+            _ => {}
         }
-        Some(Failure::Rpc { code, credential: true })
+        Some(Failure::Rpc { code, credential: !matches!(code, -32_000 | -32_004 | -32_005) })
     }
 
     fn wrong_kind(&mut self) -> Reply {

@@ -42,6 +42,12 @@ faults! {
     Malformed = "malformed",
     /// The answer of another kind of command.
     WrongKind = "wrong-kind",
+    /// A page of somebody on the way who knows nothing of it.
+    Page = "page",
+    /// 503 or 429 instead of a socket, mostly with Retry-After.
+    RefuseUpgrade = "refuse-upgrade",
+    /// The server does not speak this version of the protocol, it says.
+    Incompatible = "incompatible",
     /// 403 or 404 from a device endpoint or subscriber/info.
     Refuse = "refuse",
     /// The provider says that it will never renew this.
@@ -72,6 +78,8 @@ faults! {
     ForeignKey = "foreign-key",
     /// The store fails, or is slow.
     StoreFails = "store-fails",
+    /// Somebody else has written the record.
+    TakenOver = "taken-over",
     /// There is no key to be had, or it cannot sign.
     NoKey = "no-key",
     /// A step comes up to 20 s late.
@@ -81,12 +89,16 @@ faults! {
     Drop = "drop",
     /// The socket is dead and does not say so.
     HalfOpen = "half-open",
+    /// The socket is taken for dead although it lives; mostly it answers after all.
+    FalseAlarm = "false-alarm",
     /// `signalwire.disconnect`.
     Restart = "restart",
     /// The server forgets what could be resumed.
     ForgetState = "forget-state",
     /// The server revokes the newest token.
     Revoke = "revoke",
+    /// The operator removes the subscriber: everything is refused from then on.
+    Remove = "remove",
     /// The driver's wall clock is set.
     WallStep = "wall-step",
     /// The server's clock is set.
@@ -99,8 +111,6 @@ faults! {
     Outage = "outage",
     /// A tick that nobody asked for.
     EarlyTick = "early-tick",
-    /// The server says what time it is.
-    TimeStamp = "time-stamp",
     /// The application asks for renewals, several at a time.
     AskRenewal = "ask-renewal",
     /// The application's request was refused.
@@ -171,13 +181,17 @@ impl Mix {
         let share = draws.pick(&[0, 1, 1, 2, 2, 4, 8, 12]);
         let mut rates = [0; 64];
         for fault in Fault::ALL {
-            let rate = if fault.is_of_the_world() {
+            let rate: u32 = if fault.is_of_the_world() {
                 draws.pick(&[600, 3_600, 7_200, 21_600, 21_600, 86_400])
             } else {
                 draws.pick(&[10, 10, 100, 100, 1_000, 3_000])
             };
-            // Leaving ends everything else: seldom.
-            let rate = if *fault == Fault::Leave { rate * 20 } else { rate };
+            // What ends everything else: seldom.
+            let rate = match fault {
+                Fault::Leave | Fault::Remove => rate * 20,
+                Fault::TakenOver => rate.div_ceil(20),
+                _ => rate,
+            };
             if draws.below(16) < share && allowed.0 & fault.bit() != 0 {
                 rates[*fault as usize] = rate;
             }

@@ -37,7 +37,7 @@ mod watch;
 pub use faults::Allowed;
 pub use fleet::{FleetPlan, FleetReport, fleet};
 pub use outage::{Rush, rush};
-pub use report::Report;
+pub use report::{Report, Second};
 pub use sometimes::Tally;
 
 use std::collections::VecDeque;

@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 
 use satkeeper_core::lifecycle::{
-    Command, Event, Input, KeyFacts, Lifecycle, Output, Snapshot, SocketId, Status, Wake,
+    Action, Command, Event, Input, KeyFacts, Lifecycle, Output, Snapshot, SocketId, Status, Wake,
 };
 use satkeeper_core::{Tick, UnixMillis};
 
@@ -34,8 +34,10 @@ enum Next {
     Fault(usize),
     OutageBegins,
     OutageEnds,
-    /// The server closes the socket with its token.
-    Closing,
+    /// The server restarts; what could be resumed is gone, or not.
+    Restart(bool),
+    /// The server closes this socket with its token.
+    Closing(SocketId),
 }
 
 pub(crate) struct Life<'a> {
@@ -57,6 +59,8 @@ pub(crate) struct Life<'a> {
     late: u64,
     pub(crate) outage: Option<Outage>,
     pub(crate) outage_under_way: bool,
+    /// When the server restarts as for a whole fleet.
+    pub(crate) restarts: VecDeque<(u64, bool)>,
     /// How long the outage was that has just been over.
     pub(crate) survived: u64,
     pub(crate) resume_was_refused: bool,
@@ -125,6 +129,7 @@ impl<'a> Life<'a> {
             late: 0,
             outage: None,
             outage_under_way: false,
+            restarts: VecDeque::new(),
             survived: 0,
             resume_was_refused: false,
             last_ends: None,
@@ -166,7 +171,8 @@ impl<'a> Life<'a> {
                 }
                 Next::OutageBegins => self.begin_outage()?,
                 Next::OutageEnds => self.end_outage(),
-                Next::Closing => self.close_ended()?,
+                Next::Restart(wipe) => self.restart_for_all(wipe)?,
+                Next::Closing(socket) => self.close_ended(socket)?,
             }
         }
         self.speak_to_the_dead()?;
@@ -194,32 +200,39 @@ impl<'a> Life<'a> {
             Some(outage) => offer(outage.from, Next::OutageBegins),
             None => {}
         }
-        if let Some(peer) = self.server.peer
-            && self.setting.closes
-            && !peer.dead
-            && let Some(token) = peer.token.and_then(|id| self.server.token(id))
-        {
-            offer(self.clocks.when_server(token.ends).saturating_add(self.setting.latency), Next::Closing);
+        if let Some((at, wipe)) = self.restarts.front() {
+            offer(*at, Next::Restart(*wipe));
+        }
+        for peer in self.server.peers.iter().filter(|peer| self.setting.closes && !peer.dead) {
+            if let Some(token) = peer.token.and_then(|id| self.server.token(id)) {
+                let at = self.clocks.when_server(token.ends).saturating_add(self.setting.latency);
+                offer(at, Next::Closing(peer.socket));
+            }
         }
         best
     }
 
     fn arrive(&mut self, index: usize) -> Result<(), Violation> {
         let underway = self.underway.remove(index);
-        let lost = underway
-            .socket
-            .is_some_and(|socket| self.server.peer.is_none_or(|peer| peer.socket != socket || peer.dead));
+        let lost = underway.socket.is_some_and(|socket| self.server.is_deaf(socket));
         // What comes on a socket that is gone may still be in a queue.
         if lost && matches!(underway.input, Input::Done(..)) && !self.draws.once_in(8) {
             return Ok(());
         }
-        if matches!(underway.input, Input::SocketDead { socket } if self.watch.live == Some(socket)) {
+        let alive = matches!(underway.input, Input::SocketAlive { .. }) && self.watch.live.is_none();
+        if let Input::SocketDead { socket } = underway.input
+            && self.watch.live == Some(socket)
+        {
             self.report.tally.count(Sometimes::FoundDead);
         }
-        self.input(underway.input)
+        self.input(underway.input)?;
+        if alive && self.watch.live.is_some() {
+            self.report.tally.count(Sometimes::Alive);
+        }
+        Ok(())
     }
 
-    /// The session is over: nothing brings it back (L1).
+    /// The session is over: nothing brings it back (R29).
     fn speak_to_the_dead(&mut self) -> Result<(), Violation> {
         let socket = SocketId(0);
         let rest: Vec<Input> = self.underway.drain(..).map(|underway| underway.input).collect();
@@ -293,57 +306,75 @@ impl<'a> Life<'a> {
         for output in step.outputs {
             match output {
                 Output::Do(command) => self.carry_out(&command),
-                Output::Tell(event) => self.heard(&event),
+                Output::Tell(event) => self.heard(&input, &event),
             }
         }
         Ok(())
     }
 
     /// What the world makes of an event.
-    fn heard(&mut self, event: &Event) {
-        if let Event::Live { resumed, .. } = event {
-            if self.survived >= 1_800_000 {
-                self.report.tally.count(Sometimes::OutageSurvived);
-            }
-            self.survived = 0;
-            if self.setting.resumable
-                && let Some(Peer { socket, token, .. }) = self.server.peer
-            {
-                self.server.resumable = token;
-                // Perhaps only after the first pushes.
-                let late = !self.setting.renews_state && self.draws.bit();
-                let at = self.clocks.now + self.setting.latency * if late { 10 } else { 1 };
-                self.underway.push(Underway {
-                    at,
-                    input: Input::ResumeState { socket },
-                    socket: Some(socket),
-                });
-            }
-            if *resumed {
-                self.report.tally.count(Sometimes::Resumed);
-            }
+    fn heard(&mut self, input: &Input, event: &Event) {
+        let Event::Live { resumed, .. } = event else { return };
+        if self.survived >= 1_800_000 {
+            self.report.tally.count(Sometimes::OutageSurvived);
+        }
+        self.survived = 0;
+        if matches!(input, Input::SocketAlive { .. }) {
+            // One that was doubted goes on: the server, which knows of no doubt, sends no state for that.
+            return;
+        }
+        let peer = self.machine.socket().and_then(|socket| self.server.peer(socket));
+        if self.setting.resumable
+            && let Some(Peer { socket, token: Some(token), .. }) = peer
+        {
+            self.server.resumable = Some(token);
+            // Perhaps only after the first pushes.
+            let late = !self.setting.renews_state && self.draws.bit();
+            let at = self.clocks.now + self.setting.latency * if late { 10 } else { 1 };
+            self.underway.push(Underway { at, input: Input::ResumeState { socket }, socket: Some(socket) });
+        }
+        if *resumed {
+            self.report.tally.count(Sometimes::Resumed);
         }
     }
 
     // ---- Sockets ----
 
-    /// The server's side of the socket goes, and the driver learns of it.
-    pub(crate) fn lose_socket(&mut self) -> Result<(), Violation> {
-        let Some(peer) = self.server.peer.take() else { return Ok(()) };
+    /// The server's side of this socket goes, and the driver learns of it.
+    pub(crate) fn lose_socket(&mut self, socket: SocketId) -> Result<(), Violation> {
+        if self.server.drop_peer(socket).is_none() {
+            return Ok(());
+        }
         self.note_lost_while_renewing();
-        self.input(Input::SocketLost { socket: peer.socket })
+        self.input(Input::SocketLost { socket })
+    }
+
+    /// All of them go.
+    pub(crate) fn lose_sockets(&mut self) -> Result<(), Violation> {
+        for peer in self.server.peers.clone() {
+            self.lose_socket(peer.socket)?;
+        }
+        Ok(())
+    }
+
+    /// One of those that are open.
+    pub(crate) fn some_socket(&mut self) -> Option<SocketId> {
+        let index = self.draws.below(self.server.peers.len().max(1) as u64) as usize;
+        self.server.peers.get(index).map(|peer| peer.socket)
     }
 
     /// The server closes a socket whose token has ended.
-    fn close_ended(&mut self) -> Result<(), Violation> {
+    fn close_ended(&mut self, socket: SocketId) -> Result<(), Violation> {
         // It may also know a newer one, whose acknowledgement was lost.
-        let known = self.server.peer.and_then(|peer| peer.token);
+        let known = self.server.peer(socket).and_then(|peer| peer.token);
         let newer = self.machine.status().in_force.filter(|token| known.is_some_and(|known| known < *token));
-        if newer.is_some_and(|token| self.server.accepts(token, &self.clocks)) {
+        if self.watch.live == Some(socket)
+            && newer.is_some_and(|token| self.server.accepts(token, &self.clocks))
+        {
             let now = self.clocks.now;
             self.watch.judge_closing(now, &self.server).map_err(|what| Violation { what, at: now })?;
         }
-        self.lose_socket()
+        self.lose_socket(socket)
     }
 
     pub(crate) fn note_lost_while_renewing(&mut self) {
@@ -352,14 +383,28 @@ impl<'a> Life<'a> {
         }
     }
 
-    /// The server's side is dead; liveness finds out after a while (L37).
-    pub(crate) fn deaden_socket(&mut self) {
-        let Some(peer) = &mut self.server.peer else { return };
-        peer.dead = true;
-        let socket = peer.socket;
-        let at = self.clocks.now + 10_000 + self.draws.below(60_000);
-        self.watch.disturb(at);
-        self.underway.push(Underway { at, input: Input::SocketDead { socket }, socket: None });
+    /// The server's side is dead; the client's own pings find that out after a while (R22).
+    pub(crate) fn deaden_sockets(&mut self) {
+        for peer in self.server.peers.clone() {
+            self.server.deaden(peer.socket);
+            let at = self.clocks.now + 10_000 + self.draws.below(60_000);
+            self.watch.disturb(at);
+            self.underway.push(Underway {
+                at,
+                input: Input::SocketDead { socket: peer.socket },
+                socket: None,
+            });
+        }
+    }
+
+    /// A socket is taken for dead, and mostly answers after all.
+    pub(crate) fn doubt_socket(&mut self) -> Result<(), Violation> {
+        let Some(socket) = self.some_socket() else { return Ok(()) };
+        if !self.draws.once_in(4) {
+            let at = self.clocks.now + self.draws.below(5_000);
+            self.underway.push(Underway { at, input: Input::SocketAlive { socket }, socket: Some(socket) });
+        }
+        self.input(Input::SocketDead { socket })
     }
 
     /// What the fleet sends is counted by the second.
@@ -369,10 +414,10 @@ impl<'a> Life<'a> {
             self.report.exchanges += 1;
         }
         let second = (self.clocks.now / 1_000) as usize;
-        if let Some(seconds) = &mut self.report.seconds
-            && let Some(count) = seconds.get_mut(second)
-        {
-            *count += 1;
+        let opens = matches!(command.action, Action::Open { .. });
+        if let Some(counts) = self.report.seconds.as_mut().and_then(|seconds| seconds.get_mut(second)) {
+            counts.requests += 1;
+            counts.opens += u32::from(opens);
         }
     }
 

@@ -9,10 +9,11 @@ use satkeeper_simulation::{Allowed, Finding, FleetPlan, Plan, Report, fleet, run
 
 const HELP: &str = "\
 simulate [--sessions 10000] [--hours 24] [--seed 1] [--faults NAME,NAME|none]
-         [--digest-only] [--only SESSION] [--outage] [--never-is-fine] [--threads N]
+         [--digest-only] [--only SESSION | --all] [--outage] [--never-is-fine] [--threads N]
 simulate --fleet [--sessions 10000] [--hours 24] [--seed 1] [--check] [--slice MS] [--csv FILE]
 
 --only SESSION    tell the whole story of this one
+--all             go on after a finding: each in one line
 --outage          an outage of an hour for all sessions at once: the worst requests a second
 --never-is-fine   do not fail when a branch was never taken
 --fleet           usual sessions, all alive at once on one core, one request in a hundred goes wrong: what
@@ -22,10 +23,16 @@ simulate --fleet [--sessions 10000] [--hours 24] [--seed 1] [--check] [--slice M
 --csv FILE        write the fleet's requests by the minute
 ";
 
+/// Of a hundred sessions that a server ends, so many may come back in the same second: with a state to resume they have
+/// three seconds, without one ten (R19).
+const MOST_RESUMED: f64 = 40.0;
+const MOST_FRESH: f64 = 15.0;
+
 struct Arguments {
     sessions: u64,
     plan: Plan,
     only: Option<u64>,
+    all: bool,
     outage: bool,
     fleet: bool,
     check: bool,
@@ -61,6 +68,7 @@ fn arguments() -> Result<Arguments, String> {
         sessions: 10_000,
         plan: Plan { seed: 1, hours: 24, allowed: Allowed::ALL },
         only: None,
+        all: false,
         outage: false,
         fleet: false,
         check: false,
@@ -81,6 +89,7 @@ fn arguments() -> Result<Arguments, String> {
             "--faults" => arguments.plan.allowed = Allowed::named(&value()?)?,
             "--only" => arguments.only = Some(number(value()?)?),
             "--threads" => arguments.threads = number(value()?)?.max(1),
+            "--all" => arguments.all = true,
             "--outage" => arguments.outage = true,
             "--fleet" => arguments.fleet = true,
             "--check" => arguments.check = true,
@@ -96,7 +105,10 @@ fn arguments() -> Result<Arguments, String> {
 
 /// The sessions, on all cores: each is by itself, so their number decides nothing.
 fn on_all_cores(arguments: &Arguments) -> Result<Report, Box<Finding>> {
-    let Arguments { plan, sessions, threads, .. } = arguments;
+    let Arguments { plan, sessions, threads, all, .. } = arguments;
+    if *all {
+        return each(plan, *sessions);
+    }
     if *threads == 1 {
         return run(plan, 0..*sessions);
     }
@@ -114,6 +126,22 @@ fn on_all_cores(arguments: &Arguments) -> Result<Report, Box<Finding>> {
         }
         Ok(sum)
     })
+}
+
+/// Each session by itself, one after the other on one core; of what is found all but the last is said.
+fn each(plan: &Plan, sessions: u64) -> Result<Report, Box<Finding>> {
+    let mut sum = Report::default();
+    let mut last = None;
+    for session in 0..sessions {
+        match run(plan, [session]) {
+            Ok(report) => sum.add(&report),
+            Err(finding) => {
+                say(&format!("{session}: {} at {}", finding.what, finding.at));
+                last = Some(finding);
+            }
+        }
+    }
+    last.map_or(Ok(sum), Err)
 }
 
 fn simulate(arguments: &Arguments) -> bool {
@@ -163,6 +191,7 @@ fn outage(arguments: &Arguments) -> bool {
             true
         }
         Ok(rush) => {
+            let share = |opens: u32| f64::from(opens) * 100.0 / arguments.sessions as f64;
             say(&format!(
                 "{} sessions, an hour's outage: worst requests a second before it {}, during it {}, after it \
                  {} ({} s after); {} live an hour later; digest {:016x}",
@@ -174,7 +203,15 @@ fn outage(arguments: &Arguments) -> bool {
                 rush.survivors,
                 rush.report.digest
             ));
-            rush.survivors == arguments.sessions
+            say(&format!(
+                "sockets opened in the worst second, of a hundred sessions: after the outage {:.1}, after a restart \
+                 with states to resume {:.1}, without {:.1}",
+                share(rush.opens),
+                share(rush.restarted),
+                share(rush.wiped)
+            ));
+            let spread = share(rush.restarted) <= MOST_RESUMED && share(rush.wiped) <= MOST_FRESH;
+            rush.survivors == arguments.sessions && spread
         }
         Err(what) => {
             say(&what);

@@ -10,6 +10,15 @@ pub(crate) struct Violation {
     pub(crate) at: u64,
 }
 
+/// What goes out in one second.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Second {
+    /// Everything.
+    pub requests: u32,
+    /// Of these, sockets that are opened.
+    pub opens: u32,
+}
+
 /// Sums over sessions.
 #[derive(Clone, Debug, Default)]
 pub struct Report {
@@ -25,8 +34,8 @@ pub struct Report {
     pub digest: u64,
     /// Branches taken.
     pub tally: Tally,
-    /// Requests by the second of the common time, if they are counted.
-    pub seconds: Option<Vec<u32>>,
+    /// By the second of the common time, if that is counted.
+    pub seconds: Option<Vec<Second>>,
     /// Of the session that is running.
     pub(crate) running: Digest,
     /// That session is recorded, to be replayed.
@@ -44,7 +53,8 @@ impl Report {
         self.tally.add(&other.tally);
         if let (Some(mine), Some(theirs)) = (&mut self.seconds, &other.seconds) {
             for (mine, theirs) in mine.iter_mut().zip(theirs) {
-                *mine += theirs;
+                mine.requests += theirs.requests;
+                mine.opens += theirs.opens;
             }
         }
     }

@@ -33,10 +33,19 @@ pub(crate) struct Minted {
     revoked: bool,
     /// Nothing false was said of its end, and neither clock has been set since.
     pub(crate) honest: bool,
-    /// The server refused it at some time, rightly or not.
+    /// A fresh connect with it was refused at some time, rightly or not: nothing else is a verdict.
     pub(crate) refused: bool,
+    /// A fresh connect or a push with it has succeeded.
+    pub(crate) accepted: bool,
     /// Somebody other than us holds its key.
     foreign: bool,
+}
+
+impl Minted {
+    /// The server takes no proof with the key that it is bound to: nobody is ever served with it.
+    pub(crate) fn is_unprovable(&self, setting: &Setting) -> bool {
+        setting.rs256_only && self.key == Some(KeyAlgorithm::Es256)
+    }
 }
 
 /// The session on the server's side of one socket.
@@ -52,7 +61,10 @@ pub(crate) struct Peer {
 #[derive(Clone, Debug)]
 pub(crate) struct Server {
     pub(crate) tokens: Vec<Minted>,
-    pub(crate) peer: Option<Peer>,
+    /// The sockets that are open: one that serves, one that is coming, those that were replaced.
+    pub(crate) peers: Vec<Peer>,
+    /// The operator has removed the subscriber.
+    pub(crate) removed: bool,
     /// The token of the session that can be resumed.
     pub(crate) resumable: Option<TokenId>,
     pub(crate) key: Option<KeyAlgorithm>,
@@ -67,13 +79,19 @@ impl Server {
     pub(crate) const fn new(key: Option<KeyAlgorithm>) -> Self {
         Self {
             tokens: Vec::new(),
-            peer: None,
+            peers: Vec::new(),
+            removed: false,
             resumable: None,
             key,
             next_token: 1,
             forgetful: false,
             crooked_until: 0,
         }
+    }
+
+    /// The number of the newest token.
+    pub(crate) const fn latest(&self) -> u32 {
+        self.next_token
     }
 
     pub(crate) fn token(&self, id: TokenId) -> Option<&Minted> {
@@ -86,11 +104,40 @@ impl Server {
 
     /// How much longer it would accept this token, in milliseconds.
     pub(crate) fn left(&self, token: &Minted, clocks: &Clocks) -> u64 {
-        if token.revoked || token.foreign { 0 } else { token.ends.saturating_sub(clocks.server_now()) }
+        if token.revoked || token.foreign || self.removed {
+            return 0;
+        }
+        token.ends.saturating_sub(clocks.server_now())
     }
 
     pub(crate) fn accepts(&self, id: TokenId, clocks: &Clocks) -> bool {
         self.token(id).is_some_and(|token| self.left(token, clocks) > 0)
+    }
+
+    pub(crate) fn peer(&self, socket: SocketId) -> Option<Peer> {
+        self.peers.iter().find(|peer| peer.socket == socket).copied()
+    }
+
+    /// What is sent on this socket is not heard.
+    pub(crate) fn is_deaf(&self, socket: SocketId) -> bool {
+        self.peer(socket).is_none_or(|peer| peer.dead)
+    }
+
+    pub(crate) fn drop_peer(&mut self, socket: SocketId) -> Option<Peer> {
+        let at = self.peers.iter().position(|peer| peer.socket == socket)?;
+        Some(self.peers.remove(at))
+    }
+
+    pub(crate) fn deaden(&mut self, socket: SocketId) {
+        for peer in self.peers.iter_mut().filter(|peer| peer.socket == socket) {
+            peer.dead = true;
+        }
+    }
+
+    fn authenticate(&mut self, socket: SocketId, token: TokenId) {
+        for peer in self.peers.iter_mut().filter(|peer| peer.socket == socket) {
+            peer.token = Some(token);
+        }
     }
 
     /// Tokens are held, and no bound one can come of them.
@@ -119,6 +166,12 @@ impl Server {
         }
     }
 
+    fn note_acceptance(&mut self, id: TokenId) {
+        if let Some(token) = self.token_mut(id) {
+            token.accepted = true;
+        }
+    }
+
     /// The key is there.
     pub(crate) const fn key_made(&mut self, algorithm: KeyAlgorithm) {
         self.key = Some(algorithm);
@@ -139,6 +192,9 @@ impl Server {
             .is_some_and(|(signed, window)| signed.0.abs_diff(clocks.server_now()) > window);
         let unproved = missigned || (setting.rs256_only && self.key == Some(KeyAlgorithm::Es256));
         match *action {
+            Action::Mint { .. } | Action::Refresh if self.removed => {
+                Err(Failure::Http { status: 403, retry_after: None })
+            }
             Action::Mint { fingerprint } => {
                 let key = fingerprint.filter(|_| setting.scope);
                 Ok(self.base(setting.scope, key, clocks, setting, mix, draws))
@@ -152,10 +208,7 @@ impl Server {
                         ..self.says_afterwards(base, setting, mix, draws, clocks)
                     }))
                 }
-                _ => {
-                    self.note_refusal(base);
-                    Err(UNAUTHORIZED)
-                }
+                _ => Err(UNAUTHORIZED),
             },
             Action::Activate { base, .. } => {
                 let scoped = self.token(base).is_some_and(|token| token.scope);
@@ -176,24 +229,29 @@ impl Server {
                     _ => Err(UNAUTHORIZED),
                 }
             }
-            Action::Authenticate { token, resume, .. } => {
-                self.connect(token, resume, unproved, clocks, setting, mix, draws)
+            Action::Authenticate { socket, token, resume, .. } => {
+                let token = if resume {
+                    self.resumes(unproved)?
+                } else {
+                    self.connects(token, unproved, clocks)?;
+                    token
+                };
+                self.authenticate(socket, token);
+                Ok(self.welcome(token, resume, clocks, setting, mix, draws))
             }
-            Action::Reauthenticate { token, .. } => {
+            Action::Reauthenticate { socket, token, .. } => {
                 if missigned || !self.accepts(token, clocks) {
-                    self.note_refusal(token);
                     return Err(REFUSED);
                 }
-                if let Some(peer) = &mut self.peer {
-                    peer.token = Some(token);
-                }
+                self.authenticate(socket, token);
+                self.note_acceptance(token);
                 if setting.renews_state {
                     self.resumable = self.resumable.and(Some(token));
                 }
                 Ok(Reply::Reauthenticated(self.says_afterwards(token, setting, mix, draws, clocks)))
             }
             Action::Open { socket, .. } => {
-                self.peer = Some(Peer { socket, token: None, dead: false });
+                self.peers.push(Peer { socket, token: None, dead: false });
                 Ok(Reply::Opened)
             }
             Action::Probe { .. } => Ok(Reply::Alive),
@@ -204,43 +262,46 @@ impl Server {
         }
     }
 
-    #[allow(clippy::too_many_arguments, reason = "the world of one answer")]
-    fn connect(
+    /// The state vouches for the session, whatever has become of its token since.
+    fn resumes(&self, unproved: bool) -> Result<TokenId, Failure> {
+        let session = self.resumable.filter(|_| !unproved && !self.removed);
+        session.ok_or(Failure::Rpc { code: -32_003, credential: true })
+    }
+
+    fn connects(&mut self, token: TokenId, unproved: bool, clocks: &Clocks) -> Result<(), Failure> {
+        let other_key =
+            self.token(token).is_some_and(|token| token.key.is_some_and(|key| Some(key) != self.key));
+        if (self.is_bound(token) && unproved) || other_key || !self.accepts(token, clocks) {
+            self.note_refusal(token);
+            return Err(REFUSED);
+        }
+        self.note_acceptance(token);
+        self.resumable = None;
+        Ok(())
+    }
+
+    fn is_bound(&self, token: TokenId) -> bool {
+        self.token(token).is_some_and(|token| token.of.is_some() || token.key.is_some())
+    }
+
+    /// What a connect's result says: of a resumed session it speaks of the session's own token, which may be an older
+    /// one than ours.
+    fn welcome(
         &mut self,
         token: TokenId,
-        resume: bool,
-        unproved: bool,
+        resumed: bool,
         clocks: &Clocks,
         setting: &Setting,
         mix: &Mix,
         draws: &mut Draws,
-    ) -> Result<Reply, Failure> {
-        let bound = self.token(token).is_some_and(|token| token.of.is_some() || token.key.is_some());
-        let other_key =
-            self.token(token).is_some_and(|token| token.key.is_some_and(|key| Some(key) != self.key));
-        if resume {
-            // The state vouches for the session, whatever has become of its token since.
-            let Some(session) = self.resumable.filter(|_| !unproved) else {
-                return Err(Failure::Rpc { code: -32_003, credential: true });
-            };
-            if let Some(peer) = &mut self.peer {
-                peer.token = Some(session);
-            }
-            // It speaks of the session's own token, which may be an older one than ours.
-            let statement = self.says_afterwards(session, setting, mix, draws, clocks);
-            return Ok(Reply::Authenticated { resumed: true, statement });
-        }
-        if (bound && unproved) || other_key || !self.accepts(token, clocks) {
-            self.note_refusal(token);
-            return Err(REFUSED);
-        }
-        if let Some(peer) = &mut self.peer {
-            peer.token = Some(token);
-        }
-        self.resumable = None;
-        let cnf = if bound && setting.confirms { Confirmation::Ours } else { Confirmation::Unknown };
-        let scope = self.token(token).filter(|token| token.of.is_none()).map(|token| token.scope);
+    ) -> Reply {
         let statement = self.says_afterwards(token, setting, mix, draws, clocks);
-        Ok(Reply::Authenticated { resumed: false, statement: Statement { cnf, scope, ..statement } })
+        if resumed {
+            return Reply::Authenticated { resumed, statement };
+        }
+        let confirms = self.is_bound(token) && setting.confirms;
+        let cnf = if confirms { Confirmation::Ours } else { Confirmation::Unknown };
+        let scope = self.token(token).filter(|token| token.of.is_none()).map(|token| token.scope);
+        Reply::Authenticated { resumed, statement: Statement { cnf, scope, ..statement } }
     }
 }

@@ -65,12 +65,14 @@ impl Setting {
         let window = draws.pick(&[None, None, Some(300_000), Some(15_000)]);
         Self {
             start: Start {
-                provider: ProviderFacts { can_refresh, can_mint_again, may_be_asked_twice: false },
+                provider: ProviderFacts { can_refresh, can_mint_again, may_be_asked_twice: draws.bit() },
                 key,
                 durable: draws.bit(),
             },
-            policy: Policy::default()
-                .with(|it| it.grace = draws.pick(&[60_000, 60_000, 60_000, 0, 600_000, u64::MAX])),
+            policy: Policy::default().with(|it| {
+                it.patience = draws.pick(&[600_000, 600_000, 600_000, 60_000, 3_600_000]);
+                it.tick_counts_sleep = draws.bit();
+            }),
             base_life: draws
                 .pick(&[7_200_000, 7_200_000, 7_200_000, 3_600_000, 900_000, 86_400_000, 180_000]),
             bound_life: draws.pick(&[900_000, 900_000, 900_000, 3_600_000, 300_000, 61_000]),

@@ -1,5 +1,5 @@
 //! Runs recorded and replayed: the same inputs at the same times give the same steps, from the beginning and
-//! from a record in the middle (L4, L5).
+//! from a record in the middle (R30).
 
 use satkeeper_core::Now;
 use satkeeper_core::lifecycle::{Input, Lifecycle, Policy, Snapshot, Step};
@@ -68,7 +68,7 @@ impl Tape {
             from_record += u64::from(run.origin.record.is_some());
             for (now, input, step) in &run.steps {
                 if machine.step(*now, input.clone()) != *step {
-                    return Err(Violation { what: "L4: a replay went another way", at });
+                    return Err(Violation { what: "R30: a replay went another way", at });
                 }
             }
         }

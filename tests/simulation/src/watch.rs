@@ -1,30 +1,45 @@
 //! What must hold after every input, judged from outside: by what the server knows and what the machine was
 //! told, not by what it believes.
+//!
+//! | file | what it judges |
+//! |---|---|
+//! | `places` | who is asked while somebody has not answered, what becomes of late answers (R14, R15) |
+//! | `pace` | how often anybody is asked (R18, R20) |
+//! | `sockets` | which sockets are opened, shown to, replaced, read, closed (R19, R21 to R23) |
+//! | `said` | whether what is said is true, and comes (R4, R13, R21, R27, R28) |
+//! | `silence` | what is stale or early (R29) |
+//! | `end` | what ends, and what must not (R16, R25) |
 
 mod end;
 mod pace;
-
-use std::collections::VecDeque;
+mod places;
+mod said;
+mod silence;
+mod sockets;
 
 use satkeeper_core::Tick;
 use satkeeper_core::lifecycle::{
     Action, AskId, Command, CommandId, Event, Failure, Generation, Ignored, Input, Lifecycle, Mechanism,
-    Outcome, Output, Phase, Reply, SocketId, Status, Step, TeardownReason, TokenId, Wake, Warning,
+    Outcome, Output, Phase, ProviderFacts, Reply, SocketId, Status, Step, TeardownReason, TokenId, Wake,
+    Warning,
 };
 
 use crate::clocks::Clocks;
 use crate::server::{Minted, Server};
 use crate::setting::Setting;
-use pace::count_hour;
-pub(crate) use pace::{Pause, endpoint};
+use pace::Pace;
+pub(crate) use pace::endpoint;
+use places::Places;
+use said::Said;
+use sockets::Sockets;
 
 const HOUR: u64 = 3_600_000;
 
-/// So old may a time stamp be that comes unasked.
-const UNDERWAY: u64 = 3_000;
-
-/// A lead is 5 minutes at most; what goes well for longer leaves no excuse.
+/// What goes well for longer leaves no excuse: a usual lead is 5 minutes at most.
 const LEAD: u64 = 330_000;
+
+/// A second witness of the time comes so much later.
+const WITNESS: u64 = 5_000;
 
 /// Nothing is left to renew with.
 const NEAR: u64 = 30_000;
@@ -45,16 +60,62 @@ pub(crate) struct Scene<'a> {
     pub(crate) step: &'a Step,
 }
 
+impl Scene<'_> {
+    /// The application, or the session itself, has ended everything on its sockets.
+    fn puts_away(&self) -> bool {
+        let asked = matches!(self.input, Input::Suspend | Input::Disconnect | Input::Leave | Input::Destroy);
+        asked || matches!(self.after.phase, Phase::Ending | Phase::Over(_))
+    }
+
+    /// Live before and after.
+    fn is_served(&self) -> bool {
+        self.before.phase == Phase::Live && self.after.phase == Phase::Live
+    }
+
+    /// What is left, as the machine says, at least.
+    fn left(&self) -> u64 {
+        let tick = Tick(self.clocks.tick());
+        // Served by a socket whose token a fresh connect has refused: that one's end.
+        let end = |status: &Status| status.session_ends.or(status.token_ends);
+        let left = |status: &Status| end(status).map_or(u64::MAX, |end| tick.until(end));
+        left(self.before).min(left(self.after))
+    }
+
+    fn tells(&self, which: impl Fn(&Event) -> bool) -> bool {
+        self.step.outputs.iter().any(|output| matches!(output, Output::Tell(event) if which(event)))
+    }
+
+    fn does(&self, which: impl Fn(&Action) -> bool) -> bool {
+        self.step.outputs.iter().any(|output| matches!(output, Output::Do(command) if which(&command.action)))
+    }
+}
+
+/// A command that nobody has answered.
+#[derive(Clone, Debug)]
+pub(crate) struct Sent {
+    pub(crate) at: u64,
+    pub(crate) command: Command,
+}
+
+/// Somebody who waits.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Ask {
+    pub(crate) id: AskId,
+    since: u64,
+    /// It is for a renewal.
+    renewal: bool,
+    /// A token that the application has brought, as the machine has taken it.
+    brought: Option<TokenId>,
+}
+
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Watch {
-    pub(crate) open: Vec<Command>,
+    pub(crate) open: Vec<Sent>,
     last_command: Option<CommandId>,
     generation: Generation,
-    pub(crate) asks: Vec<AskId>,
+    pub(crate) asks: Vec<Ask>,
     /// The socket that the application believes to be authenticated.
     pub(crate) live: Option<SocketId>,
-    /// Connects that may be the test of a token whose push was refused: some fail for other reasons.
-    push_refused: u32,
     /// The server has refused the token in force, and goes on with an older one.
     insists: bool,
     /// Everything has gone well since.
@@ -63,31 +124,33 @@ pub(crate) struct Watch {
     down_since: Option<u64>,
     /// The server's clock was set and the machine has not heard it since.
     misled: bool,
+    /// What came while it was: its end was read by a wrong time, once (R2).
+    misread: Vec<TokenId>,
+    /// When it heard it for the first time.
+    witness: Option<u64>,
     /// The newest command that was open when it was set: its answer may tell the time of before.
     unheeding: Option<CommandId>,
     /// A clock of the driver's has jumped, and no server has told the time since: time may be lost or not.
     unsure: bool,
     /// The newest command that was open then: its answer may tell the time of before.
     asked_before: Option<CommandId>,
-    /// The machine has not been stepped since.
-    jump_unseen: bool,
-    /// When the machine last saw such a jump.
-    jumped_at: Option<u64>,
     /// With this step it has heard it, and may have taken it for a sleep.
     pub(crate) enlightened: bool,
     /// When a token was last held that the server would accept.
     accepted_at: u64,
-    pub(crate) pauses: Vec<Pause>,
-    /// When exchanges and sockets were asked for, over the last hour.
-    exchanges: VecDeque<u64>,
-    sockets: VecDeque<u64>,
-    /// Time that the machine may wrongly believe to have passed gives it permits.
+    places: Places,
+    pub(crate) pace: Pace,
+    sockets: Sockets,
+    said: Said,
+    /// Time that the machine may wrongly believe to have passed.
     pub(crate) clock_faults: usize,
     pub(crate) shortest_life: u64,
-    /// This step's answer is a probe's, perhaps too late a one.
-    probe_missed: bool,
-    /// The application has retired the exchange that was open.
-    retired: bool,
+    provider: Option<ProviderFacts>,
+    /// The provider has said never, at some time.
+    rejected: bool,
+    /// When the session was last live, or at rest, or began.
+    hoped_at: u64,
+    removed: Option<end::Removed>,
     pub(crate) over: Option<TeardownReason>,
     /// The end has passed, and somebody still tries.
     pub(crate) expired: bool,
@@ -97,9 +160,18 @@ pub(crate) const fn is_exchange(action: &Action) -> bool {
     matches!(action, Action::Mint { .. } | Action::Refresh | Action::Activate { .. } | Action::Renew { .. })
 }
 
+/// The token that an input brings.
+const fn brought(input: &Input) -> Option<TokenId> {
+    match input {
+        Input::NewBase { token, .. } => Some(token.token),
+        Input::Done(_, Outcome { result: Ok(Reply::Token(facts)), .. }) => Some(facts.token),
+        _ => None,
+    }
+}
+
 impl Watch {
     pub(crate) fn new(now: u64, shortest_life: u64) -> Self {
-        Self { well_since: now, shortest_life, ..Self::default() }
+        Self { well_since: now, hoped_at: now, shortest_life, ..Self::default() }
     }
 
     /// Another process goes on: it knows nothing of what the last one waited for, has all permits, and no
@@ -110,28 +182,30 @@ impl Watch {
             generation,
             well_since: self.well_since,
             misled: self.misled,
+            misread: std::mem::take(&mut self.misread),
             unsure: true,
             accepted_at: self.accepted_at,
-            push_refused: self.push_refused,
-            exchanges: std::mem::take(&mut self.exchanges),
-            sockets: std::mem::take(&mut self.sockets),
+            pace: self.pace.reboot(),
             clock_faults: self.clock_faults + 1,
             shortest_life: self.shortest_life,
+            provider: self.provider,
+            rejected: self.rejected,
+            hoped_at: self.hoped_at,
             ..Self::default()
         };
     }
 
     /// A clock of the driver's has jumped.
     pub(crate) fn doubt(&mut self) {
-        self.unsure = true;
-        self.jump_unseen = true;
-        self.asked_before = self.open.iter().map(|command| command.id).max();
+        // What was told before is no witness of what is told after.
+        (self.unsure, self.witness) = (true, None);
+        self.asked_before = self.open.iter().map(|sent| sent.command.id).max();
     }
 
     /// The server's clock was set.
     pub(crate) fn mislead(&mut self) {
-        self.misled = true;
-        self.unheeding = self.open.iter().map(|command| command.id).max();
+        (self.misled, self.witness) = (true, None);
+        self.unheeding = self.open.iter().map(|sent| sent.command.id).max();
     }
 
     /// How long everything has gone well, in all respects.
@@ -140,27 +214,39 @@ impl Watch {
         now.saturating_sub(self.well_since.max(scene.server.crooked_until))
     }
 
+    /// The clocks have never been anything but right.
+    const fn trusts_clocks(&self) -> bool {
+        self.clock_faults == 0 && !self.misled && !self.unsure
+    }
+
+    /// Whoever is there now can bring a token, as far as anybody has said.
+    pub(crate) fn is_able(&self) -> bool {
+        !self.rejected && self.provider.is_some_and(|it| it.can_refresh || it.can_mint_again)
+    }
+
     pub(crate) fn exchange_is_open(&self, tick: Tick) -> bool {
-        self.open.iter().any(|command| is_exchange(&command.action) && command.deadline > tick)
+        self.open.iter().any(|sent| is_exchange(&sent.command.action) && sent.command.deadline > tick)
     }
 
     /// Judges one step.
     pub(crate) fn judge(&mut self, scene: &Scene<'_>) -> Result<(), &'static str> {
         if self.over.is_some() {
             let silent = scene.step.outputs.is_empty() && scene.step.wake_at.is_none();
-            return if silent { Ok(()) } else { Err("L1: something after the teardown") };
+            return if silent { Ok(()) } else { Err("R29: something after the teardown") };
         }
         scene.machine.check()?;
-        self.judge_silence(scene)?;
+        silence::judge(scene)?;
         let answered = match scene.input {
-            Input::Done(id, _) => self.open.iter().position(|c| c.id == *id).map(|at| self.open.remove(at)),
+            Input::Done(id, _) => {
+                let at = self.open.iter().position(|sent| sent.command.id == *id);
+                at.map(|at| self.open.remove(at))
+            }
             _ => None,
         };
-        let stale = |output: &Output| matches!(output, Output::Tell(Event::Ignored(Ignored::StaleAnswer(_))));
-        self.probe_missed =
-            answered.as_ref().is_some_and(|command| matches!(command.action, Action::Probe { .. }));
-        let answered = answered.filter(|_| !scene.step.outputs.iter().any(stale));
+        let stale = |id| scene.tells(|event| *event == Event::Ignored(Ignored::StaleAnswer(id)));
+        let answered = answered.filter(|sent| !stale(sent.command.id));
         let (doubted, misled) = (self.misled || self.unsure, self.misled);
+        self.places.hear(scene)?;
         self.hear(scene, answered.as_ref());
         // A clock that goes back may bring an old one to life again, which nobody counts on.
         let accepted = |token: &Minted| {
@@ -170,225 +256,239 @@ impl Watch {
             self.accepted_at = scene.clocks.now;
         }
         self.enlightened = misled && !self.misled;
+        if misled && let Some(token) = brought(scene.input) {
+            self.misread.push(token);
+        }
         if doubted {
             // What follows from the server's time may take a whole lead to be mended.
             self.disturb(scene.clocks.now);
         }
         for output in &scene.step.outputs {
             if self.over.is_some() {
-                return Err("L1: an output after the teardown");
+                return Err("R29: an output after the teardown");
             }
             match output {
-                Output::Do(command) => self.judge_command(scene, command, answered.as_ref())?,
-                Output::Tell(event) => self.judge_event(scene, event)?,
+                Output::Do(command) => self.judge_command(scene, command)?,
+                Output::Tell(event) => self.judge_event(scene, event, answered.as_ref())?,
             }
         }
         let tick = Tick(scene.clocks.tick());
         // Deadlines move when time turns out to have been lost.
-        self.open.retain(|command| command.deadline.after(DEADLINES_MOVE) > tick);
+        self.open.retain(|sent| sent.command.deadline.after(DEADLINES_MOVE) > tick);
         if scene.after.generation < self.generation {
-            return Err("L7: the generation fell");
+            return Err("R29: the generation fell");
         }
         self.generation = scene.after.generation;
+        self.sockets.judge_rest(scene, self.live, self.clock_faults)?;
+        self.said.judge_rest(scene, self.over.is_some())?;
+        self.judge_waiters(scene)?;
+        self.judge_secret(scene, answered.as_ref())?;
         self.judge_overtime(scene)?;
+        self.judge_removal(scene)?;
         self.judge_rest(scene)
     }
 
-    /// What is stale or early changes nothing.
-    fn judge_silence(&self, scene: &Scene<'_>) -> Result<(), &'static str> {
-        let tick = Tick(scene.clocks.tick());
-        if scene.woken.is_some_and(|(at, _)| at <= tick) {
-            return Ok(());
-        }
-        let outputs = scene.step.outputs.as_slice();
-        if outputs.iter().any(|output| matches!(output, Output::Tell(Event::ClockJump { .. }))) {
-            return Ok(());
-        }
-        // A new secret in a late answer is kept all the same (L31).
-        if let Input::Done(_, Outcome { result: Ok(Reply::Token(facts)), .. }) = scene.input
-            && facts.new_secret
-        {
-            let kept = |output: &Output| {
-                matches!(output, Output::Tell(Event::Ignored(_)))
-                    || matches!(output, Output::Do(Command { action: Action::Persist, .. }))
-            };
-            let stale =
-                matches!(outputs.first(), Some(Output::Tell(Event::Ignored(Ignored::StaleAnswer(_)))));
-            let kept = !stale || outputs.iter().all(kept);
-            return if kept { Ok(()) } else { Err("L31: a late secret did more than to be kept") };
-        }
-        let unmoved = scene.step.wake_at.map(|(_, wake)| wake) == scene.woken.map(|(_, wake)| wake);
-        match (scene.input, outputs.first()) {
-            (Input::Tick, Some(_)) => Err("L1: an early tick was not silent"),
-            (Input::Done(..), Some(Output::Tell(Event::Ignored(Ignored::StaleAnswer(_)))))
-                if outputs.len() > 1 || !unmoved || scene.before.in_force != scene.after.in_force =>
-            {
-                Err("L1: a stale answer changed something")
-            }
-            _ => Ok(()),
-        }
-    }
-
     /// What the input itself says.
-    fn hear(&mut self, scene: &Scene<'_>, answered: Option<&Command>) {
+    fn hear(&mut self, scene: &Scene<'_>, answered: Option<&Sent>) {
         let now = scene.clocks.now;
-        // At rest it says nothing of it.
-        let told = |output: &Output| matches!(output, Output::Tell(Event::ClockJump { .. }));
-        if std::mem::take(&mut self.jump_unseen) || scene.step.outputs.iter().any(told) {
-            self.jumped_at = Some(now);
-        }
-        match (scene.input, answered) {
+        self.said.hear(scene, answered, self.clock_faults);
+        self.sockets.hear(scene, self.live);
+        self.pace.hear(scene, answered);
+        match (scene.input, answered.map(|sent| &sent.command)) {
             (Input::Done(_, outcome), Some(command)) => {
                 if outcome.server_time.is_some() {
-                    let old = Some(command.id) <= self.asked_before;
-                    self.misled = Some(command.id) <= self.unheeding || (self.misled && old);
-                    self.unsure &= old;
+                    self.hear_time(now, command.id);
                 }
-                self.hear_pause(scene, command, outcome);
-                self.hear_pushed(command, outcome, scene.before.in_force);
+                self.rejected |= outcome.result == Err(Failure::Rejected);
+                if let Action::Reauthenticate { token, .. } = command.action {
+                    let refused = matches!(outcome.result, Err(Failure::Rpc { credential: true, .. }));
+                    self.insists |= refused && Some(token) == scene.before.in_force;
+                    self.insists &= outcome.result.is_err();
+                }
             }
-            (Input::ServerTime(_), _) => {
-                let old = self.jumped_at.is_some_and(|at| now <= at + UNDERWAY);
-                (self.misled, self.unsure) = (self.misled && old, self.unsure && old);
+            (Input::SocketLost { socket }, _) if self.live == Some(*socket) => self.live = None,
+            (Input::RefreshNow { ask } | Input::Rejected { ask, .. }, _) => {
+                self.asks.push(Ask { id: *ask, since: now, renewal: true, brought: None });
             }
-            (Input::SocketLost { socket } | Input::SocketDead { socket }, _)
-                if self.live == Some(*socket) =>
-            {
-                self.live = None;
+            (Input::NewBase { ask, token }, _) => {
+                let answered = |event: &Event| matches!(event, Event::Failed { ask: it, .. } | Event::Recovered { ask: it, .. } if it == ask);
+                let brought = (!scene.tells(answered)).then_some(token.token);
+                self.asks.push(Ask { id: *ask, since: now, renewal: false, brought });
             }
-            (Input::RefreshNow { ask } | Input::Rejected { ask, .. } | Input::NewBase { ask, .. }, _) => {
-                self.asks.push(*ask);
-                self.pauses.clear();
+            (Input::Start(start), _) if scene.before.phase == Phase::Idle => {
+                self.provider = Some(start.provider);
+                self.rejected = false;
             }
-            (Input::NewProvider(_), _) => self.pauses.clear(),
+            (Input::NewProvider(provider), _) => {
+                self.provider = Some(*provider);
+                self.rejected = false;
+            }
             _ => {}
         }
         let resting =
             matches!(scene.before.phase, Phase::Live | Phase::Suspended | Phase::Idle | Phase::Ending);
         self.down_since = if resting { None } else { self.down_since.or(Some(now)) };
-    }
-
-    /// A candidate that is refused is put to the test of a connect; the token in force is not (L28).
-    fn hear_pushed(&mut self, command: &Command, outcome: &Outcome, in_force: Option<TokenId>) {
-        let Action::Reauthenticate { token, .. } = command.action else { return };
-        match outcome.result {
-            Ok(_) => self.insists = false,
-            Err(Failure::Rpc { credential: true, .. }) if Some(token) == in_force => self.insists = true,
-            Err(Failure::Rpc { credential: true, .. }) => self.push_refused += 3,
-            Err(_) => {}
+        if resting && scene.before.phase != Phase::Ending {
+            self.hoped_at = now;
         }
     }
 
-    fn judge_command(
-        &mut self,
-        scene: &Scene<'_>,
-        command: &Command,
-        answered: Option<&Command>,
-    ) -> Result<(), &'static str> {
-        let now = scene.clocks.now;
+    /// A time that contradicts what is known needs a second witness, five seconds later (R3).
+    fn hear_time(&mut self, now: u64, command: CommandId) {
+        let old = Some(command) <= self.asked_before;
+        self.unsure &= old;
+        if Some(command) <= self.unheeding {
+            self.misled = true;
+        } else if self.misled && !old {
+            let first = *self.witness.get_or_insert(now);
+            self.misled = now < first + WITNESS;
+        }
+        if !self.misled {
+            self.witness = None;
+        }
+    }
+
+    fn judge_command(&mut self, scene: &Scene<'_>, command: &Command) -> Result<(), &'static str> {
         if self.last_command.is_some_and(|last| last >= command.id) {
-            return Err("L1: a command's id is not new");
+            return Err("R29: a command's id is not new");
         }
         self.last_command = Some(command.id);
         if is_exchange(&command.action) {
-            if let Some(at) = self.open.iter().position(|open| is_exchange(&open.action)) {
-                self.judge_second_exchange(scene, at, command)?;
-            }
-            let paused = |pause: &Pause| pause.endpoint == endpoint(&command.action) && now < pause.until;
-            if self.clock_faults == 0 && self.pauses.iter().any(paused) {
-                return Err("L18: a Retry-After was not honoured");
-            }
-            count_hour(&mut self.exchanges, now);
-            self.judge_rate(scene)?;
+            self.places.ask(scene, command)?;
+            self.pace.ask(scene, command, self.is_plain(scene), self.clock_faults)?;
+            self.judge_peace(scene)?;
         }
-        match command.action {
-            Action::Open { .. } => {
-                count_hour(&mut self.sockets, now);
-                if self.sockets.len() > 5 + 1_200 + 5 * self.clock_faults {
-                    return Err("L20: too many sockets in an hour");
-                }
-            }
-            Action::Close { socket } if self.live == Some(socket) => {
-                self.judge_close(scene, answered)?;
-                self.live = None;
-            }
-            _ => {}
+        if let Some(removed) = &mut self.removed {
+            removed.count(&command.action);
         }
-        self.open.push(command.clone());
+        if let Action::Open { .. } = command.action {
+            self.pace.open(scene, self.clock_faults)?;
+        }
+        if let Action::Authenticate { token, resume, .. } = command.action {
+            self.judge_shown(scene, token, resume)?;
+        }
+        self.sockets.command(scene, command, &mut self.live, self.clock_faults)?;
+        self.said.command(scene, command, &self.open, self.clock_faults)?;
+        self.open.push(Sent { at: scene.clocks.now, command: command.clone() });
         Ok(())
     }
 
-    /// A socket that is authenticated is closed for these reasons and no other (L19).
-    fn judge_close(&mut self, scene: &Scene<'_>, answered: Option<&Command>) -> Result<(), &'static str> {
-        let tick = Tick(scene.clocks.tick());
-        let asked = matches!(
-            scene.input,
-            Input::ServerRestart { .. } | Input::Suspend | Input::Disconnect | Input::Leave | Input::Destroy
-        );
-        let is_probe = |command: &Command| matches!(command.action, Action::Probe { .. });
-        let dead = self.probe_missed
-            || answered.is_some_and(is_probe)
-            || self.open.iter().any(|command| {
-                // Its deadline moves when time turns out to have been lost.
-                is_probe(command) && (command.deadline <= tick || self.clock_faults > 0)
-            });
-        let expired =
-            scene.step.outputs.iter().any(|output| matches!(output, Output::Tell(Event::Expired { .. })));
-        if asked || dead || expired {
-            Ok(())
-        } else if self.push_refused > 0 {
-            self.push_refused -= 1;
-            Ok(())
-        } else {
-            Err("L19: an authenticated socket was closed")
+    /// While a token is being tried that the application has brought, no older one is shown and nothing is resumed (R15).
+    fn judge_shown(&self, scene: &Scene<'_>, token: TokenId, resume: bool) -> Result<(), &'static str> {
+        let brought = self.asks.iter().filter_map(|ask| ask.brought).max();
+        let Some(brought) = brought.and_then(|id| scene.server.token(id)) else { return Ok(()) };
+        let good = brought.honest
+            && !brought.refused
+            && self.trusts_clocks()
+            && scene.machine.holds(brought.id)
+            && scene.server.left(brought, scene.clocks) > NEAR;
+        if good && (resume || token < brought.id) {
+            return Err("R15: an older token was shown while a new one was being tried");
         }
+        Ok(())
     }
 
-    fn judge_event(&mut self, scene: &Scene<'_>, event: &Event) -> Result<(), &'static str> {
+    fn judge_event(
+        &mut self,
+        scene: &Scene<'_>,
+        event: &Event,
+        answered: Option<&Sent>,
+    ) -> Result<(), &'static str> {
+        self.said.event(scene, event)?;
         match event {
             Event::Live { .. } => {
-                self.live = scene.server.peer.map(|peer| peer.socket);
+                self.live = self.sockets.went_live(scene, self.live)?;
                 self.insists = false;
                 self.expired = false;
                 self.down_since = None;
+                self.hoped_at = scene.clocks.now;
+                self.pace.forgive();
+            }
+            Event::Renewed { .. } => {
+                self.pace.forgive();
+                for ask in &mut self.asks {
+                    // What has come into force since is what counts, whoever brought it.
+                    ask.brought = None;
+                }
             }
             Event::Recovered { ask, .. } | Event::Failed { ask, .. } => {
-                let Some(at) = self.asks.iter().position(|waiting| waiting == ask) else {
-                    return Err("L24: somebody was answered who did not wait");
+                let Some(at) = self.asks.iter().position(|waiting| waiting.id == *ask) else {
+                    return Err("R27: somebody was answered who did not wait");
                 };
                 self.asks.remove(at);
             }
             Event::Expired { renewing } => {
                 self.expired = *renewing;
-                self.live = None;
+                self.pace.hurry();
                 self.judge_expiry(scene)?;
                 self.judge_loss(scene)?;
             }
-            Event::Teardown { reason, .. } => {
+            Event::Teardown { reason, cause } => {
                 self.over = Some(*reason);
+                self.judge_end(scene, *reason, *cause)?;
                 if !self.asks.is_empty() {
-                    return Err("L24: somebody waits for ever");
+                    return Err("R27: somebody waits for ever");
                 }
             }
-            // A refused push is decided on at that very moment (L27), and a base that waits for its activation is
-            // pushed then (L26): neither is a loss.
-            Event::Warn(Warning::Expiring { mechanism: Mechanism::Bound | Mechanism::Provider, .. })
-                if self.push_refused == 0 && scene.after.time_left.is_some_and(|left| left < NEAR) =>
-            {
-                self.judge_loss(scene)?;
-            }
-            // Timed out, perhaps because time turned out to have been lost.
-            Event::Warn(Warning::RefreshFailed { cause, .. }) => {
-                self.open.retain(|command| command.id != cause.command);
-            }
+            Event::Warn(warning) => self.judge_warning(scene, warning, answered)?,
             _ => {}
         }
         Ok(())
     }
 
-    /// Nobody waits for an exchange any more that is open now: the application has taken another way.
-    pub(crate) const fn retire_exchange(&mut self) {
-        self.retired = true;
+    fn judge_warning(
+        &mut self,
+        scene: &Scene<'_>,
+        warning: &Warning,
+        answered: Option<&Sent>,
+    ) -> Result<(), &'static str> {
+        match warning {
+            // A base that waits for its activation is pushed at the last call, and no sooner: that is no loss.
+            Warning::Expiring { mechanism: Mechanism::Bound | Mechanism::Provider, .. }
+                if scene.after.time_left.is_some_and(|left| left < NEAR) =>
+            {
+                self.judge_loss(scene)
+            }
+            Warning::RefreshFailed { cause, .. } => {
+                let mut sent = self.open.iter().chain(answered);
+                if let Some(sent) = sent.find(|sent| sent.command.id == cause.command) {
+                    self.pace.failed(scene, sent, cause.failure);
+                }
+                if cause.failure == Failure::Timeout {
+                    self.places.yields(cause.command);
+                }
+                Ok(())
+            }
+            Warning::StoreFailed { cause } => {
+                // A write that is told as failed is not under way any more, whatever its deadline was before clocks moved.
+                self.open.retain(|sent| sent.command.id != cause.command);
+                Ok(())
+            }
+            Warning::PushFailed { .. } => {
+                self.sockets.push_failed();
+                Ok(())
+            }
+            Warning::ConnectFailed { .. } => {
+                self.pace.hurry();
+                Ok(())
+            }
+            Warning::ConnectionLost { .. } => {
+                self.live = self.sockets.lost(scene, self.live);
+                Ok(())
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// The usual: nothing that was said of ends is odd.
+    fn is_plain(&self, scene: &Scene<'_>) -> bool {
+        // What a provider says in an unknown clock, or assumes, may come to any life at all; so may what ends with its base.
+        let odd = matches!(scene.setting.says, crate::setting::Says::Hint | crate::setting::Says::Assumed);
+        self.shortest_life >= 60_000
+            && scene.server.crooked_until == 0
+            && !odd
+            && !scene.setting.caps
+            && self.clock_faults == 0
     }
 
     /// Something has gone wrong until then.

@@ -11,7 +11,7 @@ fn plan(seed: u64, hours: u64, allowed: Allowed) -> Plan {
 
 #[test]
 fn invariants_hold_and_the_same_seed_gives_the_same_digest() {
-    // proves L1, L4, L5, L13, L18, L19, L20, L22, L24
+    // proves R4, R11, R12, R13, R14, R15, R16, R18, R19, R20, R21, R22, R23, R25, R27, R28, R29, R30
     let plan = plan(1, 24, Allowed::ALL);
     let whole = run(&plan, 0..SESSIONS).unwrap_or_else(|finding| panic!("{finding}"));
     // In another order, in parts: each session is by itself, and so is its share of the digest.
@@ -24,26 +24,31 @@ fn invariants_hold_and_the_same_seed_gives_the_same_digest() {
 
 #[test]
 fn without_faults_nothing_is_lost() {
-    // proves L18, L22
+    // proves R16, R25
     let report = run(&plan(2, 24, Allowed::NONE), 0..100).unwrap_or_else(|finding| panic!("{finding}"));
     for (name, times) in report.tally.iter() {
-        let lost = ["every credential was refused", "a session ended after its grace", "a first mint failed"];
+        let lost = [
+            "every credential was refused",
+            "a session was given up after its patience",
+            "a first mint failed",
+        ];
         assert!(!lost.contains(&name) || times == 0, "{times} times: {name}");
     }
 }
 
 #[test]
 fn a_fleet_survives_an_hours_outage() {
-    // proves L22, L36
+    // proves R19, R25
     let rush = rush(1, 200).unwrap_or_else(|what| panic!("{what}"));
     assert_eq!(rush.survivors, 200);
-    // Four requests for each session's return, spread over the longest wait for a reconnect.
-    assert!(rush.after <= 100, "{} requests in the worst second", rush.after);
+    // Four requests for each session's return. Who is not served asks each 5 to 10 s, and goes on at once when somebody
+    // answers (R18): they come back within five seconds, none of which may have more than its share and a quarter.
+    assert!(rush.after <= 200, "{} requests in the worst second", rush.after);
 }
 
 #[test]
 fn a_fleet_loses_nobody_and_its_load_is_spread() {
-    // proves L13, L18, L22
+    // proves R14, R16, R25
     let plan = FleetPlan { check: true, hours: 6, ..FleetPlan::day(200) };
     let by_the_hour = fleet(&plan).unwrap_or_else(|what| panic!("{what}"));
     let by_the_second = fleet(&FleetPlan { slice: 1_000, ..plan }).unwrap_or_else(|what| panic!("{what}"));

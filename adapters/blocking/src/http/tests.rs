@@ -38,7 +38,7 @@ fn send(request: &HttpRequest, within: u64) -> Result<HttpResponse, SessionError
     http(None).send(request, Duration::from_millis(within))
 }
 
-// proves L50
+// proves R36
 #[test]
 fn a_body_is_read_up_to_its_limit_and_the_status_survives() {
     for (head, status) in [
@@ -56,7 +56,7 @@ fn a_body_is_read_up_to_its_limit_and_the_status_survives() {
     }
 }
 
-// proves L50
+// proves R36
 #[test]
 fn no_redirect_is_followed() {
     for status in [301, 302, 303, 307, 308] {
@@ -69,7 +69,7 @@ fn no_redirect_is_followed() {
     }
 }
 
-// proves L45
+// proves R35
 #[test]
 fn nothing_is_sent_twice() {
     let server = Canned::start("", b"", false);
@@ -88,7 +88,7 @@ fn nothing_is_sent_twice() {
     }
 }
 
-// proves L1, L51
+// proves R29, R36
 #[test]
 fn the_deadline_holds_for_a_server_that_is_silent_or_drips() {
     let silent = TcpListener::bind("127.0.0.1:0").unwrap();
@@ -104,7 +104,7 @@ fn the_deadline_holds_for_a_server_that_is_silent_or_drips() {
 
 #[test]
 fn a_request_that_waits_ends_with_its_session() {
-    // proves L41
+    // proves R33
     let silent = TcpListener::bind("127.0.0.1:0").unwrap();
     let url = format!("http://{}/", silent.local_addr().unwrap());
     let (http, begun) = (http(None), Instant::now());
@@ -131,7 +131,7 @@ fn the_headers_that_matter_are_handed_on() {
     assert_eq!(response.body.as_slice(), b"{}");
 }
 
-// proves L49
+// proves R36
 #[test]
 fn no_error_repeats_a_credential() {
     let mut split = post("http://127.0.0.1:1/");
@@ -145,7 +145,7 @@ fn no_error_repeats_a_credential() {
     }
 }
 
-// proves L50
+// proves R36
 #[test]
 fn a_server_that_is_not_trusted_gets_no_byte() {
     let good = Identity::new("localhost", false);
@@ -217,7 +217,7 @@ fn errors_name_host_and_port() {
     assert!(late.starts_with(&format!("no answer to an HTTP request to {here} within")), "{late}");
 }
 
-// proves L31
+// proves R12
 // survives W19
 #[test]
 fn where_no_connection_came_to_be_nothing_was_presented_and_the_reason_is_told() {

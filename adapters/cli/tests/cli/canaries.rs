@@ -16,11 +16,26 @@ fn refused_over_http(code: u16, words: &str) -> Effect {
 
 #[test]
 fn a_long_run_prints_no_secret() {
-    // proves L49
+    // proves R36
     // survives P9, S27
-    let config = Config { device_ttl: Duration::from_secs(4), ..Config::default() };
+    let config = Config { device_ttl: Duration::from_secs(6), ..Config::default() };
     let world = World::new("canaries", config);
     let (words, faults) = (world.server().mint(MintSpec::default()), world.server().faults());
+    let password = file("canaries.api-token");
+    std::fs::write(&password, format!("PT{CANARY}\n")).unwrap();
+    let run = || {
+        let mut run = world.run(&["--provider", "subscriber", "--project", "p", "--reference", "alice"]);
+        run.args(["--space-url", &world.https, "--api-token-file", &password.to_string_lossy()]);
+        run.args(["--for", "8s", "-vv", "--events", "-"]);
+        run
+    };
+    // The only request with the password in it.
+    let mint = refused_over_http(422, &format!("{words} PT{CANARY}"));
+    faults.add(Fault::always(Target::SubscribersTokens, mint)).unwrap();
+    let outcome = Outcome::from(run().args(["--connect-timeout", "2s"]).output().unwrap());
+    assert!(outcome.err.contains("[redacted] [redacted]"), "{}", outcome.err);
+    faults.clear();
+
     for (target, effect) in [
         (Target::SubscriberInfo, refused_over_http(422, &words)),
         (Target::DevicesToken, refused_over_http(503, &words)),
@@ -34,20 +49,6 @@ fn a_long_run_prints_no_secret() {
     ] {
         faults.add(Fault::new(target, Times::Next(1), effect)).unwrap();
     }
-    let password = file("canaries.api-token");
-    std::fs::write(&password, format!("PT{CANARY}\n")).unwrap();
-    let run = || {
-        let mut run = world.run(&["--provider", "subscriber", "--project", "p", "--reference", "alice"]);
-        run.args(["--space-url", &world.https, "--api-token-file", &password.to_string_lossy()]);
-        run.args(["--for", "5s", "-vv", "--events", "-"]);
-        run
-    };
-    // The only request with the password in it.
-    let mint = refused_over_http(422, &format!("{words} PT{CANARY}"));
-    faults.add(Fault::new(Target::SubscribersTokens, Times::Next(1), mint)).unwrap();
-    let outcome = Outcome::from(run().output().unwrap());
-    assert!(outcome.err.contains("[redacted] [redacted]"), "{}", outcome.err);
-
     let running = run().spawn().unwrap();
     std::thread::sleep(Duration::from_millis(3_000));
     world.server().control().drop_sockets();

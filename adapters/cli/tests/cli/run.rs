@@ -27,7 +27,7 @@ fn is_live(outcome: &Outcome) -> bool {
 
 #[test]
 fn a_subscriber_becomes_client_bound_and_is_renewed() {
-    let config = Config { device_ttl: Duration::from_secs(4), ..Config::default() };
+    let config = Config { device_ttl: Duration::from_secs(6), ..Config::default() };
     let world = World::new("subscriber", config);
     let api_token = file("subscriber.api-token");
     std::fs::write(&api_token, format!("PT{CANARY}\n")).unwrap();
@@ -43,7 +43,7 @@ fn a_subscriber_becomes_client_bound_and_is_renewed() {
         "--reference",
         "alice@example.com",
         "--for",
-        "4s",
+        "7s",
     ]);
     assert_eq!(outcome.code, Some(0), "{}", outcome.err);
     assert!(is_live(&outcome) && outcome.err.contains("[renewed]"), "{}", outcome.err);
@@ -75,7 +75,7 @@ fn with_store(world: &World, store: &std::path::Path, reference: &str, more: &[&
 
 #[test]
 fn the_second_run_goes_on_where_the_first_has_stopped() {
-    // proves L5
+    // proves R30
     // survives W10
     let world = World::new("store", Config::default());
     let store = fresh_store("store");
@@ -317,8 +317,19 @@ fn an_outage_is_told_and_survived() {
     assert_eq!(world.server().control().drop_sockets(), 1);
     let outcome = Outcome::from(running.wait_with_output().unwrap());
     assert_eq!(outcome.code, Some(0), "{}", outcome.err);
-    assert!(outcome.err.contains("[socket_lost]"), "{}", outcome.err);
+    assert!(outcome.err.contains("[connection_lost]"), "{}", outcome.err);
     assert!(outcome.err.contains("the server restored the session"), "{}", outcome.err);
+}
+
+#[test]
+fn a_server_of_another_version() {
+    let world = World::new("version", Config::default());
+    let token = world.server().mint(MintSpec::default());
+    let other = Effect::Error { code: -32001, message: "Protocol version incompatible".into(), data: None };
+    world.server().faults().add(Fault::always(Target::FreshConnect, other)).unwrap();
+    let outcome = world.ran(&["--provider", "static", "--token", &token, "--for", "10s"]);
+    assert_eq!(outcome.code, Some(7), "{}", outcome.err);
+    assert!(outcome.err.contains("does not speak version 4.0 of the protocol"), "{}", outcome.err);
 }
 
 #[test]
@@ -356,8 +367,12 @@ fn credentials_that_are_refused() {
         &format!("PTwrong{CANARY}"),
         "--reference",
         "alice",
+        // What the API refuses it may accept later; who waits is told.
+        "--connect-timeout",
+        "3s",
     ]);
     assert_eq!(outcome.code, Some(3), "{}", outcome.err);
+    assert!(outcome.err.contains("no session within 3.0 s"), "{}", outcome.err);
     assert!(outcome.err.contains("401") && outcome.err.contains("and the API token"), "{}", outcome.err);
 }
 

@@ -87,7 +87,9 @@ fn a_new_token_in_the_file_takes_effect() {
 #[test]
 fn a_token_that_is_refused_is_neither_used_nor_forgotten() {
     // survives W21
-    let world = World::new("hup-refused", Config::default());
+    // While another token is tried nothing is resumed: what is to be resumed with comes anew after that.
+    let state_every = Some(Duration::from_millis(200));
+    let world = World::new("hup-refused", Config { state_every, ..Config::default() });
     let token = world.server().mint(MintSpec::default());
     let store = file("hup-refused.session");
     let _ = std::fs::remove_file(&store);
@@ -178,7 +180,7 @@ fn another_authority_is_trusted_from_then_on() {
     let mut running = Running::start(world, "hup-ca", "--api-token-file", &secret, &options);
     let ca = PathBuf::from(&running.world.ca);
     running.world.replace(Config::default());
-    // The first attempts to reconnect come within 500 ms and 1 s of each other (L36).
+    // The first attempts to reconnect come within 500 ms and 1 s of each other (R19).
     std::thread::sleep(Duration::from_millis(1_600));
     std::fs::remove_file(&ca).unwrap();
     running.signal("-HUP");
@@ -257,4 +259,28 @@ fn events_go_to_a_new_file_when_theirs_was_moved_away() {
 
 fn write(path: &Path, text: &str) {
     std::fs::write(path, text).unwrap();
+}
+
+#[test]
+fn who_finds_anothers_record_in_its_store_ends_with_a_code_of_its_own() {
+    // proves R11
+    let world = World::new("taken", Config { grant_scope: false, ..Config::default() });
+    let store = file("taken.session");
+    let _ = std::fs::remove_file(&store);
+    let (path, https) = (store.to_string_lossy().into_owned(), world.https.clone());
+    let options = ["--provider", "subscriber", "--space-url", &https, "--project", "p", "--reference", "a"];
+    let options = [&options[..], &["--store", &path]].concat();
+    let running = Running::start(world, "taken", "--api-token-file", &format!("PT{CANARY}"), &options);
+    let theirs = file("taken.theirs");
+    std::fs::write(&theirs, "another's").unwrap();
+    std::fs::set_permissions(&theirs, std::fs::metadata(&store).unwrap().permissions()).unwrap();
+    std::fs::rename(&theirs, &store).unwrap();
+    // Before the refresh token is presented, that is written down.
+    running.signal("-USR1");
+    let Running { world, child, .. } = running;
+    let outcome = Outcome::from(child.wait_with_output().unwrap());
+    assert_eq!(outcome.code, Some(6), "{}", outcome.err);
+    has(&outcome, "error: the session was handed over: somebody else holds the session from now on");
+    assert_eq!(std::fs::read_to_string(&store).unwrap(), "another's");
+    assert_eq!(world.server().counts().of(Target::SubscribersTokensRefresh).total(), 0);
 }

@@ -76,7 +76,7 @@ impl Handshake for Tunnel {
         self.peer.unusable(&format!("closed the connection when it was to connect to {}", self.target))
     }
 
-    /// Nothing has gone through to whoever is behind it (L31).
+    /// Nothing has gone through to whoever is behind it (R12).
     fn broken(&self, error: &io::Error) -> SessionError {
         let target = &self.target;
         self.peer.unusable(&match error.kind() {

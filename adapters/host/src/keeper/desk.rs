@@ -2,9 +2,11 @@
 
 use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
+use aws_lc_rs::digest::{SHA256, digest};
 use satkeeper_core::dpop::ProofKey;
+use satkeeper_core::error::Error as SessionError;
 use satkeeper_core::secret::Secret;
 use satkeeper_core::session::{Record, StoreFailure};
 
@@ -15,6 +17,11 @@ use crate::store::{Lease, StoreError, Written};
 /// Most of those who wait for one record to be written. Whoever came before them has given up.
 const MOST_WAITING: usize = 8;
 
+/// Most writes that are remembered although nobody said whether they have arrived.
+const MOST_UNSAID: usize = 64;
+
+const YEAR: Duration = Duration::from_secs(365 * 86_400);
+
 type Stored = Result<(), StoreFailure>;
 
 /// The lease, and what a thread has to know beside it.
@@ -24,6 +31,9 @@ pub(super) struct Held {
     unsaved: Option<Secret>,
     /// For good: nothing is written any more.
     erased: bool,
+    /// Digests of what was handed to the store without an acknowledgement, since the last that was acknowledged: found there
+    /// later, it is no other holder's (R11).
+    unsaid: VecDeque<Vec<u8>>,
 }
 
 /// What is to be done next.
@@ -35,6 +45,8 @@ pub(super) enum Job {
 }
 
 pub(super) struct Desk {
+    /// Until then nobody else holds the store, by its own word.
+    certain_until: Instant,
     /// Here while no thread has it; gone for good once it has been released.
     held: Option<Held>,
     /// The thread is at something since then.
@@ -49,8 +61,17 @@ pub(super) struct Desk {
 
 impl Desk {
     pub(super) fn new(lease: Box<dyn Lease>) -> Self {
-        let held = Some(Held { lease, unsaved: None, erased: false });
-        Self { held, busy: None, manned: false, erase: None, key: None, record: None, release: None }
+        let mut held = Held { lease, unsaved: None, erased: false, unsaid: VecDeque::new() };
+        Self {
+            certain_until: held.certain_until(),
+            held: Some(held),
+            busy: None,
+            manned: false,
+            erase: None,
+            key: None,
+            record: None,
+            release: None,
+        }
     }
 
     pub(super) fn save(&mut self, record: Box<Record>, tell: Tell<Stored>) {
@@ -98,9 +119,16 @@ impl Desk {
         next
     }
 
-    pub(super) fn give_back(&mut self, held: Held) {
+    /// `certain_until`: as it is known now.
+    pub(super) fn give_back(&mut self, held: Held, certain_until: Instant) {
         self.held = Some(held);
         self.busy = None;
+        self.certain_until = certain_until;
+    }
+
+    /// What is to be said of a store that does not answer.
+    pub(super) fn unanswered(&self, error: SessionError) -> StoreFailure {
+        unwritten(error, self.certain_until)
     }
 
     fn job(&mut self) -> Option<Job> {
@@ -123,7 +151,8 @@ impl Job {
         match self {
             Self::Erase(waiting) => {
                 held.erased = true;
-                let erased = caught(|| held.lease.erase()).map_err(|error| failure(name, error));
+                let erased = caught(|| held.lease.erase());
+                let erased = erased.map_err(|error| failure(name, error, held.certain_until()));
                 Box::new(move || tell_all(waiting, &erased))
             }
             Self::Key(pem, tell) => {
@@ -170,10 +199,43 @@ impl Held {
         if text.len() > Record::MOST {
             // It could be written, and never read again.
             let why = "the record is larger than 1 MiB and is not written";
-            return Err(StoreFailure::Failed(store(name, why)));
+            return Err(unwritten(store(name, why), self.certain_until()));
         }
-        caught(|| self.lease.save(&text)).map_err(|error| failure(name, error))?;
-        key.map_err(|error| StoreFailure::Failed(store(name, &format!("the key could not be kept: {error}"))))
+        self.write(&text).map_err(|error| failure(name, error, self.certain_until()))?;
+        key.map_err(|error| {
+            let why = format!("the key could not be kept: {error}");
+            unwritten(store(name, &why), self.certain_until())
+        })
+    }
+
+    fn write(&mut self, text: &Secret) -> Result<(), StoreError> {
+        let mut saved = caught(|| self.lease.save(text));
+        if let Err(StoreError::Conflict(Written(there))) = &saved {
+            if there == text {
+                // This very write, which the store has repeated by itself.
+                saved = Ok(());
+            } else if self.unsaid.contains(&digest_of(there)) {
+                // One of ours that had arrived after all. It counts as read: on with what is newer.
+                saved = caught(|| self.lease.save(text));
+            }
+        }
+        match &saved {
+            Ok(()) => self.unsaid.clear(),
+            Err(StoreError::Conflict(_) | StoreError::InUse) => {}
+            Err(_) => {
+                if self.unsaid.len() >= MOST_UNSAID {
+                    self.unsaid.pop_front();
+                }
+                self.unsaid.push_back(digest_of(text));
+            }
+        }
+        saved
+    }
+
+    /// Until when nobody else holds the store, by its own word.
+    pub(super) fn certain_until(&mut self) -> Instant {
+        let span = catch_unwind(AssertUnwindSafe(|| self.lease.certain_for())).unwrap_or_default();
+        Instant::now() + span.min(YEAR)
     }
 }
 
@@ -186,15 +248,20 @@ fn caught<T>(act: impl FnOnce() -> Result<T, StoreError>) -> Result<T, StoreErro
     catch_unwind(AssertUnwindSafe(act)).unwrap_or_else(panicked)
 }
 
-fn failure(name: &str, error: StoreError) -> StoreFailure {
+fn digest_of(text: &Secret) -> Vec<u8> {
+    digest(&SHA256, text.expose().as_bytes()).as_ref().to_vec()
+}
+
+/// Nothing says that somebody else holds it; whether that is certain decides what may be done without having written.
+fn unwritten(error: SessionError, certain_until: Instant) -> StoreFailure {
+    let is_certain = Instant::now() < certain_until;
+    if is_certain { StoreFailure::Failed(error) } else { StoreFailure::Unsure(error) }
+}
+
+fn failure(name: &str, error: StoreError, certain_until: Instant) -> StoreFailure {
     match error {
-        StoreError::Conflict(Written(text)) => match Record::decode(text.expose().as_bytes()) {
-            Ok(winner) => StoreFailure::Conflict(Box::new(winner)),
-            Err(error) => {
-                StoreFailure::Taken(store(name, &format!("somebody else has written to it: {error}")))
-            }
-        },
+        StoreError::Conflict(_) => StoreFailure::Taken(store(name, "somebody else has written to it")),
         StoreError::InUse => StoreFailure::Taken(store(name, &error.to_string())),
-        error => StoreFailure::Failed(store(name, &error.to_string())),
+        error => unwritten(store(name, &error.to_string()), certain_until),
     }
 }

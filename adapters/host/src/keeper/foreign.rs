@@ -2,6 +2,7 @@
 //! knows what these repeat.
 
 use std::any::Any;
+use std::time::Duration;
 
 use satkeeper_core::secret::Secret;
 use satkeeper_core::wire::text::Cleaner;
@@ -58,6 +59,10 @@ impl Lease for Foreign {
         // As its name: where that is, a person has to know, and it is the store that says so.
         let place = self.0.set_aside(part).map_err(fit_to_tell)?;
         Ok(Cleaner::default().clean_own(&place))
+    }
+
+    fn certain_for(&mut self) -> Duration {
+        self.0.certain_for()
     }
 
     fn lacks(&mut self) -> Vec<String> {

@@ -121,7 +121,7 @@ fn a_store_that_hangs_has_one_write_under_way_and_the_newest_next() {
 
 #[test]
 fn what_is_erased_is_not_brought_back() {
-    // proves L41
+    // proves R33
     let store = MemoryStore::new();
     let (keeper, _) = Keeper::open(Box::new(store.clone())).unwrap();
     let (teller, told) = channel();
@@ -185,7 +185,7 @@ fn a_write_that_panics_is_a_failed_one() {
     for _ in 0..2 {
         let teller = teller.clone();
         keeper.save(record("token"), move |came| teller.send(came).unwrap());
-        let Ok(Err(StoreFailure::Failed(error))) = told.recv_timeout(SOON) else { panic!("it was written") };
+        let Ok(Err(StoreFailure::Unsure(error))) = told.recv_timeout(SOON) else { panic!("it was written") };
         assert_eq!(error.to_string(), "the store failed: /mnt/odd: it panicked");
     }
     // survives W4
@@ -247,7 +247,7 @@ impl Lease for Repeats {
     }
 }
 
-// proves L49
+// proves R36
 // survives W18
 #[test]
 fn what_a_store_of_the_applications_repeats_is_not_told() {
@@ -263,7 +263,7 @@ fn what_a_store_of_the_applications_repeats_is_not_told() {
         } else {
             keeper.save(record("token"), tell)
         }
-        let StoreFailure::Failed(error) = heard.recv_timeout(SOON).unwrap() else { panic!("failed") };
+        let StoreFailure::Unsure(error) = heard.recv_timeout(SOON).unwrap() else { panic!("failed") };
         told.push(error.to_string());
     }
     assert_eq!(told.len(), 5, "{told:?}");

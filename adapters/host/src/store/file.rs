@@ -2,12 +2,12 @@
 
 use std::io;
 use std::path::{Path, PathBuf};
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use satkeeper_core::secret::Secret;
 
 use super::{Lease, Part, Store, StoreError, Written};
-use disk::{Crash, beside, read, remove, rename, replace, sync_folder};
+use disk::{Disk, beside, read, remove, rename, replace, sync_folder};
 use hold::Hold;
 use shared::SharedKey;
 
@@ -112,7 +112,7 @@ impl Lease for Leased {
             self.seen = Some(winner.clone());
             return Err(StoreError::Conflict(Written(winner)));
         }
-        let written = replace(&self.record, record, Crash::NEVER, |file| self.hold.prepare(file))?;
+        let written = replace(&self.record, record, &mut Disk::default(), |file| self.hold.prepare(file))?;
         self.hold.follow(written);
         self.seen = Some(record.clone());
         Ok(())
@@ -129,7 +129,7 @@ impl Lease for Leased {
         self.hold.confirm(&self.record)?;
         match &self.shared {
             Some(shared) if shared.offer(pem)? => Ok(()),
-            _ => replace(&self.key, pem, Crash::NEVER, |_| {}).map(drop),
+            _ => replace(&self.key, pem, &mut Disk::default(), |_| {}).map(drop),
         }
     }
 
@@ -157,6 +157,11 @@ impl Lease for Leased {
             self.hold = Hold::take(&self.record)?;
         }
         Ok(place.display().to_string())
+    }
+
+    fn certain_for(&mut self) -> Duration {
+        let is_ours = self.hold.is_locked() && self.hold.confirm(&self.record).is_ok();
+        if is_ours { Duration::MAX } else { Duration::ZERO }
     }
 
     fn lacks(&mut self) -> Vec<String> {

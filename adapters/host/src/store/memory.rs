@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use satkeeper_core::secret::Secret;
 
@@ -77,6 +78,10 @@ impl Lease for Leased {
     fn save_key(&mut self, pem: &Secret) -> Result<(), StoreError> {
         self.0.slot().key = Some(pem.clone());
         Ok(())
+    }
+
+    fn certain_for(&mut self) -> Duration {
+        Duration::MAX
     }
 
     fn erase(&mut self) -> Result<(), StoreError> {

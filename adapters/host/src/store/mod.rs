@@ -7,6 +7,7 @@ mod file;
 mod memory;
 
 use std::any::Any;
+use std::time::Duration;
 
 pub use file::FileStore;
 pub use memory::MemoryStore;
@@ -101,7 +102,8 @@ pub trait Lease: Send + 'static {
     ///
     /// # Errors
     /// [`StoreError::Conflict`] where what is there is not what this lease has last read or written; it is left
-    /// as it is, and counts as read. [`StoreError::InUse`]: somebody else holds it by now. [`StoreError::Failed`].
+    /// as it is, and counts as read. A write of this lease whose acknowledgement was lost is told from another's by what is
+    /// there, so it may be told like one. [`StoreError::InUse`]: somebody else holds it by now. [`StoreError::Failed`].
     fn save(&mut self, record: &Secret) -> Result<(), StoreError>;
 
     /// The key, PKCS #8 in PEM, if there is one.
@@ -130,6 +132,15 @@ pub trait Lease: Send + 'static {
     fn set_aside(&mut self, part: Part) -> Result<String, StoreError> {
         let _ = part;
         Err(StoreError::Refused("it cannot be set aside; a person has to".to_owned()))
+    }
+
+    /// How long from now on it is certain that nobody else holds it, also where nothing can be written: a lock of this
+    /// machine's for as long as it is there ([`Duration::MAX`]), a lease that a server gives for what is left of it.
+    /// Who is certain presents a secret that can be used only once although that could not be written down first, when its
+    /// token is about to end; who is not mints a new token or waits (R12). Asked after a write that failed, on the
+    /// store's thread. Default: not at all.
+    fn certain_for(&mut self) -> Duration {
+        Duration::ZERO
     }
 
     /// What this store cannot do although it should, in sentences. It is told once, and lived with.

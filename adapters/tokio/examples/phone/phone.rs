@@ -158,7 +158,7 @@ impl Phone {
             EventKind::Registered => self.tell(News::Registered),
             EventKind::Renewed { .. } => self.tell(News::Renewed),
             EventKind::Recovered { .. } => self.tell(News::Recovered),
-            EventKind::SocketLost => self.tell(News::Lost),
+            EventKind::ConnectionLost { .. } => self.tell(News::Lost),
             // Right after each `Live`: the one place where a phone looks after its call.
             EventKind::Survived { calls, .. } => {
                 let restored = self.client.connection().borrow().as_ref().and_then(|it| it.restored);

@@ -15,7 +15,8 @@ pub(crate) fn config() -> Config {
         sat_ttl: LIFE,
         device_ttl: LIFE,
         unbound_scope_ttl: LIFE,
-        verto_ping_every: Some(Duration::from_secs(2)),
+        // Longer than what a call waits for a newer token at most, right after another was had.
+        verto_ping_every: Some(Duration::from_secs(8)),
         verto_pong_needed: true,
         ..Config::default()
     }

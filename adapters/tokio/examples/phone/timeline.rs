@@ -137,9 +137,11 @@ impl Timeline {
         }
     }
 
-    /// Digits from one to the other.
+    /// Digits from one to the other, until both sides know: what is unanswered when its socket is cut fails.
     pub(crate) async fn digits(&mut self, from: User, digits: &'static str, to: User) -> Result<(), Missing> {
         self.order(from, Order::Digits(digits));
+        self.until(from, "the digits sent", |news| matches!(news, News::DigitsSent(sent) if *sent == digits))
+            .await?;
         self.until(to, "the digits", |news| matches!(news, News::Digits(heard) if heard == digits)).await
     }
 

@@ -11,7 +11,7 @@ use super::super::input::AskId;
 use super::super::model::View;
 use super::super::wake::Wake;
 use super::super::{Lifecycle, Step};
-use super::{FAR, Line, doublings, failure};
+use super::{FAR, Line, failure};
 
 impl Lifecycle {
     /// What a step came to, in the terms of [`Lifecycle::canonical`]: outputs, then the deadline.
@@ -37,10 +37,10 @@ impl Line<'_> {
 
     fn deadline(&self, step: &Step) -> String {
         let Some((at, wake)) = step.wake_at else { return "rest".to_owned() };
-        let pending = |id| self.machine.pending.iter().find(|pending| pending.id == id);
+        let open = |id| self.machine.attempts.get(id);
         let name = match wake {
-            Wake::Deadline(id) => pending(id)
-                .map_or_else(|| "gone".to_owned(), |pending| format!("end of {}", pending.action.name())),
+            Wake::Deadline(id) => open(id)
+                .map_or_else(|| "gone".to_owned(), |attempt| format!("end of {}", attempt.action.name())),
             wake => wake.name().to_owned(),
         };
         let span = self.machine.clock.tick_of(self.now).until(at).min(FAR.unsigned_abs());
@@ -48,7 +48,7 @@ impl Line<'_> {
     }
 
     fn asked(&self, ask: AskId) -> String {
-        let place = self.machine.asks.iter().position(|waiting| waiting.id == ask);
+        let place = self.machine.waiters.list.iter().position(|waiting| waiting.id == ask);
         place.map_or_else(String::new, |place| format!(" {place}"))
     }
 
@@ -64,7 +64,10 @@ impl Line<'_> {
             }
             Event::Failed { ask, error } => {
                 let error = match error {
-                    AskError::Exchange(cause) => format!("exchange {}", failure(cause.failure)),
+                    AskError::Exchange(cause) if self.view.causes => {
+                        format!("exchange {}", failure(cause.failure))
+                    }
+                    AskError::Exchange(_) => "exchange".to_owned(),
                     other => format!("{other:?}"),
                 };
                 format!("FAILED{} {error}", self.asked(*ask))
@@ -100,8 +103,7 @@ impl Line<'_> {
             }
             Warning::RefreshFailed { attempt, mechanism, cause, next } => {
                 let next = next.map_or_else(|| "never".to_owned(), |at| format!("+{}", now.until(at)));
-                let policy = &self.machine.policy;
-                let most = doublings(policy.backoff_min, policy.backoff_max).saturating_add(1);
+                let most = self.most_failures().saturating_add(1);
                 let (attempt, by) = ((*attempt).min(most), mechanism.name());
                 format!("warn {code} {by} #{attempt} {}, next {next}", failure(cause.failure))
             }
@@ -110,7 +112,7 @@ impl Line<'_> {
             }
             Warning::ConnectFailed { cause, next } | Warning::ConnectionLost { cause, next } => {
                 let next = next.map_or_else(|| "?".to_owned(), |at| format!("+{}", now.until(at)));
-                format!("warn {code} {}, next {next}", failure(cause.failure))
+                format!("warn {code}{}, next {next}", self.cause(Some(*cause)))
             }
             Warning::StoreFailed { cause } => format!("warn {code} {}", failure(cause.failure)),
             Warning::ExpiryShortened { token, by } => format!("warn {code} {} {by}", self.place(*token)),

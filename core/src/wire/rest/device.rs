@@ -13,7 +13,7 @@ use crate::wire::text::encode;
 use crate::wire::url::SecureUrl;
 
 /// Lifetime that is asked of the server for a client-bound token, seconds (SignalWire browser SDK v4). A
-/// constant of the policy: never derived from what the server answered (L8).
+/// constant of the policy: never derived from what the server answered (R34).
 pub const DEVICE_TTL_S: u64 = 900;
 
 /// Exchanges a token for a client-bound one. The proof has `htm` POST, `htu` the path, and an `ath` of the token only

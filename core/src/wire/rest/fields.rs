@@ -1,4 +1,4 @@
-//! What a field must look like before it is sent (L43).
+//! What a field must look like before it is sent (R34).
 
 use crate::error::{Error, Result};
 

@@ -1,4 +1,4 @@
-//! Statuses outside 2xx and what their bodies say (protocol.md 1.6, L44).
+//! Statuses outside 2xx and what their bodies say (protocol.md 1.6, R34).
 
 use alloc::borrow::ToOwned;
 use alloc::string::String;
@@ -22,6 +22,8 @@ pub struct HttpError {
     pub endpoint: Endpoint,
     /// Status code.
     pub status: u16,
+    /// The API itself has said so ([`HttpResponse::is_own`]), not a page on the way.
+    pub own: bool,
     /// The body's `error`, or the body where it is short plain text, as a bare `Unauthorized`.
     pub message: Option<String>,
     /// All entries of a 422.
@@ -83,6 +85,7 @@ impl HttpError {
         Self {
             endpoint,
             status: response.status,
+            own: response.is_own(),
             message,
             entries,
             retry_after_ms: response.retry_after_ms(),
@@ -96,7 +99,7 @@ impl HttpError {
         self.entries.iter().any(|entry| entry.code.as_deref() == Some(code))
     }
 
-    /// Whether the same request can succeed later: 408, 425, 429 and everything from 500 on (L15). The rest of
+    /// Whether the same request can succeed later: 408, 425, 429 and everything from 500 on (R18). The rest of
     /// 4xx is a refusal for good.
     pub const fn is_transient(&self) -> bool {
         !(self.status >= 400 && self.status < 500) || matches!(self.status, 408 | 425 | 429)

@@ -19,7 +19,7 @@ use crate::wire::time::{Parsed, Unit, absolute, lifetime};
 pub struct TokenReply {
     /// The token; never empty.
     pub token: Secret,
-    /// A new one-time secret, from create, refresh and guest (L31).
+    /// A new one-time secret, from create, refresh and guest (R12).
     pub refresh_token: Option<Secret>,
     /// From create.
     pub subscriber_id: Option<String>,
@@ -30,7 +30,7 @@ pub struct TokenReply {
 }
 
 impl TokenReply {
-    /// Reads the answer of a token endpoint: any 2xx with a non-empty `token` counts (L15), whatever else is
+    /// Reads the answer of a token endpoint: any 2xx with a non-empty `token` counts (R34), whatever else is
     /// missing or mistyped. `secrets` are those of the request, to be cut out of errors.
     ///
     /// # Errors

@@ -88,7 +88,7 @@ pub struct CreateSubscriberToken {
 }
 
 impl CreateSubscriberToken {
-    /// Whether the server will cap the life at 60 s: the scope without a fingerprint. Worth a warning (L43).
+    /// Whether the server will cap the life at 60 s: the scope without a fingerprint. Worth a warning (R34).
     pub const fn is_short_lived(&self) -> bool {
         self.scope_refresh && self.fingerprint.is_none()
     }
@@ -96,7 +96,7 @@ impl CreateSubscriberToken {
     /// The request.
     ///
     /// # Errors
-    /// [`crate::error::Error::InvalidField`] for a field that the server would refuse (L43).
+    /// [`crate::error::Error::InvalidField`] for a field that the server would refuse (R34).
     pub fn request(&self, space: &Space) -> Result<HttpRequest> {
         #[derive(Serialize)]
         struct Body<'a> {
@@ -168,7 +168,7 @@ impl CreateSubscriberToken {
 }
 
 /// Exchanges a refresh token for a new token and a new refresh token (seed 003). The reply's refresh token
-/// replaces the one that was sent, which must never be presented again (L31).
+/// replaces the one that was sent, which must never be presented again (R12).
 ///
 /// # Errors
 /// [`crate::error::Error::InvalidField`] for an empty refresh token or one with blanks or controls.
@@ -198,7 +198,7 @@ impl GuestToken {
     /// The request.
     ///
     /// # Errors
-    /// [`crate::error::Error::InvalidField`] for a field that the server would refuse (L43).
+    /// [`crate::error::Error::InvalidField`] for a field that the server would refuse (R34).
     pub fn request(&self, space: &Space) -> Result<HttpRequest> {
         #[derive(Serialize)]
         struct Body<'a> {

@@ -2,9 +2,9 @@
 
 mod moves;
 
-pub use moves::{Move, Shape, moves, starts};
+pub use moves::{Move, Shape, moves, servers, starts};
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 
 use crate::replay::Recording;
@@ -128,7 +128,7 @@ impl Run {
         }
         self.wake_at = step.wake_at.map(|(at, _)| at.0);
         let generation = self.machine.status().generation;
-        assert!(generation >= self.last_generation, "L7: generations only grow");
+        assert!(generation >= self.last_generation, "generations only grow");
         self.last_generation = generation;
         if let Err(broken) = self.machine.check() {
             panic!("{broken} after {input:?} at {} {}", self.tick, self.unix);
@@ -231,9 +231,7 @@ impl Run {
             5 => Input::SocketDead { socket },
             6 => Input::ServerRestart { socket, wipe: shape.other },
             7 | 8 => Input::ResumeState { socket },
-            9 => {
-                Input::ServerTime(UnixMillis(self.unix.saturating_add_signed(shape.server_time.unwrap_or(0))))
-            }
+            9 => Input::SocketAlive { socket },
             10 | 11 => {
                 Input::Rejected { ask: self.ask(), generation: Generation(u64::from(shape.old_token)) }
             }
@@ -246,7 +244,7 @@ impl Run {
             18 | 19 => Input::NewProvider(ProviderFacts {
                 can_refresh: shape.flag,
                 can_mint_again: shape.other,
-                may_be_asked_twice: false,
+                may_be_asked_twice: shape.old_token.is_multiple_of(2),
             }),
             20 => Input::Suspend,
             21..=23 => Input::Resume,
@@ -295,6 +293,31 @@ impl Run {
             }
         }
         panic!("does not come to rest");
+    }
+
+    /// For this long each command is answered at once, and always in the same ways in turn: how often each was given.
+    pub fn in_the_hands_of(&mut self, server: &[Shape], span: u64) -> BTreeMap<&'static str, usize> {
+        let (end, mut given, mut turn) = (self.tick.saturating_add(span), BTreeMap::new(), 0);
+        for _ in 0..200_000 {
+            if self.over {
+                return given;
+            }
+            if !self.open.is_empty() {
+                let command = self.open.remove(0);
+                *given.entry(command.action.name()).or_insert(0) += 1;
+                let shape = server[turn % server.len()];
+                turn += 1;
+                let outcome = self.outcome(&command, u8::MAX, &shape);
+                self.pass(1);
+                self.step(Input::Done(command.id, outcome));
+            } else if let Some(at) = self.wake_at.filter(|at| *at <= end) {
+                self.pass(at.saturating_sub(self.tick));
+                self.step(Input::Tick);
+            } else {
+                return given;
+            }
+        }
+        panic!("does not come to rest: {given:?}");
     }
 
     fn healthy(&mut self, command: &Command) -> Outcome {

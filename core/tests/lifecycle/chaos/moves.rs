@@ -74,8 +74,24 @@ fn failure() -> impl Strategy<Value = Failure> {
             proptest::option::of(extreme())
         )
             .prop_map(|(status, retry_after)| Failure::Http { status, retry_after }),
-        (prop_oneof![Just(-32_002), Just(-32_003), Just(-32_602), Just(-1)], any::<bool>())
+        (
+            prop_oneof![
+                Just(-32_000),
+                Just(-32_001),
+                Just(-32_002),
+                Just(-32_003),
+                Just(-32_004),
+                Just(-32_005),
+                Just(-32_602),
+                Just(401),
+                Just(-1)
+            ],
+            any::<bool>()
+        )
             .prop_map(|(code, credential)| Failure::Rpc { code, credential }),
+        (prop_oneof![Just(403u16), Just(404), Just(502)], proptest::option::of(extreme()))
+            .prop_map(|(status, retry_after)| Failure::Page { status, retry_after }),
+        Just(Failure::NoSecret),
         Just(Failure::Rejected),
         retry_after.prop_map(|retry_after| Failure::Provider { retry_after }),
         Just(Failure::NoKey),
@@ -144,6 +160,11 @@ pub fn moves(wild: bool, most: usize) -> impl Strategy<Value = Vec<Move>> {
     proptest::collection::vec(one, 1..most)
 }
 
+/// Servers that answer always in the same ways, one after the other.
+pub fn servers() -> impl Strategy<Value = Vec<Shape>> {
+    proptest::collection::vec(shape(), 1..6)
+}
+
 pub fn starts() -> impl Strategy<Value = Start> {
     let key = prop_oneof![
         Just(KeyFacts::Auto),
@@ -151,9 +172,9 @@ pub fn starts() -> impl Strategy<Value = Start> {
         any::<bool>().prop_map(|proved| KeyFacts::Held { algorithm: KeyAlgorithm::Es256, proved }),
         Just(KeyFacts::Unavailable),
     ];
-    (any::<bool>(), any::<bool>(), key, any::<bool>()).prop_map(
-        |(can_refresh, can_mint_again, key, durable)| Start {
-            provider: ProviderFacts { can_refresh, can_mint_again, may_be_asked_twice: false },
+    (any::<bool>(), any::<bool>(), any::<bool>(), key, any::<bool>()).prop_map(
+        |(can_refresh, can_mint_again, may_be_asked_twice, key, durable)| Start {
+            provider: ProviderFacts { can_refresh, can_mint_again, may_be_asked_twice },
             key,
             durable,
         },

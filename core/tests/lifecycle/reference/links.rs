@@ -1,130 +1,142 @@
-//! The socket: live or not, and what it can be resumed with (L28, L33 to L36).
+//! The sockets: which serves, which is doubted, what the session can be resumed with (R21, R22).
 
 use satkeeper_core::lifecycle::*;
 
+use super::commands::socket_of;
 use super::{View, What};
 
-/// Authenticated for this long: the connection counts as stable.
-const STABLE: u64 = 10_000;
-
-/// Generations that the server knows of.
+/// A socket on which the session was authenticated.
 #[derive(Clone, Copy, Debug)]
-pub struct Known {
-    /// What the newest `authorization_state` was made for; `None`: there is nothing to resume with.
-    pub state: Option<u64>,
-    /// On the live socket.
-    pub here: u64,
-    /// The same when it went live, until a first state has come.
-    pub first: Option<u64>,
-    /// It has refused the token in force on this socket.
-    pub refused: bool,
+pub struct Served {
+    pub socket: SocketId,
+    /// What the server was shown there.
+    pub token: TokenId,
+    /// The step in which it went live, and when.
+    pub step: usize,
+    pub since: u64,
+    /// What made it serve no more, if anything did.
+    pub left: Option<(usize, Left)>,
 }
 
-impl Known {
-    fn learn(&mut self, action: Action, result: &core::result::Result<Reply, Failure>, after: &Status) {
-        let generation = after.generation.0;
-        match (action, result) {
-            (Action::Authenticate { resume, .. }, Ok(Reply::Authenticated { resumed, .. })) => {
-                self.state = self.state.filter(|_| resume && *resumed);
-                self.here = self.state.unwrap_or(generation);
-                (self.first, self.refused) = (Some(self.here), false);
-            }
-            (Action::Authenticate { resume: true, .. }, Err(Failure::Rpc { code, credential })) => {
-                let is_refused = *credential || matches!(code, -32_002 | -32_003 | -32_602);
-                self.state = self.state.filter(|_| !is_refused);
-            }
-            (Action::Reauthenticate { .. }, Ok(Reply::Reauthenticated(_))) => self.here = generation,
-            (Action::Reauthenticate { token, .. }, Err(Failure::Rpc { credential: true, .. }))
-                if after.in_force == Some(token) =>
-            {
-                self.refused = true;
-            }
-            _ => {}
-        }
-    }
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Left {
+    /// It is gone.
+    Lost,
+    /// We closed it.
+    Closed,
+    /// Its answers are missing, or another one serves: it is read on.
+    Parted,
+    /// The session rests, or is over.
+    Rest,
 }
 
 impl View<'_> {
-    /// The socket on which the session is authenticated, and since when.
-    pub fn live(&self) -> Option<(SocketId, u64)> {
-        self.live_after(self.steps.len() - 1)
-    }
-
-    fn live_after(&self, step: usize) -> Option<(SocketId, u64)> {
-        let mut live = None;
-        for happened in self.list.iter().take_while(|it| it.step <= step) {
+    /// Every socket that ever served, in order.
+    pub fn served(&self) -> Vec<Served> {
+        let mut all: Vec<Served> = Vec::new();
+        let leave = |all: &mut Vec<Served>, which: Option<SocketId>, step: usize, how: Left| {
+            for served in all.iter_mut().filter(|it| which.is_none_or(|socket| it.socket == socket)) {
+                // A parted one may be lost or closed later on.
+                if served.left.is_none_or(|(_, left)| left == Left::Parted && how != Left::Parted) {
+                    served.left = Some((step, how));
+                }
+            }
+        };
+        for happened in &self.list {
+            let step = happened.step;
             match &happened.what {
                 What::Heard(Input::Done(id, _)) => {
-                    let answer = self.answer(*id).filter(|answer| answer.step == happened.step);
-                    if let Some((_, command)) = self.command(*id)
-                        && let Some(Ok(Reply::Authenticated { .. })) = answer.map(|it| &it.result)
-                        && let Action::Authenticate { socket, .. } = command.action
-                    {
-                        live = Some((socket, happened.at));
+                    let answer = self.answer(*id).filter(|answer| answer.step == step);
+                    let Some(Ok(reply)) = answer.map(|it| &it.result) else { continue };
+                    let Some((_, command)) = self.command(*id) else { continue };
+                    let Some(socket) = socket_of(&command.action) else { continue };
+                    if matches!(reply, Reply::Authenticated { .. }) {
+                        leave(&mut all, None, step, Left::Parted);
+                        let Action::Authenticate { token, .. } = command.action else { continue };
+                        all.push(Served { socket, token, step, since: happened.at, left: None });
                     }
                 }
-                What::Heard(Input::SocketLost { socket })
-                | What::Asked(Command { action: Action::Close { socket }, .. }) => {
-                    live = live.filter(|(live, _)| live != socket);
+                What::Heard(Input::SocketDead { socket } | Input::ServerRestart { socket, .. })
+                    if !self.is_ignored(step) =>
+                {
+                    leave(&mut all, Some(*socket), step, Left::Parted);
                 }
-                What::Told(Event::Suspended | Event::Teardown { .. }) => live = None,
+                // Whatever made it doubted: a probe that nobody answered.
+                What::Told(Event::Warn(Warning::ConnectionLost { .. })) => {
+                    let last = all.last().map(|it| it.socket);
+                    leave(&mut all, last, step, Left::Parted);
+                }
+                // A doubt that has been answered.
+                What::Told(Event::Live { .. }) => {
+                    let Input::SocketAlive { socket } = self.input_of(step) else { continue };
+                    let doubted = all.last_mut().filter(|it| it.socket == *socket);
+                    if let Some(served) =
+                        doubted.filter(|it| it.left.is_some_and(|(_, left)| left == Left::Parted))
+                    {
+                        served.left = None;
+                    }
+                }
+                What::Heard(Input::SocketLost { socket }) => leave(&mut all, Some(*socket), step, Left::Lost),
+                What::Asked(Command { action: Action::Close { socket }, .. }) => {
+                    leave(&mut all, Some(*socket), step, Left::Closed);
+                }
+                What::Told(Event::Suspended | Event::Teardown { .. }) => {
+                    leave(&mut all, None, step, Left::Rest)
+                }
                 _ => {}
             }
         }
-        live
+        all
     }
 
-    /// What the server knew before this step (L28, L34).
-    pub fn known(&self, before: usize) -> Known {
-        let mut known = Known { state: None, here: 0, first: None, refused: false };
-        for happened in self.list.iter().take_while(|it| it.step < before) {
-            let stale =
-                || self.told_in(happened.step, |event| *event == Event::Ignored(Ignored::StaleSocket));
-            let earlier = happened.step.checked_sub(1);
-            let current = earlier.and_then(|before| self.steps[before].socket);
-            match &happened.what {
-                What::Heard(Input::ResumeState { .. }) if !stale() => {
-                    let live = earlier.and_then(|step| self.live_after(step));
-                    known.state = match live {
-                        Some(_) => Some(known.first.take().unwrap_or(known.here)),
-                        None => known.state.or(Some(0)),
-                    };
+    /// The socket that serves now, as far as was heard.
+    pub fn serving(&self) -> Option<Served> {
+        self.served().pop().filter(|it| it.left.is_none())
+    }
+
+    /// Whether there may be a state to resume with, before this step.
+    pub fn may_resume(&self, before: usize) -> bool {
+        let served = self.served();
+        let (mut state, mut stated) = (false, None);
+        for (happened, input) in self.heard().filter(|(it, _)| it.step < before) {
+            match input {
+                Input::ResumeState { socket } if !self.is_ignored(happened.step) => {
+                    (state, stated) = (true, Some(*socket));
                 }
-                // One that was given up by this very step has no say any more (L1).
-                What::Heard(Input::ServerRestart { socket, wipe: true })
-                    if current == Some(*socket) && !stale() =>
-                {
-                    known.state = None;
+                Input::ServerRestart { socket, wipe: true } if !self.is_ignored(happened.step) => {
+                    // What a socket says on which nobody is authenticated is open.
+                    state &= !served.iter().any(|it| it.socket == *socket);
                 }
-                What::Heard(Input::Disconnect | Input::Destroy) => known.state = None,
-                What::Heard(Input::Done(id, _)) => {
+                Input::Disconnect | Input::Destroy => state = false,
+                Input::Done(id, _) => {
                     let Some(answer) = self.answer(*id).filter(|answer| answer.step == happened.step) else {
                         continue;
                     };
-                    let Some((_, command)) = self.command(*id) else { continue };
-                    known.learn(command.action, &answer.result, &self.steps[happened.step].status);
+                    let Some((_, Command { action, .. })) = self.command(*id) else { continue };
+                    match (action, &answer.result) {
+                        (Action::Authenticate { resume: false, .. }, Ok(Reply::Authenticated { .. }))
+                        | (Action::Authenticate { .. }, Ok(Reply::Authenticated { resumed: false, .. })) => {
+                            // What has come on this very socket before the answer is its own.
+                            state = stated.is_some() && stated == socket_of(action);
+                        }
+                        (Action::Authenticate { resume: true, .. }, Err(failure)) => {
+                            state &= keeps_the_state(*failure);
+                        }
+                        _ => {}
+                    }
                 }
                 _ => {}
             }
         }
-        known
+        state
     }
+}
 
-    /// Resumes since the connection was last stable.
-    pub fn resumes(&self, before: usize) -> usize {
-        let stable = (0..before).rev().find(|step| {
-            let rested = self.heard().any(|(it, input)| it.step == *step && *input == Input::Resume);
-            let long =
-                self.live_after(*step).is_some_and(|(_, since)| self.steps[*step].at - since >= STABLE);
-            rested || long
-        });
-        let from = stable.map_or(0, |step| step + 1);
-        self.asked()
-            .filter(|(it, command)| {
-                it.step >= from
-                    && it.step < before
-                    && matches!(command.action, Action::Authenticate { resume: true, .. })
-            })
-            .count()
+/// A resume that failed so may be tried again with its state (R21).
+pub const fn keeps_the_state(failure: Failure) -> bool {
+    match failure {
+        Failure::Rpc { code, .. } => matches!(code, -32_000 | -32_004 | -32_005),
+        Failure::Malformed => false,
+        _ => true,
     }
 }

@@ -1,22 +1,20 @@
-//! A second opinion on the lifecycle: a plain list of what happened, and from that list alone, anew each time,
-//! what can be said of the session by the rules (`core/docs/rules.md`). It keeps no state between two questions,
-//! knows nothing of the machine's code, and where the rules leave something open (a draw, a server's clock that
-//! is known to the second only) it answers with a range.
+//! A second opinion on the lifecycle: a plain list of what happened, and from that list alone, anew each time, what can
+//! be said of the session by the rules. It keeps no state between two questions, knows nothing of the machine's code,
+//! and where the rules leave something open (a draw, what an endpoint has taken of late, a server's clock that is known
+//! to the second only) it answers with a range.
 //!
 //! | file | what it tells |
 //! |---|---|
-//! | `time` | when it is, whether time may have been lost, what the server's clock shows |
-//! | `commands` | which command still waits for its answer |
-//! | `tokens` | which tokens came, when they end, when they are due, which is in force |
-//! | `links` | whether the session is live, whether it can be resumed |
-//! | `rules`, `renewal`, `telling` | the rules, each judged after every step |
+//! | `time` | when it is, whether that was sleep, what the server's clock shows |
+//! | `commands` | which command still waits for its answer, what was voided |
+//! | `tokens` | which tokens came, when they end, when they are due, which is in force, which are refused |
+//! | `links` | which socket serves, which is doubted, whether the session can be resumed |
+//! | `rules` | the rules, concept by concept, each judged after every step |
 //! | `world` | what happens: inputs of every kind in every order, under clocks of every kind |
 
 pub mod commands;
 pub mod links;
-pub mod renewal;
 pub mod rules;
-pub mod telling;
 pub mod time;
 pub mod tokens;
 pub mod world;
@@ -27,7 +25,7 @@ use satkeeper_core::Now;
 use satkeeper_core::lifecycle::*;
 
 use commands::Answer;
-use time::Range;
+use time::Observation;
 use tokens::Arrived;
 
 /// One thing that happened.
@@ -42,7 +40,7 @@ pub enum What {
 #[derive(Clone, Debug)]
 pub struct Happened {
     pub step: usize,
-    /// On the monotonic clock, which is never believed to go back (L6).
+    /// On the monotonic clock, which is never believed to go back.
     pub at: u64,
     pub what: What,
 }
@@ -52,22 +50,36 @@ pub struct Happened {
 pub struct Reading {
     pub now: Now,
     pub at: u64,
-    pub wake_at: Option<u64>,
+    pub wake: Option<(u64, Wake)>,
     pub status: Status,
-    pub socket: Option<SocketId>,
+    /// The tokens that it holds, of all that there ever were.
+    pub held: Vec<TokenId>,
 }
 
 /// All that happened, oldest first.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub struct History {
+    /// The host's tick goes on while it sleeps.
+    pub counts_sleep: bool,
     pub list: Vec<Happened>,
     pub steps: Vec<Reading>,
+    seen: Vec<TokenId>,
 }
 
 impl History {
+    pub const fn new(counts_sleep: bool) -> Self {
+        Self { counts_sleep, list: Vec::new(), steps: Vec::new(), seen: Vec::new() }
+    }
+
     pub fn push(&mut self, now: Now, input: Input, step: &Step, machine: &Lifecycle) {
         let at = self.steps.last().map_or(now.tick.0, |last| last.at.max(now.tick.0));
         let number = self.steps.len();
+        let brought = match &input {
+            Input::NewBase { token, .. } => Some(token.token),
+            Input::Done(_, Outcome { result: Ok(Reply::Token(facts)), .. }) => Some(facts.token),
+            _ => None,
+        };
+        self.seen.extend(brought.filter(|token| !self.seen.contains(token)));
         let mut add = |what| self.list.push(Happened { step: number, at, what });
         add(What::Heard(input));
         for output in &step.outputs {
@@ -76,8 +88,9 @@ impl History {
                 Output::Tell(event) => What::Told(*event),
             });
         }
-        let wake_at = step.wake_at.map(|(at, _)| at.0);
-        self.steps.push(Reading { now, at, wake_at, status: machine.status(), socket: machine.socket() });
+        let held = self.seen.iter().copied().filter(|token| machine.holds(*token)).collect();
+        let wake = step.wake_at.map(|(at, wake)| (at.0, wake));
+        self.steps.push(Reading { now, at, wake, status: machine.status(), held });
     }
 
     /// What can be said of it now.
@@ -85,14 +98,19 @@ impl History {
         View::of(self)
     }
 
+    /// The number of the last step.
+    pub fn step(&self) -> usize {
+        self.steps.len() - 1
+    }
+
     /// The last step.
     pub fn last(&self) -> &Reading {
-        &self.steps[self.steps.len() - 1]
+        &self.steps[self.step()]
     }
 
     /// The one before it.
     pub fn before(&self) -> Option<&Reading> {
-        self.steps.len().checked_sub(2).map(|at| &self.steps[at])
+        self.step().checked_sub(1).map(|at| &self.steps[at])
     }
 
     pub fn at(&self) -> u64 {
@@ -101,8 +119,11 @@ impl History {
 
     /// What the last step was given.
     pub fn input(&self) -> &Input {
-        let step = self.steps.len() - 1;
-        let heard = self.heard().rev().find(|(happened, _)| happened.step == step);
+        self.input_of(self.step())
+    }
+
+    pub fn input_of(&self, step: usize) -> &Input {
+        let heard = self.heard().find(|(happened, _)| happened.step == step);
         heard.map(|(_, input)| input).expect("each step has an input")
     }
 
@@ -127,30 +148,52 @@ impl History {
         })
     }
 
+    pub fn warned(&self) -> impl DoubleEndedIterator<Item = (&Happened, &Warning)> {
+        self.told().filter_map(|(happened, event)| match event {
+            Event::Warn(warning) => Some((happened, warning)),
+            _ => None,
+        })
+    }
+
     /// What the last step asked for.
     pub fn asked_now(&self) -> impl Iterator<Item = &Command> {
-        let step = self.steps.len() - 1;
+        let step = self.step();
         self.asked().rev().take_while(move |(it, _)| it.step == step).map(|(_, command)| command)
     }
 
     /// What the last step told, the last first.
     pub fn told_now(&self) -> impl Iterator<Item = &Event> {
-        let step = self.steps.len() - 1;
+        let step = self.step();
         self.told().rev().take_while(move |(it, _)| it.step == step).map(|(_, event)| event)
+    }
+
+    pub fn warned_now(&self) -> impl Iterator<Item = &Warning> {
+        self.told_now().filter_map(|event| match event {
+            Event::Warn(warning) => Some(warning),
+            _ => None,
+        })
     }
 
     pub fn told_in(&self, step: usize, which: impl Fn(&Event) -> bool) -> bool {
         self.told().any(|(it, event)| it.step == step && which(event))
     }
 
+    /// What was heard in this step was told to be ignored.
+    pub fn is_ignored(&self, step: usize) -> bool {
+        self.told_in(
+            step,
+            |event| matches!(event, Event::Ignored(what) if !matches!(what, Ignored::WrongReply(_))),
+        )
+    }
+
     /// Running: neither before its start, nor at rest, nor at its end.
-    pub fn is_running(reading: &Reading) -> bool {
+    pub const fn is_running(reading: &Reading) -> bool {
         !matches!(reading.status.phase, Phase::Idle | Phase::Suspended | Phase::Ending | Phase::Over(_))
     }
 
-    /// Running, with a token that has not ended.
-    pub fn is_on(reading: &Reading) -> bool {
-        matches!(reading.status.phase, Phase::Live | Phase::Connecting | Phase::Reconnecting)
+    /// At its end, or past it.
+    pub const fn is_ending(reading: &Reading) -> bool {
+        matches!(reading.status.phase, Phase::Ending | Phase::Over(_))
     }
 
     /// How the session was started.
@@ -164,10 +207,8 @@ impl History {
 
     /// What the provider of the moment can do.
     pub fn provider(&self) -> ProviderFacts {
-        // At the end nobody listens any more.
-        let ignored = |step| self.told_in(step, |event| *event == Event::Ignored(Ignored::OutOfPlace));
         let replaced = self.heard().rev().find_map(|(it, input)| match input {
-            Input::NewProvider(provider) if !ignored(it.step) => Some(*provider),
+            Input::NewProvider(provider) if !self.is_ignored(it.step) => Some(*provider),
             _ => None,
         });
         replaced.unwrap_or_else(|| self.start().provider)
@@ -175,6 +216,11 @@ impl History {
 
     pub fn provider_is_able(&self) -> bool {
         self.provider().can_refresh || self.provider().can_mint_again
+    }
+
+    /// Nothing but time has passed since this step: no input, no answer.
+    pub fn only_time_since(&self, step: usize) -> bool {
+        (step + 1..self.steps.len()).all(|it| *self.input_of(it) == Input::Tick)
     }
 }
 
@@ -185,9 +231,8 @@ pub struct View<'a> {
     /// Those that were taken, with their commands, in order.
     pub answers: Vec<(&'a Command, Answer)>,
     pub tokens: Vec<Arrived>,
-    /// Most time that may have been lost in sleep.
-    pub slack: i64,
-    pub server: Option<Range>,
+    /// What was told of the server's clock.
+    pub observations: Vec<Observation>,
 }
 
 impl std::ops::Deref for View<'_> {
@@ -202,10 +247,9 @@ impl<'a> View<'a> {
     fn of(history: &'a History) -> Self {
         let commands = history.asked().map(|(asked, command)| (command.id, (asked, command))).collect();
         let mut view =
-            Self { history, commands, answers: Vec::new(), tokens: Vec::new(), slack: 0, server: None };
-        view.slack = view.time_in_doubt();
+            Self { history, commands, answers: Vec::new(), tokens: Vec::new(), observations: Vec::new() };
         view.answers = view.answers_taken();
-        view.server = view.server_clock();
+        view.observations = view.times_told();
         view.tokens = view.tokens_that_came();
         view
     }
@@ -216,5 +260,14 @@ impl<'a> View<'a> {
 
     pub fn answer(&self, id: CommandId) -> Option<&Answer> {
         self.answers.iter().find(|(command, _)| command.id == id).map(|(_, answer)| answer)
+    }
+
+    /// The command that the last step brought a taken answer to.
+    pub fn answered_now(&self) -> Option<(&'a Command, &Answer)> {
+        let step = self.history.step();
+        self.answers
+            .iter()
+            .find(|(_, answer)| answer.step == step)
+            .map(|(command, answer)| (*command, answer))
     }
 }

@@ -1,8 +1,9 @@
-//! Which tokens came, and what is known of their ends (L7, L8, L9, L18).
+//! Which tokens came, when they end and are due, which is in force, which are refused (R2, R6 to R10, R16).
 
 use satkeeper_core::lifecycle::*;
 
-use super::time::{Range, signed};
+use super::commands::{Endpoint, Verdict, endpoint};
+use super::time::{Range, hull, signed};
 use super::{Answer, View};
 
 /// A token, and how it came.
@@ -11,48 +12,66 @@ pub struct Arrived {
     pub id: TokenId,
     /// What it was exchanged from; `None`: a base.
     pub of: Option<TokenId>,
-    pub step: usize,
+    /// Who brought it; `None`: the application.
+    pub by: Option<Endpoint>,
+    /// The step in which it was asked for, and when.
+    pub asked: usize,
     pub sent: u64,
+    pub step: usize,
     pub received: u64,
+    /// What the local clock showed then.
     pub wall: u64,
-    /// Of a mint or an activation.
-    pub first: bool,
-    pub by: Option<Mechanism>,
+    /// The server's time in the same answer.
+    pub date: Option<u64>,
     pub says: Statement,
-}
-
-/// What the answer of a connect or of a push says, and of which token. A resume speaks of another, perhaps.
-const fn said_on_a_socket<'a>(command: &Command, answer: &'a Answer) -> Option<(TokenId, &'a Statement)> {
-    match (command.action, &answer.result) {
-        (Action::Authenticate { resume: true, .. }, Ok(Reply::Authenticated { resumed: true, .. })) => None,
-        (Action::Authenticate { token, .. }, Ok(Reply::Authenticated { statement, .. }))
-        | (Action::Reauthenticate { token, .. }, Ok(Reply::Reauthenticated(statement))) => {
-            Some((token, statement))
-        }
-        _ => None,
-    }
 }
 
 /// When a token ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum End {
-    /// Nobody said, or the server's clock is not known.
-    Unknown,
-    /// Nobody stated it.
-    Assumed(Range),
-    Stated(Range),
+    /// Nobody said; an assumed life is no evidence (R8).
+    Unsaid,
+    Said(Range),
+}
+
+/// What an answer said of a token, and when.
+struct Word {
+    says: Statement,
+    sent: u64,
+    received: u64,
+    wall: u64,
+    date: Option<u64>,
 }
 
 const YEAR_9999: u64 = 253_402_300_799_999;
+const YEARS: u64 = 10 * 365 * 86_400_000;
 
-/// `min(clamp(ttl / 10, 30 s, 300 s), ttl / 2)`.
+/// `clamp(life / 10, 30 s, 300 s)`, half the life at most.
 pub fn lead(life: i64) -> i64 {
     (life / 10).clamp(30_000, 300_000).min(life / 2)
 }
 
-/// Most jitter: `min(ttl / 2, 3 · ttl / 4 - lead)` for the first renewal, `lead / 2` later.
-pub fn jitter(life: i64, first: bool) -> i64 {
-    if first { (life / 2).min(3 * life / 4 - lead(life) + 1).max(0) } else { lead(life) / 2 }
+/// Far enough off that what it is clamped to does not matter.
+fn instant(at: u64) -> i64 {
+    signed(at.min(YEAR_9999))
+}
+
+/// What the answer of a connect or of a push says, and of which token. A resume speaks of another, perhaps.
+const fn said_on_a_socket<'a>(command: &Command, answer: &'a Answer) -> Option<(TokenId, &'a Statement)> {
+    match (command.action, &answer.result) {
+        (Action::Authenticate { token, resume: false, .. }, Ok(Reply::Authenticated { statement, .. }))
+        | (Action::Reauthenticate { token, .. }, Ok(Reply::Reauthenticated(statement)))
+        | (Action::Inspect { base: token }, Ok(Reply::Inspected(statement))) => Some((token, statement)),
+        _ => None,
+    }
+}
+
+/// A fresh connect was refused for its credential.
+pub const fn is_refusal(command: &Command, answer: &Answer) -> bool {
+    matches!(
+        (&command.action, &answer.result),
+        (Action::Authenticate { resume: false, .. }, Err(Failure::Rpc { credential: true, .. }))
+    )
 }
 
 impl View<'_> {
@@ -60,36 +79,22 @@ impl View<'_> {
     pub fn tokens_that_came(&self) -> Vec<Arrived> {
         let mut arrived: Vec<Arrived> = Vec::new();
         for (happened, input) in self.heard() {
-            let step = happened.step;
+            let (step, received) = (happened.step, happened.at);
             let wall = self.steps[step].now.unix.0;
-            let received = happened.at;
-            match input {
-                Input::NewBase { ask, token } => {
-                    let refused = self.told_in(step, |event| {
-                        matches!(event, Event::Failed { ask: failed, error } if failed == ask
-                            && matches!(error, AskError::InvalidCredentials | AskError::Throttled
-                                | AskError::Suspended | AskError::SessionOver))
-                    });
-                    // The very one that is in force is no news.
-                    let known = self.told_in(
+            let token = match input {
+                Input::NewBase { ask, token } if !self.is_turned_away(*ask, step) => {
+                    let (id, says) = (token.token, token.statement);
+                    Arrived {
+                        id,
+                        of: None,
+                        by: None,
+                        asked: step,
+                        sent: received,
                         step,
-                        |event| matches!(event, Event::Recovered { ask: of, .. } if of == ask),
-                    );
-                    if !refused && !known && !matches!(self.steps[step].status.phase, Phase::Over(_)) {
-                        let (id, says) = (token.token, token.statement);
-                        let (sent, first) = (received, false);
-                        let new = Arrived { id, of: None, step, sent, received, wall, first, by: None, says };
-                        // What is held stays what it is, and keeps its age; what had been let go of is
-                        // inspected as a base (L40).
-                        let inspected = self.asked().any(|(it, command)| {
-                            it.step >= step && command.action == Action::Inspect { base: id }
-                        });
-                        let before = arrived.iter().rev().find(|it| it.id == id).filter(|_| !inspected);
-                        arrived.push(before.map_or(new, |it| {
-                            let Statement { expires_in, assumed_life, .. } = it.says;
-                            let says = Statement { expires_in, assumed_life, ..says };
-                            Arrived { step, by: None, first, says, ..it.clone() }
-                        }));
+                        received,
+                        wall,
+                        date: None,
+                        says,
                     }
                 }
                 Input::Done(command, _) => {
@@ -98,205 +103,249 @@ impl View<'_> {
                     };
                     let Ok(Reply::Token(facts)) = &answer.result else { continue };
                     let Some((asked, command)) = self.command(*command) else { continue };
-                    let unusable = self.told_in(step, |event| {
-                        matches!(event, Event::Warn(Warning::RefreshFailed { cause, .. }) if cause.command == command.id)
-                    });
-                    let no_first = matches!(self.steps[step].status.phase, Phase::Ending);
-                    let (of, by) = match command.action {
-                        Action::Activate { base, .. } => (Some(base), Mechanism::Bound),
-                        Action::Renew { bound, .. } => {
-                            let before = arrived.iter().rev().find(|it| it.id == bound);
-                            (before.and_then(|it| it.of), Mechanism::Bound)
-                        }
-                        _ => (None, Mechanism::Provider),
+                    let of = match command.action {
+                        Action::Activate { base, .. } => Some(base),
+                        Action::Renew { bound, .. } => arrived
+                            .iter()
+                            .rev()
+                            .find(|it| it.id == bound)
+                            .and_then(|it| it.of)
+                            .or(Some(bound)),
+                        _ => None,
                     };
-                    if !unusable && !no_first {
-                        let first = matches!(command.action, Action::Mint { .. } | Action::Activate { .. });
-                        let (id, says, sent) = (facts.token, facts.statement, asked.at);
-                        arrived.push(Arrived {
-                            id,
-                            of,
-                            step,
-                            sent,
-                            received,
-                            wall,
-                            first,
-                            by: Some(by),
-                            says,
-                        });
+                    let (id, says, date) = (facts.token, facts.statement, answer.server_time);
+                    let by = endpoint(&command.action);
+                    Arrived {
+                        id,
+                        of,
+                        by,
+                        asked: asked.step,
+                        sent: asked.at,
+                        step,
+                        received,
+                        wall,
+                        date,
+                        says,
                     }
                 }
-                _ => {}
-            }
+                _ => continue,
+            };
+            arrived.push(token);
         }
         arrived
     }
 
-    /// The last token that came.
-    pub fn newest(&self) -> Option<Arrived> {
-        self.tokens.last().cloned()
+    /// It came, and only once: what is known of it is plain.
+    pub fn arrival(&self, id: TokenId) -> Option<&Arrived> {
+        let mut all = self.tokens.iter().filter(|it| it.id == id);
+        all.next().filter(|_| all.next().is_none())
     }
 
-    /// It came, and only once: what is known of its age is plain.
-    pub fn arrival(&self, id: TokenId) -> Option<Arrived> {
-        let mut all = self.tokens.clone();
-        all.retain(|it| it.id == id);
-        all.pop().filter(|_| all.is_empty())
+    pub fn is_held(&self, id: TokenId) -> bool {
+        self.last().held.contains(&id)
     }
 
-    /// Nothing has come since but answers, and the server has refused nothing: what came last is held.
-    pub fn is_undisturbed_since(&self, step: usize) -> bool {
-        !self.answers.iter().any(|(command, answer)| answer.step >= step && Self::is_refusal(command, answer))
-            && !self.heard().any(|(it, input)| it.step > step && matches!(input, Input::NewBase { .. }))
-            && !self.told().any(|(it, event)| {
-                it.step >= step && matches!(event, Event::Warn(Warning::KeySwitched { .. }))
-            })
-    }
-
-    /// What was stated of a token elsewhere than in the exchange that brought it.
-    fn stated_elsewhere(&self, token: &Arrived) -> Vec<Statement> {
-        let said =
-            self.answers.iter().filter_map(|(command, answer)| match (command.action, &answer.result) {
-                (Action::Inspect { base }, Ok(Reply::Inspected(says))) => Some((base, answer.step, says)),
-                _ => said_on_a_socket(command, answer).map(|(of, says)| (of, answer.step, says)),
-            });
-        said.filter(|(of, step, _)| *of == token.id && *step > token.step).map(|(_, _, says)| *says).collect()
-    }
-
-    /// One kind of source has stated the life of this bound token and of another one of its base: only then can it be
-    /// said to have grown shorter (L17). An assumed life is nobody's word.
-    pub fn may_have_met_its_bases_end(&self, token: &Arrived) -> bool {
-        let exchanged = |it: &Arrived| it.says.expires_in.is_some() || it.says.expires_at.is_some();
-        let told = |it: &Arrived| self.stated_elsewhere(it).iter().any(|says| says.expires_at.is_some());
-        let mut others = self.tokens.iter().filter(|it| it.of == token.of && it.id != token.id);
-        token.of.is_some()
-            && others.any(|it| (exchanged(it) && exchanged(token)) || (told(it) && told(token)))
-    }
-
-    /// The earliest end that anybody stated or assumed: renewal is planned by it (L8).
-    pub fn renew_by(&self, token: &Arrived) -> Option<Range> {
-        let server = self.server;
-        let first_wall = signed(self.steps[0].now.unix.0) - signed(self.steps[0].at);
-        let elsewhere = self.stated_elsewhere(token);
-        let all = || elsewhere.iter().chain([&token.says]);
-        let absolute = all().filter_map(|says| says.expires_at).map(|at| {
-            let at = signed(at.0.min(YEAR_9999));
-            server.map_or((at - first_wall, at - first_wall), |(from, to)| (at - to, at - from))
+    fn words(&self, token: &Arrived) -> Vec<Word> {
+        let &Arrived { says, sent, received, wall, date, .. } = token;
+        let first = Word { says, sent, received, wall, date };
+        let others = self.answers.iter().filter_map(|(command, answer)| {
+            let (_, says) = said_on_a_socket(command, answer).filter(|(of, _)| *of == token.id)?;
+            let sent = self.command(command.id)?.0.at;
+            let wall = self.steps[answer.step].now.unix.0;
+            Some(Word { says: *says, sent, received: answer.at, wall, date: answer.server_time })
         });
-        let sent = signed(token.sent);
-        let life = token.says.expires_in.map(|life| sent + signed(life));
-        let assumed = token.says.assumed_life.map(|life| sent + signed(life));
-        let relative = life.into_iter().chain(assumed).map(|at| (at, at));
-        let hint = token.says.expiry_hint.map(|hint| {
-            let hint = signed(hint.0.min(YEAR_9999));
-            let local = hint - signed(token.wall) + signed(token.received);
-            server.map_or((local, local), |(from, to)| (local.min(hint - to), local.min(hint - from)))
-        });
-        let (from, to) =
-            absolute.chain(relative).chain(hint).reduce(|one, two| (one.0.min(two.0), one.1.min(two.1)))?;
-        Some((from.saturating_sub(self.slack).max(0), to.max(0)))
+        std::iter::once(first).chain(others).collect()
     }
 
-    /// The end that counts: the latest that the server stated, else the provider's, else an assumed one (L8).
+    /// When the server's clock shows this: by the time in the same answer, else by what else is known of it, else, as a
+    /// hint, by the local clock, until a server tells its time.
+    fn absolute(&self, word: &Word, at: u64) -> Range {
+        let (at, received) = (instant(at), signed(word.received));
+        if let Some(date) = word.date {
+            let end = received + at - signed(date);
+            return (end - 1_000 - (received - signed(word.sent)), end);
+        }
+        let local = self.local_clock(at);
+        let server = self.server_clock().map(|(from, to)| (at - to, at - from));
+        server.map_or(local, |server| hull(server, local))
+    }
+
+    /// The server had told its time by then.
+    fn knew_the_clock(&self, at: u64) -> bool {
+        self.observations.first().is_some_and(|it| it.at < at)
+    }
+
+    /// When the local clock shows this, by whichever of its readings: it may have been set meanwhile.
+    fn local_clock(&self, at: i64) -> Range {
+        let reading = |it: &super::Reading| at - signed(it.now.unix.0) + signed(it.at);
+        self.steps.iter().map(|it| (reading(it), reading(it))).reduce(hull).unwrap_or((at, at))
+    }
+
+    /// The provider's hint, read in both clocks: the earlier end, the later one. What it says once a server has told its
+    /// time is open where that was not known when it came.
+    fn hinted(&self, word: &Word) -> Option<(Range, Range)> {
+        let hint = instant(word.says.expiry_hint?.0);
+        let received = signed(word.received);
+        let local = hint - signed(word.wall) + received;
+        let (from, to) = self.server_clock().map_or((local, local), |(from, to)| (hint - to, hint - from));
+        let (early, late) = ((from.min(local), to.min(local)), (from.max(local), to.max(local)));
+        let late = if self.knew_the_clock(word.received) { late } else { (local, late.1) };
+        // Past in both clocks, or nonsense: as if absent.
+        (late.1 > received && early.0 < received + signed(YEARS)).then_some((early, late))
+    }
+
+    /// The latest end that the server has named, or else the provider: the one that counts.
     pub fn end(&self, token: &Arrived) -> End {
-        let (server, slack) = (self.server, self.slack);
-        let elsewhere = self.stated_elsewhere(token);
-        let all = || elsewhere.iter().chain([&token.says]);
-        let at = |at: u64| {
-            server.map(|(from, to)| (signed(at.min(YEAR_9999)) - to, signed(at.min(YEAR_9999)) - from))
-        };
-        let received = signed(token.received);
-        let absolute = all().filter_map(|says| says.expires_at).map(|time| at(time.0));
-        let relative =
-            token.says.expires_in.map(|life| Some((received + signed(life), received + signed(life))));
-        let stated: Vec<Option<Range>> = absolute.chain(relative).collect();
-        let widen = |(from, to): Range| (from.saturating_sub(slack).max(0), to.max(0));
-        if !stated.is_empty() {
-            let latest = stated.into_iter().flatten().reduce(|one, two| (one.0.max(two.0), one.1.max(two.1)));
-            return latest.map_or(End::Unknown, |latest| End::Stated(widen(latest)));
+        let later = |one: Range, two: Range| (one.0.max(two.0), one.1.max(two.1));
+        let words = self.words(token);
+        let named = words.iter().flat_map(|word| {
+            let relative =
+                word.says.expires_in.map(|life| signed(word.received.saturating_add(life.min(YEAR_9999))));
+            let dated =
+                word.says.expires_at.filter(|_| word.date.is_some() || self.knew_the_clock(word.received));
+            let absolute = dated.map(|at| self.absolute(word, at.0));
+            relative.map(|at| (at, at)).into_iter().chain(absolute)
+        });
+        let named = named.reduce(later);
+        // A time of the server's that is read by the local clock is a hint: it ends nothing that has another end, and past
+        // it is as if absent; until the server tells its time.
+        let undated = words.iter().filter_map(|word| {
+            let at = word
+                .says
+                .expires_at
+                .filter(|_| word.date.is_none() && !self.knew_the_clock(word.received))?;
+            let range = self.absolute(word, at.0);
+            (range.1 > signed(word.received)).then_some(range)
+        });
+        let hints = undated.chain(words.iter().filter_map(|word| self.hinted(word).map(|(_, late)| late)));
+        let local = words.iter().any(|word| word.says.expires_at.is_some() && word.date.is_none());
+        match (named, hints.reduce(hull)) {
+            (Some(named), Some(hint)) if local => End::Said(hull(named, (named.0, named.1.max(hint.1)))),
+            (Some(named), _) => End::Said(named),
+            (None, Some(hint)) => End::Said(hint),
+            (None, None) => End::Unsaid,
         }
-        if let Some(hint) = token.says.expiry_hint {
-            let local = signed(hint.0.min(YEAR_9999)) - signed(token.wall) + received;
-            let both = at(hint.0).map(|(from, to)| (from.max(local), to.max(local)));
-            return both.map_or(End::Unknown, |both| End::Stated(widen(both)));
+    }
+
+    /// The earliest end that anybody stated or assumed: renewal is planned by it.
+    pub fn renew_by(&self, token: &Arrived) -> Option<Range> {
+        let words = self.words(token);
+        let said = words.iter().flat_map(|word| {
+            let sent = |life: u64| signed(word.sent.saturating_add(life.min(YEAR_9999)));
+            let in_ = word
+                .says
+                .expires_in
+                .map(|life| (sent(life), signed(word.received) + signed(life.min(YEAR_9999))));
+            // What is assumed puts off nothing that is said.
+            let others = word
+                .says
+                .expires_in
+                .or(word.says.expires_at.map(|at| at.0))
+                .or(word.says.expiry_hint.map(|at| at.0));
+            let others = others.is_some() || words.len() > 1;
+            let assumed =
+                word.says.assumed_life.map(|life| (sent(life), if others { i64::MAX } else { sent(life) }));
+            let absolute = word.says.expires_at.map(|at| self.absolute(word, at.0));
+            let hint = self.hinted(word).map(|(early, late)| hull(early, late));
+            in_.into_iter().chain(assumed).chain(absolute).chain(hint)
+        });
+        said.reduce(|one, two| (one.0.min(two.0), one.1.min(two.1)))
+    }
+
+    /// Whether it has ended by then.
+    pub fn has_ended(&self, token: &Arrived, at: u64) -> Verdict {
+        match self.end(token) {
+            End::Unsaid => Verdict::No,
+            End::Said((from, _)) if from > signed(at) => Verdict::No,
+            End::Said((_, to)) if to <= signed(at) => Verdict::Yes,
+            End::Said(_) => Verdict::Perhaps,
         }
-        let assumed = token.says.assumed_life.map(|life| received + signed(life));
-        assumed.map_or(End::Unknown, |at| End::Assumed(widen((at, at))))
     }
 
-    /// Its whole life, as renewal is planned by.
-    pub fn life(&self, token: &Arrived) -> Option<Range> {
-        let (from, to) = self.renew_by(token)?;
-        let received = signed(token.received);
-        Some(((from - received).max(0), (to - received).saturating_add(self.slack).max(0)))
+    /// How often a fresh connect with it was refused, since the server last accepted anything.
+    pub fn refusals(&self, token: TokenId) -> usize {
+        let last = self.last_acceptance();
+        let since = |step: usize| last.is_none_or(|last| step > last);
+        self.answers
+            .iter()
+            .filter(|(command, answer)| {
+                let same = matches!(command.action, Action::Authenticate { token: of, .. } if of == token);
+                same && is_refusal(command, answer) && since(answer.step)
+            })
+            .count()
     }
 
-    /// When its renewal is due (L18).
-    pub fn due(&self, token: &Arrived) -> Option<Range> {
-        let ((from, to), (least, most)) = (self.renew_by(token)?, self.life(token)?);
-        Some((from - lead(most) - jitter(most, token.first), to - lead(least)))
+    /// When the server last accepted anything, a state among them: all refusals are forgotten.
+    pub fn last_acceptance(&self) -> Option<usize> {
+        let all = self.answers.iter().filter(|(_, it)| {
+            matches!(it.result, Ok(Reply::Authenticated { .. } | Reply::Reauthenticated(_)))
+        });
+        all.map(|(_, answer)| answer.step).max()
     }
 
-    /// What the server acknowledged, in order (L28).
-    pub fn acknowledged(&self) -> impl Iterator<Item = TokenId> {
+    /// It has not ended, and nobody has refused it.
+    pub fn is_good(&self, token: &Arrived) -> Verdict {
+        let foreign = self.words(token).iter().any(|word| word.says.cnf == Confirmation::Others);
+        match self.has_ended(token, self.at()) {
+            Verdict::Yes => Verdict::No,
+            Verdict::No if self.refusals(token.id) == 0 && !foreign => Verdict::Yes,
+            _ => Verdict::Perhaps,
+        }
+    }
+
+    /// What the server accepted, and in which step. A session that was resumed goes on with what it was accepted with.
+    pub fn accepted(&self) -> impl Iterator<Item = (TokenId, usize)> {
         self.answers.iter().filter_map(|(command, answer)| match (command.action, &answer.result) {
+            (Action::Authenticate { resume: true, .. }, Ok(Reply::Authenticated { resumed: true, .. })) => {
+                None
+            }
             (Action::Authenticate { token, .. }, Ok(Reply::Authenticated { .. }))
-            | (Action::Reauthenticate { token, .. }, Ok(Reply::Reauthenticated(_))) => Some(token),
+            | (Action::Reauthenticate { token, .. }, Ok(Reply::Reauthenticated(_))) => {
+                Some((token, answer.step))
+            }
             _ => None,
         })
     }
 
-    /// It has been in force and had to give way.
-    pub fn is_over(&self, token: TokenId) -> bool {
-        self.in_force().0 != Some(token) && self.acknowledged().any(|it| it == token)
-    }
-
-    /// It has been in force, and one that came before it has taken its place: it ended sooner, and is gone (L7).
-    pub fn gave_way_to_older(&self, token: &Arrived) -> bool {
-        let came = |id| self.tokens.iter().find(|it| it.id == id).map(|it| it.step);
-        self.acknowledged()
-            .skip_while(|id| *id != token.id)
-            .any(|id| came(id).is_some_and(|step| step < token.step))
-    }
-
-    /// The token that the server last acknowledged, and how often it has acknowledged another one (L7).
-    pub fn in_force(&self) -> (Option<TokenId>, u64) {
-        self.acknowledged().fold((None, 0), |(token, generation), acknowledged| {
-            (Some(acknowledged), generation + u64::from(token != Some(acknowledged)))
+    /// Something was accepted when it had ended, by its own answer, or had been let go of, since too many had come at once:
+    /// what that means is open.
+    pub fn is_acceptance_open(&self) -> bool {
+        let past = self.answers.iter().any(|(_, answer)| match &answer.result {
+            Ok(Reply::Authenticated { statement, .. } | Reply::Reauthenticated(statement)) => {
+                let named = statement.expires_at.zip(answer.server_time);
+                named.is_some_and(|(ends, now)| ends.0 <= now.saturating_add(1_000))
+            }
+            _ => false,
+        });
+        past || self.accepted().any(|(id, step)| {
+            let at = self.steps[step].at;
+            let ended = self.tokens.iter().any(|it| it.id == id && self.has_ended(it, at) != Verdict::No);
+            ended || !self.steps[step.saturating_sub(1)].held.contains(&id)
         })
     }
 
-    /// Whether the base carries `sat:refresh`, as the first who knew it said (L14).
-    pub fn scope(&self, base: &Arrived) -> Option<bool> {
-        let bound = self.tokens.iter().any(|it| it.of == Some(base.id));
-        // What was said before it came again may have gone with it.
-        let answers = self.answers.iter().filter(|(_, answer)| answer.step >= base.step);
-        let said = answers.filter_map(|(command, answer)| match (command.action, &answer.result) {
-            (Action::Inspect { base: of }, Ok(Reply::Inspected(says))) if of == base.id => {
-                Some(says.scope.unwrap_or(false))
-            }
-            _ => said_on_a_socket(command, answer).filter(|(of, _)| *of == base.id)?.1.scope,
-        });
-        base.says.scope.or_else(|| said.into_iter().next()).or(bound.then_some(true))
+    /// The token that the server last accepted, and how often it has accepted another one.
+    pub fn in_force(&self) -> (Option<TokenId>, u64) {
+        self.accepted().fold((None, 0), |(token, generation), (accepted, _)| {
+            (Some(accepted), generation + u64::from(token != Some(accepted)))
+        })
     }
 
-    /// What is known of the proof key: there, not to be had, or on its way (L48).
+    /// Whether a base carries `sat:refresh`, as far as anybody said.
+    pub fn scope(&self, base: &Arrived) -> Option<bool> {
+        self.words(base).iter().find_map(|word| word.says.scope)
+    }
+
+    /// There is a proof key, or there is none, or it is on its way.
     pub fn has_key(&self) -> Option<bool> {
         let asked = self.asked().rev().find(|(_, command)| matches!(command.action, Action::MakeKey { .. }));
-        let made = asked.and_then(|(it, command)| match self.answer(command.id) {
-            Some(answer) => Some(answer.result.is_ok()),
-            // Not in time.
-            None => self.steps[it.step..].iter().any(|at| at.at >= command.deadline.0).then_some(false),
-        });
-        let no_key = self.answers.iter().any(|(command, answer)| {
-            matches!(command.action, Action::Activate { .. } | Action::Renew { .. })
-                && answer.result == Err(Failure::NoKey)
-        });
-        match self.start().key {
-            KeyFacts::Unavailable => Some(false),
-            _ if no_key => Some(false),
-            KeyFacts::Held { .. } if asked.is_none() => Some(true),
-            _ => made,
+        let no_key = self.answers.iter().any(|(_, answer)| answer.result == Err(Failure::NoKey));
+        match (self.start().key, asked) {
+            (KeyFacts::Unavailable, _) => Some(false),
+            _ if no_key => None,
+            (KeyFacts::Held { .. }, None) => Some(true),
+            (_, None) => None,
+            (_, Some((_, command))) => self.answer(command.id).map(|answer| answer.result.is_ok()),
         }
     }
 }

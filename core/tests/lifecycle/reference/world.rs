@@ -17,7 +17,7 @@ pub enum Act {
     Wait(u64),
     /// A step between deadlines.
     Tick,
-    /// The machine sleeps: the wall clocks go on, ours does not.
+    /// The host sleeps: nobody steps the machine, and our clock goes on only if it counts that.
     Sleep(u64),
     /// A clock is set, or runs away from the other.
     Wall(i64),
@@ -36,6 +36,8 @@ pub enum How {
     Fail(Failure),
     /// With a lie about an end, by this.
     Lie(i64),
+    /// With a `Date` that is off by this: a stored answer, a wrong clock on the way.
+    Dated(i64),
     /// With what answers another kind of command.
     Odd,
     /// With a token that we have seen before.
@@ -55,6 +57,8 @@ pub struct World {
     /// The server says what time it is.
     pub tells_time: bool,
     pub skew: i64,
+    /// The tick goes on while the host sleeps.
+    pub counts_sleep: bool,
 }
 
 fn failure() -> impl Strategy<Value = Failure> {
@@ -77,12 +81,17 @@ fn failure() -> impl Strategy<Value = Failure> {
         2 => Just(Failure::Transport),
         1 => Just(Failure::Malformed),
         4 => (status, retry_after()).prop_map(|(status, retry_after)| Failure::Http { status, retry_after }),
-        3 => (prop_oneof![Just(-32_002i64), Just(-32_003), Just(-32_602), Just(-1)], any::<bool>())
-            .prop_map(|(code, credential)| Failure::Rpc { code, credential }),
+        1 => (prop_oneof![Just(404u16), Just(502)], retry_after())
+            .prop_map(|(status, retry_after)| Failure::Page { status, retry_after }),
+        3 => prop_oneof![Just(-32_002i64), Just(-32_003), Just(401)]
+            .prop_map(|code| Failure::Rpc { code, credential: true }),
+        3 => prop_oneof![
+            Just(-32_000i64), Just(-32_001), Just(-32_004), Just(-32_005), Just(-32_603), Just(-1)
+        ].prop_map(|code| Failure::Rpc { code, credential: false }),
         1 => Just(Failure::Rejected),
         1 => retry_after().prop_map(|retry_after| Failure::Provider { retry_after }),
         1 => Just(Failure::NoKey),
-        1 => Just(Failure::Conflict),
+        1 => prop_oneof![4 => Just(Failure::Timeout), 1 => Just(Failure::Conflict)],
     ]
 }
 
@@ -91,6 +100,7 @@ fn how() -> impl Strategy<Value = How> {
         12 => Just(How::Well),
         8 => failure().prop_map(How::Fail),
         1 => prop_oneof![-4_000_000i64..4_000_000, Just(1_700_000_000_000)].prop_map(How::Lie),
+        1 => prop_oneof![Just(3_600_000i64), -4_000_000i64..4_000_000, -20_000i64..20_000].prop_map(How::Dated),
         1 => Just(How::Odd),
         1 => Just(How::Again),
     ]
@@ -128,22 +138,26 @@ pub fn worlds() -> impl Strategy<Value = World> {
         life(),
         life(),
         any::<bool>(),
-        0u8..5,
+        0u8..6,
         prop::bool::weighted(0.7),
         prop::bool::weighted(0.8),
         prop_oneof![
             3 => Just(0i64), 1 => Just(3_600_000), 1 => -3_600_000i64..3_600_000
         ],
+        prop::bool::weighted(0.7),
     )
-        .prop_map(|(base_life, bound_life, scope, tells, states_ends, tells_time, skew)| World {
-            base_life,
-            bound_life,
-            scope,
-            tells,
-            states_ends,
-            tells_time,
-            skew,
-        })
+        .prop_map(
+            |(base_life, bound_life, scope, tells, states_ends, tells_time, skew, counts_sleep)| World {
+                base_life,
+                bound_life,
+                scope,
+                tells,
+                states_ends,
+                tells_time,
+                skew,
+                counts_sleep,
+            },
+        )
 }
 
 pub fn starts() -> impl Strategy<Value = Start> {
@@ -153,9 +167,9 @@ pub fn starts() -> impl Strategy<Value = Start> {
         2 => any::<bool>().prop_map(|proved| KeyFacts::Held { algorithm: KeyAlgorithm::Es256, proved }),
         1 => Just(KeyFacts::Unavailable),
     ];
-    (any::<bool>(), any::<bool>(), key, any::<bool>()).prop_map(
-        |(can_refresh, can_mint_again, key, durable)| Start {
-            provider: ProviderFacts { can_refresh, can_mint_again, may_be_asked_twice: false },
+    (any::<bool>(), any::<bool>(), any::<bool>(), key, any::<bool>()).prop_map(
+        |(can_refresh, can_mint_again, may_be_asked_twice, key, durable)| Start {
+            provider: ProviderFacts { can_refresh, can_mint_again, may_be_asked_twice },
             key,
             durable,
         },
@@ -198,6 +212,7 @@ impl Stage {
     }
 
     pub fn sleep(&mut self, span: u64) {
+        self.tick += if self.world.counts_sleep { span } else { 0 };
         self.wall += span;
         self.server += span;
     }
@@ -223,6 +238,10 @@ impl Stage {
             2 => says.expires_at = Some(UnixMillis(lie(self.server + life) / 1_000 * 1_000)),
             3 => says.expiry_hint = Some(UnixMillis(lie(self.wall + life))),
             4 => says.assumed_life = Some(life),
+            5 => {
+                says.expires_in = Some(life);
+                says.expiry_hint = Some(UnixMillis(lie(self.wall + life)));
+            }
             _ => {}
         }
         TokenFacts { token, statement: says, new_secret: false }
@@ -275,8 +294,17 @@ impl Stage {
         };
         let silent = matches!(result, Err(Failure::Timeout | Failure::Transport));
         let told = self.world.tells_time && !local && !silent;
-        let server_time = told.then_some(UnixMillis(self.server / 1_000 * 1_000));
-        Outcome { result, server_time, signed_at: None }
+        let dated = if let How::Dated(by) = how { by } else { 0 };
+        let server_time =
+            told.then_some(UnixMillis(self.server.saturating_add_signed(dated) / 1_000 * 1_000));
+        let signed_at = match *action {
+            Action::Activate { offset, .. }
+            | Action::Renew { offset, .. }
+            | Action::Authenticate { offset, .. }
+            | Action::Reauthenticate { offset, .. } => Some(self.now().unix.shifted(offset.unwrap_or(0))),
+            _ => None,
+        };
+        Outcome { result, server_time, signed_at }
     }
 
     /// What the application, the driver or the server says unasked.
@@ -288,7 +316,7 @@ impl Stage {
             3 => Input::SocketDead { socket },
             4 => Input::ServerRestart { socket, wipe: part.is_multiple_of(2) },
             5..=7 => Input::ResumeState { socket },
-            8 => Input::ServerTime(UnixMillis(self.server)),
+            8 => Input::SocketAlive { socket },
             9 => Input::Rejected { ask: self.ask(), generation: Generation(u64::from(part) % 4) },
             10..=12 => Input::RefreshNow { ask: self.ask() },
             13 | 14 => {
@@ -299,7 +327,7 @@ impl Stage {
             15 | 16 => Input::NewProvider(ProviderFacts {
                 can_refresh: part.is_multiple_of(2),
                 can_mint_again: part % 4 > 1,
-                may_be_asked_twice: false,
+                may_be_asked_twice: part % 8 > 3,
             }),
             17 => Input::Suspend,
             18 | 19 => Input::Resume,

@@ -1,5 +1,5 @@
 //! A recorded run, and playing it again: from its start, and from a record in its middle, to the same bytes
-//! (L4, L5).
+//! (R30).
 
 use satkeeper_core::Now;
 use satkeeper_core::lifecycle::*;

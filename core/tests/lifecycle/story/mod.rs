@@ -63,7 +63,7 @@ pub struct Story {
     next_token: u32,
     socket: Option<SocketId>,
     lives: BTreeMap<TokenId, (bool, u64)>,
-    /// Time that our monotonic clock did not see.
+    /// Time that our tick did not see.
     slept: u64,
     /// When the process began.
     boot: u64,
@@ -158,7 +158,8 @@ impl Story {
 
     // ---- What happens outside ----
 
-    /// The machine sleeps: the wall clocks go on, ours does not.
+    /// The host sleeps, and its tick stands meanwhile ([`Opening::ticks_stand_asleep`]): the wall clocks go on. Where it
+    /// counts sleep, a sleep is a [`skip`](Story::skip).
     pub fn sleep(&mut self, span: u64) {
         self.slept += span;
         self.wall += span as i64;
@@ -211,6 +212,7 @@ impl Story {
         AskId(self.asks)
     }
 
+    /// The socket that was opened last.
     pub fn socket(&self) -> SocketId {
         self.socket.expect("a socket was opened")
     }
@@ -220,6 +222,13 @@ impl Story {
         let socket = self.socket();
         self.line("---- the socket drops");
         self.input(Input::SocketLost { socket });
+    }
+
+    /// What was sent on the socket has not been answered in its time.
+    pub fn doubt_socket(&mut self) {
+        let socket = self.socket();
+        self.line("---- the socket is doubted");
+        self.input(Input::SocketDead { socket });
     }
 
     /// The server hands out resume state.

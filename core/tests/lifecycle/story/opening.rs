@@ -84,14 +84,21 @@ impl Opening {
         self
     }
 
+    /// The host's tick stands while it sleeps: only its wall clock tells.
+    pub fn ticks_stand_asleep(mut self) -> Self {
+        self.policy.tick_counts_sleep = false;
+        self
+    }
+
     pub fn seed(mut self, seed: u32) -> Self {
         self.seed = seed;
         self
     }
 
     /// With jitter, drawn from this seed.
-    pub fn jittered(self, seed: u32) -> Self {
-        self.policy(Policy::default()).seed(seed)
+    pub fn jittered(mut self, seed: u32) -> Self {
+        self.policy.jitter = true;
+        self.seed(seed)
     }
 
     pub fn scope(self, scope: bool) -> Self {

@@ -108,6 +108,8 @@ pub struct World {
     /// What the store answers next: a failure, or (`None`) nothing. Empty: all is well.
     pub stores: VecDeque<Option<StoreFailure>>,
     pub unstored: Vec<RequestId>,
+    /// How long each write may take.
+    pub write_spans: Vec<u64>,
     over: bool,
 }
 
@@ -145,6 +147,7 @@ impl World {
             records: Vec::new(),
             stores: VecDeque::new(),
             unstored: Vec::new(),
+            write_spans: Vec::new(),
             over: false,
         }
     }
@@ -274,7 +277,8 @@ impl World {
                 };
                 self.inbox.push_back(SessionInput::Signature { id, result });
             }
-            SessionOutput::Persist { id, record, .. } => {
+            SessionOutput::Persist { id, record, deadline } => {
+                self.write_spans.push(deadline.0 - self.now);
                 self.records.push(record.encode().expose().to_owned());
                 match self.stores.pop_front() {
                     None => self.inbox.push_back(SessionInput::Stored { id, result: Ok(()) }),

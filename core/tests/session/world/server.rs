@@ -24,6 +24,8 @@ pub enum Fault {
     Http(HttpResponse),
     /// The network breaks.
     Broken,
+    /// Nobody was reached: nothing was sent.
+    Unreachable,
     /// Answer nothing.
     Silent,
 }
@@ -127,6 +129,9 @@ impl Server {
         let mut answer = match self.http_faults.get_mut(path.as_str()).and_then(VecDeque::pop_front) {
             Some(Fault::Silent) => return None,
             Some(Fault::Broken) => return Some(Err(Error::Transport { message: "reset".to_owned() })),
+            Some(Fault::Unreachable) => {
+                return Some(Err(Error::Unreachable { message: "refused".to_owned() }));
+            }
             Some(Fault::Http(response)) => response,
             None => self.answer(now, &path, &body, authorization.trim_start_matches("Bearer ")),
         };

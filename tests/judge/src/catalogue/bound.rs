@@ -18,8 +18,8 @@ pub struct Bound {
     pub activations_an_hour: Option<u32>,
     /// Connects of the whole session.
     pub connects: Option<u32>,
-    /// Mints of the whole session.
-    pub mints: Option<u32>,
+    /// Mints from that time on.
+    pub mints: Option<(Ms, u32)>,
     /// Sockets that are asked for, of the whole session.
     pub opens: Option<u32>,
     /// Of a herd: what part of it may ask for a socket in the same second after that time, in percent.
@@ -44,11 +44,12 @@ impl Bound {
         let disruptions = self
             .disruptions
             .map(|allowed| if self.disruption_a_life { allowed.max(verdict.lives) } else { allowed });
+        let minted = |from: Ms| verdict.minted_at.iter().filter(|at| **at >= from).count() as u32;
         let counts = [
             ("disruptions", verdict.disruptions, disruptions),
             ("activations within an hour", verdict.activations_an_hour, self.activations_an_hour),
             ("connects", verdict.connects, self.connects),
-            ("mints", verdict.mints, self.mints),
+            ("mints", self.mints.map_or(0, |(from, _)| minted(from)), self.mints.map(|(_, allowed)| allowed)),
             ("sockets", verdict.opens, self.opens),
         ];
         for (what, had, allowed) in counts {
@@ -84,7 +85,7 @@ impl Bound {
             ends: self.ends.or(other.ends),
             activations_an_hour: sum(self.activations_an_hour, other.activations_an_hour),
             connects: sum(self.connects, other.connects),
-            mints: sum(self.mints, other.mints),
+            mints: self.mints.zip(other.mints).map(|(a, b)| (a.0.min(b.0), a.1 + b.1)),
             opens: sum(self.opens, other.opens),
             herd: self.herd.or(other.herd),
         }
@@ -111,7 +112,7 @@ mod tests {
             ends: Some((5_000, 6_000)),
             activations_an_hour: Some(12),
             connects: Some(2),
-            mints: Some(2),
+            mints: Some((10, 2)),
             opens: Some(2),
             herd: None,
         };
@@ -132,7 +133,7 @@ mod tests {
                 "13 activations within an hour, 12 allowed",
             ),
             (Verdict { connects: 3, ..fine.clone() }, "3 connects"),
-            (Verdict { mints: 3, ..fine.clone() }, "3 mints"),
+            (Verdict { minted_at: vec![9, 10, 11, 12], ..fine.clone() }, "3 mints"),
             (Verdict { opens: 3, ..fine.clone() }, "3 sockets"),
             (Verdict { over: None, ..fine.clone() }, "not over"),
             (Verdict { over: Some(6_001), ..fine.clone() }, "over at 6.001 s"),

@@ -217,8 +217,7 @@ fn removed(draft: &mut Draft) {
     draft.bound.ends = Some((at, at + 11 * MINUTE));
     draft.bound.avoidable = 0;
     draft.bound.connects = Some(25);
-    // Those that were due before do not count.
-    draft.bound.mints = Some(15 + (2 * at / draft.life) as u32);
+    draft.bound.mints = Some((at, 15));
 }
 
 fn one_token(draft: &mut Draft) {

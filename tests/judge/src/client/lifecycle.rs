@@ -2,44 +2,37 @@
 //!
 //! What the layer above it does in the product is here in short: answers become the machine's words as that layer
 //! translates them (`words`), tokens get their numbers in the order in which they come, a state on a socket that is not
-//! authenticated yet waits for that, and a stand-in for the watch over the socket (`watch`) pings after 15 s without a
-//! frame, 60 s from a server that does not ping, and gives the socket up when nothing at all has come for 10 s after that
-//! (L37). A key is made at once. Of one-time secrets it knows the newest, presents it once, takes it back if the answer
+//! authenticated yet waits for that, and a stand-in for the watch over the socket (`watch`) pings after 25 s without a
+//! frame or 30 s without a reply of its own, and doubts the socket when its ping is not answered within 10 s. A key is made at once. Of one-time secrets it knows the newest, presents it once, takes it back if the answer
 //! was "later", and mints where it has none: worlds that are about secrets are judged on `Session`.
-//!
-//! The same file carries the machine of November 2026 (commit 78bf07a), built with `--cfg november` by
-//! `tests/judge/november`.
-
-mod machine;
 #[cfg(test)]
 mod tests;
 mod watch;
 mod words;
 
 use std::collections::VecDeque;
+use std::sync::Arc;
 
 use satkeeper_core::lifecycle::{
     Action, AskId as Waiter, Command, CommandId, Failure, Input, KeyFacts, Lifecycle, Outcome, Output,
-    Phase as Stands, ProviderFacts, Reply as Answer, SocketId, Start, TokenFacts, TokenId,
+    Phase as Stands, Policy, ProviderFacts, Reply as Answer, Snapshot, SocketId, Start, TokenFacts, TokenId,
 };
-use satkeeper_core::secret::Seed;
 use satkeeper_core::{Now, UnixMillis};
 
-use super::{Ask, AskId, Bad, Client, Clocks, Good, Heard, News, Phase, Reply, Serial, Socket};
+use super::{Ask, AskId, Bad, Client, Clocks, Good, Heard, News, Phase, Reply, Serial, Socket, drawn};
 use crate::timeline::Ms;
 use crate::world::{Facts, User};
-pub use machine::Machine;
 use watch::{Verdict, Watch};
 
 /// Most requests without an answer that are remembered; of more, the oldest are forgotten.
 const MOST_OPEN: usize = 64;
 
 /// See the [module](self).
-pub struct Carried<M: Machine> {
+pub struct Keeper {
     facts: Facts,
     seed: u64,
-    policy: M::Policy,
-    machine: M,
+    policy: Arc<Policy>,
+    machine: Lifecycle,
     /// What it says it is, and when it wants to be woken, as of its last step.
     phase: Phase,
     wake_at: Option<Ms>,
@@ -57,8 +50,8 @@ pub struct Carried<M: Machine> {
     watched: Vec<(Socket, Watch)>,
     /// A state has come before the answer to the connect.
     early_state: Option<Socket>,
-    writes: VecDeque<(AskId, Record<M>)>,
-    record: Option<Record<M>>,
+    writes: VecDeque<(AskId, Record)>,
+    record: Option<Record>,
 }
 
 /// A request without an answer.
@@ -72,27 +65,20 @@ struct Open {
 }
 
 /// What a new process finds.
-struct Record<M: Machine> {
-    snapshot: M::Snapshot,
+struct Record {
+    snapshot: Snapshot,
     secret: Option<u32>,
 }
 
-/// The lifecycle.
-pub type Keeper = Carried<Lifecycle>;
-
-/// Its second edition, while that grows beside it.
-#[cfg(feature = "second")]
-pub type Second = Carried<satkeeper_core::second::Lifecycle>;
-
-impl<M: Machine> Carried<M> {
+impl Keeper {
     /// A [`Maker`](super::Maker).
     #[must_use]
     pub fn make(facts: &Facts, seed: u64) -> Box<dyn Client> {
-        let policy = M::policy();
+        let policy = Arc::new(Policy::default());
         Box::new(Self {
             facts: *facts,
             seed,
-            machine: M::new(&policy, &drawn(seed, 0)),
+            machine: Lifecycle::new(Arc::clone(&policy), &drawn(seed, 0)),
             policy,
             phase: Phase::Away,
             wake_at: None,
@@ -149,9 +135,9 @@ impl<M: Machine> Carried<M> {
     fn step(&mut self, heard: &mut Heard, now: Clocks, input: Input) {
         let mut inputs = VecDeque::from([input]);
         while let Some(input) = inputs.pop_front() {
-            let (outputs, wake_at) = self.machine.step(Now::new(now.tick, now.unix), input);
-            self.wake_at = wake_at;
-            for output in outputs {
+            let step = self.machine.step(Now::new(now.tick, now.unix), input);
+            self.wake_at = step.wake_at.map(|(tick, _)| tick.0);
+            for output in step.outputs {
                 match output {
                     Output::Do(command) => {
                         if let Some(reply) = self.carry_out(heard, now, &command) {
@@ -226,7 +212,6 @@ impl<M: Machine> Carried<M> {
                 heard.asks.push((id, Ask::Close(socket)));
                 return Some(Outcome::ok(Answer::Finished));
             }
-            #[cfg(not(november))]
             other => unreachable!("{other:?} is new"),
         };
         let id = self.number();
@@ -251,7 +236,7 @@ impl<M: Machine> Carried<M> {
     fn answered(&mut self, heard: &mut Heard, now: Clocks, id: AskId, reply: &Reply) {
         let Some(at) = self.open.iter().position(|open| open.id == id) else { return };
         if let Ask::Ping(socket) = self.open[at].ask {
-            return self.frame(heard, now, socket, false);
+            return self.replied(heard, now, socket);
         }
         let Some(Open { ask, command: Some(command), signed_at, .. }) = self.open.remove(at) else { return };
         let one_time = self.facts.one_time;
@@ -262,22 +247,16 @@ impl<M: Machine> Carried<M> {
             return;
         }
         if let Ask::Push(socket, ..) = ask {
-            self.frame(heard, now, socket, false);
+            self.replied(heard, now, socket);
         }
         let result = match reply.result {
             Ok(good) => Ok(self.succeeded(ask, good, now)),
-            #[cfg(november)]
-            Err(Bad::Code(_) | Bad::NoProtocol) if matches!(ask, Ask::Connect { .. }) => {
-                // That build takes any result of a connect for a success.
-                let good = Good::Connected { resumed: is_resume(ask), says: super::Says::default() };
-                Ok(self.succeeded(ask, good, now))
-            }
-            Err(bad) => Err(M::failure(bad, ask, one_time)),
+            Err(bad) => Err(words::failure(bad, ask, one_time)),
         };
         if ask == Ask::Write && result.is_err() {
             self.writes.retain(|(write, _)| *write != id);
         }
-        let server_time = M::server_time(reply, ask, one_time);
+        let server_time = words::server_time(reply, ask, one_time);
         self.step(heard, now, Input::Done(command, Outcome { result, server_time, signed_at }));
         if let Ask::Connect { socket, .. } = ask
             && self.early_state.take() == Some(socket)
@@ -314,10 +293,12 @@ impl<M: Machine> Carried<M> {
                 Answer::Token(TokenFacts { token, statement, new_secret: secret.is_some() })
             }
             Good::Says(says) => {
-                let statement = words::statement(says, Some(ask), one_time);
+                let mut statement = words::statement(says, Some(ask), one_time);
                 if matches!(ask, Ask::Push(..)) {
                     Answer::Reauthenticated(statement)
                 } else {
+                    // subscriber/info names claims of special tokens only.
+                    statement.expires_at = statement.expires_at.filter(|_| says.scope == Some(true));
                     Answer::Inspected(statement)
                 }
             }
@@ -338,17 +319,27 @@ impl<M: Machine> Carried<M> {
         self.watched.iter().any(|(watched, _)| *watched == socket)
     }
 
-    /// Any frame is a sign of life, and answers whoever wants one.
-    fn frame(&mut self, heard: &mut Heard, now: Clocks, socket: Socket, is_ping: bool) {
-        let watch = self.watched.iter_mut().find(|(watched, _)| *watched == socket);
-        if let Some((_, watch)) = watch {
-            watch.hear(now.tick, is_ping);
+    /// A frame proves one direction.
+    fn frame(&mut self, now: Clocks, socket: Socket) {
+        if let Some((_, watch)) = self.watched.iter_mut().find(|(watched, _)| *watched == socket) {
+            watch.hear(now.tick);
+        }
+    }
+
+    /// A reply of its own proves both, and answers whoever wants one.
+    fn replied(&mut self, heard: &mut Heard, now: Clocks, socket: Socket) {
+        if let Some((_, watch)) = self.watched.iter_mut().find(|(watched, _)| *watched == socket) {
+            watch.prove(now.tick);
         }
         let probe = |open: &Open| open.ask == Ask::Ping(socket);
         while let Some(at) = self.open.iter().position(probe) {
             if let Some(command) = self.open.remove(at).and_then(|open| open.command) {
                 self.step(heard, now, Input::Done(command, Outcome::ok(Answer::Alive)));
             }
+        }
+        let socket = self.socket_id(socket);
+        if self.machine.is_doubted(socket) {
+            self.step(heard, now, Input::SocketAlive { socket });
         }
     }
 
@@ -370,7 +361,6 @@ impl<M: Machine> Carried<M> {
                     heard.asks.push((id, ask));
                 }
                 Verdict::Dead => {
-                    self.forget(socket);
                     let socket = self.socket_id(socket);
                     self.step(heard, now, Input::SocketDead { socket });
                 }
@@ -383,13 +373,13 @@ impl<M: Machine> Carried<M> {
     fn start(&mut self, heard: &mut Heard, now: Clocks) {
         let seed = drawn(self.seed, self.boots);
         self.machine = match &self.record {
-            Some(record) => M::restore(&self.policy, &seed, &record.snapshot, Now::new(now.tick, now.unix)),
-            None => M::new(&self.policy, &seed),
+            Some(record) => {
+                let (policy, now) = (Arc::clone(&self.policy), Now::new(now.tick, now.unix));
+                Lifecycle::restore(policy, &seed, &record.snapshot, now)
+            }
+            None => Lifecycle::new(Arc::clone(&self.policy), &seed),
         };
         let Facts { can_refresh, can_mint_again, durable, key, .. } = self.facts;
-        #[cfg(november)]
-        let provider = ProviderFacts { can_refresh, can_mint_again };
-        #[cfg(not(november))]
         let provider = ProviderFacts {
             can_refresh,
             can_mint_again,
@@ -426,7 +416,7 @@ impl<M: Machine> Carried<M> {
     }
 }
 
-impl<M: Machine> Client for Carried<M> {
+impl Client for Keeper {
     fn hear(&mut self, now: Clocks, news: &News) -> Heard {
         let mut heard = Heard::default();
         match *news {
@@ -440,14 +430,14 @@ impl<M: Machine> Client for Carried<M> {
                 self.step(&mut heard, now, Input::SocketLost { socket });
             }
             News::Disconnect { socket, restart } => {
-                self.frame(&mut heard, now, socket, false);
+                self.frame(now, socket);
                 let id = self.number();
                 heard.asks.push((id, Ask::Frame(socket)));
                 let socket = self.socket_id(socket);
                 self.step(&mut heard, now, Input::ServerRestart { socket, wipe: restart });
             }
             News::State(socket) => {
-                self.frame(&mut heard, now, socket, false);
+                self.frame(now, socket);
                 if self.is_watched(socket) {
                     let socket = self.socket_id(socket);
                     self.step(&mut heard, now, Input::ResumeState { socket });
@@ -456,7 +446,7 @@ impl<M: Machine> Client for Carried<M> {
                 }
             }
             News::Ping(socket) => {
-                self.frame(&mut heard, now, socket, true);
+                self.frame(now, socket);
                 let id = self.number();
                 heard.asks.push((id, Ask::Frame(socket)));
             }
@@ -474,7 +464,7 @@ impl<M: Machine> Client for Carried<M> {
         if self.wake_at.is_some_and(|at| at <= now.tick) {
             self.step(&mut heard, now, Input::Tick);
         }
-        let watched = self.watched.iter().map(|(_, watch)| watch.due()).min();
+        let watched = self.watched.iter().filter_map(|(_, watch)| watch.due()).min();
         heard.wake_at = match (self.wake_at, watched) {
             (Some(machine), Some(watched)) => Some(machine.min(watched)),
             (machine, watched) => machine.or(watched),
@@ -493,24 +483,10 @@ impl<M: Machine> Client for Carried<M> {
     }
 
     fn tick_counts_sleep(&self) -> bool {
-        M::TICK_COUNTS_SLEEP
+        true
     }
 
     fn name(&self) -> &'static str {
-        M::NAME
+        "lifecycle"
     }
-}
-
-#[cfg(november)]
-const fn is_resume(ask: Ask) -> bool {
-    matches!(ask, Ask::Connect { resume: true, .. })
-}
-
-/// What a process of a world draws from.
-pub(super) fn drawn(seed: u64, boots: u64) -> Seed {
-    let mut bytes = [0; 32];
-    for (part, word) in bytes.chunks_exact_mut(8).zip([seed, boots, !seed, 0x5eed]) {
-        part.copy_from_slice(&word.to_le_bytes());
-    }
-    Seed::from_bytes(bytes)
 }

@@ -28,8 +28,7 @@ use satkeeper_core::session::{ProviderCall, ProviderError, RequestId, Session, S
 use satkeeper_core::wire::http::HttpRequest;
 use serde_json::{Value, json};
 
-use super::lifecycle::drawn;
-use super::{Ask, AskId, Client, Clocks, Heard, News, Phase, Reply, Serial, Socket, Tell};
+use super::{Ask, AskId, Client, Clocks, Heard, News, Phase, Reply, Serial, Socket, Tell, drawn};
 use crate::timeline::Ms;
 use crate::world::{Facts, User};
 use application::{Application, Refresh};
@@ -338,8 +337,9 @@ impl Client for SessionClient {
         }
     }
 
+    /// Of November it is `std::time::Instant`, which does not on Linux and macOS.
     fn tick_counts_sleep(&self) -> bool {
-        false
+        cfg!(not(november))
     }
 
     fn name(&self) -> &'static str {

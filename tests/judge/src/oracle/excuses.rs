@@ -3,7 +3,8 @@
 //! An allowance is counted in time in which the session could have been served, so that what is impossible (no network,
 //! asleep, no token to be had) uses nothing of it. It ends when it is used up, or with the first service that begins
 //! after its cause: what is lost again after that has another cause, or none. Allowances of several causes run side by
-//! side and are not added. Nothing that a client does begins one, but for asking where it is told to wait.
+//! side and are not added. Nothing that a client does begins one, but for asking where it is told to wait, or
+//! whom nobody may ask twice.
 
 use std::collections::BTreeMap;
 
@@ -22,6 +23,9 @@ const MINUTE: Ms = 60 * SECOND;
 
 /// Who was without a network for longer than this may take its time.
 const LONG_OUTAGE: Ms = MINUTE;
+
+/// A server may be asked for 1,200 sockets an hour: who is not told that the network is there again meets it within this.
+const AGAIN: Ms = 3 * SECOND;
 
 /// A token is asked for in good time if that is done in the last tenth of its life, but five minutes before its end at
 /// the latest (a day's token needs no hours), and half a minute before it where half a life is as long: nobody may ask more
@@ -82,10 +86,30 @@ pub(super) fn excused(
 ///
 /// The page's `possible` knows what no client can: that an endpoint will fail for half an hour in ten minutes, so that
 /// one had better ask now. Nobody may ask more than once a life, so it is enough to have asked as the plainest client
-/// does, in the last tenth of the life. Where there was a chance then, the whole gap is the client's.
+/// does, in the last tenth of the life. Where there was a chance then, the whole gap is the client's. A chance that came
+/// and went while its endpoint had asked to be left alone was none.
+///
+/// A revocation is foreseen by nobody: what was asked for before it, and comes after it, is no client's merit. Where nobody
+/// gives a token to who asks just then, the gap ends when somebody does.
 fn unforeseen(story: &Story<'_>, possible: &Possible, length: Ms) -> Spans {
     let mut gaps = Vec::new();
+    let open = [Endpoint::Mint, Endpoint::Refresh].map(|endpoint| {
+        let waits = waits(story, endpoint);
+        let chances = possible.provider.iter().flatten().filter(|chance| chance.endpoint == endpoint);
+        let missed = |chance: &&Chance| waits.around(chance.from).is_some_and(|(_, to)| chance.to <= to);
+        chances.filter(|chance| !missed(chance)).copied().collect::<Vec<Chance>>()
+    });
     for (from, end) in story.holding().iter().filter(|(_, end)| *end < length) {
+        if story.received().any(|(_, token)| token.revoked == Some(end) && token.ends > end) {
+            let asked = |chance: &&Chance| chance.to > end;
+            let next =
+                open.iter().filter_map(|chances| chances.iter().find(asked)).map(|it| it.from.max(end));
+            let next = next.min().unwrap_or(length);
+            if next > end {
+                gaps.push((end, next));
+            }
+            continue;
+        }
         let last = |token: &&Token| token.owed_until() == end && token.revoked.is_none_or(|at| at > end);
         let Some((_, token)) = story.received().filter(|(_, token)| last(token)).max_by_key(|(at, _)| *at)
         else {
@@ -100,11 +124,21 @@ fn unforeseen(story: &Story<'_>, possible: &Possible, length: Ms) -> Spans {
             })
         });
         if !useful.any(|chances| was_a_chance(chances, token.issued.max(from), token.issued, end)) {
-            let next = possible.provider.iter().filter_map(|chances| next_token(chances, end)).min();
+            let next = open.iter().filter_map(|chances| next_token(chances, end)).min();
             gaps.push((end, next.unwrap_or(length)));
         }
     }
     Spans::of(gaps)
+}
+
+/// When this endpoint had asked to be left alone.
+fn waits(story: &Story<'_>, endpoint: Endpoint) -> Spans {
+    let waits = story.answers().filter(|(_, asked, _)| asked.endpoint() == Some(endpoint));
+    let waits = waits.filter_map(|(at, _, reply)| match reply.result {
+        Err(Bad::Http { retry_after: Some(wait), .. }) => Some((at, at + wait.min(5 * MINUTE))),
+        _ => None,
+    });
+    Spans::of(waits.collect())
 }
 
 /// In the good time before a token ends that was issued then and is known since then, there was a chance of some length.
@@ -175,13 +209,14 @@ fn causes(world: &World, story: &Story<'_>, conditions: &Conditions) -> Vec<Caus
     }
     let gaps = Spans::of(vec![(0, conditions.horizon)]).without(&conditions.net);
     for (off, on) in gaps.iter() {
-        if on - off <= LONG_OUTAGE {
-            put(off, Excuse::Cut, 2 * SECOND + slower(on) + ask(on));
-            continue;
-        }
         let told = story.users.iter().find(|(at, user)| *user == User::NetworkChanged && *at >= on);
         let told = told.map_or(Ms::MAX, |(at, _)| at - on + 2 * SECOND);
-        put(on, Excuse::NoNetwork, told.min(30 * SECOND) + slower(on) + ask(on));
+        if on - off <= LONG_OUTAGE {
+            put(off, Excuse::Cut, told.min(AGAIN) + slower(on) + ask(on));
+            continue;
+        }
+        let busy = if holding.has(on) { 0 } else { busy(world, story, off, on) };
+        put(on, Excuse::NoNetwork, told.min(30 * SECOND).max(busy) + slower(on) + ask(on));
     }
     for (from, to, awake) in world.awake.pieces(conditions.horizon) {
         if matches!(awake, Awake::Sleeps | Awake::Stopped) && from < to {
@@ -202,6 +237,20 @@ fn causes(world: &World, story: &Story<'_>, conditions: &Conditions) -> Vec<Caus
         }
     }
     causes
+}
+
+/// How long after a network that swallows everything is there again no provider's call may be made: who may be asked but
+/// once at a time, and was asked while it was gone, is asked again after two minutes (A1).
+fn busy(world: &World, story: &Story<'_>, off: Ms, on: Ms) -> Ms {
+    let facts = &world.facts;
+    let calls = [(facts.can_mint_again, Endpoint::Mint), (facts.can_refresh, Endpoint::Refresh)];
+    let hangs = |endpoint: Endpoint| {
+        let asked = story.asked.iter().rfind(|asked| asked.at < on && asked.endpoint() == Some(endpoint))?;
+        let hangs = asked.at >= off && asked.answer.is_none_or(|(at, _)| at > on);
+        hangs.then(|| (asked.at + 2 * MINUTE).saturating_sub(on))
+    };
+    let free = calls.into_iter().filter(|(may, _)| *may).map(|(_, endpoint)| hangs(endpoint).unwrap_or(0));
+    if facts.may_be_asked_twice { 0 } else { free.min().unwrap_or(0) }
 }
 
 /// How long an answer takes of the endpoints that bring a first token.

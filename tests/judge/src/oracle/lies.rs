@@ -13,11 +13,12 @@
 //! - An attempt announced for a moment, and none made within a second of it, though nothing was heard between.
 
 use super::conditions::Conditions;
+use super::late;
 use super::lost::is_about_the_credential;
 use super::served::Served;
 use super::spans::Spans;
 use super::spell;
-use super::story::{Asked, Heard, Sock, Story};
+use super::story::{Asked, Heard, Sock, Story, Token};
 use crate::client::{Ask, Phase, Serial, Tell};
 use crate::log::{Source, Why};
 use crate::timeline::Ms;
@@ -25,6 +26,9 @@ use crate::verdict::{Fault, Kind};
 use crate::world::{User, World};
 
 const SECOND: Ms = 1_000;
+const MINUTE: Ms = 60 * SECOND;
+/// What the last question that a silent socket is asked is given, of the time that its death may go unnoticed.
+const ANSWER: Ms = 10 * SECOND;
 
 /// See the module.
 pub(super) struct Lies<'a> {
@@ -48,7 +52,10 @@ impl Lies<'_> {
         let allowed = if self.world.facts.pings > 0 { 40 } else { 70 } * SECOND;
         let useless = self.story.saying(Phase::Live).without(&self.served.served);
         let too_long = useless.iter().filter_map(|(from, to)| {
-            let allowed = allowed + *self.world.late.at(from);
+            let from = self.proved_until(from).min(to);
+            // The question may be late, and what is made of it.
+            let asked = late::step(self.world, from + allowed - ANSWER);
+            let allowed = late::told_by(self.world, asked + ANSWER) - from;
             let spent = |from: Ms| self.conditions.runs.total_within(from, to);
             if spent(from) <= allowed {
                 return None;
@@ -59,6 +66,14 @@ impl Lies<'_> {
             Some((at, format!("said to be live and not served for {}", spell(spent))))
         });
         too_long.collect()
+    }
+
+    /// What was on its way when the socket died, and is answered yet, proves that both ways are open.
+    fn proved_until(&self, from: Ms) -> Ms {
+        let on_a_socket = |ask: Ask| matches!(ask, Ask::Connect { .. } | Ask::Push(..) | Ask::Ping(..));
+        let asked = self.story.asked_until(from).take_while(|asked| asked.at + MINUTE > from);
+        let answered = asked.filter(|asked| on_a_socket(asked.ask)).filter_map(|asked| asked.answer);
+        answered.filter(|(_, reply)| reply.result.is_ok()).map(|(at, _)| at).max().unwrap_or(from).max(from)
     }
 
     /// When a client could notice that it is not served any more. Of a socket that is kept open though its token has
@@ -112,7 +127,7 @@ impl Lies<'_> {
         let mut waiters = Waiters::default();
         let mut users = self.story.users.iter().peekable();
         let mut lies = Vec::new();
-        for (at, tell) in &self.story.tells {
+        for (index, (at, tell)) in self.story.tells.iter().enumerate() {
             let at = *at;
             while let Some((asked, user)) = users.next_if(|(asked, _)| *asked <= at) {
                 if matches!(user, User::Refreshes | User::WasRefused | User::Updates { .. }) {
@@ -134,7 +149,7 @@ impl Lies<'_> {
                 }
                 Tell::Failed => waiters.failed(),
                 Tell::Expired => {
-                    if let Some((token, left)) = self.not_expired(at) {
+                    if let Some((token, left)) = self.not_expired(at, index) {
                         lies.push((
                             at,
                             format!("said that no token is valid; {token} was for {} more", spell(left)),
@@ -164,17 +179,28 @@ impl Lies<'_> {
         let accepted = &self.story.accepted;
         let since = &accepted[accepted.partition_point(|(when, ..)| *when < asked)..];
         since.iter().take_while(|(when, ..)| *when <= at).any(|(_, token, first)| match user {
-            User::Updates { .. } => self.story.token(*token).is_some_and(|token| {
-                token.of == Source::Application && token.received.is_some_and(|got| got >= asked)
-            }),
+            // What the application has brought, or what has come of it.
+            User::Updates { .. } => self.brought(*token).is_some_and(|got| got >= asked),
             User::Refreshes => *first,
             _ => true,
         })
     }
 
-    fn not_expired(&self, at: Ms) -> Option<(Serial, Ms)> {
+    /// When the token came that the application brought, and that this one is or was exchanged from.
+    fn brought(&self, token: Serial) -> Option<Ms> {
+        let token = self.story.token(token)?;
+        match token.of {
+            Source::Application => token.received,
+            Source::Activate(of) | Source::Renew(of) => self.brought(of),
+            Source::Mint | Source::Refresh => None,
+        }
+    }
+
+    /// What it held when it told the event of this index.
+    fn not_expired(&self, at: Ms, index: usize) -> Option<(Serial, Ms)> {
         let identity = self.story.identity(at);
-        let held = self.story.tokens().filter(|token| token.is_known(at) && token.identity >= identity);
+        let known = |token: &&Token| token.is_known(at) && token.told_before <= index;
+        let held = self.story.tokens().filter(|token| known(token) && token.identity >= identity);
         let best = held.max_by_key(|token| token.owed_until())?;
         let left = best.owed_until().checked_sub(at).filter(|left| *left > SECOND)?;
         let mut shown = self.story.asked_until(at).filter_map(|asked| {
@@ -190,7 +216,7 @@ impl Lies<'_> {
         for (index, (at, tell)) in tells.iter().enumerate() {
             let Tell::Warned { code, next: Some(next), .. } = tell else { continue };
             let (at, next) = (*at, (*next).max(*at));
-            let until = next + SECOND + *self.world.late.at(next);
+            let until = late::step(self.world, next) + SECOND;
             let moot = |tell: &Tell| {
                 matches!(tell, Tell::Warned { next: Some(_), .. } | Tell::Suspended | Tell::Over { .. })
             };

@@ -38,6 +38,7 @@
 mod conditions;
 mod disruptions;
 mod excuses;
+mod late;
 mod lies;
 mod lost;
 mod overstay;
@@ -121,7 +122,7 @@ pub fn judge(world: &World, log: &Log) -> Verdict {
         activations: number(activations.len()),
         activations_an_hour: most_within(&activations, 3_600_000),
         connects: number(story.asked.iter().filter(|asked| matches!(asked.ask, Ask::Connect { .. })).count()),
-        mints: endpoint(Some(Endpoint::Mint)),
+        minted_at: asked(&story, |ask| matches!(ask, Ask::Mint)),
         over,
         faults,
     }

@@ -14,7 +14,7 @@ use super::possible::Possible;
 use super::served::Served;
 use super::spans::Spans;
 use super::spell;
-use super::story::Story;
+use super::story::{Story, Token};
 use crate::timeline::{Ms, Timeline};
 use crate::verdict::{Fault, Kind};
 use crate::world::{Answer, Opening, Outcome, Service, World};
@@ -24,7 +24,7 @@ const MINUTE: Ms = 60 * SECOND;
 const PATIENCE: Ms = 11 * MINUTE;
 const DAY: Ms = 24 * 60 * MINUTE;
 /// An answer that has been on its way for less is awaited before an end.
-const AWAITED: Ms = 30 * SECOND;
+pub(super) const AWAITED: Ms = 30 * SECOND;
 
 pub(super) fn judge(
     world: &World,
@@ -70,14 +70,15 @@ fn awaits(story: &Story<'_>, at: Ms) -> bool {
 }
 
 /// The end of the last token, if it was told and nobody can bring another.
-fn told_end(world: &World, story: &Story<'_>) -> Option<Ms> {
+pub(super) fn told_end(world: &World, story: &Story<'_>) -> Option<Ms> {
     let rejected = story.rejected();
     if (world.facts.can_refresh || world.facts.can_mint_again) && rejected.is_none() {
         return None;
     }
     let last = story.received().map(|(_, token)| token).max_by_key(|token| token.owed_until())?;
-    if last.revoked.is_some() {
-        // Nobody tells a client of that; it can only be refused.
+    let lasts = |token: &Token| token.told.unwrap_or(token.ends) > last.owed_until();
+    if story.received().any(|(_, token)| token.revoked.is_some() && lasts(token)) {
+        // Nobody tells a client of that; it can only be refused, and may be accepted yet.
         return None;
     }
     let told = last.told.is_some() || (rejected.is_none() && last.hinted(&world.facts).is_some());

@@ -19,6 +19,8 @@ pub(super) struct Token {
     /// When the client heard of it first, and last.
     pub(super) received: Option<Ms>,
     heard_again: Option<Ms>,
+    /// How many events had been told before: within a millisecond, what came first.
+    pub(super) told_before: usize,
     /// When the process that had heard of it died, if it had not been kept.
     forgotten: Option<Ms>,
     /// When the server first accepted it on a socket.
@@ -188,14 +190,18 @@ impl<'a> Story<'a> {
                     identity: *identity,
                     received: None,
                     heard_again: None,
+                    told_before: 0,
                     forgotten: None,
                     accepted: None,
                     told: None,
                     revoked: None,
                 }),
                 Entry::Received(token) => {
+                    let told = story.tells.len();
                     if let Some(token) = story.token_mut(*token) {
-                        token.received.get_or_insert(at);
+                        if token.received.is_none() {
+                            (token.received, token.told_before) = (Some(at), told);
+                        }
                         token.heard_again = Some(at);
                     }
                 }

@@ -16,7 +16,7 @@
 use super::served::Served;
 use super::spell;
 use super::story::{Asked, Endpoint, Story, Token};
-use crate::client::{Ask, Bad, Good};
+use crate::client::{Ask, Bad, Good, Reply};
 use crate::timeline::Ms;
 use crate::verdict::{Fault, Kind};
 use crate::world::User;
@@ -25,6 +25,8 @@ const SECOND: Ms = 1_000;
 const MINUTE: Ms = 60 * SECOND;
 const HOUR: Ms = 60 * MINUTE;
 const BURST: Ms = 3 * SECOND;
+/// What devices/token and devices/refresh are asked for.
+const ASKED: Ms = 15 * MINUTE;
 /// So many early ones an hour are no waste.
 const NOW_AND_THEN: usize = 5;
 
@@ -116,10 +118,17 @@ fn early(
             Some(Ok(Good::Token { token, .. })) => story.token(token),
             _ => None,
         };
-        let gained = token.filter(|token| said_to_end(token) > best.max(since) + SECOND);
-        let mut wait = if let Some(token) = gained {
+        let is_bound = matches!(one.endpoint(), Some(Endpoint::Activate | Endpoint::Renew));
+        let asked = if is_bound { asked_to_end(answer, since) } else { Ms::MAX };
+        let ends = token.map(|token| said_to_end(token).min(asked));
+        let news = ends.filter(|end| *end > best.max(since) + SECOND);
+        if let Some(end) = news {
             failures = 0;
-            best = said_to_end(token);
+            best = end;
+        }
+        // What has come from elsewhere before is no gain: the first of another row of failures.
+        let is_held = token.is_some_and(|token| token.received.is_some_and(|came| came < since));
+        let mut wait = if news.is_some() && !is_held {
             // From asking to asking: where the answer takes most of a life, the next must be asked for at once.
             ((best - since) / 4).saturating_sub(since - one.at)
         } else {
@@ -168,6 +177,15 @@ impl Held {
         let come = self.0.partition_point(|(at, _)| *at <= t);
         let (_, end) = self.0.get(come.checked_sub(1)?)?;
         end.checked_sub(t).filter(|left| *left > 0)
+    }
+}
+
+/// A client-bound token is asked for by its life: where the answer itself names none, a later end that is told elsewhere
+/// may be that of the session, and whoever goes by what was asked for is careful.
+fn asked_to_end(answer: Option<(Ms, Reply)>, since: Ms) -> Ms {
+    match answer.map(|(_, reply)| reply.result) {
+        Some(Ok(Good::Token { says, .. })) if says.life.or(says.end).is_none() => since + ASKED,
+        _ => Ms::MAX,
     }
 }
 

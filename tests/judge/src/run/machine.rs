@@ -2,9 +2,8 @@
 
 use crate::catalogue::Row;
 use crate::client::absent::Absent;
+#[cfg(not(november))]
 use crate::client::lifecycle::Keeper;
-#[cfg(feature = "second")]
-use crate::client::lifecycle::Second;
 use crate::client::naive::Naive;
 use crate::client::session::SessionClient;
 use crate::client::{Client, Maker};
@@ -16,10 +15,8 @@ pub enum Machine {
     /// `Session` of this tree: the machine with its wire formats and its watch over the socket.
     This,
     /// `Lifecycle` alone.
+    #[cfg(not(november))]
     Lifecycle,
-    /// Its second edition, while that grows beside it.
-    #[cfg(feature = "second")]
-    Second,
     /// One that a newcomer would write in an afternoon.
     Naive,
     /// One that never connects.
@@ -30,9 +27,8 @@ impl Machine {
     /// All of them.
     pub const ALL: &[Self] = &[
         Self::This,
+        #[cfg(not(november))]
         Self::Lifecycle,
-        #[cfg(feature = "second")]
-        Self::Second,
         Self::Naive,
         Self::Absent,
     ];
@@ -45,9 +41,8 @@ impl Machine {
     pub const fn name(self) -> &'static str {
         match self {
             Self::This => "this",
+            #[cfg(not(november))]
             Self::Lifecycle => "lifecycle",
-            #[cfg(feature = "second")]
-            Self::Second => "second",
             Self::Naive => "naive",
             Self::Absent => "absent",
         }
@@ -73,9 +68,8 @@ impl Machine {
         }
         let make: Maker = match self {
             Self::This => SessionClient::boxed,
+            #[cfg(not(november))]
             Self::Lifecycle => Keeper::make,
-            #[cfg(feature = "second")]
-            Self::Second => Second::make,
             Self::Naive => Naive::make,
             Self::Absent => Absent::make,
         };

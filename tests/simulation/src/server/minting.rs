@@ -64,6 +64,7 @@ impl Server {
             revoked: false,
             honest: true,
             refused: false,
+            accepted: false,
             foreign: false,
         }
     }
@@ -96,7 +97,9 @@ impl Server {
         if minted.foreign {
             statement.cnf = Confirmation::Others;
         }
-        Reply::Token(TokenFacts { token: minted.id, statement, new_secret: draws.once_in(4) })
+        // A rotating secret is the provider's.
+        let new_secret = minted.of.is_none() && draws.once_in(4);
+        Reply::Token(TokenFacts { token: minted.id, statement, new_secret })
     }
 
     /// Those that have ended are forgotten; bases in use only in need: bound tokens outlive many of their like.

@@ -66,16 +66,35 @@ pub(super) fn is_file(path: &Path) -> Result<bool, StoreError> {
     }
 }
 
-/// Where a write stops, in tests.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct Crash(pub(super) u8);
+/// What a write does to the disk, in this order.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Call {
+    /// What an earlier write has left behind.
+    Clear,
+    Create,
+    WriteFirst,
+    WriteRest,
+    FlushFile,
+    Rename,
+    FlushFolder,
+}
 
-impl Crash {
-    pub(super) const NEVER: Self = Self(u8::MAX);
+/// Makes these calls, and remembers them: tests look at what was done, and stop it anywhere.
+#[derive(Debug, Default)]
+pub(super) struct Disk {
+    pub(super) made: Vec<Call>,
+    /// The process dies in place of this one, in tests.
+    pub(super) dies_at: Option<Call>,
+}
 
-    /// Whether the process dies before this step.
-    fn at(self, step: u8) -> Result<(), StoreError> {
-        if self == Self(step) { Err(StoreError::Failed(format!("crash at {step}"))) } else { Ok(()) }
+impl Disk {
+    fn make<T>(&mut self, call: Call, act: impl FnOnce() -> io::Result<T>) -> io::Result<T> {
+        if self.dies_at == Some(call) {
+            return Err(io::Error::other(format!("died before {call:?}")));
+        }
+        let done = act()?;
+        self.made.push(call);
+        Ok(done)
     }
 }
 
@@ -84,7 +103,7 @@ impl Crash {
 pub(super) fn replace(
     path: &Path,
     text: &Secret,
-    crash: Crash,
+    disk: &mut Disk,
     prepare: impl FnOnce(&File),
 ) -> Result<File, StoreError> {
     if text.len() as u64 > MOST {
@@ -95,30 +114,32 @@ pub(super) fn replace(
         let temporary = &temporary;
         move |error: io::Error| failed(what, temporary, &error)
     };
-    crash.at(0)?;
     // One that was left half written may have any mode.
-    match fs::remove_file(&temporary) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(failed_to("write")(error)),
-        _ => {}
-    }
-    crash.at(1)?;
-    let mut file = private(OpenOptions::new().write(true).create_new(true))
-        .open(&temporary)
-        .map_err(failed_to("write"))?;
-    crash.at(2)?;
+    disk.make(Call::Clear, || clear(&temporary)).map_err(failed_to("write"))?;
+    let create = || private(OpenOptions::new().write(true).create_new(true)).open(&temporary);
+    let mut file = disk.make(Call::Create, create).map_err(failed_to("write"))?;
     let (first, rest) = text.expose().as_bytes().split_at(text.len() / 2);
-    file.write_all(first).map_err(failed_to("write"))?;
-    crash.at(3)?;
-    file.write_all(rest).map_err(failed_to("write"))?;
-    crash.at(4)?;
-    file.sync_all().map_err(failed_to("flush"))?;
+    disk.make(Call::WriteFirst, || file.write_all(first)).map_err(failed_to("write"))?;
+    disk.make(Call::WriteRest, || file.write_all(rest)).map_err(failed_to("write"))?;
+    // Before it is there: a name that leads to nothing is worse than the old record.
+    disk.make(Call::FlushFile, || sync_file(&file)).map_err(failed_to("flush"))?;
     prepare(&file);
-    crash.at(5)?;
-    rename(&temporary, path)?;
-    crash.at(6)?;
+    disk.make(Call::Rename, || fs::rename(&temporary, path)).map_err(failed_to("rename"))?;
     // It is there: that its folder cannot be flushed is no failed write, and is told when the store is taken.
-    let _ = crash.at(7).and_then(|()| sync_folder(path).map_err(failed_to("flush")));
+    let _ = disk.make(Call::FlushFolder, || sync_folder(path));
     Ok(file)
+}
+
+fn clear(path: &Path) -> io::Result<()> {
+    match fs::remove_file(path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+        _ => Ok(()),
+    }
+}
+
+/// So that what was written survives the loss of power.
+pub(super) fn sync_file(file: &File) -> io::Result<()> {
+    file.sync_all()
 }
 
 pub(super) fn rename(from: &Path, to: &Path) -> Result<(), StoreError> {

@@ -7,7 +7,7 @@ use std::time::Duration;
 use satkeeper_core::dpop::Algorithm;
 use satkeeper_core::secret::Secret;
 
-use super::disk::{Crash, beside, failed, read, remove, replace, sync_folder};
+use super::disk::{Disk, beside, failed, read, remove, replace, sync_folder};
 use super::hold::{lock, resolved};
 use crate::keys;
 use crate::private::private;
@@ -55,7 +55,7 @@ impl SharedKey {
         // A user before its key: a key without users would go with whoever leaves next.
         self.enter()?;
         if there.is_none() {
-            replace(&self.key, pem, Crash::NEVER, |_| {})?;
+            replace(&self.key, pem, &mut Disk::default(), |_| {})?;
         }
         Ok(true)
     }
@@ -93,7 +93,7 @@ impl SharedKey {
     fn write(&self, users: &[String]) -> Result<(), StoreError> {
         let mut text = users.join("\n");
         text.push('\n');
-        replace(&self.list(), &Secret::new(text), Crash::NEVER, |_| {}).map(drop)
+        replace(&self.list(), &Secret::new(text), &mut Disk::default(), |_| {}).map(drop)
     }
 
     fn list(&self) -> PathBuf {

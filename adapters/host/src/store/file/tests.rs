@@ -9,7 +9,8 @@ use std::time::Duration;
 use satkeeper_core::lifecycle::KeyAlgorithm;
 use satkeeper_core::secret::Secret;
 
-use super::{Crash, FileStore, beside, lacking, read, replace};
+use super::disk::{Call, sync_file};
+use super::{Disk, FileStore, beside, lacking, read, replace, sync_folder};
 use crate::keys;
 use crate::store::{Lease, Part, Store as _, StoreError, Written};
 
@@ -40,23 +41,55 @@ fn text(text: &str) -> Secret {
 
 #[test]
 fn whatever_step_it_dies_before_the_old_is_there_or_the_new() {
-    // proves L5
+    // proves R30
     let folder = Folder::new("steps");
     let path = folder.file();
-    replace(&path, &text("old"), Crash::NEVER, |_| {}).unwrap();
-    for step in 0..=6 {
-        assert!(replace(&path, &text("new"), Crash(step), |_| {}).is_err());
-        let there = read(&path).unwrap().unwrap();
-        assert_eq!(there.expose(), if step < 6 { "old" } else { "new" }, "before step {step}");
+    replace(&path, &text("old"), &mut Disk::default(), |_| {}).unwrap();
+    for call in WRITE {
+        let mut disk = Disk { dies_at: Some(call), ..Disk::default() };
+        let there_is = if call == Call::FlushFolder { "new" } else { "old" };
+        assert_eq!(replace(&path, &text("new"), &mut disk, |_| {}).is_ok(), there_is == "new", "{call:?}");
+        assert_eq!(read(&path).unwrap().unwrap().expose(), there_is, "before {call:?}");
         // And the next one is none the worse for what was left behind.
-        replace(&path, &text("old"), Crash::NEVER, |_| {}).unwrap();
+        replace(&path, &text("old"), &mut Disk::default(), |_| {}).unwrap();
         assert!(!beside(&path, ".new").exists());
     }
 }
 
+/// A file is flushed before its name leads to it, and the folder after that.
+const WRITE: [Call; 7] = [
+    Call::Clear,
+    Call::Create,
+    Call::WriteFirst,
+    Call::WriteRest,
+    Call::FlushFile,
+    Call::Rename,
+    Call::FlushFolder,
+];
+
+#[test]
+fn what_is_written_is_on_the_disk_before_it_takes_the_place_of_the_old() {
+    // proves R13
+    let (folder, mut disk) = (Folder::new("flushed"), Disk::default());
+    replace(&folder.file(), &text("record"), &mut disk, |_| {}).unwrap();
+    assert_eq!(disk.made, WRITE);
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn to_flush_is_to_ask_the_operating_system() {
+    // proves R13
+    // It refuses where there is no disk below: who were not asked could not refuse.
+    let (_, pipe) = std::io::pipe().unwrap();
+    let error = sync_file(&fs::File::from(std::os::fd::OwnedFd::from(pipe))).unwrap_err();
+    assert_eq!(error.kind(), std::io::ErrorKind::InvalidInput, "{error}");
+    let error = sync_folder(std::path::Path::new("/proc/sys/kernel/ostype")).unwrap_err();
+    assert_eq!(error.kind(), std::io::ErrorKind::InvalidInput, "{error}");
+}
+
 #[test]
 fn only_the_owner_can_read_what_is_written() {
-    // proves L49
+    // proves R36
     let folder = Folder::new("modes");
     let store = FileStore::new(folder.file());
     let mut lease = store.lease().unwrap();
@@ -96,7 +129,7 @@ fn what_is_no_text_or_too_large_is_refused_and_left_alone() {
 
 #[test]
 fn one_holder_at_a_time() {
-    // proves L30
+    // proves R11
     // survives P29
     let folder = Folder::new("lease");
     let store = FileStore::new(folder.file());
@@ -109,7 +142,7 @@ fn one_holder_at_a_time() {
 
 #[test]
 fn one_holder_whatever_the_record_is_called() {
-    // proves L30
+    // proves R11
     // survives W4
     let folder = Folder::new("names");
     let (file, inner) = (folder.file(), folder.0.join("inner"));
@@ -141,7 +174,7 @@ fn one_holder_whatever_the_record_is_called() {
 
 #[test]
 fn who_has_lost_the_file_to_another_finds_out_before_it_writes() {
-    // proves L30
+    // proves R11
     // survives W4
     let folder = Folder::new("lost");
     let store = FileStore::new(folder.file());
@@ -185,7 +218,7 @@ fn is_whole(folder: &Folder) {
 
 #[test]
 fn who_has_lost_the_file_to_another_does_not_erase_it() {
-    // proves L30
+    // proves R11
     // survives W4
     let (folder, mut first, second) = lost("lost-erase");
     assert_eq!(first.erase(), Err(StoreError::InUse));
@@ -203,7 +236,7 @@ fn who_has_lost_the_file_to_another_does_not_erase_it() {
 
 #[test]
 fn who_has_lost_the_file_to_another_leaves_its_key() {
-    // proves L30
+    // proves R11
     // survives W4
     let (folder, mut first, second) = lost("lost-key");
     assert_eq!(first.save_key(&text("another key of the first's")), Err(StoreError::InUse));
@@ -263,7 +296,8 @@ fn a_folder_that_cannot_be_flushed_is_told_and_lived_with() {
     assert_eq!(error.kind(), std::io::ErrorKind::InvalidInput, "{error}");
     let folder = Folder::new("lacks");
     // What was written is written.
-    replace(&folder.file(), &text("record"), Crash(7), |_| {}).unwrap();
+    let mut disk = Disk { dies_at: Some(Call::FlushFolder), ..Disk::default() };
+    replace(&folder.file(), &text("record"), &mut disk, |_| {}).unwrap();
     assert_eq!(read(&folder.file()).unwrap().unwrap().expose(), "record");
     let told = lacking(true, Err(error));
     assert!(told.len() == 1 && told[0].contains("flushed") && told[0].contains("the power"), "{told:?}");
@@ -275,12 +309,12 @@ fn a_folder_that_cannot_be_flushed_is_told_and_lived_with() {
 
 #[test]
 fn who_writes_all_the_same_is_noticed() {
-    // proves L30
+    // proves R11
     let folder = Folder::new("conflict");
     let store = FileStore::new(folder.file());
     let mut lease = store.lease().unwrap();
     assert!(lease.load().unwrap().is_none());
-    replace(&folder.file(), &text("another's"), Crash::NEVER, |_| {}).unwrap();
+    replace(&folder.file(), &text("another's"), &mut Disk::default(), |_| {}).unwrap();
     assert_eq!(lease.save(&text("ours")), Err(StoreError::Conflict(Written(text("another's")))));
     assert_eq!(read(&folder.file()).unwrap().unwrap().expose(), "another's");
     // What has been read can be gone on from.
@@ -294,7 +328,7 @@ fn key(algorithm: KeyAlgorithm) -> Secret {
 
 #[test]
 fn a_shared_key_is_made_once_and_goes_with_its_last_user() {
-    // proves L41, L46
+    // proves R33, R35
     // survives S26
     let folder = Folder::new("shared");
     let shared = folder.0.join("gateway.key.pem");
@@ -332,7 +366,7 @@ fn a_shared_key_that_is_no_key_is_left_alone() {
     // survives S26
     let folder = Folder::new("shared-odd");
     let shared = folder.0.join("gateway.key.pem");
-    replace(&shared, &text("no key"), Crash::NEVER, |_| {}).unwrap();
+    replace(&shared, &text("no key"), &mut Disk::default(), |_| {}).unwrap();
     let mut lease = FileStore::new(folder.file()).shared_key(&shared).lease().unwrap();
     let ours = key(KeyAlgorithm::Es256);
     lease.save_key(&ours).unwrap();
@@ -369,7 +403,7 @@ fn number(text: &str) -> u64 {
 
 #[test]
 fn killed_at_any_time_it_leaves_a_whole_record() {
-    // proves L5
+    // proves R30
     let folder = Folder::new("killed");
     let store = FileStore::new(folder.file());
     let mut last = 0;

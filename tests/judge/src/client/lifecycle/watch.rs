@@ -1,12 +1,12 @@
-//! A stand-in for the session's watch over its socket (L37).
+//! A stand-in for the session's watch over its sockets: only a reply of its own proves the way there and back.
 
 use crate::timeline::Ms;
 
-/// Silence after which to ask, once the server was seen to ping.
-const QUIET_WITH_PINGS: Ms = 15_000;
-/// Silence after which to ask a server that has never pinged.
-const QUIET: Ms = 60_000;
-/// Time for any frame to come after asking.
+/// Silence after which to ask.
+const QUIET: Ms = 25_000;
+/// The same where frames come in, but no reply of its own.
+const ONE_WAY: Ms = 30_000;
+/// Time for the reply to come.
 const ANSWER: Ms = 10_000;
 /// A check that comes this late may have been asleep: it asks again before it judges.
 const ASLEEP: Ms = 5_000;
@@ -15,8 +15,9 @@ const ASLEEP: Ms = 5_000;
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Watch {
     heard: Ms,
+    proved: Ms,
     asked: Option<Ms>,
-    server_pings: bool,
+    over: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -28,28 +29,31 @@ pub(super) enum Verdict {
 
 impl Watch {
     pub(super) const fn new(now: Ms) -> Self {
-        Self { heard: now, asked: None, server_pings: false }
+        Self { heard: now, proved: now, asked: None, over: false }
     }
 
     /// A frame has come.
-    pub(super) const fn hear(&mut self, now: Ms, is_ping: bool) {
+    pub(super) const fn hear(&mut self, now: Ms) {
         self.heard = now;
-        self.asked = None;
-        self.server_pings |= is_ping;
     }
 
-    pub(super) const fn due(&self) -> Ms {
-        match self.asked {
+    /// A reply of its own has come.
+    pub(super) const fn prove(&mut self, now: Ms) {
+        (self.heard, self.proved, self.asked, self.over) = (now, now, None, false);
+    }
+
+    pub(super) fn due(&self) -> Option<Ms> {
+        let due = match self.asked {
             Some(asked) => asked + ANSWER,
-            None => self.heard + if self.server_pings { QUIET_WITH_PINGS } else { QUIET },
-        }
+            None => (self.heard + QUIET).min(self.proved + ONE_WAY),
+        };
+        (!self.over).then_some(due)
     }
 
-    pub(super) const fn check(&mut self, now: Ms) -> Verdict {
-        if now < self.due() {
-            return Verdict::Fine;
-        }
-        if self.asked.is_some() && now <= self.due() + ASLEEP {
+    pub(super) fn check(&mut self, now: Ms) -> Verdict {
+        let Some(due) = self.due().filter(|due| *due <= now) else { return Verdict::Fine };
+        if self.asked.is_some() && now <= due + ASLEEP {
+            self.over = true;
             return Verdict::Dead;
         }
         self.asked = Some(now);

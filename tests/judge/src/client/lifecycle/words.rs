@@ -32,6 +32,7 @@ pub(super) fn statement(says: Says, ask: Option<Ask>, one_time: bool) -> Stateme
 
 /// Why it failed. A provider is a function of the application's: all that it says is whether it will ever do it again.
 /// Behind one-time secrets stands a subscriber's endpoint, which answers over HTTP.
+/// A page that somebody on the way wrote is no refusal of the API's.
 pub(super) const fn failure(bad: Bad, ask: Ask, one_time: bool) -> Failure {
     let by_callback = matches!(ask, Ask::Mint | Ask::Refresh { .. }) && !one_time;
     match bad {
@@ -40,12 +41,10 @@ pub(super) const fn failure(bad: Bad, ask: Ask, one_time: bool) -> Failure {
         Bad::Failed => Failure::Provider { retry_after: None },
         _ if by_callback => Failure::Provider { retry_after: None },
         Bad::Broke => Failure::Transport,
-        // Whose words the body holds, nobody asks.
-        Bad::Http { status, retry_after, .. } => {
-            let failure = Failure::Http { status, retry_after };
-            let renews = matches!(ask, Ask::Refresh { .. });
-            if renews && failure.is_refusal() { Failure::Rejected } else { failure }
+        Bad::Http { own: false, status, retry_after } if status < 500 => {
+            Failure::Page { status, retry_after }
         }
+        Bad::Http { status, retry_after, .. } => Failure::Http { status, retry_after },
         Bad::Page | Bad::NoProtocol => Failure::Malformed,
         Bad::Error(code) => Failure::Rpc { code, credential: matches!(code, 401 | 403 | -32_002 | -32_003) },
         Bad::Code(code) => Failure::Rpc { code: code as i64, credential: matches!(code, 401 | 403) },
@@ -54,11 +53,12 @@ pub(super) const fn failure(bad: Bad, ask: Ask, one_time: bool) -> Failure {
     }
 }
 
-/// The server's time that came with it: that of every response of SignalWire's hosts, whoever wrote it. A function of
-/// the application's has none.
+/// The server's time that came with it: that of the API's own answers. A function of the application's has none, and what
+/// somebody on the way has stored or written is no answer.
 pub(super) fn server_time(reply: &Reply, ask: Ask, one_time: bool) -> Option<UnixMillis> {
     let by_callback = matches!(ask, Ask::Mint | Ask::Refresh { .. }) && !one_time;
-    reply.date.filter(|_| !by_callback).map(UnixMillis)
+    let own = !reply.foreign && !matches!(reply.result, Err(Bad::Page | Bad::Http { own: false, .. }));
+    reply.date.filter(|_| own && !by_callback).map(UnixMillis)
 }
 
 /// An event; `None`: nothing that an application would hear of.
@@ -84,7 +84,6 @@ pub(super) fn tell(
 fn warned(warning: &Warning) -> Tell {
     let (cause, next) = match warning {
         Warning::RefreshFailed { next, .. } | Warning::ConnectFailed { next, .. } => (true, *next),
-        #[cfg(not(november))]
         Warning::ConnectionLost { next, .. } => (true, *next),
         Warning::PushFailed { .. } | Warning::StoreFailed { .. } | Warning::RefreshFallback { .. } => {
             (true, None)

@@ -129,7 +129,8 @@ fn a_lost_socket_is_resumed_with_a_state() {
     assert_eq!(connect, Ask::Connect { socket: 2, token: 1, resume: true, proof: None });
     stage.rest();
     assert_eq!(stage.client.phase(), Phase::Live);
-    let lost = |tell: &Tell| matches!(tell, Tell::Warned { code, cause: true, .. } if code == "socket_lost");
+    let lost =
+        |tell: &Tell| matches!(tell, Tell::Warned { code, cause: true, .. } if code == "connection_lost");
     assert!(stage.told.iter().any(lost), "{:?}", stage.told);
 }
 

@@ -19,6 +19,8 @@ pub(super) fn tell(event: &SessionEvent, in_force: Option<Serial>) -> Tell {
             Event::Warn(warning) => {
                 let next = match warning {
                     Warning::RefreshFailed { next, .. } | Warning::ConnectFailed { next, .. } => next,
+                    #[cfg(not(november))]
+                    Warning::ConnectionLost { next, .. } => next,
                     _ => None,
                 };
                 warned(warning.code(), next.map(|tick| tick.0))
@@ -33,6 +35,7 @@ pub(super) fn tell(event: &SessionEvent, in_force: Option<Serial>) -> Tell {
             Event::Recovered { .. } => Tell::Other("recovered".to_owned()),
             _ => Tell::Other("ignored".to_owned()),
         },
+        #[cfg(november)]
         SessionNews::SocketLost => warned(event.event.code(), None),
         news => Tell::Other(news.code().to_owned()),
     }
@@ -63,8 +66,8 @@ mod tests {
         assert_eq!(told(renewed, None), Tell::Renewed(5));
         let over = Event::Teardown { reason: TeardownReason::Expired, cause: None };
         assert_eq!(told(over, None), Tell::Over { reason: "expired".to_owned() });
-        let lost = SessionEvent::new(Now::new(1, 2), SessionNews::SocketLost, None);
-        let warned = Tell::Warned { code: "socket_lost".to_owned(), cause: false, next: None };
-        assert_eq!(tell(&lost, None), warned);
+        let lost = Event::Warn(Warning::ConnectionLost { cause, next: None });
+        let warned = Tell::Warned { code: "connection_lost".to_owned(), cause: false, next: None };
+        assert_eq!(self::told(lost, None), warned);
     }
 }

@@ -1,0 +1,264 @@
+//! What the application and the driver bring: every input but answers.
+
+use alloc::vec::Vec;
+
+use crate::lifecycle::{
+    Action, AskError, AskId, Cause, Confirmation, Event, Failure, Ignored, Input, KeyAlgorithm, KeyFacts,
+    Mechanism, ProviderFacts, Start, TeardownReason, TokenFacts, TokenId,
+};
+
+use super::super::attempts::{Attempt, Endpoint};
+use super::super::token::{Base, Heard, Kind, Token};
+use super::super::waiters::{self, Waiter};
+use super::super::{Key, KeyState, Lifecycle, Link, Mode};
+
+impl Lifecycle {
+    /// Takes an input into the state. Decides as little as possible: what follows from it is on the agenda.
+    pub(super) fn absorb(&mut self, input: Input) {
+        match input {
+            Input::Start(start) => self.start(&start),
+            Input::Done(command, outcome) => self.done(command, &outcome),
+            Input::SocketLost { socket } => self.socket_gone(socket, false, Failure::Transport),
+            Input::SocketDead { socket } => self.socket_gone(socket, true, Failure::Timeout),
+            Input::ServerRestart { socket, wipe } => self.server_restarts(socket, wipe),
+            Input::ResumeState { socket } => self.state_came(socket),
+            Input::SocketAlive { socket } => self.socket_answers(socket),
+            Input::Tick => {}
+            Input::Rejected { ask, generation } => self.rejected_by_server(ask, generation),
+            Input::RefreshNow { ask } => self.ask_for_renewal(ask),
+            Input::NewBase { ask, token } => self.update_token(ask, &token),
+            Input::NewProvider(provider) => self.set_provider(provider),
+            Input::Suspend => self.suspend(),
+            Input::Resume => self.resume(),
+            Input::NetworkChanged => self.network_changed(),
+            Input::Disconnect => self.finish(TeardownReason::Disconnected),
+            Input::Leave => self.finish(TeardownReason::Left),
+            Input::Destroy => self.finish(TeardownReason::Destroyed),
+        }
+    }
+
+    fn out_of_place(&mut self) {
+        self.tell(Event::Ignored(Ignored::OutOfPlace));
+    }
+
+    fn start(&mut self, start: &Start) {
+        if self.mode != Mode::Idle {
+            return self.out_of_place();
+        }
+        self.mode = Mode::Running;
+        self.hope.reach.reached(self.clock.now());
+        self.provider = start.provider;
+        self.record.durable = start.durable;
+        let es256 = if self.provider.can_mint_again { KeyAlgorithm::Es256 } else { KeyAlgorithm::Rs256 };
+        self.key = match start.key {
+            // What was proved is remembered, even where the key itself is lost.
+            KeyFacts::Auto if self.key.proved => Key { state: KeyState::Wanted, ..self.key },
+            KeyFacts::Auto => Key {
+                state: KeyState::Wanted,
+                algorithm: es256,
+                proved: false,
+                may_switch: start.provider.can_mint_again,
+            },
+            KeyFacts::Fixed(algorithm) => {
+                Key { state: KeyState::Wanted, algorithm, proved: false, may_switch: false }
+            }
+            KeyFacts::Held { algorithm, proved } => {
+                let known = self.key.algorithm == algorithm;
+                let proved = proved || (known && self.key.proved);
+                Key { state: KeyState::Ready, algorithm, proved, may_switch: known && self.key.may_switch }
+            }
+            // As before the start: there is none.
+            KeyFacts::Unavailable => self.key,
+        };
+        let lost_key = self.key.state == KeyState::Wanted;
+        for base in self.tokens.held.iter_mut().filter_map(Token::base_mut) {
+            // Who said so may have thought better of it.
+            (base.rejected, base.told_no_mechanism) = (false, false);
+        }
+        let now = self.clock.now();
+        let able = self.provider_can();
+        // What was bound to a key that is lost, and what nobody can renew, begins anew.
+        let of_use = |token: &Token| !(lost_key && token.is_bound()) && (able || token.lasts(now));
+        // A base stays behind what came of it.
+        let bases: Vec<TokenId> =
+            self.tokens.held.iter().filter(|it| of_use(it)).filter_map(Token::base_id).collect();
+        self.tokens.held.retain(|token| of_use(token) || bases.contains(&token.id));
+        self.tokens.in_force = self.tokens.in_force.filter(|id| self.tokens.get(*id).is_some());
+        self.minted = !self.tokens.held.is_empty();
+        self.unasked = self.minted;
+        if self.minted {
+            self.spread_work();
+        } else {
+            self.link.state = None;
+            self.hope.regain();
+        }
+    }
+
+    fn network_changed(&mut self) {
+        if self.mode != Mode::Running {
+            return self.out_of_place();
+        }
+        let now = self.clock.now();
+        self.probe(self.policy.network);
+        let lately = self.network_hint.is_some_and(|at| now < at.saturating_add(self.policy.network_hint));
+        if lately {
+            return;
+        }
+        self.network_hint = Some(now);
+        for pace in self.paces.all() {
+            pace.wake(now);
+        }
+        self.link.pace.wake(now);
+        // What has been on its way for long was sent on the network of before.
+        let old = self.policy.reconnect_early;
+        let stuck = |attempt: &Attempt| attempt.asked.saturating_add(old) <= now;
+        if let Some(coming) = self.link.coming
+            && let Some(attempt) =
+                self.attempts.list.iter().find(|it| it.socket() == Some(coming.socket) && stuck(it)).copied()
+        {
+            // Nobody has failed: it is made anew at once.
+            self.give_up_coming();
+            self.tell_failed_connect(Cause { command: attempt.id, failure: Failure::Transport });
+        }
+        // A provider that is to be asked but once at a time may be busy with a person.
+        let twice = self.provider.may_be_asked_twice;
+        let ours = |attempt: &Attempt| match Endpoint::of(&attempt.action) {
+            Some(endpoint) => twice || endpoint.mechanism() == Mechanism::Bound,
+            None => false,
+        };
+        for attempt in self.attempts.list.iter_mut().filter(|it| ours(it) && stuck(it)) {
+            attempt.deadline = attempt.deadline.min(now);
+        }
+    }
+
+    // ---- A token of the application's own ----
+
+    fn update_token(&mut self, ask: AskId, facts: &TokenFacts) {
+        if !self.wait(ask, waiters::Kind::Update(facts.token)) {
+            return;
+        }
+        let now = self.clock.now();
+        let is_it = |held: &Token| held.id == facts.token || held.base_id() == Some(facts.token);
+        let is_no_news = self.link.is_live() && self.tokens.in_force().is_some_and(is_it);
+        let says = &facts.statement;
+        let refused = self.tokens.get(facts.token).is_some_and(|token| token.refused || token.barren);
+        let useless = refused || says.cnf == Confirmation::Others || says.expires_in == Some(0);
+        let refusal = if useless {
+            Some(AskError::InvalidCredentials)
+        } else if !is_no_news && self.budget(0) > now {
+            // Each token that is brought costs an inspection and a push.
+            Some(AskError::Throttled)
+        } else {
+            None
+        };
+        if let Some(error) = refusal {
+            self.waiters.take(|waiter| waiter.id == ask);
+            return self.tell(Event::Failed { ask, error });
+        }
+        let older = self.waiters.take(|it| it.id != ask && matches!(it.kind, waiters::Kind::Update(_)));
+        for Waiter { id, .. } in older {
+            self.tell(Event::Failed { ask: id, error: AskError::Superseded });
+        }
+        if is_no_news {
+            self.waiters.take(|waiter| waiter.id == ask);
+            return self.tell(Event::Recovered { ask, generation: self.tokens.generation });
+        }
+        self.exchanges.take(now, self.exchange_period());
+        // What was asked before may be another user's (R15).
+        self.attempts.retire(|attempt| attempt.is_exchange());
+        let order = self.attempts.next;
+        self.attempts.next = order.saturating_add(1);
+        self.tokens.floor = order;
+        self.link.state = None;
+        self.link.cut_by = None;
+        self.give_up_coming();
+        self.attempts.retire(|attempt| matches!(attempt.action, Action::Reauthenticate { .. }));
+        self.paces.activate.forgive();
+        self.paces.renew.forgive();
+        (self.remint, self.rekeyed) = (false, false);
+        let known = self.tokens.remove(facts.token);
+        let kind = match known.map(|known| known.kind) {
+            Some(kind @ Kind::Bound { .. }) => kind,
+            // What was learned of it is not asked for again.
+            Some(Kind::Base(Base { scope, cnf, inspection, .. })) => {
+                Kind::Base(Base { scope, cnf, inspection, ..Base::default() })
+            }
+            None => Kind::Base(Base::default()),
+        };
+        let token = self.token(facts, kind, order, now, None, false);
+        let heard = Heard { sent: now, told: None, exchange: true };
+        self.hold(token, &facts.statement, heard);
+        if !self.link.is_live() {
+            self.link.pace.wake(now);
+        }
+    }
+
+    fn set_provider(&mut self, provider: ProviderFacts) {
+        if matches!(self.mode, Mode::Ending(..) | Mode::Over(_)) {
+            return self.out_of_place();
+        }
+        self.provider = provider;
+        self.attempts.retire(|attempt| attempt.is_exchange());
+        if self.tokens.held.is_empty() {
+            self.minted = false;
+        }
+        self.paces.mint = super::super::Pace::default();
+        self.paces.refresh = super::super::Pace::default();
+        self.remint = false;
+        self.told.fallback.clear();
+        for base in self.tokens.held.iter_mut().filter_map(Token::base_mut) {
+            base.rejected = false;
+            base.told_no_mechanism = false;
+        }
+    }
+
+    // ---- Rest and end ----
+
+    fn suspend(&mut self) {
+        if self.mode != Mode::Running {
+            return self.out_of_place();
+        }
+        self.close_sockets();
+        for waiter in self.waiters.take(|_| true) {
+            self.tell(Event::Failed { ask: waiter.id, error: AskError::Suspended });
+        }
+        self.hope.reach.rest();
+        self.mode = Mode::Suspended;
+        self.tell(Event::Suspended);
+    }
+
+    fn resume(&mut self) {
+        if self.mode != Mode::Suspended {
+            return self.out_of_place();
+        }
+        let now = self.clock.now();
+        self.mode = Mode::Running;
+        self.link = Link { state: self.link.state, next_socket: self.link.next_socket, ..Link::default() };
+        // Time at rest was nobody's to reach anybody in (R5).
+        self.hope.regain();
+        self.hope.reach.reached(now);
+        if self.tokens.held.is_empty() && self.minted {
+            self.hope.lose(now);
+        }
+        for pace in self.paces.all() {
+            pace.wake(now);
+        }
+        for token in &mut self.tokens.held {
+            token.refused = false;
+        }
+        self.spread_work();
+    }
+
+    /// The application is done with it, as it says. Who leaves keeps what the next process resumes with.
+    fn finish(&mut self, reason: TeardownReason) {
+        match self.mode {
+            Mode::Ending(..) | Mode::Over(_) => self.out_of_place(),
+            Mode::Idle | Mode::Running | Mode::Suspended => {
+                if reason != TeardownReason::Left {
+                    self.link.state = None;
+                }
+                self.end(reason, None);
+            }
+        }
+    }
+}

@@ -1,0 +1,183 @@
+//! The end of sockets: lost, doubted, restarted by the server, closed; and what the server says on them meanwhile (R21, R22).
+
+use crate::lifecycle::{Action, Cause, Event, Failure, Generation, Ignored, SocketId, Warning};
+use crate::time::Millis;
+
+use super::super::clock::At;
+use super::super::link::{Parting, Serving};
+use super::super::pace::Pace;
+use super::super::{Lifecycle, Mode};
+use crate::lifecycle::random::Domain;
+
+impl Lifecycle {
+    /// A socket is gone, whoever says so; `doubt`: it may still be open (R22).
+    pub(super) fn socket_gone(&mut self, socket: SocketId, doubt: bool, failure: Failure) {
+        if self.is_parting(socket) {
+            if !doubt {
+                self.link.parting = None;
+            }
+            return;
+        }
+        if self.mode != Mode::Running {
+            return self.tell(Event::Ignored(Ignored::StaleSocket));
+        }
+        if self.link.coming.is_some_and(|coming| coming.socket == socket) {
+            let attempt = self.attempts.list.iter().find(|attempt| attempt.socket() == Some(socket)).copied();
+            if let Some(attempt) = attempt {
+                self.coming_failed(socket, &attempt, Failure::Transport, None);
+            }
+            return;
+        }
+        let Some(serving) = self.link.serving.filter(|serving| serving.socket == socket) else {
+            return self.tell(Event::Ignored(Ignored::StaleSocket));
+        };
+        let now = self.clock.now();
+        let pushing = self.attempts.any(|action| matches!(action, Action::Reauthenticate { .. }));
+        if let Some((token, at)) = serving.pushed.filter(|_| pushing && !doubt)
+            && now.saturating_sub(at) <= self.policy.cut_by_push
+        {
+            // Of whichever tokens: where lives are short each push is another's.
+            let times = self.link.cut_by.map_or(0, |(_, times)| times);
+            self.link.cut_by = Some((token, times.saturating_add(1)));
+            self.link.pushes_cut |= times > 0;
+        }
+        self.attempts.retire(|attempt| attempt.socket() == Some(socket));
+        self.link.serving = None;
+        self.hope.reach.reached(now);
+        if serving.stable {
+            // What has befallen others that were shown something beside it is nothing to wait for (R19).
+            self.link.pace.forgive();
+            self.link.down_since = Some(now);
+        } else {
+            self.link.down_since.get_or_insert(now);
+            self.back_off(now, Failure::Transport);
+        }
+        if doubt {
+            // It is read until another serves, for as long as the way to it is likely to be kept.
+            self.replace_parting(socket, now.saturating_add(self.policy.early_outage), Some(serving));
+        }
+        let cause = Cause { command: serving.command, failure };
+        let look = self.look();
+        let opens = self.next_open(&look).map(|(at, _)| at);
+        // One that is coming has been announced already.
+        let next = opens.into_iter().chain(self.next_exchange()).min().filter(|_| self.link.coming.is_none());
+        let next = next.map(|at| self.tick(at));
+        self.warn(Warning::ConnectionLost { cause, next });
+    }
+
+    pub(super) fn replace_parting(&mut self, socket: SocketId, until: At, was: Option<Serving>) {
+        self.part();
+        self.link.parting = Some(Parting { socket, until, was });
+    }
+
+    /// Whether this one was replaced, or is about to be, and is still read.
+    pub(super) fn is_parting(&self, socket: SocketId) -> bool {
+        self.link.parting.is_some_and(|parting| parting.socket == socket)
+    }
+
+    /// Whether this one is about to be replaced: a reply of its own on it would make that needless.
+    #[must_use]
+    pub fn is_doubted(&self, socket: SocketId) -> bool {
+        self.link.parting.is_some_and(|parting| parting.socket == socket && parting.was.is_some())
+    }
+
+    /// A reply of its own has come on a socket that was doubted. It serves again, unless the one that is to take its place
+    /// has shown itself to the server already (R22).
+    pub(super) fn socket_answers(&mut self, socket: SocketId) {
+        let shown = self.attempts.any(|action| matches!(action, Action::Authenticate { .. }));
+        let doubted = self.link.parting.filter(|parting| parting.socket == socket && !shown);
+        let Some(was) = doubted.and_then(|parting| parting.was) else { return };
+        // With a token that has ended nothing is served.
+        let now = self.clock.now();
+        let ended = self.tokens.in_force().is_some_and(|token| !token.lasts(now));
+        if self.mode != Mode::Running || self.link.is_live() || ended {
+            return;
+        }
+        self.give_up_coming();
+        self.link.parting = None;
+        self.link.serving = Some(Serving { unsure: false, ..was });
+        if was.stable {
+            // No other socket was needed.
+            self.link.pace = Pace::default();
+            self.link.settle(now);
+        }
+        // Whatever a fresh connect has said meanwhile: here its token has been accepted.
+        self.hope.regain();
+        self.tell(Event::Live { resumed: true, generation: self.tokens.generation });
+    }
+
+    /// Closes a socket that was replaced.
+    pub(super) fn part(&mut self) {
+        if let Some(Parting { socket, .. }) = self.link.parting.take() {
+            self.command(Action::Close { socket }, self.policy.local);
+        }
+    }
+
+    /// The server ends many at once: who comes back does so in turn (R19).
+    pub(super) fn server_restarts(&mut self, socket: SocketId, wipe: bool) {
+        let serving = self.link.serving.is_some_and(|serving| serving.socket == socket);
+        // A doubted one speaks for the session until another serves.
+        let doubted = self.is_parting(socket) && !self.link.is_live();
+        if (serving || doubted) && wipe {
+            self.link.state = None;
+        }
+        if serving && self.mode == Mode::Running {
+            let range =
+                if self.link.state.is_some() { self.policy.herd_resume } else { self.policy.herd_fresh };
+            let spread = if self.policy.jitter { self.random.below(Domain::Spread, range) } else { 0 };
+            self.link.spread_until = self.clock.now().saturating_add(spread);
+        }
+        let parting = self.is_parting(socket);
+        self.socket_gone(socket, false, Failure::Transport);
+        if serving || parting {
+            self.command(Action::Close { socket }, self.policy.local);
+        }
+    }
+
+    /// A new `authorization_state` has been received and kept.
+    pub(super) fn state_came(&mut self, socket: SocketId) {
+        let serving = self.link.serving.as_mut().filter(|serving| serving.socket == socket);
+        let coming = self.link.coming.is_some_and(|coming| coming.socket == socket);
+        let anothers = serving.is_some() && self.tokens.floor > 0;
+        if self.mode != Mode::Running || (serving.is_none() && !coming) || anothers {
+            return self.tell(Event::Ignored(Ignored::StaleSocket));
+        }
+        self.link.state = match serving {
+            Some(serving) => {
+                let first = !core::mem::replace(&mut serving.stated, true);
+                Some(if first { serving.began } else { serving.known })
+            }
+            // What it is made for is not known before the answer.
+            None => {
+                self.link.coming_stated = Some(socket);
+                self.link.state.or(Some(Generation(0)))
+            }
+        };
+        self.record.unsaved = true;
+    }
+
+    /// Closes all sockets.
+    pub(super) fn close_sockets(&mut self) {
+        self.part();
+        let serving = self.link.serving.take().map(|serving| serving.socket);
+        let coming = self.link.coming.take().map(|coming| coming.socket);
+        for socket in serving.into_iter().chain(coming) {
+            self.attempts.retire(|attempt| attempt.socket() == Some(socket));
+            self.command(Action::Close { socket }, self.policy.local);
+        }
+    }
+
+    /// Asks the serving socket for a sign of life.
+    pub(super) fn probe(&mut self, span: Millis) {
+        let Some(serving) = self.link.serving else { return };
+        if !self.attempts.any(|action| matches!(action, Action::Probe { .. })) {
+            self.command(Action::Probe { socket: serving.socket }, span);
+        }
+    }
+
+    pub(super) fn is_alive(&mut self) {
+        if let Some(serving) = &mut self.link.serving {
+            serving.unsure = false;
+        }
+    }
+}

@@ -1,0 +1,195 @@
+//! What a failed connect or resume says of its token, of the state and of the next try (R10, R19, R21).
+
+use crate::lifecycle::{Action, Cause, Failure, SocketId, TeardownReason, TokenId, Warning};
+use crate::time::UnixMillis;
+
+use super::super::Lifecycle;
+use super::super::attempts::Attempt;
+use super::super::clock::At;
+use super::super::pace::Class;
+use super::super::token::Word;
+use super::connecting::MOST_RESUMES;
+use crate::lifecycle::random::Domain;
+
+/// The server does not speak this version of the protocol, says the server.
+const INCOMPATIBLE: i64 = -32_001;
+
+impl Lifecycle {
+    /// The socket that was coming is not to be had, or was refused.
+    pub(super) fn coming_failed(
+        &mut self,
+        socket: SocketId,
+        attempt: &Attempt,
+        failure: Failure,
+        signed_at: Option<UnixMillis>,
+    ) {
+        let Some(coming) = self.link.coming.filter(|coming| coming.socket == socket) else { return };
+        self.link.coming = None;
+        self.attempts.retire(|attempt| attempt.socket() == Some(socket));
+        self.command(Action::Close { socket }, self.policy.local);
+        let connecting = matches!(attempt.action, Action::Authenticate { .. });
+        let cause = Cause { command: attempt.id, failure };
+        if connecting && coming.resume {
+            return self.resume_failed(attempt, failure, cause);
+        }
+        if connecting && matches!(failure, Failure::Rpc { credential: true, .. }) {
+            return self.connect_refused(coming.token, signed_at, cause);
+        }
+        self.back_off(attempt.asked, failure);
+        if connecting && matches!(failure, Failure::Rpc { code: INCOMPATIBLE, .. }) {
+            if !self.ever_live {
+                return self.end(TeardownReason::Incompatible, Some(cause));
+            }
+            self.link.pace.not_before = self.clock.now().saturating_add(self.policy.incompatible);
+        }
+        self.tell_failed_connect(cause);
+    }
+
+    /// A refused resume (R21).
+    fn resume_failed(&mut self, attempt: &Attempt, failure: Failure, cause: Cause) {
+        let now = self.clock.now();
+        match failure {
+            Failure::Rpc { code: -32_000 | -32_004, .. } => {
+                // Once more at once; the third is a fresh connect.
+                self.link.failed_resumes = self.link.failed_resumes.saturating_add(1);
+                if self.link.failed_resumes > 1 {
+                    self.link.state = None;
+                }
+                self.link.pace.not_before = now;
+                self.tell_failed_connect(cause);
+            }
+            Failure::Rpc { code: -32_005, .. } | Failure::Transport | Failure::Http { .. } => {
+                // A server that drops each resume has perhaps no good state.
+                let dropped = failure == Failure::Transport;
+                self.link.failed_resumes = self.link.failed_resumes.saturating_add(u32::from(dropped));
+                if self.link.failed_resumes > MOST_RESUMES {
+                    self.link.state = None;
+                }
+                self.back_off(attempt.asked, failure);
+                self.tell_failed_connect(cause);
+            }
+            // No verdict on the token, and no failure that the application need know of. What a fresh connect refuses
+            // after that has been refused twice.
+            _ => {
+                self.link.state = None;
+                let refused = matches!(failure, Failure::Rpc { credential: true, .. });
+                self.link.looked_twice |= refused && (self.provider_can() || self.unasked);
+            }
+        }
+    }
+
+    /// A fresh connect was refused for its credential (R10).
+    fn connect_refused(&mut self, id: TokenId, signed_at: Option<UnixMillis>, cause: Cause) {
+        let now = self.clock.now();
+        let off = signed_at.is_some_and(|signed| self.clock.is_off(signed, &self.policy));
+        let untold = signed_at.is_some() && !self.clock.is_told();
+        if (off || untold) && !self.link.resigned {
+            // Perhaps for its time alone: signed anew, once.
+            self.link.resigned = true;
+            self.link.pace.not_before = now.saturating_add(if off { 0 } else { self.policy.wait_min });
+            return self.tell_failed_connect(cause);
+        }
+        if self.tokens.in_force == Some(id) && !self.link.looked_twice && !self.link.is_live() {
+            // What was good until now is shown once more.
+            self.link.looked_twice = true;
+            let look = self.policy.second_look;
+            let wait = look.saturating_add(self.random.below(Domain::Reconnect, look));
+            self.link.pace.not_before = now.saturating_add(wait);
+            return self.tell_failed_connect(cause);
+        }
+        if self.switch_key() {
+            return;
+        }
+        self.refuse(id, cause);
+    }
+
+    fn refuse(&mut self, id: TokenId, cause: Cause) {
+        let now = self.clock.now();
+        let floor = self.tokens.floor(now);
+        let others = self.tokens.good(now).any(|token| token.id != id && token.order >= floor);
+        // A result with a code of HTTP's is perhaps no verdict: it is looked at again sooner.
+        let vague = matches!(cause.failure, Failure::Rpc { code: 400..=599, .. });
+        if others {
+            self.link.next_round = now;
+        } else {
+            self.next_round(vague);
+        }
+        self.link.cause = Some(cause);
+        let brought = self.fail_update(id, cause);
+        if brought.is_some() {
+            self.tokens.floor = 0;
+        }
+        let Some(token) = self.tokens.get_mut(id) else { return };
+        token.refused = true;
+        let age = now.saturating_sub(token.received);
+        let learns = token.word == Word::Assumed && token.accepted && age >= self.policy.attempt_max;
+        let (bound, accepted) = (token.is_bound(), token.accepted);
+        if learns && let Some(life) = self.tokens.assumed.get_mut(usize::from(bound)) {
+            *life = Some(age);
+        }
+        if !accepted
+            && let Some(endpoint) = self.book_vain(id, Class::Refusal)
+            && !bound
+            && !self.link.is_live()
+        {
+            // That is asked round by round.
+            self.pace(endpoint).not_before = now;
+        }
+        self.record.unsaved = true;
+        let look = self.look();
+        let asked = !look.provider_can && !self.first_mint_is_left(&look);
+        let awaited = self.attempts.awaits(now, self.policy.awaited).is_some();
+        let over = !self.ever_live && !look.any_good && asked && !awaited;
+        if over {
+            return self.end(TeardownReason::InvalidCredentials, Some(cause));
+        }
+        if self.is_hopeless(&look) {
+            if self.hope.since.is_none() {
+                // Waits of when the session was served are for no time like this (R16).
+                self.hurry();
+            }
+            self.hope.lose(now);
+            self.hope.told = true;
+        }
+        self.tell_failed_connect(cause);
+    }
+
+    /// Puts off what is shown, and who is asked, after a refusal: 5, 10, 20, 40 and then 60 s, less a tenth at random.
+    pub(super) fn next_round(&mut self, vague: bool) {
+        self.link.round = self.link.round.saturating_add(1);
+        let most = if vague { self.policy.shown_again_max / 2 } else { self.policy.shown_again_max };
+        let wait = self.link.round_wait(self.policy.shown_again, most);
+        let drawn = self.random.below(Domain::Reconnect, wait / 10);
+        self.link.next_round = self.clock.now().saturating_add(wait).saturating_sub(drawn);
+    }
+
+    /// Waits before the next socket: equal jitter, doubling, up to 3 s in the first minute, then 30 s.
+    pub(super) fn back_off(&mut self, asked_at: At, failure: Failure) {
+        let now = self.clock.now();
+        let since = *self.link.down_since.get_or_insert(now);
+        let most = match now.saturating_sub(since) {
+            age if age < self.policy.early_outage => self.policy.reconnect_early,
+            age if age < self.policy.middle_outage => self.policy.reconnect_middle,
+            _ => self.policy.reconnect,
+        };
+        let asked = self.retry_after(failure.retry_after());
+        let from = if failure == Failure::Timeout { asked_at } else { now };
+        let class = match Class::of(failure) {
+            Class::Refusal => Class::Refusal,
+            _ => Class::Unanswered,
+        };
+        self.link.pace.failed(from, class, (self.policy.wait_min, most), asked, &mut self.random);
+    }
+
+    /// The reason why there is no session yet, or again.
+    pub(super) fn tell_failed_connect(&mut self, cause: Cause) {
+        let look = self.look();
+        // Beside a socket that serves, what is shown next is shown again.
+        let opens = self.next_open(&look).map(|(at, _)| at);
+        let opens = opens.or_else(|| self.next_show(&look).map(|(at, _)| at));
+        let reaches = self.reaches_out(&look).map(|(at, _)| at);
+        let next = opens.into_iter().chain(self.next_exchange()).min().or(reaches);
+        let next = next.map(|at| self.tick(at));
+        self.warn(Warning::ConnectFailed { cause, next });
+    }
+}

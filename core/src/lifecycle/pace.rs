@@ -1,0 +1,307 @@
+//! How often anybody is asked: one table of waits, one bucket for each kind of destination (R18).
+
+use serde::{Deserialize, Serialize};
+
+use crate::time::Millis;
+
+use super::clock::At;
+use super::policy::Policy;
+use crate::lifecycle::Failure;
+use crate::lifecycle::random::{Domain, Random};
+
+/// How an attempt failed, as far as the next one depends on it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) enum Class {
+    /// Nobody answered, or somebody who does not know: 5xx, a page, 408, 425.
+    Unanswered,
+    /// The API refused.
+    Refusal,
+    /// It brought nothing that helps.
+    Barren,
+}
+
+impl Class {
+    pub(super) const fn of(failure: Failure) -> Self {
+        match failure {
+            Failure::Http { status, .. } if status >= 400 && status < 500 && !matches!(status, 408 | 425) => {
+                Self::Refusal
+            }
+            Failure::Rpc { .. } | Failure::Rejected | Failure::NoKey => Self::Refusal,
+            _ => Self::Unanswered,
+        }
+    }
+}
+
+/// The longest wait of a destination, by what the session has left: `None` while it is not served.
+pub(super) fn ceiling(class: Class, left: Option<Millis>, policy: &Policy) -> Millis {
+    let Some(left) = left else {
+        return match class {
+            Class::Unanswered => policy.wait_unanswered_idle,
+            Class::Refusal | Class::Barren => policy.wait_refused_idle,
+        };
+    };
+    let most = match class {
+        Class::Unanswered => policy.wait_unanswered,
+        Class::Refusal | Class::Barren => policy.wait_refused,
+    };
+    (left / 4).max(policy.wait_served).min(most)
+}
+
+/// How one destination has answered of late.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Pace {
+    /// Failures since the last success.
+    pub(super) failures: u32,
+    /// Not before this.
+    pub(super) not_before: At,
+    /// It asked not to be asked before this.
+    pub(super) asked: At,
+    /// When it was asked last.
+    pub(super) sent: At,
+    /// How it failed last.
+    pub(super) last: Option<Class>,
+}
+
+impl Pace {
+    /// When it may be asked.
+    pub(super) fn ready(&self) -> At {
+        self.not_before.max(self.asked)
+    }
+
+    /// Books a failure: equal jitter, doubling from `first` up to `ceiling`, no shorter than what was asked for.
+    pub(super) fn failed(
+        &mut self,
+        now: At,
+        class: Class,
+        (first, ceiling): (Millis, Millis),
+        asked: Option<Millis>,
+        random: &mut Random,
+    ) {
+        let most = doubled(first, self.failures).min(ceiling);
+        let half = most / 2;
+        let wait = half.saturating_add(random.below(Domain::Backoff, most.saturating_sub(half)));
+        self.failures = self.failures.saturating_add(1);
+        self.last = Some(class);
+        self.not_before = now.saturating_add(wait);
+        self.asked = asked.map_or(self.asked, |asked| now.saturating_add(asked));
+    }
+
+    /// What waits after attempts that nobody answered does not wait any more.
+    pub(super) fn wake(&mut self, now: At) {
+        if self.last == Some(Class::Unanswered) && self.not_before > now {
+            self.not_before = now;
+        }
+    }
+
+    /// The next attempt does not wait. What gained nothing while there was something left may gain something now.
+    pub(super) fn hurry(&mut self) {
+        self.not_before = 0;
+        if self.last == Some(Class::Barren) {
+            self.failures = 0;
+        }
+    }
+
+    /// It has brought a token that gains something: the next one waits for nothing.
+    pub(super) const fn gains(&mut self) {
+        self.not_before = 0;
+        if matches!(self.last, Some(Class::Barren)) {
+            self.last = None;
+        }
+    }
+
+    /// A token that it has brought is accepted. Where that gained nothing, asking again still does not.
+    pub(super) const fn is_accepted(&mut self) {
+        if !matches!(self.last, Some(Class::Barren)) {
+            self.forgive();
+        }
+    }
+
+    /// Nothing is held against it, but for what it asked for.
+    pub(super) const fn forgive(&mut self) {
+        (self.failures, self.not_before, self.last) = (0, 0, None);
+    }
+}
+
+/// How each endpoint has answered of late.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Paces {
+    pub(super) mint: Pace,
+    pub(super) refresh: Pace,
+    pub(super) activate: Pace,
+    pub(super) renew: Pace,
+}
+
+impl Paces {
+    pub(super) const fn all(&mut self) -> [&mut Pace; 4] {
+        [&mut self.mint, &mut self.refresh, &mut self.activate, &mut self.renew]
+    }
+}
+
+/// A bucket that holds `size` permits and gains one each `period`, which may change from one look to the next.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Bucket {
+    size: u32,
+    left: u32,
+    /// When the next permit began to form.
+    since: At,
+}
+
+impl Bucket {
+    pub(super) const fn new(size: u32) -> Self {
+        Self { size, left: size, since: 0 }
+    }
+
+    /// When more than `reserve` permits are there.
+    pub(super) fn ready(&self, reserve: u32, period: Millis) -> At {
+        let missing = reserve.saturating_add(1).saturating_sub(self.left);
+        if missing == 0 { 0 } else { self.since.saturating_add(period.saturating_mul(u64::from(missing))) }
+    }
+
+    /// Takes one permit at `now`; an empty bucket stays empty.
+    pub(super) fn take(&mut self, now: At, period: Millis) {
+        let formed = now.saturating_sub(self.since) / period.max(1);
+        self.left = self.left.saturating_add(u32::try_from(formed).unwrap_or(u32::MAX)).min(self.size);
+        self.since = self.since.saturating_add(formed.saturating_mul(period));
+        if self.left == self.size {
+            self.since = now;
+        }
+        self.left = self.left.saturating_sub(1);
+    }
+}
+
+/// What `canonical` is made of.
+#[cfg(feature = "model")]
+impl Bucket {
+    /// What is left, and how long the next permit has been forming; `None`: it is full, or as good as that.
+    pub(super) fn at(&self, now: At, period: Millis) -> Option<(u32, Millis)> {
+        let Self { size, left, since } = *self;
+        let age = now.saturating_sub(since);
+        let formed = u32::try_from(age / period.max(1)).unwrap_or(u32::MAX);
+        let left = left.saturating_add(formed).min(size);
+        (left < size && left < 1_000).then_some((left, age % period.max(1)))
+    }
+}
+
+/// `first · 2ⁿ`, saturating.
+pub(super) const fn doubled(first: Millis, times: u32) -> Millis {
+    if times >= 32 { u64::MAX } else { first.saturating_mul(1 << times) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::secret::Seed;
+
+    const MINUTE: Millis = 60_000;
+
+    #[test]
+    fn whose_word_an_answer_is() {
+        // proves R18: of somebody who knows, or of nobody; 408 and 425 say that a request was not heard
+        let http = |status| Failure::Http { status, retry_after: None };
+        for status in [400, 401, 403, 404, 409, 410, 422, 429, 499] {
+            assert_eq!(Class::of(http(status)), Class::Refusal, "{status}");
+        }
+        for status in [0, 200, 302, 399, 408, 425, 500, 502, 503, 504, 599] {
+            assert_eq!(Class::of(http(status)), Class::Unanswered, "{status}");
+        }
+        let page = Failure::Page { status: 404, retry_after: None };
+        let provider = Failure::Provider { retry_after: None };
+        for failure in [Failure::Timeout, Failure::Transport, Failure::Malformed, page, provider] {
+            assert_eq!(Class::of(failure), Class::Unanswered, "{failure:?}");
+        }
+        for credential in [false, true] {
+            assert_eq!(Class::of(Failure::Rpc { code: -32_603, credential }), Class::Refusal);
+        }
+    }
+
+    #[test]
+    fn the_table_of_waits() {
+        // proves R18
+        let policy = Policy::default();
+        let [nobody, refused, barren] = [Class::Unanswered, Class::Refusal, Class::Barren];
+        for (left, unanswered, other) in [
+            (None, 10_000, MINUTE),
+            (Some(0), 5_000, 5_000),
+            (Some(20_000), 5_000, 5_000),
+            (Some(MINUTE), 15_000, 15_000),
+            (Some(4 * MINUTE), 30_000, MINUTE),
+            (Some(24 * 60 * MINUTE), 30_000, 60 * MINUTE),
+            (Some(Millis::MAX), 30_000, 60 * MINUTE),
+        ] {
+            assert_eq!(ceiling(nobody, left, &policy), unanswered, "{left:?}");
+            assert_eq!(
+                (ceiling(refused, left, &policy), ceiling(barren, left, &policy)),
+                (other, other),
+                "{left:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn waits_double_with_equal_jitter_up_to_their_ceiling() {
+        // proves R18
+        for seed in 0..50 {
+            let mut random = Random::new(&Seed::from_bytes([seed; 32]));
+            let mut pace = Pace::default();
+            for most in [1_000, 2_000, 4_000, 8_000, 10_000, 10_000] {
+                pace.failed(MINUTE, Class::Unanswered, (1_000, 10_000), None, &mut random);
+                let wait = pace.ready() - MINUTE;
+                assert!((most / 2..=most).contains(&wait), "{wait} of {most}");
+            }
+        }
+    }
+
+    #[test]
+    fn what_was_asked_for_raises_a_wait_and_outlives_it() {
+        // proves R18
+        let mut random = Random::new(&Seed::from_bytes([1; 32]));
+        let mut pace = Pace::default();
+        pace.failed(0, Class::Refusal, (1_000, 60_000), Some(20_000), &mut random);
+        assert_eq!(pace.ready(), 20_000);
+        pace.failed(20_000, Class::Refusal, (1_000, 60_000), Some(10), &mut random);
+        assert!(pace.ready() >= 21_000, "it does not shorten one");
+        pace.failed(30_000, Class::Refusal, (1_000, 60_000), Some(20_000), &mut random);
+        pace.forgive();
+        assert_eq!((pace.failures, pace.ready()), (0, 50_000));
+    }
+
+    #[test]
+    fn only_waits_after_silence_end_when_somebody_answers() {
+        // proves R18, R19
+        let mut random = Random::new(&Seed::from_bytes([1; 32]));
+        for (class, ready) in [(Class::Unanswered, true), (Class::Refusal, false), (Class::Barren, false)] {
+            let mut pace = Pace::default();
+            pace.failed(0, class, (10_000, 10_000), None, &mut random);
+            pace.wake(1_000);
+            assert_eq!(pace.ready() == 1_000, ready, "{class:?}");
+            pace.hurry();
+            assert_eq!((pace.ready(), pace.failures), (0, u32::from(class != Class::Barren)));
+        }
+    }
+
+    #[test]
+    fn a_bucket_fills_by_one_a_period_and_never_over() {
+        // proves R20
+        let mut bucket = Bucket::new(3);
+        for _ in 0..3 {
+            assert_eq!(bucket.ready(0, 1_000), 0);
+            bucket.take(10_000, 1_000);
+        }
+        assert_eq!((bucket.ready(0, 1_000), bucket.ready(1, 1_000)), (11_000, 12_000));
+        bucket.take(11_500, 1_000);
+        assert_eq!(bucket.ready(0, 1_000), 12_000, "half a permit is kept");
+        bucket.take(11_600, 1_000);
+        assert_eq!(bucket.ready(0, 1_000), 12_000, "who takes from an empty one owes nothing");
+        bucket.take(1_000_000, 1_000);
+        assert_eq!((bucket.left, bucket.ready(2, 1_000)), (2, 1_001_000));
+        // The last ones are kept for what is due.
+        assert_eq!((bucket.ready(1, 1_000), bucket.ready(2, 1_000)), (0, 1_001_000));
+    }
+
+    #[test]
+    fn doubling_stops_where_time_does() {
+        // proves R29
+        assert_eq!((doubled(1_000, 0), doubled(1_000, 5), doubled(1_000, 32)), (1_000, 32_000, u64::MAX));
+        assert_eq!(doubled(u64::MAX, 1), u64::MAX);
+    }
+}

@@ -1,0 +1,225 @@
+//! What outlives the process, and when it is written (R13).
+
+use alloc::sync::Arc;
+use alloc::vec::Vec;
+
+use serde::{Deserialize, Serialize};
+
+use crate::lifecycle::{Generation, TokenId};
+use crate::secret::Seed;
+use crate::time::{Millis, Now, UnixMillis};
+
+use super::clock::{At, Clock, moved};
+use super::pace::Pace;
+use super::pace::Paces;
+use super::token::{Base, Inspection, Kind, Saved, Token, Undated, Word};
+use super::{Key, KeyState, Lifecycle, Policy};
+use crate::lifecycle::random::Random;
+
+/// The greatest of numbers that only grow which is believed of a snapshot: there must be others after it.
+const GREATEST: u64 = u64::MAX / 2;
+
+/// What is unwritten, and the write under way.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Writing {
+    pub(super) durable: bool,
+    pub(super) unsaved: bool,
+    /// It does not wait for others to be written with it: a token, a secret.
+    urgent: bool,
+    last: At,
+    pub(super) pace: Pace,
+}
+
+impl Writing {
+    pub(super) const fn is_urgent(&self) -> bool {
+        self.unsaved && self.urgent
+    }
+
+    pub(super) const fn urge(&mut self) {
+        (self.unsaved, self.urgent) = (true, true);
+    }
+
+    /// When the record is written next.
+    pub(super) fn due(&self, interval: Millis) -> Option<At> {
+        let gathered = if self.urgent { 0 } else { self.last.saturating_add(interval) };
+        (self.durable && self.unsaved).then(|| gathered.max(self.pace.ready()))
+    }
+
+    pub(super) const fn begin(&mut self, now: At) {
+        (self.unsaved, self.urgent, self.last) = (false, false, now);
+    }
+}
+
+/// What `canonical` is made of.
+#[cfg(feature = "model")]
+impl Writing {
+    pub(super) const fn facts(&self) -> (bool, bool, At, &Pace) {
+        let Self { durable, unsaved, urgent: _, last, pace } = self;
+        (*durable, *unsaved, *last, pace)
+    }
+}
+
+/// What of a [`Lifecycle`] outlives its process: tokens by their numbers, what is known of them and of the server, how
+/// many draws were made. No secret, nothing of sockets, of commands under way, of who waits.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Snapshot {
+    /// The time now, as all others here: the server's, or the wall clock's while that is not known.
+    taken: UnixMillis,
+    /// These times are the server's.
+    dated: bool,
+    drawn: [u64; 4],
+    held: Vec<Token>,
+    in_force: Option<TokenId>,
+    generation: Generation,
+    state: Option<Generation>,
+    next: u64,
+    assumed: [Option<Millis>; 2],
+    spans: [Millis; 4],
+    paces: Paces,
+    key: Key,
+    ever_live: bool,
+    /// There is no hope: what the reach-clock has shown since that began.
+    hopeless: Option<Millis>,
+    round: u32,
+}
+
+impl Snapshot {
+    /// Counts acknowledgements.
+    #[must_use]
+    pub const fn generation(&self) -> Generation {
+        self.generation
+    }
+
+    /// When it was taken: the server's time, or the local one while the server's is not known.
+    #[must_use]
+    pub const fn taken(&self) -> UnixMillis {
+        self.taken
+    }
+
+    /// The same without the tokens that `keep` does not know.
+    #[must_use]
+    pub fn only(mut self, keep: impl Fn(TokenId) -> bool) -> Self {
+        self.held.retain(|token| keep(token.id));
+        self
+    }
+
+    /// The tokens in it, asked for first: first.
+    pub fn tokens(&self) -> impl Iterator<Item = TokenId> + '_ {
+        self.held.iter().map(|token| token.id)
+    }
+}
+
+fn shifted(token: &Token, by: i64) -> Token {
+    let mut token = token.clone();
+    token.due = moved(token.due, by);
+    token.sent = moved(token.sent, by);
+    token.received = moved(token.received, by);
+    token.renew_by = token.renew_by.map(|at| moved(at, by));
+    token.ends = token.ends.map(|at| moved(at, by));
+    token
+}
+
+fn paced(pace: Pace, by: i64) -> Pace {
+    let at = |at: At| if at == 0 { 0 } else { moved(at, by) };
+    Pace { not_before: at(pace.not_before), asked: at(pace.asked), sent: 0, ..pace }
+}
+
+impl Lifecycle {
+    /// What a restart must not lose.
+    #[must_use]
+    pub fn snapshot(&self) -> Snapshot {
+        let by = self.clock.frame();
+        // What may have been slept through lies before what has come since.
+        let slept = self.clock.suspect(0);
+        let dated = |token: &Token| {
+            let since = slept.saturating_sub(self.clock.suspect(token.received));
+            shifted(token, by.saturating_add_unsigned(since))
+        };
+        let Paces { mint, refresh, activate, renew } = self.paces;
+        Snapshot {
+            dated: self.clock.is_told(),
+            taken: UnixMillis(moved(self.clock.now(), by.saturating_add_unsigned(slept))),
+            drawn: self.random.drawn(),
+            held: self.tokens.held.iter().map(dated).collect(),
+            in_force: self.tokens.in_force,
+            generation: self.tokens.generation,
+            state: self.link.state,
+            next: self.attempts.next,
+            assumed: self.tokens.assumed,
+            spans: self.attempts.spans,
+            paces: Paces {
+                mint: paced(mint, by),
+                refresh: paced(refresh, by),
+                activate: paced(activate, by),
+                renew: paced(renew, by),
+            },
+            key: self.key,
+            ever_live: self.ever_live,
+            hopeless: self.hope.since.map(|_| self.hope.reach.shown()),
+            round: self.link.round,
+        }
+    }
+
+    /// A machine that holds what another one held, and has not started: it goes on as that one would have after losing
+    /// its socket. Give it a new seed, or in a replay the recorded one. A snapshot comes from a file: what no machine would
+    /// have written there is brought within bounds (R36).
+    #[must_use]
+    pub fn restore(policy: impl Into<Arc<Policy>>, seed: &Seed, snapshot: &Snapshot, now: Now) -> Self {
+        let mut machine = Self::new(policy, seed);
+        machine.clock = Clock::restored(now, snapshot.taken);
+        machine.random = Random::resumed(seed, snapshot.drawn);
+        let (now, policy) = (machine.clock.now(), Arc::clone(&machine.policy));
+        let tokens = &mut machine.tokens;
+        for token in &snapshot.held {
+            if tokens.get(token.id).is_some() {
+                continue;
+            }
+            let mut token = token.clone();
+            token.order = token.order.min(GREATEST);
+            token.saved = Saved::Yes;
+            match token.word {
+                // The wall clock of now is not the one that it was dated by: what it says is a hint, and it is no later
+                // than the record's word (R2).
+                Word::Told if snapshot.dated => {
+                    token.undated = token.ends.map(UnixMillis).map(Undated::Servers);
+                    token.word = Word::Hinted;
+                }
+                // In whose time its end is nobody can say: it is good until it is refused, and renewed at once (R13).
+                Word::Told => (token.word, token.renew_by) = (Word::Assumed, Some(now)),
+                Word::Hinted if snapshot.dated && token.undated.is_none() => {
+                    token.undated = token.ends.map(UnixMillis).map(Undated::Hint);
+                }
+                _ => {}
+            }
+            if let Kind::Base(Base { inspection, .. }) = &mut token.kind
+                && *inspection == Inspection::Asked
+            {
+                *inspection = Inspection::Wanted;
+            }
+            tokens.hold(token);
+        }
+        tokens.in_force = snapshot.in_force.filter(|id| tokens.get(*id).is_some());
+        tokens.hold_no_more_than_possible();
+        tokens.generation = snapshot.generation.min(Generation(GREATEST));
+        tokens.assumed = snapshot.assumed.map(|life| life.filter(|life| *life >= policy.attempt_max));
+        let newest = tokens.held.last().map_or(0, |token| token.order.saturating_add(1));
+        machine.link.state = snapshot.state.filter(|_| machine.tokens.in_force.is_some());
+        machine.attempts.next = snapshot.next.min(GREATEST).max(newest);
+        machine.attempts.spans = snapshot.spans;
+        machine.paces = snapshot.paces;
+        for pace in machine.paces.all() {
+            // No wait is longer.
+            pace.not_before = pace.not_before.min(now.saturating_add(policy.wait_refused));
+            pace.asked = pace.asked.min(now.saturating_add(policy.retry_after));
+            pace.sent = 0;
+        }
+        machine.key = Key { state: KeyState::Declined, ..snapshot.key };
+        machine.ever_live = snapshot.ever_live;
+        if let Some(run) = snapshot.hopeless {
+            machine.hope.lose(now);
+            machine.hope.reach.go_on(run);
+        }
+        machine.link.round = snapshot.round;
+        machine
+    }
+}
