@@ -14,8 +14,8 @@ pub(crate) const LIFE: Duration = Duration::from_secs(12);
 /// How long a world is played in one round.
 pub(crate) const ROUND: Ms = 45_000;
 
-/// How long it may take to notice a lost socket and to be back, where the server said nothing of it (second-edition.md,
-/// section 2: "cut 2 s + c").
+/// How long it may take to notice a lost socket and to be back, where the server said nothing of it, besides what the
+/// connect itself takes.
 const CUT: Ms = 2_000;
 /// The same where the server closes the sockets of all and a state can be resumed.
 const SERVER_WIDE: Ms = 3_000;
