@@ -144,7 +144,7 @@ impl Attempts {
     pub(super) fn place(
         &self,
         endpoint: Endpoint,
-        took: Millis,
+        took: impl Fn() -> Millis,
         served: bool,
         now: At,
         policy: &Policy,
@@ -153,6 +153,7 @@ impl Attempts {
         if let Some(open) = self.list.iter().filter(of).find(|attempt| !attempt.late) {
             return open.deadline;
         }
+        let took = took();
         let held = if served {
             policy.place.max(took.saturating_mul(6)).min(policy.provider_max)
         } else {
@@ -217,7 +218,7 @@ mod tests {
         let policy = Policy::default();
         let mut attempts = Attempts::default();
         let place =
-            |attempts: &Attempts, now, served| attempts.place(Endpoint::Renew, 0, served, now, &policy);
+            |attempts: &Attempts, now, served| attempts.place(Endpoint::Renew, || 0, served, now, &policy);
         let open = attempts.add(RENEW, 0, 0, 10 * SECOND);
         assert_eq!(place(&attempts, 0, true), 10 * SECOND, "one after the other");
         attempts.yield_place(open);
@@ -232,7 +233,7 @@ mod tests {
         // Ten seconds where nothing good is held.
         assert_eq!(place(&attempts, 15 * SECOND, false), 0);
         // Another endpoint is another matter.
-        assert_eq!(attempts.place(Endpoint::Activate, 0, true, 20 * SECOND, &policy), 0);
+        assert_eq!(attempts.place(Endpoint::Activate, || 0, true, 20 * SECOND, &policy), 0);
     }
 
     #[test]
@@ -243,7 +244,7 @@ mod tests {
             let mut attempts = Attempts::default();
             late(&mut attempts, RENEW, 0);
             late(&mut attempts, RENEW, 1);
-            let place = |any_good| attempts.place(Endpoint::Renew, span * SECOND, any_good, 2, &policy);
+            let place = |any_good| attempts.place(Endpoint::Renew, || span * SECOND, any_good, 2, &policy);
             assert_eq!((place(true), place(false)), (served * SECOND, idle * SECOND), "{span}");
         }
         let mut attempts = Attempts::default();
@@ -278,7 +279,7 @@ mod tests {
         for asked in [0, 10 * SECOND, 20 * SECOND] {
             late(&mut attempts, RENEW, asked);
         }
-        let place = |now| attempts.place(Endpoint::Renew, 0, true, now, &policy);
+        let place = |now| attempts.place(Endpoint::Renew, || 0, true, now, &policy);
         assert_eq!(
             (place(25 * SECOND), place(30 * SECOND), place(40 * SECOND)),
             (40 * SECOND, 40 * SECOND, 0)

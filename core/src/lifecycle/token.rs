@@ -116,6 +116,13 @@ pub(super) struct Base {
     pub(super) has_been_bound: bool,
 }
 
+impl Base {
+    /// Nobody knows yet what it can do: that is being asked.
+    pub(super) fn is_undecided(&self) -> bool {
+        self.scope.is_none() && self.inspection != Inspection::Over
+    }
+}
+
 /// Whether subscriber/info has been asked about a base.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) enum Inspection {

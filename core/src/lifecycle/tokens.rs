@@ -128,10 +128,12 @@ impl Tokens {
 
     /// A bound token without its base is of no use: nobody would renew it.
     fn drop_orphans(&mut self) {
-        let bases: Vec<TokenId> = self.held.iter().filter(|it| !it.is_bound()).map(|it| it.id).collect();
-        let in_force = self.in_force;
-        self.held
-            .retain(|it| Some(it.id) == in_force || it.base_id().is_none_or(|base| bases.contains(&base)));
+        loop {
+            let is_base = |id| self.held.iter().any(|it| it.id == id && !it.is_bound());
+            let orphan = |it: &Token| Some(it.id) != self.in_force && !it.base_id().is_none_or(is_base);
+            let Some(at) = self.held.iter().position(orphan) else { return };
+            self.held.remove(at);
+        }
     }
 
     /// Lets go of the first of what no machine holds at once; what is in force stays.

@@ -1,6 +1,6 @@
 //! Doing what is due: one function for each [`Wake`].
 
-use crate::lifecycle::{Action, Cause, CommandId, Event, Failure, Outcome, TeardownReason, Warning};
+use crate::lifecycle::{Action, Cause, CommandId, Event, Failure, Outcome, TeardownReason, TokenId, Warning};
 use crate::time::Millis;
 
 use super::super::attempts::Endpoint;
@@ -9,7 +9,7 @@ use super::super::{KeyState, Lifecycle, Mode, Wake};
 
 impl Lifecycle {
     /// Does one thing that is due. Each leaves the state such that it is not due any more.
-    pub(super) fn act(&mut self, wake: Wake) {
+    pub(super) fn act(&mut self, wake: Wake, token: Option<TokenId>) {
         match wake {
             Wake::Deadline(command) => self.time_out(command),
             Wake::Hopeless => self.lose_hope(),
@@ -34,11 +34,11 @@ impl Lifecycle {
             }
             Wake::Activate => self.activate(),
             Wake::Renew => self.renew(),
-            Wake::Inspect => self.inspect(),
-            Wake::ReachOut => self.reach_out(),
+            Wake::Inspect => token.map_or((), |base| self.inspect(base)),
+            Wake::ReachOut => token.map_or((), |base| self.reach_out(base)),
             Wake::Persist => self.write(),
-            Wake::Push => self.push(),
-            Wake::Show => self.show(),
+            Wake::Push => token.map_or((), |token| self.push(token)),
+            Wake::Show => token.map_or((), |token| self.show(token)),
             Wake::Open => self.open(),
             Wake::Farewell => self.farewell(),
         }
@@ -194,8 +194,7 @@ impl Lifecycle {
         share.max(learned)
     }
 
-    fn inspect(&mut self) {
-        let Some(base) = self.wants_inspection() else { return };
+    fn inspect(&mut self, base: TokenId) {
         if let Some(facts) = self.tokens.get_mut(base).and_then(Token::base_mut) {
             facts.inspection = Inspection::Asked;
         }
@@ -204,8 +203,7 @@ impl Lifecycle {
         self.command(Action::Inspect { base }, self.policy.network);
     }
 
-    fn reach_out(&mut self) {
-        let Some((_, base)) = self.reaches_out(&self.look()) else { return };
+    fn reach_out(&mut self, base: TokenId) {
         self.hope.asked(self.clock.now(), self.policy.patience, self.link.round > 0);
         self.command(Action::Inspect { base }, self.policy.network);
     }

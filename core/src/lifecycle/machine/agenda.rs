@@ -1,6 +1,6 @@
 //! What is due, and when: derived from the state each time, never stored.
 
-use crate::lifecycle::{Action, Mechanism, TeardownReason};
+use crate::lifecycle::{Action, Mechanism, TeardownReason, TokenId};
 
 use super::super::attempts::{Attempt, Endpoint};
 use super::super::clock::At;
@@ -11,7 +11,15 @@ use super::look::Look;
 /// Keeps the earliest of what it is offered; of equals the first. What is due is due, however long it may have been so.
 pub(super) struct Earliest {
     now: At,
-    pub(super) best: Option<(At, Wake)>,
+    pub(super) best: Option<Due>,
+}
+
+/// What is due next, when, and for which token where that has been found already.
+#[derive(Clone, Copy)]
+pub(super) struct Due {
+    pub(super) at: At,
+    pub(super) wake: Wake,
+    pub(super) token: Option<TokenId>,
 }
 
 impl Earliest {
@@ -20,10 +28,21 @@ impl Earliest {
     }
 
     pub(super) fn offer(&mut self, at: Option<At>, wake: Wake) {
-        if let Some(at) = at.map(|at| at.max(self.now))
-            && self.best.is_none_or(|(best, _)| at < best)
-        {
-            self.best = Some((at, wake));
+        if let Some(at) = at {
+            self.keep(at, wake, None);
+        }
+    }
+
+    fn offer_about(&mut self, token: Option<(At, TokenId)>, wake: Wake) {
+        if let Some((at, token)) = token {
+            self.keep(at, wake, Some(token));
+        }
+    }
+
+    fn keep(&mut self, at: At, wake: Wake, token: Option<TokenId>) {
+        let at = at.max(self.now);
+        if self.best.is_none_or(|best| at < best.at) {
+            self.best = Some(Due { at, wake, token });
         }
     }
 
@@ -34,7 +53,7 @@ impl Earliest {
 
 impl Lifecycle {
     /// The earliest deadline there is.
-    pub(super) fn agenda(&self) -> Option<(At, Wake)> {
+    pub(super) fn agenda(&self) -> Option<Due> {
         let mut agenda = Earliest::from(self.clock.now());
         match self.mode {
             Mode::Idle | Mode::Over(_) => return None,
@@ -58,12 +77,12 @@ impl Lifecycle {
         self.offer_judgements(&look, &mut agenda);
         let making = self.attempts.any(|action| matches!(action, Action::MakeKey { .. }));
         agenda.offer_if(self.wants_key() && !making, Wake::MakeKey);
-        agenda.offer_if(self.wants_inspection().is_some(), Wake::Inspect);
-        agenda.offer(self.reaches_out(&look).map(|(at, _)| at), Wake::ReachOut);
+        agenda.offer_about(look.inspects.map(|base| (look.now, base)), Wake::Inspect);
+        agenda.offer_about(self.reaches_out(&look), Wake::ReachOut);
         self.offer_exchanges(&look, &mut agenda);
         agenda.offer(self.next_write(), Wake::Persist);
-        agenda.offer(self.next_push(&look).map(|(at, _)| at), Wake::Push);
-        agenda.offer(self.next_show(&look).map(|(at, _)| at), Wake::Show);
+        agenda.offer_about(self.next_push(&look), Wake::Push);
+        agenda.offer_about(self.next_show(&look), Wake::Show);
         agenda.offer(self.next_open(&look).map(|(at, _)| at), Wake::Open);
         agenda.offer(self.next_token_end(look.now), Wake::TokenEnds);
         agenda.best
@@ -140,9 +159,9 @@ impl Lifecycle {
             return None;
         }
         // What has ended when it is accepted is not about to end.
-        let token = self.tokens.in_force().filter(|token| token.lasts(look.now))?;
+        let token = look.in_force.filter(|token| token.lasts(look.now))?;
         if self.mechanism(look) != Mechanism::None {
-            return self.last_call_at();
+            return look.last_call;
         }
         Some(token.ends?.saturating_sub(self.policy.expiring_notice.min(token.life()? / 2)))
     }
@@ -187,13 +206,13 @@ impl Lifecycle {
             return offer_provider(Some(round), 0);
         }
         // At the first refusal, too, where older ones are left, which have yet to be shown: the rounds begin after them.
-        let in_force = self.tokens.in_force().filter(|token| token.refused && !self.link.is_live());
+        let in_force = look.in_force.filter(|token| token.refused && !self.link.is_live());
         let older = in_force.is_some_and(|it| self.tokens.good(look.now).all(|token| token.order < it.order));
         offer_provider((older && !self.link.asked).then_some(0), 0);
         let limits = look.base.and_then(Token::base).is_some_and(|base| base.limits_bound);
         offer_provider((limits || (self.remint && self.rekeyed)).then_some(0), 0);
         // Somebody waits: it is due now.
-        let (due, half) = match self.is_demanded() {
+        let (due, half) = match look.demanded {
             true => (Some(0), 0),
             false => (look.due.map(|due| due.max(self.spread.min(look.half))), look.half),
         };
@@ -215,7 +234,7 @@ impl Lifecycle {
         };
         // A base that has come meanwhile, or that lasts, is not asked for again, but shown or bound; unless somebody waits
         // for a newer one.
-        let base = look.base.filter(|base| base.is_good(look.now) && !self.is_demanded());
+        let base = look.base.filter(|base| base.is_good(look.now) && !look.demanded);
         let from = activate_failed.and_then(|from| match base.map(|base| (base.renew_by, self.lead(base))) {
             Some((Some(by), lead)) => Some(from.max(by.saturating_sub(lead.unwrap_or(0)))),
             Some((None, _)) if base.is_some_and(|base| bound.order < base.order) => None,
@@ -286,7 +305,7 @@ impl Lifecycle {
         let look = self.look();
         let mut agenda = Earliest::from(look.now);
         self.offer_exchanges(&look, &mut agenda);
-        (agenda.best.map(|(at, _)| at), self.next_token_end(look.now))
+        (agenda.best.map(|due| due.at), self.next_token_end(look.now))
     }
 
     /// Time passes, and nobody is asked: what follows is what follows from ends.

@@ -53,7 +53,7 @@ impl Lifecycle {
             let resumes = self.link.state.is_some()
                 && self.link.resumes < MOST_RESUMES
                 && self.link.cut_by.is_none_or(|(_, times)| times < 2);
-            let in_force = self.tokens.in_force().filter(|it| it.is_good(look.now) && opens(it));
+            let in_force = look.in_force.filter(|it| it.is_good(look.now) && opens(it));
             let token = in_force.filter(|_| resumes).unwrap_or(token).id;
             return Some((0, Offer { token, resume: resumes }));
         }
@@ -110,9 +110,7 @@ impl Lifecycle {
         }
         if !self.link.is_live() {
             // Something better may have come meanwhile.
-            let offered =
-                Self { link: super::super::Link { coming: None, ..self.link.clone() }, ..self.clone() };
-            match offered.offer(&offered.look()) {
+            match self.offer(&self.look()) {
                 Some((_, Offer { token, resume })) => {
                     (coming.token, coming.resume) = (token, resume);
                     self.link.coming = Some(coming);

@@ -6,7 +6,7 @@ use crate::time::Millis;
 use super::super::attempts::Endpoint;
 use super::super::clock::At;
 use super::super::pace::{Class, Pace, ceiling};
-use super::super::token::{Inspection, Token};
+use super::super::token::{Base, Inspection, Token};
 use super::super::{KeyState, Lifecycle};
 
 /// What the machine sees.
@@ -18,6 +18,7 @@ pub(in crate::lifecycle) struct Look<'a> {
     pub(super) bound: Option<&'a Token>,
     /// The one whose end decides when somebody is asked for another.
     pub(super) subject: Option<&'a Token>,
+    pub(super) in_force: Option<&'a Token>,
     /// The newest base may be exchanged for a bound token, and that is wanted.
     pub(super) bindable: bool,
     pub(super) provider_can: bool,
@@ -25,6 +26,14 @@ pub(in crate::lifecycle) struct Look<'a> {
     pub(in crate::lifecycle) due: Option<At>,
     pub(super) half: At,
     pub(super) any_good: bool,
+    /// A third of the lead before the end of what is in force: what has not come by then is late.
+    pub(super) last_call: Option<At>,
+    /// Somebody waits for a renewal that nobody has been asked for yet.
+    pub(super) demanded: bool,
+    /// The newest base, where nobody has asked yet what it can do.
+    pub(super) inspects: Option<TokenId>,
+    /// There is a permit for a request.
+    budget: At,
 }
 
 impl Lifecycle {
@@ -38,7 +47,8 @@ impl Lifecycle {
         let vain = self.pushes_in_vain();
         let counts = |token: &&Token| token.accepted || !vain;
         // Of those before the one in force, what counts is what somebody has said of their ends.
-        let order = self.tokens.in_force().map_or(0, |token| token.order);
+        let in_force = self.tokens.in_force();
+        let order = in_force.map_or(0, |token| token.order);
         let says = |it: &&Token| it.renew_by.is_some() || it.order >= order;
         let bound_renewed = bound.filter(|_| self.key.state == KeyState::Ready).filter(counts).filter(says);
         let reach = |token: &Token| token.reach().saturating_sub(self.clock.suspect(token.received));
@@ -66,7 +76,28 @@ impl Lifecycle {
         let half =
             subject.and_then(|it| it.renew_by).map_or(0, |by| by.saturating_sub(lead.unwrap_or(0) / 2));
         let any_good = self.tokens.good(now).next().is_some();
-        Look { now, base, bound, subject, bindable, provider_can, due, half, any_good }
+        let last_call = in_force.and_then(|it| Some(it.ends?.saturating_sub(self.lead(it)? / 3)));
+        let unasked = |base: &&Token| base.base().is_some_and(|it| it.inspection == Inspection::Wanted);
+        let inspects = base.filter(unasked).filter(|base| base.is_good(now)).map(|base| base.id);
+        let demanded = self.is_demanded();
+        // A question that is about to be asked costs a permit, too.
+        let budget = self.budget(u32::from(inspects.is_some()));
+        Look {
+            now,
+            base,
+            bound,
+            in_force,
+            subject,
+            bindable,
+            provider_can,
+            due,
+            half,
+            any_good,
+            last_call,
+            demanded,
+            inspects,
+            budget,
+        }
     }
 
     /// The server refuses what it is pushed for its credential, again and again.
@@ -153,27 +184,24 @@ impl Lifecycle {
     /// When this endpoint may be asked: a place, its pace, the budget.
     pub(super) fn route(&self, endpoint: Endpoint, look: &Look<'_>) -> At {
         let pace = self.pace_of(endpoint);
-        let took = self.tokens.took();
+        let took = || self.tokens.took();
         let place = self.attempts.place(endpoint, took, look.any_good, look.now, &self.policy);
         // Who asks again and again, or brings one base after the other, is heard, but no endpoint is asked for it more
         // often than that.
         let again = endpoint == Endpoint::Activate && pace.failures == 0;
-        let demanded = if again || self.is_demanded() { self.policy.wait_served } else { 0 };
+        let wait = if again || look.demanded { self.policy.wait_served } else { 0 };
         // A base that is brought does not wait for its own coming.
-        let came = self.tokens.held.iter().map(|token| token.received).max().filter(|_| self.is_demanded());
-        let came = came.unwrap_or(0);
-        let since = if pace.sent > 0 { pace.sent.max(came).saturating_add(demanded) } else { 0 };
-        // A question that is about to be asked costs a permit, too.
-        let reserve = u32::from(self.wants_inspection().is_some());
-        pace.ready().max(place).max(self.budget(reserve)).max(since)
+        let came = self.tokens.held.iter().filter(|_| look.demanded).map(|token| token.received).max();
+        let since = if pace.sent > 0 { pace.sent.max(came.unwrap_or(0)).saturating_add(wait) } else { 0 };
+        pace.ready().max(place).max(look.budget).max(since)
     }
 
-    const fn pace_of(&self, endpoint: Endpoint) -> Pace {
+    const fn pace_of(&self, endpoint: Endpoint) -> &Pace {
         match endpoint {
-            Endpoint::Mint => self.paces.mint,
-            Endpoint::Refresh => self.paces.refresh,
-            Endpoint::Activate => self.paces.activate,
-            Endpoint::Renew => self.paces.renew,
+            Endpoint::Mint => &self.paces.mint,
+            Endpoint::Refresh => &self.paces.refresh,
+            Endpoint::Activate => &self.paces.activate,
+            Endpoint::Renew => &self.paces.renew,
         }
     }
 
@@ -188,8 +216,7 @@ impl Lifecycle {
         (life / 12).max(self.policy.exchange_refill_min).min(self.policy.exchange_refill_max)
     }
 
-    /// Somebody waits for a renewal that nobody has been asked for yet.
-    pub(super) fn is_demanded(&self) -> bool {
+    fn is_demanded(&self) -> bool {
         let Some(order) = self.waiters.wanted() else { return false };
         let asked =
             |attempt: &super::super::attempts::Attempt| attempt.is_exchange() && attempt.id.0 >= order;
@@ -201,24 +228,16 @@ impl Lifecycle {
     /// be in force, up to the last call.
     pub(super) fn awaits_activation(&self, look: &Look<'_>, token: &Token) -> bool {
         let is_it = look.base.is_some_and(|base| base.id == token.id) && !token.is_bound();
-        let undecided =
-            token.base().is_some_and(|base| base.scope.is_none() && base.inspection != Inspection::Over);
+        let undecided = token.base().is_some_and(Base::is_undecided);
         let bound = look.bound.is_some_and(|bound| bound.base_id() != Some(token.id));
         is_it && bound && (look.bindable || undecided) && self.paces.activate.failures == 0
     }
 
     /// Nobody knows yet what the base can do: that is being asked.
     pub(super) fn is_undecided(&self, look: &Look<'_>) -> bool {
-        let asked =
-            |base: &super::super::token::Base| base.scope.is_none() && base.inspection != Inspection::Over;
         let key = matches!(self.key.state, KeyState::Wanted | KeyState::Ready);
-        key && look.base.is_some_and(|token| token.is_good(look.now) && token.base().is_some_and(asked))
-    }
-
-    /// A third of the lead before the end of what is in force: what has not come by then is late.
-    pub(super) fn last_call_at(&self) -> Option<At> {
-        let token = self.tokens.in_force()?;
-        Some(token.ends?.saturating_sub(self.lead(token)? / 3))
+        let undecided = |it: &Token| it.is_good(look.now) && it.base().is_some_and(Base::is_undecided);
+        key && look.base.is_some_and(undecided)
     }
 
     /// Somebody can still bring a token that is not held.
@@ -249,12 +268,6 @@ impl Lifecycle {
         let due = settled && !base.told_no_mechanism && self.mechanism(look) == Mechanism::None;
         // The warning names the end: a connect result is waited for where nobody has named one.
         due && (self.ever_live || self.tokens.end(look.now, true).is_some())
-    }
-
-    /// The base that is to be asked about, each once.
-    pub(super) fn wants_inspection(&self) -> Option<TokenId> {
-        let base = self.tokens.newest_base().filter(|token| token.is_good(self.clock.now()))?;
-        (base.base()?.inspection == Inspection::Wanted).then_some(base.id)
     }
 
     /// While there is no hope somebody far away is asked at least now and then: else nobody would know whether it is the

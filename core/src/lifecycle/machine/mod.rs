@@ -40,9 +40,10 @@ impl Lifecycle {
         }
         self.absorb(input);
         for _ in 0..MOST_ACTS {
-            self.wake = self.agenda();
-            match self.wake {
-                Some((at, wake)) if at <= self.clock.now() => self.act(wake),
+            let due = self.agenda();
+            self.wake = due.map(|due| (due.at, due.wake));
+            match due {
+                Some(due) if due.at <= self.clock.now() => self.act(due.wake, due.token),
                 _ => break,
             }
         }
@@ -103,7 +104,7 @@ impl Lifecycle {
     fn command(&mut self, action: Action, span: Millis) -> CommandId {
         let now = self.clock.now();
         let deadline = now.saturating_add(span);
-        let due = self.look().due.filter(|_| Endpoint::of(&action).is_some()).map_or(now, |due| due.min(now));
+        let due = Endpoint::of(&action).and_then(|_| self.look().due).map_or(now, |due| due.min(now));
         let id = self.attempts.add(action, now, due, deadline);
         self.out.push(Output::Do(Command { id, deadline: self.clock.tick_of(deadline), action }));
         id

@@ -17,17 +17,16 @@ impl Lifecycle {
         {
             return None;
         }
-        let in_force = self.tokens.in_force();
+        let in_force = look.in_force;
         let order = in_force.map_or(0, |token| token.order);
         let behind = serving.known != self.tokens.generation;
-        let last_call = self.last_call_at();
         let due = |token: &Token| {
             if Some(token.id) == self.tokens.in_force {
                 return behind.then_some(0);
             }
             if token.order > order {
                 let waits = self.awaits_activation(look, token);
-                return if waits { last_call } else { Some(0) };
+                return if waits { look.last_call } else { Some(0) };
             }
             // Once that has ended, any that is good will do.
             if in_force.is_some_and(|it| !it.lasts(look.now)) {
@@ -37,7 +36,7 @@ impl Lifecycle {
             let outlives = token.sure_end().is_some_and(|end| {
                 in_force.is_some_and(|it| end > it.reach().saturating_add(self.policy.gain))
             });
-            last_call.filter(|_| outlives)
+            look.last_call.filter(|_| outlives)
         };
         // The first that is due; of equals the newest.
         // Nobody of before is pushed while another user's is being tried.
@@ -61,12 +60,12 @@ impl Lifecycle {
             return None;
         }
         // Once the one in force has ended, any that is good will do, but nobody of before.
-        let in_force = self.tokens.in_force().filter(|token| token.lasts(look.now));
+        let in_force = look.in_force.filter(|token| token.lasts(look.now));
         let order = in_force.map_or(0, |token| token.order);
         let floor = self.tokens.floor(look.now);
         let newer = |token: &&Token| (in_force.is_none() || token.order > order) && token.order >= floor;
         let token = self.tokens.good(look.now).find(newer)?;
-        let last_call = self.last_call_at().unwrap_or(At::MAX);
+        let last_call = look.last_call.unwrap_or(At::MAX);
         let interval = self.link.shown.map_or(0, |at| at.saturating_add(self.policy.show_interval));
         let call = serving
             .call_refused
@@ -80,10 +79,8 @@ impl Lifecycle {
         (at < At::MAX).then(|| (at.max(self.link.pace.ready()).max(permit), token.id))
     }
 
-    pub(super) fn push(&mut self) {
-        let (Some(serving), Some((_, token))) = (self.link.serving, self.next_push(&self.look())) else {
-            return;
-        };
+    pub(super) fn push(&mut self, token: TokenId) {
+        let Some(serving) = self.link.serving else { return };
         let now = self.clock.now();
         let socket = serving.socket;
         let lead = self.tokens.in_force().and_then(|token| self.lead(token)).unwrap_or(Millis::MAX);
@@ -95,8 +92,7 @@ impl Lifecycle {
         self.command(Action::Reauthenticate { socket, token, offset }, span);
     }
 
-    pub(super) fn show(&mut self) {
-        let Some((_, token)) = self.next_show(&self.look()) else { return };
+    pub(super) fn show(&mut self, token: TokenId) {
         if self.link.serving.is_some_and(|serving| serving.call_refused.is_some()) {
             self.link.shown = Some(self.clock.now());
         }

@@ -35,7 +35,7 @@ impl Lifecycle {
     /// A third of the lead before the end of the token in force: what has not come by then is late (R16).
     #[must_use]
     pub fn last_call(&self) -> Option<Tick> {
-        self.last_call_at().map(|at| self.clock.tick_of(at))
+        self.look().last_call.map(|at| self.clock.tick_of(at))
     }
 
     fn phase(&self) -> Phase {
