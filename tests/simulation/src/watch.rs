@@ -95,6 +95,8 @@ impl Scene<'_> {
 pub(crate) struct Sent {
     pub(crate) at: u64,
     pub(crate) command: Command,
+    /// Its deadline was put off, once, by a sleep (R1).
+    spared: bool,
 }
 
 /// Somebody who waits.
@@ -246,6 +248,14 @@ impl Watch {
         let stale = |id| scene.tells(|event| *event == Event::Ignored(Ignored::StaleAnswer(id)));
         let answered = answered.filter(|sent| !stale(sent.command.id));
         let (doubted, misled) = (self.misled || self.unsure, self.misled);
+        let tick = Tick(scene.clocks.tick());
+        if scene.tells(|event| matches!(event, Event::ClockJump { .. })) {
+            // What was on its way while nobody could hear is not late before it could be heard, once.
+            for sent in self.open.iter_mut().filter(|sent| !sent.spared) {
+                sent.spared = true;
+                sent.command.deadline = sent.command.deadline.max(tick.after(scene.setting.policy.local));
+            }
+        }
         self.places.hear(scene)?;
         self.hear(scene, answered.as_ref());
         // A clock that goes back may bring an old one to life again, which nobody counts on.
@@ -272,7 +282,6 @@ impl Watch {
                 Output::Tell(event) => self.judge_event(scene, event, answered.as_ref())?,
             }
         }
-        let tick = Tick(scene.clocks.tick());
         // Deadlines move when time turns out to have been lost.
         self.open.retain(|sent| sent.command.deadline.after(DEADLINES_MOVE) > tick);
         if scene.after.generation < self.generation {
@@ -319,7 +328,10 @@ impl Watch {
                 self.provider = Some(start.provider);
                 self.rejected = false;
             }
-            (Input::NewProvider(provider), _) => {
+            // Who is ending asks nobody any more.
+            (Input::NewProvider(provider), _)
+                if !matches!(scene.before.phase, Phase::Ending | Phase::Over(_)) =>
+            {
                 self.provider = Some(*provider);
                 self.rejected = false;
             }
@@ -369,7 +381,7 @@ impl Watch {
         }
         self.sockets.command(scene, command, &mut self.live, self.clock_faults)?;
         self.said.command(scene, command, &self.open, self.clock_faults)?;
-        self.open.push(Sent { at: scene.clocks.now, command: command.clone() });
+        self.open.push(Sent { at: scene.clocks.now, command: command.clone(), spared: false });
         Ok(())
     }
 
