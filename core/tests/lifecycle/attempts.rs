@@ -295,3 +295,17 @@ fn a_callback_that_has_hung_once_is_no_slower_for_that() {
     let expired = story.told(|event| matches!(event, Event::Expired { .. }));
     assert!(expired.is_empty(), "{expired:?} {}", story.script);
 }
+
+#[test]
+fn who_takes_longer_than_he_has_is_listened_to_however_often_he_is_asked_again() {
+    // proves R14
+    let mut story = unscoped().provider(true, true).base_life(600_000).begin();
+    let twice = ProviderFacts { can_refresh: true, can_mint_again: true, may_be_asked_twice: true };
+    story.input(Input::NewProvider(twice));
+    story.until(500_000);
+    // None comes before the end.
+    story.always("refresh", Treatment::Late(90_000)).always("mint", Treatment::Late(90_000));
+    story.until(800_000);
+    let ignored = story.told(|event| matches!(event, Event::Ignored(_)));
+    assert_eq!((ignored, story.phase()), (vec![], Phase::Live), "{}", story.script);
+}

@@ -42,6 +42,21 @@ fn the_order_of_what_a_refusal_may_mean() {
 }
 
 #[test]
+fn who_is_asked_during_the_second_look_is_not_asked_again_after_it() {
+    // proves R10
+    let mut story = unscoped().mints().begin();
+    // Its renewal is due at 6,749 s.
+    story.until(6_748_800);
+    story.always("authenticate", Treatment::Fail(REFUSED)).always("mint", Treatment::Fail(FORBIDDEN));
+    story.drop_socket();
+    story.until(6_760_000);
+    let mints = story.times("mint");
+    let [_, first, second, ..] = story.connects()[..] else { panic!("{}", story.script) };
+    assert!(mints.iter().any(|at| (first.0..second.0).contains(at)), "{}", story.script);
+    assert!(!mints.iter().any(|at| (second.0..second.0 + 4_000).contains(at)), "{}", story.script);
+}
+
+#[test]
 fn who_was_removed_is_told_so_within_eleven_minutes() {
     // proves R10, R25, R28
     // survives P2, P12

@@ -167,7 +167,9 @@ impl Lifecycle {
             // Whether the application's provider has reached anybody nobody knows.
             self.hope.asked(now, self.policy.patience, self.link.round > 0);
         } else {
-            self.link.asked |= self.tokens.in_force().is_some_and(|token| token.refused);
+            // From the first look on.
+            let refused = self.link.looked_twice || self.tokens.in_force().is_some_and(|token| token.refused);
+            self.link.asked |= refused;
             if self.link.round > 1 && self.shown_again(&self.look()).is_none() {
                 // Everything was refused, and nothing is left to be shown: who brings tokens is asked round by round.
                 self.next_round(false);

@@ -11,7 +11,7 @@ use super::{Scene, endpoint};
 const PLACE: u64 = 10_000;
 
 /// So many late answers are waited for at least.
-const LATE: usize = 6;
+const LATE: usize = 60;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum State {
@@ -66,7 +66,7 @@ impl Places {
         }
         let (at, deadline, state) = (now, command.deadline, State::Open);
         self.0.push(Asked { id: command.id, endpoint, at, deadline, state });
-        while self.0.len() > 64 {
+        while self.0.len() > 256 {
             self.0.remove(0);
         }
         Ok(())
