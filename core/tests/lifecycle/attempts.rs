@@ -3,8 +3,8 @@
 use std::collections::BTreeSet;
 
 use crate::story::{EPOCH, MINUTE, Story, Treatment, exact, scoped, unscoped};
-use satkeeper_core::UnixMillis;
 use satkeeper_core::lifecycle::*;
+use satkeeper_core::{Tick, UnixMillis};
 
 const UNAUTHORIZED: Failure = Failure::Http { status: 401, retry_after: None };
 
@@ -294,6 +294,60 @@ fn a_callback_that_has_hung_once_is_no_slower_for_that() {
     }
     let expired = story.told(|event| matches!(event, Event::Expired { .. }));
     assert!(expired.is_empty(), "{expired:?} {}", story.script);
+}
+
+#[test]
+fn what_is_announced_reckons_with_what_else_is_due_by_then() {
+    // proves R28
+    let mut story = scoped().refreshes().always("inspect", Treatment::Silence).begin();
+    story.until(5_000);
+    story.next("refresh", Treatment::Silence);
+    story.refresh_now();
+    story.until(10_000);
+    // A driver that wakes late brings the provider's "never" before it sees that nobody has said what the base can do: its
+    // activation is tried at once.
+    story.now = 10_100;
+    let outcome = Outcome::failed(Failure::Rejected);
+    story.input(Input::Done(story.given("refresh")[0].id, outcome));
+    assert_eq!(story.times("activate"), [10_100], "{}", story.script);
+    let told = story.warnings("credential_refresh_failed");
+    let [(10_100, Warning::RefreshFailed { next, .. })] = told.as_slice() else { panic!("{told:?}") };
+    assert_eq!(*next, Some(Tick(10_100)), "{}", story.script);
+}
+
+#[test]
+fn what_is_announced_reckons_with_a_question_that_nobody_answers() {
+    // proves R28: once nobody has said what the base can do, its activation is tried
+    let mut story = scoped().refreshes().always("inspect", Treatment::Silence).begin();
+    story.until(5_000);
+    story.next("refresh", Treatment::Fail(Failure::Rejected));
+    story.refresh_now();
+    story.until(12_000);
+    assert_eq!(story.times("activate"), [10_040], "{}", story.script);
+    let told = story.warnings("credential_refresh_failed");
+    let [(5_040, Warning::RefreshFailed { next, .. })] = told.as_slice() else { panic!("{told:?}") };
+    assert_eq!(*next, Some(Tick(10_040)), "{}", story.script);
+}
+
+#[test]
+fn what_is_announced_while_a_resume_is_on_its_way_reckons_with_its_failure() {
+    // proves R28, R21: a resume that fails is no failure that is told
+    let mut story = unscoped().refreshes().base_life(60_000).begin();
+    story.until(1_000);
+    story.resume_state();
+    let ended = Statement { expires_in: Some(0), ..Statement::default() };
+    let ended = TokenFacts { token: TokenId(50), statement: ended, new_secret: false };
+    story.next("refresh", Treatment::Say(Reply::Token(ended)));
+    story.always("refresh", Treatment::Fail(Failure::Http { status: 429, retry_after: Some(200_000) }));
+    story.until(54_000);
+    story.next("authenticate", Treatment::Silence);
+    story.drop_socket();
+    story.until(63_000);
+    let told = story.warnings("connect_failed");
+    let Some((_, Warning::ConnectFailed { next: Some(next), .. })) = told.last() else { panic!("{told:?}") };
+    assert_eq!(story.times("open").len(), 2, "{}", story.script);
+    story.until(next.0);
+    assert_eq!(story.times("open").last(), Some(&next.0), "{}", story.script);
 }
 
 #[test]

@@ -305,12 +305,14 @@ impl Lifecycle {
         let look = self.look();
         let mut agenda = Earliest::from(look.now);
         self.offer_exchanges(&look, &mut agenda);
-        (agenda.best.map(|due| due.at), self.next_token_end(look.now))
+        let ends = self.next_token_end(look.now).into_iter().chain(self.next_question_end());
+        (agenda.best.map(|due| due.at), ends.min())
     }
 
     /// Time passes, and nobody is asked: what follows is what follows from ends.
-    fn pass_to(&mut self, at: At) {
+    pub(super) fn pass_to(&mut self, at: At) {
         self.clock.pass_to(at);
+        self.end_questions(at);
         if !self.hope.told && self.tokens.good(at).next().is_none() {
             self.hurry();
         }

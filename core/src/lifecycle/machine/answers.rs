@@ -188,7 +188,7 @@ impl Lifecycle {
         }
     }
 
-    fn inspected(&mut self, base: TokenId) {
+    pub(super) fn inspected(&mut self, base: TokenId) {
         if let Some(facts) = self.tokens.get_mut(base).and_then(Token::base_mut) {
             facts.inspection = Inspection::Over;
         }

@@ -273,9 +273,8 @@ impl Lifecycle {
         let cause = Cause { command: attempt.id, failure };
         self.hope.cause = Some(cause);
         self.record.unsaved = true;
-        let next = self.next_exchange().map(|at| self.tick(at));
         let mechanism = Self::mechanism_of(&attempt.action);
-        self.warn(Warning::RefreshFailed { attempt: pace.failures, mechanism, cause, next });
+        self.warn(Warning::RefreshFailed { attempt: pace.failures, mechanism, cause, next: None });
     }
 
     /// The first and the longest wait of an endpoint. Who upgrades a session that is served, and that somebody else renews, has

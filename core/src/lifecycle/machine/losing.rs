@@ -57,12 +57,7 @@ impl Lifecycle {
             self.replace_parting(socket, now.saturating_add(self.policy.early_outage), Some(serving));
         }
         let cause = Cause { command: serving.command, failure };
-        let look = self.look();
-        let opens = self.next_open(&look).map(|(at, _)| at);
-        // One that is coming has been announced already.
-        let next = opens.into_iter().chain(self.next_exchange()).min().filter(|_| self.link.coming.is_none());
-        let next = next.map(|at| self.tick(at));
-        self.warn(Warning::ConnectionLost { cause, next });
+        self.warn(Warning::ConnectionLost { cause, next: None });
     }
 
     pub(super) fn replace_parting(&mut self, socket: SocketId, until: At, was: Option<Serving>) {

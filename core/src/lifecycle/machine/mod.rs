@@ -2,6 +2,7 @@
 
 mod act;
 mod agenda;
+mod announcing;
 mod answers;
 mod brought;
 mod connecting;
@@ -47,6 +48,7 @@ impl Lifecycle {
                 _ => break,
             }
         }
+        self.announce();
         Step { outputs: core::mem::take(&mut self.out), wake_at: self.wake_at() }
     }
 

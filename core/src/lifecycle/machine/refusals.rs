@@ -183,13 +183,6 @@ impl Lifecycle {
 
     /// The reason why there is no session yet, or again.
     pub(super) fn tell_failed_connect(&mut self, cause: Cause) {
-        let look = self.look();
-        // Beside a socket that serves, what is shown next is shown again.
-        let opens = self.next_open(&look).map(|(at, _)| at);
-        let opens = opens.or_else(|| self.next_show(&look).map(|(at, _)| at));
-        let reaches = self.reaches_out(&look).map(|(at, _)| at);
-        let next = opens.into_iter().chain(self.next_exchange()).min().or(reaches);
-        let next = next.map(|at| self.tick(at));
-        self.warn(Warning::ConnectFailed { cause, next });
+        self.warn(Warning::ConnectFailed { cause, next: None });
     }
 }
