@@ -288,7 +288,7 @@ impl Watch {
             return Err("R29: the generation fell");
         }
         self.generation = scene.after.generation;
-        self.sockets.judge_rest(scene, self.live, self.clock_faults)?;
+        self.sockets.judge_rest(scene, self.live, self.clock_faults, &self.misread)?;
         self.said.judge_rest(scene, self.over.is_some())?;
         self.judge_waiters(scene)?;
         self.judge_secret(scene, answered.as_ref())?;
@@ -379,7 +379,7 @@ impl Watch {
         if let Action::Authenticate { token, resume, .. } = command.action {
             self.judge_shown(scene, token, resume)?;
         }
-        self.sockets.command(scene, command, &mut self.live, self.clock_faults)?;
+        self.sockets.command(scene, command, &mut self.live, self.clock_faults, &self.misread)?;
         self.said.command(scene, command, &self.open, self.clock_faults)?;
         self.open.push(Sent { at: scene.clocks.now, command: command.clone(), spared: false });
         Ok(())

@@ -1,6 +1,6 @@
 //! Sockets: which are opened, what they are shown, when one takes the place of another, and when they are closed.
 
-use satkeeper_core::lifecycle::{Action, Command, Event, Input, Phase, SocketId, Warning};
+use satkeeper_core::lifecycle::{Action, Command, Event, Input, Phase, SocketId, TokenId, Warning};
 
 use super::Scene;
 use crate::server::Minted;
@@ -139,6 +139,7 @@ impl Sockets {
         command: &Command,
         live: &mut Option<SocketId>,
         clock_faults: usize,
+        misread: &[TokenId],
     ) -> Result<(), &'static str> {
         let now = scene.clocks.now;
         match command.action {
@@ -157,7 +158,7 @@ impl Sockets {
                 if self.coming != Some(socket) {
                     return Err("R21: a token was shown on a socket that is not coming");
                 }
-                self.judge_resume(scene, resume, live.is_some())
+                self.judge_resume(scene, resume, live.is_some(), misread)
             }
             Action::Reauthenticate { socket, .. } => {
                 self.pushing = Some(now);
@@ -173,9 +174,15 @@ impl Sockets {
     }
 
     /// What can be resumed is resumed.
-    fn judge_resume(&mut self, scene: &Scene<'_>, resume: bool, live: bool) -> Result<(), &'static str> {
+    fn judge_resume(
+        &mut self,
+        scene: &Scene<'_>,
+        resume: bool,
+        live: bool,
+        misread: &[TokenId],
+    ) -> Result<(), &'static str> {
         let in_force = scene.after.in_force.and_then(|id| scene.server.token(id));
-        let good = in_force.is_some_and(|token| self.is_good(scene, token));
+        let good = in_force.is_some_and(|token| self.is_good(scene, token, misread));
         if !resume && !live && self.state && self.troubles == 0 && self.cuts == 0 && good {
             return Err("R21: a session that could be resumed was not");
         }
@@ -184,8 +191,11 @@ impl Sockets {
         Ok(())
     }
 
-    fn is_good(&self, scene: &Scene<'_>, token: &Minted) -> bool {
+    /// Whether it is good, as far as the machine can know: what came while the server's clock was set, and nobody had heard
+    /// it, has another end by what was known then.
+    fn is_good(&self, scene: &Scene<'_>, token: &Minted, misread: &[TokenId]) -> bool {
         token.honest
+            && !misread.contains(&token.id)
             && token.accepted
             && !token.refused
             && scene.machine.holds(token.id)
@@ -228,6 +238,7 @@ impl Sockets {
         scene: &Scene<'_>,
         live: Option<SocketId>,
         clock_faults: usize,
+        misread: &[TokenId],
     ) -> Result<(), &'static str> {
         let now = scene.clocks.now;
         if clock_faults == 0 && self.parted.is_some_and(|(_, until)| until + LATE < now) {
@@ -237,14 +248,19 @@ impl Sockets {
             return Err("R22: sockets are left open");
         }
         if scene.machine.socket().is_none_or(|socket| live == Some(socket)) {
-            self.judge_drop(scene, clock_faults)
+            self.judge_drop(scene, clock_faults, misread)
         } else {
             Err("R29: another socket serves than was told")
         }
     }
 
     /// A plain drop after some time of service waits for nothing (R19).
-    fn judge_drop(&self, scene: &Scene<'_>, clock_faults: usize) -> Result<(), &'static str> {
+    fn judge_drop(
+        &self,
+        scene: &Scene<'_>,
+        clock_faults: usize,
+        misread: &[TokenId],
+    ) -> Result<(), &'static str> {
         let now = scene.clocks.now;
         let told = |event: &Event| matches!(event, Event::Warn(Warning::ConnectionLost { .. }));
         let dropped = matches!(scene.input, Input::SocketLost { .. }) && scene.tells(told);
@@ -252,7 +268,7 @@ impl Sockets {
         let permits = self.opened.iter().any(|at| now > at + 60_000);
         let plain = now > self.trouble_at + 60_000 && self.cuts == 0 && clock_faults == 0;
         let held = scene.after.in_force.and_then(|id| scene.server.token(id));
-        let good = held.is_some_and(|token| self.is_good(scene, token));
+        let good = held.is_some_and(|token| self.is_good(scene, token, misread));
         // One that was coming beside it takes its place.
         let opens = self.coming.is_some() || scene.does(|action| matches!(action, Action::Open { .. }));
         if dropped && stable && permits && plain && good && !opens {
