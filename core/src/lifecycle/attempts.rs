@@ -154,13 +154,11 @@ impl Attempts {
         if let Some(open) = self.list.iter().filter(of).find(|attempt| !attempt.late) {
             return open.deadline;
         }
-        let took = took();
-        let held = if served {
-            policy.place.max(took.saturating_mul(6)).min(policy.provider_max)
-        } else {
-            (policy.place / 3).max(took.saturating_mul(3)).min(policy.place)
+        let held = || match served {
+            true => policy.place.max(took().saturating_mul(6)).min(policy.provider_max),
+            false => (policy.place / 3).max(took().saturating_mul(3)).min(policy.place),
         };
-        let free = |attempt: &Attempt| attempt.asked.saturating_add(held);
+        let free = |attempt: &Attempt| attempt.asked.saturating_add(held());
         let taken = self.list.iter().filter(of).map(free).filter(|free| *free > now);
         // More than two may be taken, where they are held for longer than they were: all but one must be free.
         let (_, all_but_one) =

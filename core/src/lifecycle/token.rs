@@ -362,16 +362,16 @@ impl Token {
         Some(longer.map_or(life, |end| end.saturating_sub(self.sent)))
     }
 
-    /// How long before its end its renewal begins; `longest`: what attempts have taken of late (R16).
-    pub(super) fn lead(&self, longest: Millis, policy: &Policy) -> Option<Millis> {
+    /// How long before its end its renewal begins, where that takes perhaps as long as `takes` (R16).
+    pub(super) fn lead(&self, takes: Millis, policy: &Policy) -> Option<Millis> {
         let life = self.life()?;
         let usual = (life / policy.lead_share.max(1)).max(policy.lead_min).min(policy.lead_max);
-        Some(usual.max(longest.saturating_mul(3)).min(life / 2))
+        Some(usual.max(takes).min(life / 2))
     }
 
     /// How much earlier than the lead its renewal is due, as drawn.
     pub(super) fn jitter(&self, lead: Millis, policy: &Policy) -> Millis {
-        let life = self.life().unwrap_or(0);
+        let life = if self.first { self.life().unwrap_or(0) } else { 0 };
         let early = life.saturating_sub(life / 4).saturating_sub(lead).min(life / 2);
         let range = if self.first { early } else { lead / 2 };
         if policy.jitter { share(self.draw, range) } else { 0 }

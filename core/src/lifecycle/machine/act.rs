@@ -1,15 +1,20 @@
 //! Doing what is due: one function for each [`Wake`].
 
-use crate::lifecycle::{Action, Cause, CommandId, Event, Failure, Outcome, TeardownReason, TokenId, Warning};
+use crate::lifecycle::{
+    Action, Cause, CommandId, Event, Failure, Mechanism, Outcome, TeardownReason, TokenId, Warning,
+};
 use crate::time::Millis;
 
 use super::super::attempts::Endpoint;
+use super::super::clock::At;
 use super::super::token::{Inspection, Saved, Token};
 use super::super::{KeyState, Lifecycle, Mode, Wake};
+use super::agenda::Due;
 
 impl Lifecycle {
     /// Does one thing that is due. Each leaves the state such that it is not due any more.
-    pub(super) fn act(&mut self, wake: Wake, token: Option<TokenId>) {
+    pub(super) fn act(&mut self, due: Due) {
+        let Due { wake, token, since, .. } = due;
         match wake {
             Wake::Deadline(command) => self.time_out(command),
             Wake::Hopeless => self.lose_hope(),
@@ -27,18 +32,15 @@ impl Lifecycle {
                 let algorithm = self.key.algorithm;
                 self.command(Action::MakeKey { algorithm }, self.policy.provider_max);
             }
-            Wake::Mint => self.mint(),
-            Wake::Refresh => {
-                let span = self.provider_span();
-                self.exchange(Action::Refresh, span);
-            }
-            Wake::Activate => self.activate(),
-            Wake::Renew => self.renew(),
-            Wake::Inspect => token.map_or((), |base| self.inspect(base)),
-            Wake::ReachOut => token.map_or((), |base| self.reach_out(base)),
+            Wake::Mint => self.mint(since),
+            Wake::Refresh => self.exchange(Action::Refresh, since),
+            Wake::Activate => self.activate(since),
+            Wake::Renew => self.renew(since),
+            Wake::Inspect => self.inspect(token),
+            Wake::ReachOut => self.reach_out(token),
             Wake::Persist => self.write(),
-            Wake::Push => token.map_or((), |token| self.push(token)),
-            Wake::Show => token.map_or((), |token| self.show(token)),
+            Wake::Push => self.push(token),
+            Wake::Show => self.show(token),
             Wake::Open => self.open(),
             Wake::Farewell => self.farewell(),
         }
@@ -136,36 +138,32 @@ impl Lifecycle {
 
     // ---- Exchanges ----
 
-    fn mint(&mut self) {
+    fn mint(&mut self, since: Option<At>) {
         (self.minted, self.unasked) = (true, false);
         let fingerprint = (self.key.state == KeyState::Ready).then_some(self.key.algorithm);
-        let span = self.provider_span();
-        self.exchange(Action::Mint { fingerprint }, span);
+        self.exchange(Action::Mint { fingerprint }, since);
     }
 
-    fn activate(&mut self) {
+    fn activate(&mut self, since: Option<At>) {
         let Some(base) = self.tokens.newest_base().map(|base| base.id) else { return };
-        let offset = self.clock.offset();
-        let span = self.own_span();
-        self.exchange(Action::Activate { base, offset }, span);
+        self.exchange(Action::Activate { base, offset: self.clock.offset() }, since);
     }
 
-    fn renew(&mut self) {
+    fn renew(&mut self, since: Option<At>) {
         let Some(bound) = self.tokens.good_bound(self.clock.now()).map(|bound| bound.id) else { return };
-        let offset = self.clock.offset();
-        let span = self.own_span();
-        self.exchange(Action::Renew { bound, offset }, span);
+        self.exchange(Action::Renew { bound, offset: self.clock.offset() }, since);
     }
 
-    fn exchange(&mut self, action: Action, span: Millis) {
+    /// Asks for a token, which somebody should have been asked for `since` then.
+    fn exchange(&mut self, action: Action, since: Option<At>) {
         let now = self.clock.now();
+        let Some(endpoint) = Endpoint::of(&action) else { return };
         self.exchanges.take(now, self.exchange_period());
-        if let Some(endpoint) = Endpoint::of(&action) {
-            self.pace(endpoint).sent = now;
-        }
-        if !matches!(action, Action::Mint { .. } | Action::Refresh) {
+        self.pace(endpoint).sent = now;
+        let span = if endpoint.mechanism() == Mechanism::Bound {
             // Whether the application's provider has reached anybody nobody knows.
             self.hope.asked(now, self.policy.patience, self.link.round > 0);
+            self.own_span()
         } else {
             // From the first look on.
             let refused = self.link.looked_twice || self.tokens.in_force().is_some_and(|token| token.refused);
@@ -174,8 +172,9 @@ impl Lifecycle {
                 // Everything was refused, and nothing is left to be shown: who brings tokens is asked round by round.
                 self.next_round(false);
             }
-        }
-        self.command(action, span);
+            self.provider_span()
+        };
+        self.command_due(action, span, since.map_or(now, |since| since.min(now)));
     }
 
     /// When a call of the application's provider yields its place (R14).
@@ -196,7 +195,8 @@ impl Lifecycle {
         share.max(learned)
     }
 
-    fn inspect(&mut self, base: TokenId) {
+    fn inspect(&mut self, base: Option<TokenId>) {
+        let Some(base) = base else { return };
         if let Some(facts) = self.tokens.get_mut(base).and_then(Token::base_mut) {
             facts.inspection = Inspection::Asked;
         }
@@ -205,7 +205,8 @@ impl Lifecycle {
         self.command(Action::Inspect { base }, self.policy.network);
     }
 
-    fn reach_out(&mut self, base: TokenId) {
+    fn reach_out(&mut self, base: Option<TokenId>) {
+        let Some(base) = base else { return };
         self.hope.asked(self.clock.now(), self.policy.patience, self.link.round > 0);
         self.command(Action::Inspect { base }, self.policy.network);
     }

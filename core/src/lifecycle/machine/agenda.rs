@@ -11,20 +11,24 @@ use super::look::Look;
 /// Keeps the earliest of what it is offered; of equals the first. What is due is due, however long it may have been so.
 pub(super) struct Earliest {
     now: At,
+    since: Option<At>,
     pub(super) best: Option<Due>,
 }
 
-/// What is due next, when, and for which token where that has been found already.
+/// What is due next, as the agenda has found it.
 #[derive(Clone, Copy)]
 pub(super) struct Due {
     pub(super) at: At,
     pub(super) wake: Wake,
+    /// The token that is to be pushed, shown or asked about.
     pub(super) token: Option<TokenId>,
+    /// When somebody should have been asked for another.
+    pub(super) since: Option<At>,
 }
 
 impl Earliest {
-    pub(super) const fn from(now: At) -> Self {
-        Self { now, best: None }
+    pub(super) const fn from(now: At, since: Option<At>) -> Self {
+        Self { now, since, best: None }
     }
 
     pub(super) fn offer(&mut self, at: Option<At>, wake: Wake) {
@@ -42,7 +46,7 @@ impl Earliest {
     fn keep(&mut self, at: At, wake: Wake, token: Option<TokenId>) {
         let at = at.max(self.now);
         if self.best.is_none_or(|best| at < best.at) {
-            self.best = Some(Due { at, wake, token });
+            self.best = Some(Due { at, wake, token, since: self.since });
         }
     }
 
@@ -54,10 +58,10 @@ impl Earliest {
 impl Lifecycle {
     /// The earliest deadline there is.
     pub(super) fn agenda(&self) -> Option<Due> {
-        let mut agenda = Earliest::from(self.clock.now());
         match self.mode {
             Mode::Idle | Mode::Over(_) => return None,
             Mode::Suspended | Mode::Ending(..) => {
+                let mut agenda = Earliest::from(self.clock.now(), None);
                 self.offer_deadlines(&mut agenda);
                 let agenda_now = self.clock.now();
                 if self.mode == Mode::Suspended {
@@ -73,10 +77,11 @@ impl Lifecycle {
             Mode::Running => {}
         }
         let look = self.look();
+        let mut agenda = Earliest::from(look.now, look.due);
         self.offer_deadlines(&mut agenda);
         self.offer_judgements(&look, &mut agenda);
-        let making = self.attempts.any(|action| matches!(action, Action::MakeKey { .. }));
-        agenda.offer_if(self.wants_key() && !making, Wake::MakeKey);
+        let making = |action: &Action| matches!(action, Action::MakeKey { .. });
+        agenda.offer_if(self.wants_key() && !self.attempts.any(making), Wake::MakeKey);
         agenda.offer_about(look.inspects.map(|base| (look.now, base)), Wake::Inspect);
         agenda.offer_about(self.reaches_out(&look), Wake::ReachOut);
         self.offer_exchanges(&look, &mut agenda);
@@ -216,19 +221,19 @@ impl Lifecycle {
             true => (Some(0), 0),
             false => (look.due.map(|due| due.max(self.spread.min(look.half))), look.half),
         };
-        let activate = self.route(Endpoint::Activate, look);
+        let activate = || self.route(Endpoint::Activate, look);
         // While connects are refused the base is shown; what comes of it has to wait.
         let bindable = look.bindable && (self.link.is_live() || self.link.round == 0);
         let Some(bound) = look.bound.filter(|_| self.key.state == KeyState::Ready) else {
             offer_provider(due, half);
-            agenda.offer(bindable.then(|| activate.max(self.spread)), Wake::Activate);
+            agenda.offer(bindable.then(|| activate().max(self.spread)), Wake::Activate);
             return;
         };
         // One after the other: who has failed has until half the lead.
         let renew = self.route(Endpoint::Renew, look);
         let renew_failed = due.and_then(|due| after(due, self.paces.renew.failures, renew, half));
         let activate_failed = if bindable {
-            renew_failed.and_then(|from| after(from, self.paces.activate.failures, activate, half))
+            renew_failed.and_then(|from| after(from, self.paces.activate.failures, activate(), half))
         } else {
             renew_failed
         };
@@ -242,13 +247,13 @@ impl Lifecycle {
         });
         offer_provider(from, half);
         // While the application's own token is being tried, what was bound before is not renewed: it may be another user's.
-        let ours = bound.order >= self.tokens.floor(look.now);
+        let ours = bound.order >= look.floor;
         agenda.offer(due.filter(|_| ours).map(|due| due.max(renew)), Wake::Renew);
         if bindable {
             // A base that has come after it is exchanged at once.
             let newer = look.base.is_some_and(|base| bound.order < base.order);
             let from = if newer { Some(self.spread) } else { renew_failed };
-            agenda.offer(from.map(|from| from.max(activate)), Wake::Activate);
+            agenda.offer(from.map(|from| from.max(activate())), Wake::Activate);
         }
     }
 
@@ -303,7 +308,7 @@ impl Lifecycle {
     /// When somebody is asked as things are, and until when they are so.
     fn exchange_and_end(&self) -> (Option<At>, Option<At>) {
         let look = self.look();
-        let mut agenda = Earliest::from(look.now);
+        let mut agenda = Earliest::from(look.now, look.due);
         self.offer_exchanges(&look, &mut agenda);
         let ends = self.next_token_end(look.now).into_iter().chain(self.next_question_end());
         (agenda.best.map(|due| due.at), ends.min())
@@ -326,8 +331,8 @@ impl Lifecycle {
     }
 
     pub(super) fn next_write(&self) -> Option<At> {
-        let idle = !self.attempts.any(|action| matches!(action, Action::Persist));
-        self.record.due(self.policy.write_interval).filter(|_| idle)
+        let writing = |action: &Action| matches!(action, Action::Persist);
+        self.record.due(self.policy.write_interval).filter(|_| !self.attempts.any(writing))
     }
 }
 

@@ -31,9 +31,8 @@ impl Lifecycle {
     /// What the next connect is made with: with the state if there is one; else the newest token that is good, a bound
     /// one before its own base. While none is, what was refused is shown again, round by round (R10).
     fn offer(&self, look: &Look<'_>) -> Option<(At, Offer)> {
-        let floor = self.tokens.floor(look.now);
         let opens = |token: &&Token| {
-            token.order >= floor
+            token.order >= look.floor
                 && !token.barren
                 && token.ends.is_none_or(|end| {
                     let margin = token.margin(&self.policy);
@@ -73,9 +72,8 @@ impl Lifecycle {
 
     /// The newest token that was refused and has not ended.
     pub(super) fn shown_again(&self, look: &Look<'_>) -> Option<TokenId> {
-        let floor = self.tokens.floor(look.now);
         let last = self.tokens.held.iter().rev().find(|token| {
-            token.order >= floor && (token.lasts(look.now) || token.barren) && self.ever_offered(token)
+            token.order >= look.floor && (token.lasts(look.now) || token.barren) && self.ever_offered(token)
         })?;
         Some(last.id)
     }

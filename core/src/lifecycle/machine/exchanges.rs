@@ -318,10 +318,10 @@ impl Lifecycle {
     /// The server has accepted this token.
     pub(super) fn accepted(&mut self, id: TokenId) {
         let now = self.clock.now();
-        let Some(order) = self.tokens.get(id).map(|token| token.order) else { return };
+        let Some(token) = self.tokens.get(id) else { return };
+        let (order, due, bound) = (token.order, token.due, token.is_bound());
+        let brought_by = token.by.filter(|_| !token.accepted);
         let before = self.tokens.in_force;
-        let due = self.tokens.get(id).map_or(now, |token| token.due);
-        let brought_by = self.tokens.get(id).filter(|token| !token.accepted).and_then(|token| token.by);
         let changed = self.tokens.accept(id);
         self.server_accepts();
         self.link.cut_by = None;
@@ -349,7 +349,6 @@ impl Lifecycle {
             }
             self.tokens.floor = 0;
         }
-        let bound = self.tokens.get(id).is_some_and(Token::is_bound);
         if changed
             && bound
             && let Some(age) = self.tokens.suspect.take()

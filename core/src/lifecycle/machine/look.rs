@@ -30,6 +30,8 @@ pub(in crate::lifecycle) struct Look<'a> {
     pub(super) last_call: Option<At>,
     /// Somebody waits for a renewal that nobody has been asked for yet.
     pub(super) demanded: bool,
+    /// What was asked for before this is shown to nobody, while what the application has brought is good.
+    pub(super) floor: u64,
     /// The newest base, where nobody has asked yet what it can do.
     pub(super) inspects: Option<TokenId>,
     /// There is a permit for a request.
@@ -66,7 +68,7 @@ impl Lifecycle {
             let slept = self.clock.suspect(token.received);
             let due = token.renew_by?.saturating_sub(early).saturating_sub(slept);
             // While pushes are refused another token is worth its while once in a quarter of a life.
-            let last = self.tokens.good(now).find(|it| vain && !it.accepted);
+            let last = if vain { self.tokens.good(now).find(|it| !it.accepted) } else { None };
             let rested = last.map_or(0, |last| {
                 let life = last.life().or_else(|| token.life()).unwrap_or(0);
                 last.received.saturating_add(life / 4)
@@ -95,6 +97,7 @@ impl Lifecycle {
             any_good,
             last_call,
             demanded,
+            floor: self.tokens.floor(now),
             inspects,
             budget,
         }
@@ -107,10 +110,9 @@ impl Lifecycle {
 
     /// A provider that is asked but once at a time needs time for several (R14).
     pub(super) fn lead(&self, token: &Token) -> Option<Millis> {
-        let lead = token.lead(self.attempts.longest(), &self.policy)?;
         let once = !token.is_bound() && !self.provider.may_be_asked_twice && self.provider_can();
-        let room = self.policy.provider_max.saturating_mul(15) / 4;
-        Some(if once { lead.max(room.min(token.life()? / 2)) } else { lead })
+        let room = if once { self.policy.provider_max.saturating_mul(15) / 4 } else { 0 };
+        token.lead(self.attempts.longest().saturating_mul(3).max(room), &self.policy)
     }
 
     /// A provider that can renew, by whatever means, and has not said that it will not.
@@ -257,8 +259,8 @@ impl Lifecycle {
             return Some(FallbackReason::NoScope);
         }
         let failed = self.paces.activate.failures.max(self.paces.renew.failures) > 0;
-        let asked = self.attempts.any(|action| matches!(action, Action::Mint { .. } | Action::Refresh));
-        (failed && asked && look.bindable).then_some(FallbackReason::EndpointFailed)
+        let asked = |action: &Action| matches!(action, Action::Mint { .. } | Action::Refresh);
+        (failed && look.bindable && self.attempts.any(asked)).then_some(FallbackReason::EndpointFailed)
     }
 
     /// Nobody renews, and the application has not been told.

@@ -14,9 +14,7 @@ mod refusals;
 mod report;
 mod waiting;
 
-use crate::lifecycle::{
-    Action, Command, CommandId, Event, Input, Mechanism, Output, TeardownReason, TokenId, Warning,
-};
+use crate::lifecycle::{Action, Command, Event, Input, Mechanism, Output, TeardownReason, TokenId, Warning};
 use crate::time::{Millis, Now, Tick};
 
 use super::attempts::Endpoint;
@@ -36,7 +34,7 @@ impl Lifecycle {
             return Step::default();
         }
         let slept = self.read_clocks(now);
-        if !slept && input == Input::Tick && self.wake.is_none_or(|(at, _)| self.clock.now() < at) {
+        if !slept && matches!(input, Input::Tick) && self.wake.is_none_or(|(at, _)| self.clock.now() < at) {
             return Step { outputs: alloc::vec::Vec::new(), wake_at: self.wake_at() };
         }
         self.absorb(input);
@@ -44,7 +42,7 @@ impl Lifecycle {
             let due = self.agenda();
             self.wake = due.map(|due| (due.at, due.wake));
             match due {
-                Some(due) if due.at <= self.clock.now() => self.act(due.wake, due.token),
+                Some(due) if due.at <= self.clock.now() => self.act(due),
                 _ => break,
             }
         }
@@ -88,8 +86,7 @@ impl Lifecycle {
         if lately || !self.policy.jitter {
             return;
         }
-        let longest = self.attempts.longest();
-        let lead = self.tokens.good(now).next().and_then(|token| token.lead(longest, &self.policy));
+        let lead = self.tokens.good(now).next().and_then(|token| self.lead(token));
         let range = lead.map_or(self.policy.spread, |lead| (lead / 4).min(self.policy.spread));
         self.spread = now.saturating_add(self.random.below(Domain::Spread, range));
     }
@@ -103,13 +100,16 @@ impl Lifecycle {
     }
 
     /// Gives a command, to be answered within `span`.
-    fn command(&mut self, action: Action, span: Millis) -> CommandId {
+    fn command(&mut self, action: Action, span: Millis) {
+        self.command_due(action, span, self.clock.now());
+    }
+
+    /// Gives a command that was due then.
+    fn command_due(&mut self, action: Action, span: Millis, due: At) {
         let now = self.clock.now();
         let deadline = now.saturating_add(span);
-        let due = Endpoint::of(&action).and_then(|_| self.look().due).map_or(now, |due| due.min(now));
         let id = self.attempts.add(action, now, due, deadline);
         self.out.push(Output::Do(Command { id, deadline: self.clock.tick_of(deadline), action }));
-        id
     }
 
     fn pace(&mut self, endpoint: Endpoint) -> &mut Pace {

@@ -19,6 +19,7 @@ impl Lifecycle {
         }
         let in_force = look.in_force;
         let order = in_force.map_or(0, |token| token.order);
+        let ended = in_force.and_then(Token::sure_end).filter(|end| *end <= look.now);
         let behind = serving.known != self.tokens.generation;
         let due = |token: &Token| {
             if Some(token.id) == self.tokens.in_force {
@@ -29,7 +30,7 @@ impl Lifecycle {
                 return if waits { look.last_call } else { Some(0) };
             }
             // Once that has ended, any that is good will do.
-            if in_force.is_some_and(|it| !it.lasts(look.now)) {
+            if ended.is_some() {
                 return Some(0);
             }
             // An older one that is known to outlive it, by more than nothing.
@@ -40,15 +41,13 @@ impl Lifecycle {
         };
         // The first that is due; of equals the newest.
         // Nobody of before is pushed while another user's is being tried.
-        let floor = self.tokens.floor(look.now);
-        let good = self.tokens.good(look.now).filter(|token| token.order >= floor);
+        let good = self.tokens.good(look.now).filter(|token| token.order >= look.floor);
         let candidates = good.filter_map(|token| Some((due(token)?, token)));
         let (at, token) = candidates.min_by_key(|(at, _)| *at)?;
         // Written before it is used, unless writing fails.
         let written = !self.record.durable || self.record.pace.failures > 0 || token.saved == Saved::Yes;
         // A wait of when the session was served is for no time like that after its end (R16).
-        let end = in_force.and_then(Token::sure_end).filter(|end| *end <= look.now);
-        let before = end.zip(serving.pushed).is_some_and(|(end, (_, pushed))| pushed < end);
+        let before = ended.zip(serving.pushed).is_some_and(|(end, (_, pushed))| pushed < end);
         let ready = if before { serving.push.asked } else { serving.push.ready() };
         written.then(|| (at.max(ready), token.id))
     }
@@ -62,8 +61,7 @@ impl Lifecycle {
         // Once the one in force has ended, any that is good will do, but nobody of before.
         let in_force = look.in_force.filter(|token| token.lasts(look.now));
         let order = in_force.map_or(0, |token| token.order);
-        let floor = self.tokens.floor(look.now);
-        let newer = |token: &&Token| (in_force.is_none() || token.order > order) && token.order >= floor;
+        let newer = |token: &&Token| (in_force.is_none() || token.order > order) && token.order >= look.floor;
         let token = self.tokens.good(look.now).find(newer)?;
         let last_call = look.last_call.unwrap_or(At::MAX);
         let interval = self.link.shown.map_or(0, |at| at.saturating_add(self.policy.show_interval));
@@ -79,8 +77,8 @@ impl Lifecycle {
         (at < At::MAX).then(|| (at.max(self.link.pace.ready()).max(permit), token.id))
     }
 
-    pub(super) fn push(&mut self, token: TokenId) {
-        let Some(serving) = self.link.serving else { return };
+    pub(super) fn push(&mut self, token: Option<TokenId>) {
+        let (Some(serving), Some(token)) = (self.link.serving, token) else { return };
         let now = self.clock.now();
         let socket = serving.socket;
         let lead = self.tokens.in_force().and_then(|token| self.lead(token)).unwrap_or(Millis::MAX);
@@ -92,7 +90,8 @@ impl Lifecycle {
         self.command(Action::Reauthenticate { socket, token, offset }, span);
     }
 
-    pub(super) fn show(&mut self, token: TokenId) {
+    pub(super) fn show(&mut self, token: Option<TokenId>) {
+        let Some(token) = token else { return };
         if self.link.serving.is_some_and(|serving| serving.call_refused.is_some()) {
             self.link.shown = Some(self.clock.now());
         }

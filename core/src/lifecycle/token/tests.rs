@@ -197,7 +197,7 @@ fn the_lead_is_a_tenth_within_bounds_and_what_attempts_have_taken() {
         let mut token = bound(&clock, EPOCH);
         let says = Statement { expires_in: Some(life), ..Statement::default() };
         token.note(&says, heard(EPOCH, true), &clock, &policy());
-        token.lead(longest, &policy())
+        token.lead(3 * longest, &policy())
     };
     for (life, seconds) in [(24 * 60, 300), (60, 300), (15, 90), (5, 30), (1, 30)] {
         assert_eq!(lead(life * MINUTE, 0), Some(seconds * SECOND), "{life}");
