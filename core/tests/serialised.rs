@@ -169,7 +169,6 @@ fn wakes() -> Vec<Wake> {
         Wake::Hopeless,
         Wake::GiveUp,
         Wake::TokenEnds,
-        Wake::Awake,
         Wake::Vain,
         Wake::Pending,
         Wake::Stable,
@@ -227,12 +226,7 @@ fn alphabets() -> String {
         Ignored::StaleSocket,
         Ignored::OutOfPlace,
     ];
-    let reasons = [
-        FallbackReason::NoScope,
-        FallbackReason::NoDpopSupport,
-        FallbackReason::EndpointFailed,
-        FallbackReason::ActivationTimeout,
-    ];
+    let reasons = [FallbackReason::NoScope, FallbackReason::NoDpopSupport, FallbackReason::EndpointFailed];
     let cnf = [Confirmation::Unknown, Confirmation::Unbound, Confirmation::Ours, Confirmation::Others];
     [
         lines("Tick", &[Tick(1)]),

@@ -222,7 +222,6 @@ const fn fallback(reason: FallbackReason) -> &'static str {
         FallbackReason::NoScope => "the token lacks `sat:refresh` (no-scope)",
         FallbackReason::NoDpopSupport => "there is no key to prove (no-dpop-support)",
         FallbackReason::EndpointFailed => "the device endpoints refuse or do not answer (endpoint-failed)",
-        FallbackReason::ActivationTimeout => "its activation took too long (activation-timeout)",
         other => other.name(),
     }
 }

@@ -183,7 +183,6 @@ pub(crate) fn next(why: &Why, tick: u64) -> String {
         Wake::Stable => "the connection counts as stable",
         Wake::Deadline(_) => "an answer is due",
         Wake::TokenEnds => "a token ends",
-        Wake::Awake => "what may have been sleep is over",
         Wake::Vain => "say that nobody can renew to who waits for it",
         Wake::Pending => "say to who waits that it is not done yet",
         Wake::ReachOut => "ask whether anybody can be reached",

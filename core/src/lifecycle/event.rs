@@ -225,8 +225,6 @@ pub enum FallbackReason {
     NoDpopSupport,
     /// The device endpoints refused or did not answer in time.
     EndpointFailed,
-    /// The activation used up its budget: a word of the official client's that this machine has no use for.
-    ActivationTimeout,
 }
 
 impl FallbackReason {
@@ -237,7 +235,6 @@ impl FallbackReason {
             Self::NoScope => "no-scope",
             Self::NoDpopSupport => "no-dpop-support",
             Self::EndpointFailed => "endpoint-failed",
-            Self::ActivationTimeout => "activation-timeout",
         }
     }
 }

@@ -1,7 +1,6 @@
 //! The sockets: the one that serves, and perhaps one that is coming (R21).
 
 use crate::lifecycle::{Cause, CommandId, Generation, SocketId, TokenId};
-use crate::time::Millis;
 
 use super::clock::At;
 use super::pace::Pace;
@@ -125,10 +124,5 @@ impl Link {
         if let Some(serving) = &mut self.serving {
             serving.stable = true;
         }
-    }
-
-    /// How long tokens wait before they are shown again after so many refusals: 5, 10, 20, 40, 60 s.
-    pub(super) fn round_wait(&self, first: Millis, most: Millis) -> Millis {
-        super::pace::doubled(first, self.round.saturating_sub(1)).min(most)
     }
 }

@@ -150,8 +150,6 @@ pub(super) struct Noted {
     pub(super) absurd: bool,
     /// It put the end earlier by this much.
     pub(super) shortened: Option<Millis>,
-    /// It has ended already.
-    pub(super) ended: bool,
 }
 
 impl Token {
@@ -189,11 +187,6 @@ impl Token {
     /// Whether it lasts beyond `at`, as far as anybody has said.
     pub(super) fn lasts(&self, at: At) -> bool {
         self.sure_end().is_none_or(|end| at < end)
-    }
-
-    /// Whether it lasts beyond `at`, what is assumed taken at its word.
-    pub(super) fn presumably_lasts(&self, at: At) -> bool {
-        self.ends.is_none_or(|end| at < end)
     }
 
     /// Whether it may be used (R6): it has not ended, was not refused, and is bound to no other key.
@@ -270,7 +263,6 @@ impl Token {
             // That much was asked for: a later end that is told is perhaps that of the session.
             self.renew_by = self.renew_by.map(|by| by.min(heard.sent.saturating_add(life)));
         }
-        noted.ended = heard.exchange && !self.lasts(now);
         noted.shortened = before
             .zip(self.renew_by)
             .map(|(before, after)| before.saturating_sub(after))

@@ -18,8 +18,6 @@ pub enum Wake {
     GiveUp,
     /// A held token ends, or is about to: what follows is derived anew.
     TokenEnds,
-    /// What may have been sleep has not been answered for: the doubt is over.
-    Awake,
     /// Somebody waits for what cannot come (R27).
     Vain,
     /// Somebody has waited long enough (R27).
@@ -69,7 +67,6 @@ impl Wake {
             Self::Hopeless => "hopeless",
             Self::GiveUp => "give_up",
             Self::TokenEnds => "token_ends",
-            Self::Awake => "awake",
             Self::Vain => "vain",
             Self::Pending => "pending",
             Self::Stable => "stable",

@@ -1,8 +1,6 @@
 //! Doing what is due: one function for each [`Wake`].
 
-use crate::lifecycle::{
-    Action, Cause, CommandId, Event, Failure, Mechanism, Outcome, TeardownReason, TokenId, Warning,
-};
+use crate::lifecycle::{Action, Cause, Event, Failure, Mechanism, Outcome, TeardownReason, TokenId, Warning};
 use crate::time::Millis;
 
 use super::super::attempts::Endpoint;
@@ -16,11 +14,11 @@ impl Lifecycle {
     pub(super) fn act(&mut self, due: Due) {
         let Due { wake, token, since, .. } = due;
         match wake {
-            Wake::Deadline(command) => self.time_out(command),
+            Wake::Deadline(command) => self.done(command, &Outcome::failed(Failure::Timeout)),
             Wake::Hopeless => self.lose_hope(),
             Wake::GiveUp => self.give_up(),
             // Time alone has changed what is good: the agenda has been derived anew.
-            Wake::TokenEnds | Wake::Awake => {}
+            Wake::TokenEnds => {}
             Wake::Vain => self.deny_in_vain(),
             Wake::Pending => self.tell_pending(),
             Wake::Stable => self.link.settle(self.clock.now()),
@@ -44,10 +42,6 @@ impl Lifecycle {
             Wake::Open => self.open(),
             Wake::Farewell => self.farewell(),
         }
-    }
-
-    fn time_out(&mut self, command: CommandId) {
-        self.done(command, &Outcome::failed(Failure::Timeout));
     }
 
     // ---- Hope ----
@@ -91,7 +85,7 @@ impl Lifecycle {
             .tokens
             .held
             .iter()
-            .any(|token| (token.refused || token.barren) && token.presumably_lasts(now))
+            .any(|token| (token.refused || token.barren) && token.ends.is_none_or(|end| now < end))
         {
             TeardownReason::InvalidCredentials
         } else {

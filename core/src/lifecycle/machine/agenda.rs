@@ -85,6 +85,10 @@ impl Lifecycle {
         agenda.offer_about(look.inspects.map(|base| (look.now, base)), Wake::Inspect);
         agenda.offer_about(self.reaches_out(&look), Wake::ReachOut);
         self.offer_exchanges(&look, &mut agenda);
+        if agenda.best.is_some_and(|best| best.at <= look.now) {
+            // Nothing comes before what is due.
+            return agenda.best;
+        }
         agenda.offer(self.next_write(), Wake::Persist);
         agenda.offer_about(self.next_push(&look), Wake::Push);
         agenda.offer_about(self.next_show(&look), Wake::Show);

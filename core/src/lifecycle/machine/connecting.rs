@@ -155,8 +155,7 @@ impl Lifecycle {
             // Whatever state there was belongs to the session that is gone; unless it has come on this very socket.
             self.link.state = None;
             self.link.resumes = 0;
-        }
-        if resumed {
+        } else {
             self.link.resumes = self.link.resumes.saturating_add(1);
         }
         let state = self.link.state;
@@ -179,6 +178,7 @@ impl Lifecycle {
         if resumed {
             self.server_accepts();
             self.hope.regain();
+            self.tell(Event::Live { resumed, generation: self.tokens.generation });
         } else {
             // What is told of the token comes after `Live`, which names its generation.
             let before = core::mem::take(&mut self.out);
@@ -192,9 +192,6 @@ impl Lifecycle {
             self.link.state = stated.then_some(generation);
             self.tell(Event::Live { resumed, generation });
             self.out.extend(after);
-        }
-        if resumed {
-            self.tell(Event::Live { resumed, generation: self.tokens.generation });
         }
         if again {
             self.spread_work();

@@ -273,7 +273,7 @@ impl Lifecycle {
         let cause = Cause { command: attempt.id, failure };
         self.hope.cause = Some(cause);
         self.record.unsaved = true;
-        let mechanism = Self::mechanism_of(&attempt.action);
+        let mechanism = endpoint.mechanism();
         self.warn(Warning::RefreshFailed { attempt: pace.failures, mechanism, cause, next: None });
     }
 

@@ -14,7 +14,7 @@ mod refusals;
 mod report;
 mod waiting;
 
-use crate::lifecycle::{Action, Command, Event, Input, Mechanism, Output, TeardownReason, TokenId, Warning};
+use crate::lifecycle::{Action, Command, Event, Input, Output, TeardownReason, TokenId, Warning};
 use crate::time::{Millis, Now, Tick};
 
 use super::attempts::Endpoint;
@@ -146,13 +146,5 @@ impl Lifecycle {
     #[must_use]
     pub fn holds(&self, token: TokenId) -> bool {
         self.tokens.get(token).is_some()
-    }
-
-    /// The mechanism that an action belongs to.
-    const fn mechanism_of(action: &Action) -> Mechanism {
-        match Endpoint::of(action) {
-            Some(endpoint) => endpoint.mechanism(),
-            None => Mechanism::Provider,
-        }
     }
 }

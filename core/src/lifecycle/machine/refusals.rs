@@ -6,7 +6,7 @@ use crate::time::UnixMillis;
 use super::super::Lifecycle;
 use super::super::attempts::Attempt;
 use super::super::clock::At;
-use super::super::pace::Class;
+use super::super::pace::{Class, doubled};
 use super::super::token::Word;
 use super::connecting::MOST_RESUMES;
 use crate::lifecycle::random::Domain;
@@ -156,9 +156,9 @@ impl Lifecycle {
 
     /// Puts off what is shown, and who is asked, after a refusal: 5, 10, 20, 40 and then 60 s, less a tenth at random.
     pub(super) fn next_round(&mut self, vague: bool) {
-        self.link.round = self.link.round.saturating_add(1);
         let most = if vague { self.policy.shown_again_max / 2 } else { self.policy.shown_again_max };
-        let wait = self.link.round_wait(self.policy.shown_again, most);
+        let wait = doubled(self.policy.shown_again, self.link.round).min(most);
+        self.link.round = self.link.round.saturating_add(1);
         let drawn = self.random.below(Domain::Reconnect, wait / 10);
         self.link.next_round = self.clock.now().saturating_add(wait).saturating_sub(drawn);
     }

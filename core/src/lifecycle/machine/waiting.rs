@@ -38,11 +38,7 @@ impl Lifecycle {
             .budget(self.policy.exchange_reserve)
             .max(self.paces.refresh.asked.max(self.paces.mint.asked))
             <= now;
-        if self.wait(ask, Kind::Renewal { order })
-            && open_is_none(order, self.attempts.next)
-            && alone
-            && !soon
-        {
+        if self.wait(ask, Kind::Renewal { order }) && order == self.attempts.next && alone && !soon {
             self.waiters.take(|waiter| waiter.id == ask);
             self.tell(Event::Failed { ask, error: AskError::Throttled });
         }
@@ -155,9 +151,4 @@ impl Lifecycle {
             Kind::Renewal { .. } => None,
         }
     }
-}
-
-/// No exchange was open to be shared.
-const fn open_is_none(order: u64, next: u64) -> bool {
-    order == next
 }
