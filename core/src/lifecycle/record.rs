@@ -184,8 +184,9 @@ impl Lifecycle {
                     token.undated = token.ends.map(UnixMillis).map(Undated::Servers);
                     token.word = Word::Hinted;
                 }
-                // In whose time its end is nobody can say: it is good until it is refused, and renewed at once (R13).
-                Word::Told => (token.word, token.renew_by) = (Word::Assumed, Some(now)),
+                // In whose time its end is nobody can say: it is good until it is refused, which tells nothing of its life,
+                // and renewed at once (R13).
+                Word::Told => (token.word, token.renew_by) = (Word::Nobody, Some(now)),
                 Word::Hinted if snapshot.dated && token.undated.is_none() => {
                     token.undated = token.ends.map(UnixMillis).map(Undated::Hint);
                 }

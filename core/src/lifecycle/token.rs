@@ -212,8 +212,12 @@ impl Token {
         }
         let life = says.expires_in.map(|life| life.min(LONGEST_LIFE));
         noted.absurd |= life != says.expires_in;
+        // By when it has ended in any case, as this answer has it.
+        let mut named = None::<At>;
         if let Some(life) = life {
-            self.told(heard.sent.saturating_add(life), now.saturating_add(life));
+            let late = now.saturating_add(life);
+            self.told(heard.sent.saturating_add(life), late);
+            named = Some(late);
         }
         match says.expires_at {
             Some(time) if time > YEAR_9999 => noted.absurd = true,
@@ -225,6 +229,7 @@ impl Token {
                     let way = now.saturating_sub(heard.sent);
                     let early = if way > policy.on_its_way { early.saturating_sub(way) } else { early };
                     self.told(early, late);
+                    named = Some(named.map_or(late, |named| named.min(late)));
                 }
                 None if life.is_none() && self.word < Word::Told => {
                     let local = clock.when_wall_shows(time);
@@ -263,9 +268,10 @@ impl Token {
             // That much was asked for: a later end that is told is perhaps that of the session.
             self.renew_by = self.renew_by.map(|by| by.min(heard.sent.saturating_add(life)));
         }
+        // What a slow answer leaves open is no contradiction.
         noted.shortened = before
-            .zip(self.renew_by)
-            .map(|(before, after)| before.saturating_sub(after))
+            .zip(named)
+            .map(|(before, named)| before.saturating_sub(named))
             .filter(|by| *by > policy.shortened && !heard.exchange);
         noted
     }

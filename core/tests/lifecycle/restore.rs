@@ -1,7 +1,7 @@
 //! A session goes on after its process was killed (R13, R30).
 
 use crate::chaos::{Run, moves, starts};
-use crate::story::{Opening, Story, Treatment, UNAVAILABLE, exact, near, scoped, unscoped};
+use crate::story::{Opening, REFUSED, Story, Treatment, UNAVAILABLE, exact, near, scoped, unscoped};
 use proptest::prelude::*;
 use satkeeper_core::lifecycle::*;
 use satkeeper_core::secret::Seed;
@@ -154,6 +154,23 @@ fn what_came_while_no_server_told_the_time_is_good_until_refused_and_renewed_at_
         let step = tell(&mut third, now, &started, now.unix.0.saturating_add_signed(off));
         assert!(third.holds(TokenId(2)) && third.status().phase != Phase::Expired, "{off}: {step:?}");
     }
+}
+
+#[test]
+fn what_nobody_has_dated_tells_no_life_when_it_is_refused() {
+    // proves R8, R13: the wall clock is set right at the restart, by an hour; as that reads it the token is old
+    let mut story = ten_minutes(scoped().scope(false).keyless().refreshes());
+    let mut record = serde_json::to_value(story.machine.snapshot()).expect("plain data");
+    record["dated"] = false.into();
+    story.wall += 3_600_000;
+    story.always("refresh", Treatment::Fail(UNAVAILABLE));
+    story.always("authenticate", Treatment::Fail(REFUSED));
+    story.restart_from(exact(), 3_000, unbound(), &record.to_string());
+    story.until(630_000);
+    let record = serde_json::to_value(story.machine.snapshot()).expect("plain data");
+    assert_eq!(record.pointer("/held/0/refused"), Some(&true.into()), "{}", story.script);
+    assert_eq!(record["assumed"], serde_json::json!([null, null]), "{}", story.script);
+    assert_eq!(record["assumed"], serde_json::json!([null, null]), "{}", story.script);
 }
 
 #[test]

@@ -59,7 +59,7 @@ fn facts(record: &Snapshot, dated: bool) -> Vec<String> {
         // Who restores it has not been told the time: what was told is a hint until then.
         if let Some(token) = token.as_object_mut() {
             let whose = token.remove("word").unwrap_or_default();
-            if !dated && (whose == "Told" || whose == "Assumed") {
+            if !dated && (whose == "Told" || whose == "Nobody") {
                 token.remove("renew_by");
             }
             for field in ["undated", "saved"] {

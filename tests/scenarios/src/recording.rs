@@ -203,8 +203,8 @@ fn kept(record: &str, dated: bool) -> Result<Value, String> {
             } else if token["word"] == "Hinted" && token["undated"].is_null() && dated {
                 // One that was read in the server's time is read in it again (R13).
                 token["undated"] = json!({"Hint": token["ends"]});
-            } else if !dated && (token["word"] == "Told" || token["word"] == "Assumed") {
-                (token["word"], token["renew_by"]) = ("Assumed".into(), Value::Null);
+            } else if !dated && (token["word"] == "Told" || token["word"] == "Nobody") {
+                (token["word"], token["renew_by"]) = ("Nobody".into(), Value::Null);
             }
             token["saved"] = Value::Null;
             for moment in ["due", "sent", "received", "renew_by", "ends"] {

@@ -84,6 +84,24 @@ fn of_several_ends_the_earliest_renews_and_the_latest_ends() {
 }
 
 #[test]
+fn an_end_is_shortened_by_what_two_answers_cannot_both_mean() {
+    // proves R2
+    // The token came at once, and the answer that names the same end again took a quarter of a minute.
+    let mut clock = clock(0, 0);
+    let mut token = bound(&clock, EPOCH);
+    let says = Statement { expires_in: Some(MINUTE), ..Statement::default() };
+    token.note(&says, heard(EPOCH, true), &clock, &policy());
+    clock.advance(Now::new(15 * SECOND, EPOCH + 15 * SECOND), &policy());
+    let at = |end: Millis| Statement { expires_at: Some(UnixMillis(EPOCH + end)), ..Statement::default() };
+    // Its own time was told as it was sent, at the end of that quarter.
+    let heard = Heard { sent: EPOCH, told: Some(UnixMillis(EPOCH + 15 * SECOND)), exchange: false };
+    assert_eq!(token.clone().note(&at(MINUTE), heard, &clock, &policy()).shortened, None);
+    assert_eq!(token.clone().note(&at(MINUTE - 10 * SECOND), heard, &clock, &policy()).shortened, None);
+    let noted = token.note(&at(MINUTE - 11 * SECOND), heard, &clock, &policy());
+    assert_eq!(noted.shortened, Some(11 * SECOND));
+}
+
+#[test]
 fn a_hint_is_read_in_both_clocks_and_refuses_nothing() {
     // proves R7
     // Our clock is an hour slow, and the server has told its time: which of both the provider goes by nobody knows.
