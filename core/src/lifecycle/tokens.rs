@@ -101,8 +101,9 @@ impl Tokens {
     }
 
     /// The server has accepted this token: it is in force, all refusals are forgotten, and what was asked for before it
-    /// goes, but for its base and for what is known to put the session's end off. Whether that is a new generation.
-    pub(super) fn accept(&mut self, id: TokenId) -> bool {
+    /// goes, but for its base, for what is known to put the session's end off, and for that of which another is being
+    /// `exchanged`. Whether that is a new generation.
+    pub(super) fn accept(&mut self, id: TokenId, exchanged: impl Fn(TokenId) -> bool) -> bool {
         let Some(order) = self.get(id).map(|token| token.order) else { return false };
         let before = self.in_force;
         let changed = before != Some(id);
@@ -113,7 +114,7 @@ impl Tokens {
         let (base, reach) = self.get(id).map_or((None, 0), |token| (token.base_id(), token.reach()));
         self.held.retain(|token| {
             let lasts = token.sure_end().is_some_and(|end| end > reach);
-            let keeps = Some(token.id) == base || lasts && !token.refused;
+            let keeps = Some(token.id) == base || (lasts || exchanged(token.id)) && !token.refused;
             token.id == id || token.order > order && Some(token.id) != before || keeps
         });
         self.drop_orphans();

@@ -198,3 +198,20 @@ fn an_inspection_that_is_unauthorized_condemns_nothing() {
         assert_eq!(story.phase(), Phase::Live);
     }
 }
+
+#[test]
+fn a_bound_token_that_comes_when_its_base_has_been_replaced_is_taken() {
+    // proves R6, R14: devices/token takes half a minute, and meanwhile somebody has asked for a new base
+    let mut story = scoped().refreshes().always("activate", Treatment::Silence).begin();
+    story.until(1_000);
+    story.refresh_now();
+    story.until(20_000);
+    let activation = story.given("activate").pop().expect("asked for after that");
+    assert!(matches!(activation.action, Action::Activate { base: TokenId(1), .. }), "{}", story.script);
+    assert_eq!(story.machine.status().in_force, Some(TokenId(2)), "{}", story.script);
+    let bound = story.token(true);
+    story.mend("activate");
+    story.input(Input::Done(activation.id, Outcome::ok(Reply::Token(bound))));
+    story.until(21_000);
+    assert_eq!(story.machine.status().in_force, Some(bound.token), "{}", story.script);
+}

@@ -175,6 +175,29 @@ fn a_provider_that_hangs_does_not_keep_a_refused_token_from_being_shown_again() 
 }
 
 #[test]
+fn while_nobody_answers_for_a_new_token_it_is_asked_for_at_its_own_pace() {
+    // proves R10, R18: a request on its way is lost after a refusal, and the next would bring what serves; each minute
+    // in which nobody asks is one without a session
+    let mut opening = unscoped().refreshes();
+    opening.start.provider.may_be_asked_twice = true;
+    let mut story = opening.begin();
+    story.until(20_000);
+    story.always("authenticate", Treatment::Fail(REFUSED));
+    story.drop_socket();
+    story.until(200_000);
+    let rounds = story.times("refresh").len();
+    story.always("refresh", Treatment::Silence);
+    story.until(300_000);
+    let (silent, waits) = (story.times("refresh").split_off(rounds), |pair: &[u64]| pair[1] - pair[0]);
+    // Each is waited for 5 s, and 10 s pass at most from one to the next.
+    assert!(silent.len() >= 3 && silent.windows(2).map(waits).all(|wait| wait <= 15_000), "{silent:?}");
+    story.mend("authenticate");
+    story.mend("refresh");
+    story.until(316_000);
+    assert_eq!(story.phase(), Phase::Live, "{}", story.script);
+}
+
+#[test]
 fn a_token_that_comes_late_in_a_round_is_shown_at_once() {
     // proves R10, R18
     // survives P16, P20

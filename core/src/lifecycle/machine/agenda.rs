@@ -4,6 +4,7 @@ use crate::lifecycle::{Action, Mechanism, TeardownReason, TokenId};
 
 use super::super::attempts::{Attempt, Endpoint};
 use super::super::clock::At;
+use super::super::pace::Class;
 use super::super::token::Token;
 use super::super::{KeyState, Lifecycle, Mode, Wake};
 use super::look::Look;
@@ -209,10 +210,16 @@ impl Lifecycle {
         if self.first_mint_is_left(look) {
             return agenda.offer(Some(self.route(Endpoint::Mint, look)), Wake::Mint);
         }
-        // Refused: a new one at once, then with each round (R10).
-        let round = if self.link.round > 1 || self.link.asked { self.link.next_round } else { 0 };
         if !look.any_good {
-            return offer_provider(Some(round), 0);
+            // Refused: a new one at once, then with each round; at its own pace who has not answered (R10).
+            let again = self.link.round > 1 || self.link.asked;
+            let is_silent = |it: &Attempt| match it.action {
+                Action::Mint { .. } => it.late && self.paces.mint.last == Some(Class::Unanswered),
+                Action::Refresh => it.late && self.paces.refresh.last == Some(Class::Unanswered),
+                _ => false,
+            };
+            let silent = self.attempts.list.iter().any(is_silent);
+            return offer_provider(Some(if again && !silent { self.link.next_round } else { 0 }), 0);
         }
         // At the first refusal, too, where older ones are left, which have yet to be shown: the rounds begin after them.
         let in_force = look.in_force.filter(|token| token.refused && !self.link.is_live());

@@ -322,7 +322,10 @@ impl Lifecycle {
         let (order, due, bound) = (token.order, token.due, token.is_bound());
         let brought_by = token.by.filter(|_| !token.accepted);
         let before = self.tokens.in_force;
-        let changed = self.tokens.accept(id);
+        let attempts = &self.attempts;
+        let changed = self.tokens.accept(id, |base| {
+            attempts.any(|action| matches!(action, Action::Activate { base: of, .. } if *of == base))
+        });
         self.server_accepts();
         self.link.cut_by = None;
         let hopeless = self.hope.since.is_some();

@@ -233,7 +233,17 @@ fn not_before_it_is_due(view: &View<'_>) -> Result<(), String> {
     // One that failed is repeated.
     let shortened = view.warned().any(|(_, it)| matches!(it, Warning::ExpiryShortened { .. }));
     // How much of an end that was named has been used up on its long way is open.
-    let long = view.tokens.iter().any(|it| it.says.expires_at.is_some() && it.received - it.sent > 2_000);
+    let long = view.heard().any(|(happened, input)| {
+        let Input::Done(id, outcome) = input else { return false };
+        let statement = match &outcome.result {
+            Ok(Reply::Token(facts)) => facts.statement,
+            Ok(Reply::Inspected(statement) | Reply::Reauthenticated(statement)) => *statement,
+            Ok(Reply::Authenticated { statement, .. }) => *statement,
+            _ => return false,
+        };
+        let asked = view.command(*id).map(|(asked, _)| asked.at);
+        statement.expires_at.is_some() && asked.is_some_and(|asked| happened.at - asked > 2_000)
+    });
     let repeated = long || shortened || view.told().any(|(_, event)| failed(event).is_some());
     ensure(repeated || earliest.is_none_or(|(from, _)| from <= at + 1_000), || {
         format!("{:?} at {at}, due {earliest:?}", command.action)
