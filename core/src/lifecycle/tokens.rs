@@ -146,16 +146,24 @@ impl Tokens {
     }
 
     /// Lets go of what is not needed: what has ended, then what was asked for first. The one in force stays, the last to
-    /// end, the newest, and what `awaited` says.
+    /// end of which anybody knows, the newest, the newest good base, and what `awaited` says.
     pub(super) fn hold_no_more_than_needed(&mut self, now: At, awaited: impl Fn(TokenId) -> bool) {
         loop {
             let crowded = self.held.len() > MOST_HELD;
-            let last = self.held.iter().filter(|token| !token.refused).max_by_key(|token| token.reach());
+            // One without a known end is no later one.
+            let last = self.held.iter().filter(|token| !token.refused).max_by_key(|token| token.ends);
             let (last, newest) = (last.map(|token| token.id), self.held.last().map(|token| token.id));
+            let base = self
+                .held
+                .iter()
+                .rev()
+                .find(|token| !token.is_bound() && token.is_good(now))
+                .map(|token| token.id);
             let needed = |token: &Token| {
                 Some(token.id) == self.in_force
                     || Some(token.id) == last
                     || Some(token.id) == newest
+                    || Some(token.id) == base
                     || self.held.iter().any(|held| held.kind == Kind::Bound { of: token.id })
                     || (!crowded && awaited(token.id))
             };
@@ -163,5 +171,33 @@ impl Tokens {
             let Some(gone) = gone.or_else(|| (self.held.len() > MOST_HELD + 2).then_some(0)) else { return };
             self.held.remove(gone);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::{Lifecycle, Policy};
+    use super::*;
+    use crate::lifecycle::token::Base;
+    use crate::lifecycle::{Statement, TokenFacts};
+    use crate::secret::Seed;
+
+    #[test]
+    fn the_newest_good_base_is_no_crowd() {
+        // proves R6: of many bound tokens one has no known end, and ends no later for that
+        let mut machine = Lifecycle::new(Policy::default(), &Seed::from_bytes([1; 32]));
+        let mut tokens = Tokens::default();
+        for number in 0..8 {
+            let kind = if number < 2 { Kind::Base(Base::default()) } else { Kind::Bound { of: TokenId(0) } };
+            let facts =
+                TokenFacts { token: TokenId(number), statement: Statement::default(), new_secret: false };
+            let mut token = machine.token(&facts, kind, u64::from(number), 0, None, false);
+            token.ends = (number < 7).then_some(if number == 1 { 3_600_000 } else { 1_000 });
+            tokens.hold(token);
+            tokens.hold_no_more_than_needed(0, |_| false);
+        }
+        assert!(tokens.get(TokenId(0)).is_some(), "their base");
+        assert!(tokens.get(TokenId(1)).is_some(), "what lasts an hour longer");
+        assert_eq!(tokens.held.len(), MOST_HELD);
     }
 }

@@ -1,6 +1,7 @@
 //! The end of a session: told before, and how long it is put off by hope (R28, R25).
 
 use crate::story::{FORBIDDEN, HOUR, REFUSED, Treatment, UNAVAILABLE, exact, near, scoped, unscoped};
+use satkeeper_core::UnixMillis;
 use satkeeper_core::lifecycle::*;
 
 #[test]
@@ -180,4 +181,25 @@ fn at_the_end_of_a_life_the_next_request_does_not_wait() {
     story.until(650_000);
     let expired = story.told(|event| matches!(event, Event::Expired { renewing: true }))[0];
     assert!(story.times("refresh").contains(&expired), "{}", story.script);
+}
+
+#[test]
+fn what_serves_and_has_not_ended_after_all_is_live_again() {
+    // proves R25: a server's slip of the tongue, which its next word mends
+    let slip = Statement { expires_at: Some(UnixMillis(0)), ..Statement::default() };
+    let slip = Reply::Authenticated { resumed: false, statement: slip };
+    let mut story = unscoped()
+        .refreshes()
+        .base_life(700_000)
+        .next("inspect", Treatment::Fail(UNAVAILABLE))
+        .next("authenticate", Treatment::Say(slip))
+        .always("refresh", Treatment::Silence)
+        .begin();
+    story.until(60_000);
+    let lives = story.told(|event| matches!(event, Event::Live { .. }));
+    assert_eq!((lives.len(), story.phase()), (2, Phase::Live), "{}", story.script);
+    // And when it does end there is as much patience as ever.
+    story.until(730_000);
+    assert_eq!(story.told(|event| matches!(event, Event::Expired { .. })).len(), 2, "{}", story.script);
+    assert_eq!(story.teardown(), None, "{}", story.script);
 }

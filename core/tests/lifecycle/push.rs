@@ -1,6 +1,6 @@
 //! A new token takes effect: written, pushed, accepted (R13, R21, R23).
 
-use crate::story::{Story, Treatment, scoped, unscoped};
+use crate::story::{REFUSED, Story, Treatment, UNAVAILABLE, scoped, unscoped};
 use satkeeper_core::lifecycle::*;
 
 fn pushes(story: &Story) -> Vec<(u64, u32)> {
@@ -235,4 +235,30 @@ fn who_asks_while_the_token_in_force_is_pushed_again() {
         assert_eq!((recovered, failed), if well { (1, 0) } else { (0, 1) }, "{case}");
         assert_eq!(story.times("refresh").len(), 1 + exchanges, "{case}");
     }
+}
+
+#[test]
+fn the_end_of_what_was_shown_with_a_resume_ends_waits_too() {
+    // proves R23, R16
+    let mut story =
+        unscoped().refreshes().base_life(60_000).always("refresh", Treatment::Fail(UNAVAILABLE)).begin();
+    story.until(1_000);
+    story.resume_state();
+    story.until(50_000);
+    story.always("open", Treatment::Fail(Failure::Transport));
+    story.drop_socket();
+    story.until(61_000);
+    // The state is resumed with another; on that socket nothing is accepted, nor beside it.
+    let brief = Statement { expires_in: Some(100_000), ..Statement::default() };
+    let brief = TokenFacts { token: TokenId(50), statement: brief, new_secret: false };
+    story.mend("refresh").mend("open").next("refresh", Treatment::Say(Reply::Token(brief)));
+    story.next("authenticate", Treatment::Well).always("reauthenticate", Treatment::Fail(REFUSED));
+    story.always("authenticate", Treatment::Fail(Failure::Rpc { code: -32_001, credential: false }));
+    story.until(100_000);
+    story.world.base_life = 7_200_000;
+    story.refresh_now();
+    let asked = story.times("refresh");
+    let ends = asked.iter().find(|at| **at > 61_000).expect("asked again") + 40 + 100_000;
+    story.until(ends);
+    assert_eq!(story.times("reauthenticate").last(), Some(&ends), "{}", story.script);
 }

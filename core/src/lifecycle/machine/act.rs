@@ -77,6 +77,15 @@ impl Lifecycle {
         }
     }
 
+    /// What serves has not ended, as has been said since: the session is live again (R25).
+    pub(super) fn find_hope(&mut self) {
+        let good = || self.tokens.good(self.clock.now()).next().is_some();
+        if self.hope.told && self.mode == Mode::Running && self.is_served() && good() {
+            self.hope.regain();
+            self.tell(Event::Live { resumed: true, generation: self.tokens.generation });
+        }
+    }
+
     fn give_up(&mut self) {
         let now = self.clock.now();
         let reason = if self.tokens.held.is_empty() {

@@ -35,6 +35,7 @@ impl Lifecycle {
             Input::Leave => self.finish(TeardownReason::Left),
             Input::Destroy => self.finish(TeardownReason::Destroyed),
         }
+        self.find_hope();
     }
 
     fn out_of_place(&mut self) {

@@ -103,7 +103,7 @@ impl Lifecycle {
     }
 
     /// A token with nothing known of it yet.
-    pub(super) fn token(
+    pub(in crate::lifecycle) fn token(
         &mut self,
         facts: &TokenFacts,
         kind: Kind,

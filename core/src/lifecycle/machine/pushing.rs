@@ -47,7 +47,10 @@ impl Lifecycle {
         // Written before it is used, unless writing fails.
         let written = !self.record.durable || self.record.pace.failures > 0 || token.saved == Saved::Yes;
         // A wait of when the session was served is for no time like that after its end (R16).
-        let before = ended.zip(serving.pushed).is_some_and(|(end, (_, pushed))| pushed < end);
+        // What was shown with a resume may have served for longer than what was in force.
+        let shown = self.tokens.get(serving.token).filter(|_| ended.is_some());
+        let end = ended.max(shown.and_then(Token::sure_end).filter(|end| *end <= look.now));
+        let before = end.zip(serving.pushed).is_some_and(|(end, (_, pushed))| pushed < end);
         let ready = if before { serving.push.asked } else { serving.push.ready() };
         written.then(|| (at.max(ready), token.id))
     }
