@@ -1,6 +1,6 @@
 //! From a base to a bound token: its scope, and the activation (R17).
 
-use crate::story::{FORBIDDEN, HOUR, Treatment, http, near, scoped, unscoped};
+use crate::story::{FORBIDDEN, HOUR, REFUSED, Treatment, http, near, scoped, unscoped};
 use satkeeper_core::lifecycle::*;
 
 #[test]
@@ -186,6 +186,35 @@ fn an_unproved_kind_of_key_is_switched_once() {
     story.drop_socket();
     story.until(20_000);
     assert!(story.warnings("key_switched").is_empty());
+}
+
+#[test]
+fn what_is_held_serves_while_the_kind_of_key_is_switched() {
+    // proves R35, R10: the activation is refused, and then the application's provider will not mint another
+    let mut story = scoped().mints().key(KeyFacts::Auto).next("activate", Treatment::Fail(FORBIDDEN)).begin();
+    story.until(60);
+    story.always("mint", Treatment::Fail(Failure::Rejected));
+    story.until(600_000);
+    assert_eq!(story.warnings("key_switched").len(), 1, "{}", story.script);
+    assert_eq!((story.phase(), story.teardown()), (Phase::Live, None), "{}", story.script);
+}
+
+#[test]
+fn a_kind_of_key_that_the_server_takes_no_more_is_switched_once() {
+    // proves R35: after an upgrade of the server it refuses whatever was minted with this kind
+    let mut story = unscoped().mints().key(KeyFacts::Auto).begin();
+    story.until(20_000);
+    story.always("authenticate", Treatment::Fail(REFUSED));
+    story.drop_socket();
+    story.until(100_000);
+    assert_eq!(story.warnings("key_switched").len(), 1, "{}", story.script);
+    // The one that had served was refused first, and the first that was minted then.
+    let mints: Vec<Action> = story.given("mint").into_iter().map(|c| c.action).collect();
+    let with = |algorithm| Action::Mint { fingerprint: Some(algorithm) };
+    assert_eq!(mints[1..3], [with(KeyAlgorithm::Es256), with(KeyAlgorithm::Rs256)], "{}", story.script);
+    story.mend("authenticate");
+    story.until(170_000);
+    assert_eq!(story.phase(), Phase::Live, "{}", story.script);
 }
 
 #[test]

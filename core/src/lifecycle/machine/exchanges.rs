@@ -237,7 +237,8 @@ impl Lifecycle {
             }
             return;
         }
-        if refused && matches!(attempt.action, Action::Activate { .. }) && self.switch_key() {
+        let activates = matches!(attempt.action, Action::Activate { .. });
+        if refused && activates && !self.ever_live && self.switch_key() {
             self.paces.activate.failures = 1;
             return;
         }
@@ -288,19 +289,16 @@ impl Lifecycle {
         }
     }
 
-    /// The server may not take this kind of key: once, take the other kind and mint anew.
+    /// The server may not take this kind of key: once, take the other kind and mint anew. What is held serves meanwhile.
     pub(super) fn switch_key(&mut self) -> bool {
         let unproved = self.key.state == KeyState::Ready && !self.key.proved;
-        if !unproved || !self.key.may_switch || !self.provider.can_mint_again || self.ever_live {
+        if !unproved || !self.key.may_switch || !self.provider.can_mint_again {
             return false;
         }
         self.key.algorithm = KeyAlgorithm::Rs256;
         self.key.state = KeyState::Wanted;
         self.key.may_switch = false;
         (self.remint, self.rekeyed) = (true, true);
-        if let Some(base) = self.tokens.newest_base_mut() {
-            base.barren = true;
-        }
         self.warn(Warning::KeySwitched { to: KeyAlgorithm::Rs256 });
         true
     }

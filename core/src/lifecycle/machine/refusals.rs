@@ -97,7 +97,13 @@ impl Lifecycle {
             self.link.pace.not_before = now.saturating_add(wait);
             return self.tell_failed_connect(cause);
         }
-        if self.switch_key() {
+        let new = self.tokens.get(id).is_some_and(|token| !token.accepted);
+        let alone = self.tokens.good(now).all(|token| token.id == id);
+        // One that has served was not refused for the kind of its key.
+        if new && alone && self.switch_key() {
+            if let Some(token) = self.tokens.get_mut(id) {
+                token.barren = true;
+            }
             return;
         }
         self.refuse(id, cause);

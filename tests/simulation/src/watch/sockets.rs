@@ -116,10 +116,10 @@ impl Sockets {
             (self.state, self.troubles) = (false, 0);
         }
         self.coming = None;
-        // One that was doubted goes on with what has become of its pushes before.
+        // One that was doubted, and the same one, goes on with what has become of its pushes before.
         let again = matches!(scene.input, Input::SocketAlive { .. });
         (self.since, self.pushing) = (now, None);
-        self.push_failed = again;
+        self.push_failed = again || live == Some(served) && self.push_failed;
         Ok(Some(served))
     }
 
