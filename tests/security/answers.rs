@@ -13,13 +13,13 @@ use serde_json::{Value, json};
 use crate::{bound, client, events_from_now, root, soon, subscriber, works};
 
 /// Life of bound tokens.
-const DEVICE_TTL: Duration = Duration::from_secs(8);
+const DEVICE_TTL: Duration = Duration::from_secs(12);
 
 /// Life of their bases: an attempt gets a quarter of what is left of the session (R16).
-const SAT_TTL: Duration = Duration::from_secs(10);
+const SAT_TTL: Duration = Duration::from_secs(15);
 
 /// Who waits for a renewal is told within three seconds ([`brisk`]), and what two busy cores add to it.
-const IN_TIME: Duration = Duration::from_secs(5);
+const IN_TIME: Duration = Duration::from_secs(6);
 
 async fn server() -> Server {
     let config = Config { sat_ttl: SAT_TTL, device_ttl: DEVICE_TTL, ..Config::plain() };
