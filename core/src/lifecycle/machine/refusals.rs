@@ -134,7 +134,7 @@ impl Lifecycle {
             *life = Some(age);
         }
         if !accepted
-            && let Some(endpoint) = self.book_vain(id, Class::Refusal)
+            && let Some(endpoint) = self.book_vain(id, Class::Barren)
             && !bound
             && !self.link.is_live()
         {
