@@ -153,12 +153,7 @@ impl Tokens {
             // One without a known end is no later one.
             let last = self.held.iter().filter(|token| !token.refused).max_by_key(|token| token.ends);
             let (last, newest) = (last.map(|token| token.id), self.held.last().map(|token| token.id));
-            let base = self
-                .held
-                .iter()
-                .rev()
-                .find(|token| !token.is_bound() && token.is_good(now))
-                .map(|token| token.id);
+            let base = self.good(now).find(|token| !token.is_bound()).map(|token| token.id);
             let needed = |token: &Token| {
                 Some(token.id) == self.in_force
                     || Some(token.id) == last

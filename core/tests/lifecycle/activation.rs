@@ -218,6 +218,21 @@ fn a_kind_of_key_that_the_server_takes_no_more_is_switched_once() {
 }
 
 #[test]
+fn a_token_of_the_applications_own_that_is_refused_switches_no_key_and_is_told_at_once() {
+    // proves R35, R31: what served is refused, nobody mints, and the application brings one that is no good either
+    let mut story = unscoped().mints().key(KeyFacts::Auto).begin();
+    story.until(20_000);
+    story.always("authenticate", Treatment::Fail(REFUSED));
+    story.always("mint", Treatment::Fail(http(503)));
+    story.drop_socket();
+    story.until(30_000);
+    let (ask, _) = story.update(3_600_000);
+    story.until(36_000);
+    assert!(matches!(story.answer(ask), Some((_, Some(_)))), "{}", story.script);
+    assert!(story.warnings("key_switched").is_empty(), "{}", story.script);
+}
+
+#[test]
 fn an_inspection_that_is_unauthorized_condemns_nothing() {
     // proves R10
     for late in [40, 5_000] {

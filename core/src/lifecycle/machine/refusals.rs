@@ -97,9 +97,9 @@ impl Lifecycle {
             self.link.pace.not_before = now.saturating_add(wait);
             return self.tell_failed_connect(cause);
         }
-        let new = self.tokens.get(id).is_some_and(|token| !token.accepted);
+        let new = self.tokens.get(id).is_some_and(|token| token.by.is_some() && !token.accepted);
         let alone = self.tokens.good(now).all(|token| token.id == id);
-        // One that has served was not refused for the kind of its key.
+        // One that has served was not refused for the kind of its key, nor was one of the application's own.
         if new && alone && self.switch_key() {
             if let Some(token) = self.tokens.get_mut(id) {
                 token.barren = true;
