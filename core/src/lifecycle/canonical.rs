@@ -20,11 +20,13 @@ use super::clock::At;
 use super::event::Cause;
 use super::hope::Hope;
 use super::input::{Failure, ProviderFacts, TokenId};
+use super::key::KeyState;
 use super::model::View;
 use super::pace::Pace;
 use super::record::Writing;
+use super::renewal::Renewal;
 use super::waiters::{Kind, Waiters};
-use super::{Key, KeyState, Lifecycle, Mode, Told};
+use super::{Lifecycle, Mode, Told};
 use crate::time::Millis;
 
 /// Times further away than this are all the same: above every sum of constants that meets a comparison.
@@ -142,25 +144,26 @@ impl<'a> Line<'a> {
             random: _,
             clock,
             mode,
-            provider: ProviderFacts { can_refresh, can_mint_again, may_be_asked_twice },
-            key: Key { state, algorithm, proved, may_switch },
+            renewal:
+                Renewal {
+                    provider: ProviderFacts { can_refresh, can_mint_again, may_be_asked_twice },
+                    key,
+                    paces,
+                    budget,
+                    minted,
+                    unasked,
+                    remint,
+                    rekeyed,
+                    spread,
+                },
             tokens,
             attempts,
-            paces,
-            exchanges,
             sockets,
             link,
             hope,
             waiters,
             record,
             told: Told { fallback, expiring },
-            ever_live,
-            minted,
-            remint,
-            rekeyed,
-            unasked,
-            spread,
-            unreachable,
             network_hint,
             wake: _,
             out: _,
@@ -180,18 +183,19 @@ impl<'a> Line<'a> {
         self.flag(*can_refresh, "can-refresh");
         self.flag(*can_mint_again, "can-mint");
         self.flag(*may_be_asked_twice, "twice");
-        if *state != KeyState::Declined || self.view.deaths {
+        let (state, algorithm, proved, may_switch) = key.facts();
+        if state != KeyState::Declined || self.view.deaths {
             self.say(format_args!(" key:{state:?}/{algorithm:?}"));
-            self.flag(*proved, "proved");
-            self.flag(*may_switch, "may-switch");
+            self.flag(proved, "proved");
+            self.flag(may_switch, "may-switch");
         }
         self.link(link);
-        self.flag(*ever_live, "was-live");
+        self.flag(hope.ever_live, "was-live");
         self.flag(*minted, "minted");
         self.flag(*remint, "remint");
         self.flag(*rekeyed, "rekeyed");
         self.flag(*unasked, "of-the-record");
-        self.flag(*unreachable, "unreachable");
+        self.flag(hope.unreachable, "unreachable");
         if *spread > 0 {
             self.lately("spread", *spread, policy.early_outage);
         }
@@ -218,8 +222,7 @@ impl<'a> Line<'a> {
             self.pace(name, pace);
         }
         let period = self.machine.exchange_period();
-        for (name, bucket, period) in
-            [("budget", exchanges, period), ("sockets", sockets, policy.socket_refill)]
+        for (name, bucket, period) in [("budget", budget, period), ("sockets", sockets, policy.socket_refill)]
         {
             if let Some((left, age)) = bucket.at(self.now, period) {
                 self.say(format_args!(" {name}={left}/{age}"));
@@ -237,7 +240,7 @@ impl<'a> Line<'a> {
     }
 
     fn hope(&mut self, hope: &Hope) {
-        let Hope { since, told, cause, reach, spent, later } = hope;
+        let Hope { since, told, cause, reach, spent, ever_live: _, unreachable: _, later } = hope;
         let policy = &self.machine.policy;
         let (run, last, reached) = reach.facts();
         if since.is_some() {

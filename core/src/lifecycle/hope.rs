@@ -20,6 +20,10 @@ pub(super) struct Hope {
     pub(super) reach: Reach,
     /// The reach-clock has shown all the patience there is, since then.
     pub(super) spent: Option<At>,
+    /// The session has been live, in this process or in one before it.
+    pub(super) ever_live: bool,
+    /// The last that was asked of anybody far away was not answered.
+    pub(super) unreachable: bool,
     /// Whoever was asked for a token last has said "later": unless servers refuse what is held, that time is nobody's to
     /// lose hope in.
     pub(super) later: bool,

@@ -44,6 +44,7 @@ mod command;
 mod event;
 mod hope;
 mod input;
+mod key;
 mod link;
 mod machine;
 #[cfg(feature = "model")]
@@ -53,6 +54,7 @@ mod policy;
 mod random;
 mod reach;
 mod record;
+mod renewal;
 mod status;
 mod token;
 mod tokens;
@@ -74,8 +76,6 @@ use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::fmt;
 
-use serde::{Deserialize, Serialize};
-
 use crate::secret::Seed;
 use crate::time::Tick;
 
@@ -83,8 +83,9 @@ use attempts::Attempts;
 use clock::{At, Clock};
 use hope::Hope;
 use link::Link;
-use pace::{Bucket, Pace, Paces};
+use pace::Bucket;
 use random::Random;
+use renewal::Renewal;
 use tokens::Tokens;
 use waiters::Waiters;
 
@@ -111,33 +112,15 @@ pub struct Lifecycle {
     random: Random,
     clock: Clock,
     mode: Mode,
-    provider: ProviderFacts,
-    key: Key,
+    renewal: Renewal,
     tokens: Tokens,
     attempts: Attempts,
-    /// How the endpoints have answered of late.
-    paces: Paces,
-    exchanges: Bucket,
     sockets: Bucket,
     link: Link,
     hope: Hope,
     waiters: Waiters,
     record: record::Writing,
     told: Told,
-    /// The session has been live, in this process or in one before it.
-    ever_live: bool,
-    /// The first mint has been asked for.
-    minted: bool,
-    /// What is held came of the record, and nothing has been accepted since: this process has not asked for a first token.
-    unasked: bool,
-    /// The provider is asked for a new base by a mint: its refresh was refused, or the key has changed.
-    remint: bool,
-    /// The key has changed, and what is held is bound to the old one: a mint brings what is bound to the new one.
-    rekeyed: bool,
-    /// Work that came due together starts here, not before.
-    spread: At,
-    /// The last that was asked of anybody far away was not answered.
-    unreachable: bool,
     /// When the application last said that the network has changed.
     network_hint: Option<At>,
     wake: Option<(At, Wake)>,
@@ -152,29 +135,6 @@ enum Mode {
     Suspended,
     Ending(TeardownReason, Option<Cause>),
     Over(TeardownReason),
-}
-
-/// The proof-of-possession key, as far as decisions depend on it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-struct Key {
-    state: KeyState,
-    algorithm: KeyAlgorithm,
-    /// A server has accepted a proof of this kind.
-    proved: bool,
-    /// The kind may be changed, once.
-    may_switch: bool,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-enum KeyState {
-    /// To be made.
-    Wanted,
-    /// At hand.
-    Ready,
-    /// None was wanted.
-    Declined,
-    /// None could be had.
-    Failed,
 }
 
 /// What the application has been told.
@@ -200,30 +160,15 @@ impl Lifecycle {
             random: Random::new(seed),
             clock: Clock::new(),
             mode: Mode::Idle,
-            provider: ProviderFacts { can_refresh: false, can_mint_again: false, may_be_asked_twice: false },
-            key: Key {
-                state: KeyState::Declined,
-                algorithm: KeyAlgorithm::Es256,
-                proved: false,
-                may_switch: false,
-            },
+            renewal: Renewal::new(&policy),
             tokens: Tokens::default(),
             attempts: Attempts::default(),
-            paces: Paces::default(),
-            exchanges: Bucket::new(policy.exchange_burst),
             sockets: Bucket::new(policy.socket_burst),
             link: Link::default(),
             hope: Hope::default(),
             waiters: Waiters::default(),
             record: record::Writing::default(),
             told: Told::default(),
-            ever_live: false,
-            minted: false,
-            unasked: false,
-            remint: false,
-            rekeyed: false,
-            spread: 0,
-            unreachable: false,
             network_hint: None,
             wake: None,
             out: Vec::new(),

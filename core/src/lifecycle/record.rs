@@ -10,10 +10,11 @@ use crate::secret::Seed;
 use crate::time::{Millis, Now, UnixMillis};
 
 use super::clock::{At, Clock, moved};
+use super::key::Key;
 use super::pace::Pace;
 use super::pace::Paces;
 use super::token::{Base, Inspection, Kind, Saved, Token, Undated, Word};
-use super::{Key, KeyState, Lifecycle, Policy};
+use super::{Lifecycle, Policy};
 use crate::lifecycle::random::Random;
 
 /// The greatest of numbers that only grow which is believed of a snapshot: there must be others after it.
@@ -135,7 +136,7 @@ impl Lifecycle {
             let since = slept.saturating_sub(self.clock.suspect(token.received));
             shifted(token, by.saturating_add_unsigned(since))
         };
-        let Paces { mint, refresh, activate, renew } = self.paces;
+        let Paces { mint, refresh, activate, renew } = self.renewal.paces;
         Snapshot {
             dated: self.clock.is_told(),
             taken: UnixMillis(moved(self.clock.now(), by.saturating_add_unsigned(slept))),
@@ -153,8 +154,8 @@ impl Lifecycle {
                 activate: paced(activate, by),
                 renew: paced(renew, by),
             },
-            key: self.key,
-            ever_live: self.ever_live,
+            key: self.renewal.key,
+            ever_live: self.hope.ever_live,
             hopeless: self.hope.since.map(|_| self.hope.reach.shown()),
             round: self.link.round,
         }
@@ -207,15 +208,15 @@ impl Lifecycle {
         machine.link.state = snapshot.state.filter(|_| machine.tokens.in_force.is_some());
         machine.attempts.next = snapshot.next.min(GREATEST).max(newest);
         machine.attempts.spans = snapshot.spans;
-        machine.paces = snapshot.paces;
-        for pace in machine.paces.all() {
+        machine.renewal.paces = snapshot.paces;
+        for pace in machine.renewal.paces.all() {
             // No wait is longer.
             pace.not_before = pace.not_before.min(now.saturating_add(policy.wait_refused));
             pace.asked = pace.asked.min(now.saturating_add(policy.retry_after));
             pace.sent = 0;
         }
-        machine.key = Key { state: KeyState::Declined, ..snapshot.key };
-        machine.ever_live = snapshot.ever_live;
+        machine.renewal.key = snapshot.key.restored();
+        machine.hope.ever_live = snapshot.ever_live;
         if let Some(run) = snapshot.hopeless {
             machine.hope.lose(now);
             machine.hope.reach.go_on(run);

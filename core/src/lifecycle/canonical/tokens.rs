@@ -4,7 +4,6 @@ use alloc::borrow::ToOwned;
 use alloc::format;
 use alloc::vec::Vec;
 
-use super::super::KeyState;
 use super::super::clock::At;
 use super::super::token::{Base, Inspection, Kind, Saved, Token, Undated, Word};
 use super::super::tokens::Tokens;
@@ -139,7 +138,7 @@ impl Line<'_> {
             has_been_bound,
         } = base;
         // Without a key it decides nothing once the question has been answered.
-        let keyless = matches!(self.machine.key.state, KeyState::Declined | KeyState::Failed);
+        let keyless = !self.machine.renewal.key.is_to_be_had();
         match scope {
             _ if keyless && !self.view.deaths && *inspection == Inspection::Over => {}
             Some(scope) => self.say(format_args!(" scope={scope}")),

@@ -6,7 +6,7 @@ use crate::time::Millis;
 use super::super::attempts::Endpoint;
 use super::super::clock::At;
 use super::super::token::{Inspection, Saved, Token};
-use super::super::{KeyState, Lifecycle, Mode, Wake};
+use super::super::{Lifecycle, Mode, Wake};
 use super::agenda::Due;
 
 impl Lifecycle {
@@ -27,7 +27,7 @@ impl Lifecycle {
             Wake::Fallback => self.tell_fallback(),
             Wake::NoMechanism => self.tell_no_mechanism(),
             Wake::MakeKey => {
-                let algorithm = self.key.algorithm;
+                let algorithm = self.renewal.key.algorithm();
                 self.command(Action::MakeKey { algorithm }, self.policy.provider_max);
             }
             Wake::Mint => self.mint(since),
@@ -142,8 +142,8 @@ impl Lifecycle {
     // ---- Exchanges ----
 
     fn mint(&mut self, since: Option<At>) {
-        (self.minted, self.unasked) = (true, false);
-        let fingerprint = (self.key.state == KeyState::Ready).then_some(self.key.algorithm);
+        (self.renewal.minted, self.renewal.unasked) = (true, false);
+        let fingerprint = self.renewal.key.is_ready().then_some(self.renewal.key.algorithm());
         self.exchange(Action::Mint { fingerprint }, since);
     }
 
@@ -161,8 +161,8 @@ impl Lifecycle {
     fn exchange(&mut self, action: Action, since: Option<At>) {
         let now = self.clock.now();
         let Some(endpoint) = Endpoint::of(&action) else { return };
-        self.exchanges.take(now, self.exchange_period());
-        self.pace(endpoint).sent = now;
+        self.renewal.budget.take(now, self.exchange_period());
+        self.renewal.pace(endpoint).sent = now;
         let span = if endpoint.mechanism() == Mechanism::Bound {
             // Whether the application's provider has reached anybody nobody knows.
             self.hope.asked(now, self.policy.patience, self.link.round > 0);
@@ -182,7 +182,7 @@ impl Lifecycle {
 
     /// When a call of the application's provider yields its place (R14).
     fn provider_span(&self) -> Millis {
-        if !self.provider.may_be_asked_twice {
+        if !self.renewal.provider.may_be_asked_twice {
             return self.policy.provider_max;
         }
         let left = self.left().unwrap_or(0);
@@ -204,7 +204,7 @@ impl Lifecycle {
             facts.inspection = Inspection::Asked;
         }
         // A question costs a permit, too, and waits for none.
-        self.exchanges.take(self.clock.now(), self.exchange_period());
+        self.renewal.budget.take(self.clock.now(), self.exchange_period());
         self.command(Action::Inspect { base }, self.policy.network);
     }
 

@@ -6,7 +6,7 @@ use super::super::attempts::{Attempt, Endpoint};
 use super::super::clock::At;
 use super::super::pace::Class;
 use super::super::token::Token;
-use super::super::{KeyState, Lifecycle, Mode, Wake};
+use super::super::{Lifecycle, Mode, Wake};
 use super::look::Look;
 
 /// Keeps the earliest of what it is offered; of equals the first. What is due is due, however long it may have been so.
@@ -82,7 +82,7 @@ impl Lifecycle {
         self.offer_deadlines(&mut agenda);
         self.offer_judgements(&look, &mut agenda);
         let making = |action: &Action| matches!(action, Action::MakeKey { .. });
-        agenda.offer_if(self.wants_key() && !self.attempts.any(making), Wake::MakeKey);
+        agenda.offer_if(self.renewal.key.is_wanted() && !self.attempts.any(making), Wake::MakeKey);
         agenda.offer_about(look.inspects.map(|base| (look.now, base)), Wake::Inspect);
         agenda.offer_about(self.reaches_out(&look), Wake::ReachOut);
         self.offer_exchanges(&look, &mut agenda);
@@ -137,8 +137,8 @@ impl Lifecycle {
         let asked = self.tokens.held.is_empty() && !self.attempts.list.is_empty();
         let refused = self.tokens.held.iter().any(|token| token.lasts(look.now));
         // Who was never asked for a first token can bring one.
-        let first = !self.minted || self.first_mint_is_left(look);
-        look.provider_can || first || asked || (refused && self.ever_live)
+        let first = !self.renewal.minted || self.first_mint_is_left(look);
+        look.provider_can || first || asked || (refused && self.hope.ever_live)
     }
 
     /// The only end (R25).
@@ -190,14 +190,14 @@ impl Lifecycle {
 
     /// All requests for tokens that are due some time.
     pub(super) fn offer_exchanges(&self, look: &Look<'_>, agenda: &mut Earliest) {
-        if self.wants_key() {
+        if self.renewal.key.is_wanted() {
             return;
         }
-        if !self.minted && !look.any_good {
+        if !self.renewal.minted && !look.any_good {
             return agenda.offer(Some(self.budget(0)), Wake::Mint);
         }
         if self.tokens.held.is_empty() {
-            if self.provider.can_mint_again && look.provider_can {
+            if self.renewal.provider.can_mint_again && look.provider_can {
                 agenda.offer(Some(self.route(Endpoint::Mint, look)), Wake::Mint);
             }
             return;
@@ -214,8 +214,8 @@ impl Lifecycle {
             // Refused: a new one at once, then with each round; at its own pace who has not answered (R10).
             let again = self.link.round > 1 || self.link.asked;
             let is_silent = |it: &Attempt| match it.action {
-                Action::Mint { .. } => it.late && self.paces.mint.last == Some(Class::Unanswered),
-                Action::Refresh => it.late && self.paces.refresh.last == Some(Class::Unanswered),
+                Action::Mint { .. } => it.late && self.renewal.paces.mint.last == Some(Class::Unanswered),
+                Action::Refresh => it.late && self.renewal.paces.refresh.last == Some(Class::Unanswered),
                 _ => false,
             };
             let silent = self.attempts.list.iter().any(is_silent);
@@ -226,25 +226,25 @@ impl Lifecycle {
         let older = in_force.is_some_and(|it| self.tokens.good(look.now).all(|token| token.order < it.order));
         offer_provider((older && !self.link.asked).then_some(0), 0);
         let limits = look.base.and_then(Token::base).is_some_and(|base| base.limits_bound);
-        offer_provider((limits || (self.remint && self.rekeyed)).then_some(0), 0);
+        offer_provider((limits || (self.renewal.remint && self.renewal.rekeyed)).then_some(0), 0);
         // Somebody waits: it is due now.
         let (due, half) = match look.demanded {
             true => (Some(0), 0),
-            false => (look.due.map(|due| due.max(self.spread.min(look.half))), look.half),
+            false => (look.due.map(|due| due.max(self.renewal.spread.min(look.half))), look.half),
         };
         let activate = || self.route(Endpoint::Activate, look);
         // While connects are refused the base is shown; what comes of it has to wait.
         let bindable = look.bindable && (self.link.is_live() || self.link.round == 0);
-        let Some(bound) = look.bound.filter(|_| self.key.state == KeyState::Ready) else {
+        let Some(bound) = look.bound.filter(|_| self.renewal.key.is_ready()) else {
             offer_provider(due, half);
-            agenda.offer(bindable.then(|| activate().max(self.spread)), Wake::Activate);
+            agenda.offer(bindable.then(|| activate().max(self.renewal.spread)), Wake::Activate);
             return;
         };
         // One after the other: who has failed has until half the lead.
         let renew = self.route(Endpoint::Renew, look);
-        let renew_failed = due.and_then(|due| after(due, self.paces.renew.failures, renew, half));
+        let renew_failed = due.and_then(|due| after(due, self.renewal.paces.renew.failures, renew, half));
         let activate_failed = if bindable {
-            renew_failed.and_then(|from| after(from, self.paces.activate.failures, activate(), half))
+            renew_failed.and_then(|from| after(from, self.renewal.paces.activate.failures, activate(), half))
         } else {
             renew_failed
         };
@@ -263,7 +263,7 @@ impl Lifecycle {
         if bindable {
             // A base that has come after it is exchanged at once.
             let newer = look.base.is_some_and(|base| bound.order < base.order);
-            let from = if newer { Some(self.spread) } else { renew_failed };
+            let from = if newer { Some(self.renewal.spread) } else { renew_failed };
             agenda.offer(from.map(|from| from.max(activate())), Wake::Activate);
         }
     }
@@ -271,7 +271,7 @@ impl Lifecycle {
     /// Nothing of what the record held is good any more, and nobody renews: who is asked once for a first token has not been
     /// asked by this process.
     pub(super) fn first_mint_is_left(&self, look: &Look<'_>) -> bool {
-        self.unasked && !look.any_good && !look.provider_can
+        self.renewal.unasked && !look.any_good && !look.provider_can
     }
 
     /// When the provider is asked for another base, from then on, and how: by its `refresh()`, and after that has failed
@@ -283,22 +283,18 @@ impl Lifecycle {
         let refresh = self.route(Endpoint::Refresh, look).max(from);
         let mint = self.route(Endpoint::Mint, look).max(from);
         let refused = self.tokens.newest_base().is_none_or(|base| base.refused);
-        let mints = self.provider.can_mint_again;
-        if mints && (self.remint || refused || !self.provider.can_refresh) {
+        let mints = self.renewal.provider.can_mint_again;
+        if mints && (self.renewal.remint || refused || !self.renewal.provider.can_refresh) {
             return Some((mint, Wake::Mint));
         }
         // Who has been asked and may yet answer has not failed this time.
         let asked = self.attempts.list.iter().any(|it| it.action == Action::Refresh && !it.late);
-        let failed = after(from, self.paces.refresh.failures, if asked { from } else { refresh }, half);
+        let failed =
+            after(from, self.renewal.paces.refresh.failures, if asked { from } else { refresh }, half);
         match failed.map(|at| at.max(mint)).filter(|at| mints && *at < refresh) {
             Some(at) => Some((at, Wake::Mint)),
             None => Some((refresh, Wake::Refresh)),
         }
-    }
-
-    /// A key is to be made before anything else is asked for.
-    pub(super) fn wants_key(&self) -> bool {
-        self.key.state == KeyState::Wanted
     }
 
     /// The next attempt to get a token, whoever makes it, if nothing happens before but that tokens end.
@@ -336,7 +332,7 @@ impl Lifecycle {
 
     /// At the end of a life the next request does not wait (R16).
     pub(super) fn hurry(&mut self) {
-        for pace in self.paces.all() {
+        for pace in self.renewal.paces.all() {
             pace.hurry();
         }
     }

@@ -9,7 +9,7 @@ use super::super::attempts::Attempt;
 use super::super::clock::At;
 use super::super::pace::Class;
 use super::super::token::{Heard, Inspection, Saved, Token};
-use super::super::{KeyState, Lifecycle, Mode};
+use super::super::{Lifecycle, Mode};
 
 impl Lifecycle {
     /// The answer to a command, or its deadline.
@@ -42,11 +42,11 @@ impl Lifecycle {
                     }
                     self.hope.reach.answered(self.clock.now());
                 }
-                if core::mem::take(&mut self.unreachable) {
+                if core::mem::take(&mut self.hope.unreachable) {
                     self.wake_unanswered();
                 }
             }
-            Some(false) => self.unreachable = true,
+            Some(false) => self.hope.unreachable = true,
             None => {}
         }
         // Its deadline has passed, and nobody has said anything: the place is given up, not the answer.
@@ -58,8 +58,8 @@ impl Lifecycle {
         }
         let heard = |exchange| Heard { sent: attempt.asked, told: outcome.server_time, exchange };
         match (attempt.action, &outcome.result) {
-            (Action::MakeKey { .. }, Ok(Reply::KeyMade)) => self.key.state = KeyState::Ready,
-            (Action::MakeKey { .. }, Err(_)) => self.key.state = KeyState::Failed,
+            (Action::MakeKey { .. }, Ok(Reply::KeyMade)) => self.renewal.key.made(),
+            (Action::MakeKey { .. }, Err(_)) => self.renewal.key.failed(),
             (Action::Mint { .. } | Action::Refresh, Ok(Reply::Token(facts))) => {
                 self.base_came(&attempt, facts, heard(true));
             }
@@ -100,7 +100,9 @@ impl Lifecycle {
                 Action::Authenticate { socket, token, resume, .. },
                 Ok(Reply::Authenticated { resumed, statement }),
             ) => {
-                self.key.proved |= self.key.state == KeyState::Ready && statement.cnf == Confirmation::Ours;
+                if self.renewal.key.is_ready() && statement.cnf == Confirmation::Ours {
+                    self.renewal.key.prove();
+                }
                 let resumed = resume && *resumed;
                 // A resume speaks of the token that its state was made for, whichever that was.
                 if !resumed {
@@ -163,7 +165,7 @@ impl Lifecycle {
         if self.link.is_live() {
             return;
         }
-        for pace in self.paces.all() {
+        for pace in self.renewal.paces.all() {
             pace.wake(now);
         }
         self.link.pace.wake(now);

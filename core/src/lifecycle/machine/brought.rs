@@ -3,14 +3,15 @@
 use alloc::vec::Vec;
 
 use crate::lifecycle::{
-    Action, AskError, AskId, Cause, Confirmation, Event, Failure, Ignored, Input, KeyAlgorithm, KeyFacts,
-    Mechanism, ProviderFacts, Start, TeardownReason, TokenFacts, TokenId,
+    Action, AskError, AskId, Cause, Confirmation, Event, Failure, Ignored, Input, Mechanism, ProviderFacts,
+    Start, TeardownReason, TokenFacts, TokenId,
 };
 
 use super::super::attempts::{Attempt, Endpoint};
+use super::super::pace::Pace;
 use super::super::token::{Base, Heard, Kind, Token};
 use super::super::waiters::{self, Waiter};
-use super::super::{Key, KeyState, Lifecycle, Link, Mode};
+use super::super::{Lifecycle, Link, Mode};
 
 impl Lifecycle {
     /// Takes an input into the state. Decides as little as possible: what follows from it is on the agenda.
@@ -48,30 +49,10 @@ impl Lifecycle {
         }
         self.mode = Mode::Running;
         self.hope.reach.reached(self.clock.now());
-        self.provider = start.provider;
+        self.renewal.provider = start.provider;
         self.record.durable = start.durable;
-        let es256 = if self.provider.can_mint_again { KeyAlgorithm::Es256 } else { KeyAlgorithm::Rs256 };
-        self.key = match start.key {
-            // What was proved is remembered, even where the key itself is lost.
-            KeyFacts::Auto if self.key.proved => Key { state: KeyState::Wanted, ..self.key },
-            KeyFacts::Auto => Key {
-                state: KeyState::Wanted,
-                algorithm: es256,
-                proved: false,
-                may_switch: start.provider.can_mint_again,
-            },
-            KeyFacts::Fixed(algorithm) => {
-                Key { state: KeyState::Wanted, algorithm, proved: false, may_switch: false }
-            }
-            KeyFacts::Held { algorithm, proved } => {
-                let known = self.key.algorithm == algorithm;
-                let proved = proved || (known && self.key.proved);
-                Key { state: KeyState::Ready, algorithm, proved, may_switch: known && self.key.may_switch }
-            }
-            // As before the start: there is none.
-            KeyFacts::Unavailable => self.key,
-        };
-        let lost_key = self.key.state == KeyState::Wanted;
+        self.renewal.key = self.renewal.key.started(start.key, start.provider.can_mint_again);
+        let lost_key = self.renewal.key.is_wanted();
         for base in self.tokens.held.iter_mut().filter_map(Token::base_mut) {
             // Who said so may have thought better of it.
             (base.rejected, base.told_no_mechanism) = (false, false);
@@ -85,9 +66,9 @@ impl Lifecycle {
             self.tokens.held.iter().filter(|it| of_use(it)).filter_map(Token::base_id).collect();
         self.tokens.held.retain(|token| of_use(token) || bases.contains(&token.id));
         self.tokens.in_force = self.tokens.in_force.filter(|id| self.tokens.get(*id).is_some());
-        self.minted = !self.tokens.held.is_empty();
-        self.unasked = self.minted;
-        if self.minted {
+        self.renewal.minted = !self.tokens.held.is_empty();
+        self.renewal.unasked = self.renewal.minted;
+        if self.renewal.minted {
             self.spread_work();
         } else {
             self.link.state = None;
@@ -106,7 +87,7 @@ impl Lifecycle {
             return;
         }
         self.network_hint = Some(now);
-        for pace in self.paces.all() {
+        for pace in self.renewal.paces.all() {
             pace.wake(now);
         }
         self.link.pace.wake(now);
@@ -122,7 +103,7 @@ impl Lifecycle {
             self.tell_failed_connect(Cause { command: attempt.id, failure: Failure::Transport });
         }
         // A provider that is to be asked but once at a time may be busy with a person.
-        let twice = self.provider.may_be_asked_twice;
+        let twice = self.renewal.provider.may_be_asked_twice;
         let ours = |attempt: &Attempt| match Endpoint::of(&attempt.action) {
             Some(endpoint) => twice || endpoint.mechanism() == Mechanism::Bound,
             None => false,
@@ -164,7 +145,7 @@ impl Lifecycle {
             self.waiters.take(|waiter| waiter.id == ask);
             return self.tell(Event::Recovered { ask, generation: self.tokens.generation });
         }
-        self.exchanges.take(now, self.exchange_period());
+        self.renewal.budget.take(now, self.exchange_period());
         // What was asked before may be another user's (R15).
         self.attempts.retire(|attempt| attempt.is_exchange());
         let order = self.attempts.next;
@@ -174,9 +155,9 @@ impl Lifecycle {
         self.link.cut_by = None;
         self.give_up_coming();
         self.attempts.retire(|attempt| matches!(attempt.action, Action::Reauthenticate { .. }));
-        self.paces.activate.forgive();
-        self.paces.renew.forgive();
-        (self.remint, self.rekeyed) = (false, false);
+        self.renewal.paces.activate.forgive();
+        self.renewal.paces.renew.forgive();
+        (self.renewal.remint, self.renewal.rekeyed) = (false, false);
         let known = self.tokens.remove(facts.token);
         let kind = match known.map(|known| known.kind) {
             Some(kind @ Kind::Bound { .. }) => kind,
@@ -198,14 +179,14 @@ impl Lifecycle {
         if matches!(self.mode, Mode::Ending(..) | Mode::Over(_)) {
             return self.out_of_place();
         }
-        self.provider = provider;
+        self.renewal.provider = provider;
         self.attempts.retire(|attempt| attempt.is_exchange());
         if self.tokens.held.is_empty() {
-            self.minted = false;
+            self.renewal.minted = false;
         }
-        self.paces.mint = super::super::Pace::default();
-        self.paces.refresh = super::super::Pace::default();
-        self.remint = false;
+        self.renewal.paces.mint = Pace::default();
+        self.renewal.paces.refresh = Pace::default();
+        self.renewal.remint = false;
         self.told.fallback.clear();
         for base in self.tokens.held.iter_mut().filter_map(Token::base_mut) {
             base.rejected = false;
@@ -238,10 +219,10 @@ impl Lifecycle {
         // Time at rest was nobody's to reach anybody in (R5).
         self.hope.regain();
         self.hope.reach.reached(now);
-        if self.tokens.held.is_empty() && self.minted {
+        if self.tokens.held.is_empty() && self.renewal.minted {
             self.hope.lose(now);
         }
-        for pace in self.paces.all() {
+        for pace in self.renewal.paces.all() {
             pace.wake(now);
         }
         for token in &mut self.tokens.held {

@@ -16,7 +16,7 @@ impl Lifecycle {
     /// When a socket is opened, and what for.
     pub(super) fn next_open(&self, look: &Look<'_>) -> Option<(At, Offer)> {
         // What is shown is shown with a key.
-        if self.link.is_live() || self.link.coming.is_some() || self.wants_key() {
+        if self.link.is_live() || self.link.coming.is_some() || self.renewal.key.is_wanted() {
             return None;
         }
         let (at, offer) = self.offer(look)?;
@@ -148,7 +148,7 @@ impl Lifecycle {
         } else if let Some(parting) = &mut self.link.parting {
             (parting.until, parting.was) = (now.saturating_add(self.policy.parting), None);
         }
-        let again = core::mem::replace(&mut self.ever_live, true);
+        let again = core::mem::replace(&mut self.hope.ever_live, true);
         let stated = self.link.coming_stated == Some(socket);
         self.link.coming_stated = None;
         if !resumed {

@@ -5,11 +5,11 @@ use crate::lifecycle::{
     TokenFacts, TokenId, Warning,
 };
 
+use super::super::Lifecycle;
 use super::super::attempts::{Attempt, Endpoint};
 use super::super::clock::At;
 use super::super::pace::Class;
 use super::super::token::{Base, Heard, Kind, Saved, Token, Word};
-use super::super::{KeyState, Lifecycle};
 use crate::lifecycle::random::Domain;
 
 impl Lifecycle {
@@ -34,8 +34,8 @@ impl Lifecycle {
             return self.brought_nothing(attempt);
         }
         let minted = matches!(attempt.action, Action::Mint { .. });
-        self.rekeyed &= !minted;
-        self.remint &= !minted && self.rekeyed;
+        self.renewal.rekeyed &= !minted;
+        self.renewal.remint &= !minted && self.renewal.rekeyed;
         self.take(attempt, facts, Kind::Base(Base::default()), heard);
     }
 
@@ -44,7 +44,7 @@ impl Lifecycle {
         if self.holds(facts.token) || !self.holds(of) {
             return self.brought_nothing(attempt);
         }
-        self.key.proved = true;
+        self.renewal.key.prove();
         self.told.fallback.clear();
         self.take(attempt, facts, Kind::Bound { of }, heard);
     }
@@ -73,7 +73,7 @@ impl Lifecycle {
         let last = token.ends.is_some() && self.tokens.held.iter().all(ends_later);
         if later && !last {
             self.tokens.remove(id);
-            return self.pace(endpoint).forgive();
+            return self.renewal.pace(endpoint).forgive();
         }
         // Ends are compared with ends on the same kind of word (R8).
         let like = |held: &&Token| {
@@ -93,9 +93,9 @@ impl Lifecycle {
             return self.brought_nothing(attempt);
         }
         // All is forgotten only when it is accepted.
-        self.pace(endpoint).gains();
+        self.renewal.pace(endpoint).gains();
         if attempt.late {
-            self.pace(endpoint).failures = 0;
+            self.renewal.pace(endpoint).failures = 0;
         }
         if !self.link.is_live() {
             self.link.pace.wake(now);
@@ -173,7 +173,7 @@ impl Lifecycle {
 
     /// What came is of no use, or gains nothing: the attempt has failed (R9).
     fn brought_nothing(&mut self, attempt: &Attempt) {
-        if self.tokens.held.is_empty() && !self.provider.can_mint_again {
+        if self.tokens.held.is_empty() && !self.renewal.provider.can_mint_again {
             // Who is asked once has been asked.
             let cause = Cause { command: attempt.id, failure: Failure::Malformed };
             return self.end(TeardownReason::MintFailed, Some(cause));
@@ -191,11 +191,13 @@ impl Lifecycle {
         if failure == Failure::Conflict {
             return self.hand_over(attempt.id);
         }
-        if failure == Failure::NoSecret && self.provider.can_mint_again {
-            self.remint = true;
+        if failure == Failure::NoSecret && self.renewal.provider.can_mint_again {
+            self.renewal.remint = true;
             return;
         }
-        if self.tokens.held.is_empty() && (!self.provider.can_mint_again || failure == Failure::Rejected) {
+        if self.tokens.held.is_empty()
+            && (!self.renewal.provider.can_mint_again || failure == Failure::Rejected)
+        {
             if self.attempts.get(attempt.id).is_none() {
                 // Who is asked once has answered: its error goes to the caller.
                 return self.end(TeardownReason::MintFailed, Some(cause));
@@ -212,10 +214,10 @@ impl Lifecycle {
             && !matches!(failure, Failure::Http { status: 429, .. })
         {
             // What is asked again is the endpoint, by a mint (R12); but who only says "later" gives the secret back.
-            self.remint = true;
+            self.renewal.remint = true;
         }
         if failure == Failure::NoKey {
-            self.key.state = KeyState::Failed;
+            self.renewal.key.failed();
         }
         if let Action::Renew { bound, .. } = attempt.action
             && Class::of(failure) == Class::Refusal
@@ -230,16 +232,19 @@ impl Lifecycle {
             return;
         }
         let refused = Class::of(failure) == Class::Refusal;
-        if refused && off && Endpoint::of(&attempt.action).is_some_and(|it| self.pace(it).failures == 0) {
+        if refused
+            && off
+            && Endpoint::of(&attempt.action).is_some_and(|it| self.renewal.pace(it).failures == 0)
+        {
             // Refused for its time alone: signed anew at once.
             if let Some(endpoint) = Endpoint::of(&attempt.action) {
-                self.pace(endpoint).failures = 1;
+                self.renewal.pace(endpoint).failures = 1;
             }
             return;
         }
         let activates = matches!(attempt.action, Action::Activate { .. });
-        if refused && activates && !self.ever_live && self.switch_key() {
-            self.paces.activate.failures = 1;
+        if refused && activates && !self.hope.ever_live && self.switch_key() {
+            self.renewal.paces.activate.failures = 1;
             return;
         }
         self.waiters.cause = Some(cause);
@@ -251,9 +256,9 @@ impl Lifecycle {
     pub(super) fn book_vain(&mut self, id: TokenId, class: Class) -> Option<Endpoint> {
         let endpoint = self.tokens.get(id)?.by?;
         let (now, waits) = (self.clock.now(), (self.policy.wait_min, self.ceiling(class)));
-        let mut pace = *self.pace(endpoint);
+        let mut pace = *self.renewal.pace(endpoint);
         pace.failed(now, class, waits, None, &mut self.random);
-        *self.pace(endpoint) = pace;
+        *self.renewal.pace(endpoint) = pace;
         Some(endpoint)
     }
 
@@ -265,9 +270,9 @@ impl Lifecycle {
         // What nobody answered has been waited for already.
         let from = if failure == Failure::Timeout { attempt.asked } else { now };
         let waits = self.waits_of(endpoint, class);
-        let mut pace = *self.pace(endpoint);
+        let mut pace = *self.renewal.pace(endpoint);
         pace.failed(from, class, waits, asked, &mut self.random);
-        *self.pace(endpoint) = pace;
+        *self.renewal.pace(endpoint) = pace;
         if self.hope.since.is_none() && self.tokens.held.is_empty() {
             self.hope.lose(now);
         }
@@ -291,14 +296,10 @@ impl Lifecycle {
 
     /// The server may not take this kind of key: once, take the other kind and mint anew. What is held serves meanwhile.
     pub(super) fn switch_key(&mut self) -> bool {
-        let unproved = self.key.state == KeyState::Ready && !self.key.proved;
-        if !unproved || !self.key.may_switch || !self.provider.can_mint_again {
+        if !self.renewal.provider.can_mint_again || !self.renewal.key.switch() {
             return false;
         }
-        self.key.algorithm = KeyAlgorithm::Rs256;
-        self.key.state = KeyState::Wanted;
-        self.key.may_switch = false;
-        (self.remint, self.rekeyed) = (true, true);
+        (self.renewal.remint, self.renewal.rekeyed) = (true, true);
         self.warn(Warning::KeySwitched { to: KeyAlgorithm::Rs256 });
         true
     }
@@ -308,7 +309,7 @@ impl Lifecycle {
     /// The server has accepted something. What it has refused before stays the reason why nothing else serves, for as long
     /// as that is held.
     pub(super) fn server_accepts(&mut self) {
-        self.unasked = false;
+        self.renewal.unasked = false;
         self.link.accepted();
         self.link.cause = self.link.cause.filter(|_| self.tokens.held.iter().any(|token| token.refused));
     }
@@ -331,7 +332,7 @@ impl Lifecycle {
         if changed {
             self.record.urge();
             if let Some(endpoint) = brought_by {
-                self.pace(endpoint).is_accepted();
+                self.renewal.pace(endpoint).is_accepted();
             }
             // What it took to get a socket is nobody's latency.
             let served = self.link.serving.is_some_and(|serving| serving.since <= due);

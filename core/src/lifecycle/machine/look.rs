@@ -3,11 +3,12 @@
 use crate::lifecycle::{Action, Confirmation, FallbackReason, Mechanism, TokenId};
 use crate::time::Millis;
 
+use super::super::Lifecycle;
 use super::super::attempts::Endpoint;
 use super::super::clock::At;
+use super::super::key::KeyState;
 use super::super::pace::{Class, Pace, ceiling};
 use super::super::token::{Base, Inspection, Token};
-use super::super::{KeyState, Lifecycle};
 
 /// What the machine sees.
 pub(in crate::lifecycle) struct Look<'a> {
@@ -52,7 +53,7 @@ impl Lifecycle {
         let in_force = self.tokens.in_force();
         let order = in_force.map_or(0, |token| token.order);
         let says = |it: &&Token| it.renew_by.is_some() || it.order >= order;
-        let bound_renewed = bound.filter(|_| self.key.state == KeyState::Ready).filter(counts).filter(says);
+        let bound_renewed = bound.filter(|_| self.renewal.key.is_ready()).filter(counts).filter(says);
         let reach = |token: &Token| token.reach().saturating_sub(self.clock.suspect(token.received));
         let last = || {
             // The newest of those that last longest; who knows their ends to the second only.
@@ -105,14 +106,14 @@ impl Lifecycle {
 
     /// A provider that is asked but once at a time needs time for several (R14).
     pub(super) fn lead(&self, token: &Token) -> Option<Millis> {
-        let once = !token.is_bound() && !self.provider.may_be_asked_twice && self.provider_can();
+        let once = !token.is_bound() && !self.renewal.provider.may_be_asked_twice && self.provider_can();
         let room = if once { self.policy.provider_max.saturating_mul(15) / 4 } else { 0 };
         token.lead(self.attempts.longest().saturating_mul(3).max(room), &self.policy)
     }
 
     /// A provider that can renew, by whatever means, and has not said that it will not.
     pub(super) fn provider_can(&self) -> bool {
-        let able = self.provider.can_refresh || self.provider.can_mint_again;
+        let able = self.renewal.provider.can_refresh || self.renewal.provider.can_mint_again;
         able && !self.tokens.newest_base().and_then(Token::base).is_some_and(|base| base.rejected)
     }
 
@@ -124,13 +125,17 @@ impl Lifecycle {
             // Nobody knows yet: where a provider renews that one is armed; else it is tried.
             None => !provider_can && base.inspection == Inspection::Over,
         };
-        let key = matches!(self.key.state, KeyState::Wanted | KeyState::Ready);
-        known && key && !self.rekeyed && base.cnf != Confirmation::Others && token.is_good(self.clock.now())
+        let key = self.renewal.key.is_to_be_had();
+        known
+            && key
+            && !self.renewal.rekeyed
+            && base.cnf != Confirmation::Others
+            && token.is_good(self.clock.now())
     }
 
     /// Who renews.
     pub(super) fn mechanism(&self, look: &Look<'_>) -> Mechanism {
-        let bound = look.bound.is_some() && self.key.state == KeyState::Ready;
+        let bound = look.bound.is_some() && self.renewal.key.is_ready();
         if bound || (look.bindable && !look.provider_can) {
             Mechanism::Bound
         } else if look.provider_can {
@@ -195,15 +200,15 @@ impl Lifecycle {
 
     const fn pace_of(&self, endpoint: Endpoint) -> &Pace {
         match endpoint {
-            Endpoint::Mint => &self.paces.mint,
-            Endpoint::Refresh => &self.paces.refresh,
-            Endpoint::Activate => &self.paces.activate,
-            Endpoint::Renew => &self.paces.renew,
+            Endpoint::Mint => &self.renewal.paces.mint,
+            Endpoint::Refresh => &self.renewal.paces.refresh,
+            Endpoint::Activate => &self.renewal.paces.activate,
+            Endpoint::Renew => &self.renewal.paces.renew,
         }
     }
 
     pub(super) fn budget(&self, reserve: u32) -> At {
-        self.exchanges.ready(reserve, self.exchange_period())
+        self.renewal.budget.ready(reserve, self.exchange_period())
     }
 
     pub(in crate::lifecycle) fn exchange_period(&self) -> Millis {
@@ -227,25 +232,25 @@ impl Lifecycle {
         let is_it = look.base.is_some_and(|base| base.id == token.id) && !token.is_bound();
         let undecided = token.base().is_some_and(Base::is_undecided);
         let bound = look.bound.is_some_and(|bound| bound.base_id() != Some(token.id));
-        is_it && bound && (look.bindable || undecided) && self.paces.activate.failures == 0
+        is_it && bound && (look.bindable || undecided) && self.renewal.paces.activate.failures == 0
     }
 
     /// Nobody knows yet what the base can do: that is being asked.
     pub(super) fn is_undecided(&self, look: &Look<'_>) -> bool {
-        let key = matches!(self.key.state, KeyState::Wanted | KeyState::Ready);
+        let key = self.renewal.key.is_to_be_had();
         let undecided = |it: &Token| it.is_good(look.now) && it.base().is_some_and(Base::is_undecided);
         key && look.base.is_some_and(undecided)
     }
 
     /// Somebody can still bring a token that is not held.
     pub(super) fn can_be_brought(&self, look: &Look<'_>) -> bool {
-        look.provider_can || look.bindable || (look.bound.is_some() && self.key.state == KeyState::Ready)
+        look.provider_can || look.bindable || (look.bound.is_some() && self.renewal.key.is_ready())
     }
 
     /// Why the provider renews although client-bound renewal was wanted.
     pub(super) fn fallback_reason(&self, look: &Look<'_>) -> Option<FallbackReason> {
         let base = look.base.filter(|_| look.provider_can)?;
-        match self.key.state {
+        match self.renewal.key.state() {
             KeyState::Failed => return Some(FallbackReason::NoDpopSupport),
             KeyState::Declined => return None,
             KeyState::Wanted | KeyState::Ready => {}
@@ -253,7 +258,7 @@ impl Lifecycle {
         if base.base()?.scope == Some(false) {
             return Some(FallbackReason::NoScope);
         }
-        let failed = self.paces.activate.failures.max(self.paces.renew.failures) > 0;
+        let failed = self.renewal.paces.activate.failures.max(self.renewal.paces.renew.failures) > 0;
         let asked = |action: &Action| matches!(action, Action::Mint { .. } | Action::Refresh);
         (failed && look.bindable && self.attempts.any(asked)).then_some(FallbackReason::EndpointFailed)
     }
@@ -264,7 +269,7 @@ impl Lifecycle {
         let settled = base.inspection == Inspection::Over || base.scope.is_some();
         let due = settled && !base.told_no_mechanism && self.mechanism(look) == Mechanism::None;
         // The warning names the end: a connect result is waited for where nobody has named one.
-        due && (self.ever_live || self.tokens.end(look.now, true).is_some())
+        due && (self.hope.ever_live || self.tokens.end(look.now, true).is_some())
     }
 
     /// While there is no hope somebody far away is asked at least now and then: else nobody would know whether it is the

@@ -17,9 +17,8 @@ mod waiting;
 use crate::lifecycle::{Action, Command, Event, Input, Output, TeardownReason, TokenId, Warning};
 use crate::time::{Millis, Now, Tick};
 
-use super::attempts::Endpoint;
 use super::clock::At;
-use super::{Lifecycle, Mode, Pace, Step, Wake};
+use super::{Lifecycle, Mode, Step, Wake};
 use crate::lifecycle::random::Domain;
 use crate::lifecycle::{AskError, Cause};
 
@@ -82,13 +81,14 @@ impl Lifecycle {
     /// not begun is not put off again.
     fn spread_work(&mut self) {
         let now = self.clock.now();
-        let lately = self.spread > 0 && now < self.spread.saturating_add(self.policy.early_outage);
+        let lately =
+            self.renewal.spread > 0 && now < self.renewal.spread.saturating_add(self.policy.early_outage);
         if lately || !self.policy.jitter {
             return;
         }
         let lead = self.tokens.good(now).next().and_then(|token| self.lead(token));
         let range = lead.map_or(self.policy.spread, |lead| (lead / 4).min(self.policy.spread));
-        self.spread = now.saturating_add(self.random.below(Domain::Spread, range));
+        self.renewal.spread = now.saturating_add(self.random.below(Domain::Spread, range));
     }
 
     fn tell(&mut self, event: Event) {
@@ -110,15 +110,6 @@ impl Lifecycle {
         let deadline = now.saturating_add(span);
         let id = self.attempts.add(action, now, due, deadline);
         self.out.push(Output::Do(Command { id, deadline: self.clock.tick_of(deadline), action }));
-    }
-
-    fn pace(&mut self, endpoint: Endpoint) -> &mut Pace {
-        match endpoint {
-            Endpoint::Mint => &mut self.paces.mint,
-            Endpoint::Refresh => &mut self.paces.refresh,
-            Endpoint::Activate => &mut self.paces.activate,
-            Endpoint::Renew => &mut self.paces.renew,
-        }
     }
 
     fn tick(&self, at: At) -> Tick {

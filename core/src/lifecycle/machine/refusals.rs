@@ -37,7 +37,7 @@ impl Lifecycle {
         }
         self.back_off(attempt.asked, failure);
         if connecting && matches!(failure, Failure::Rpc { code: INCOMPATIBLE, .. }) {
-            if !self.ever_live {
+            if !self.hope.ever_live {
                 return self.end(TeardownReason::Incompatible, Some(cause));
             }
             self.link.pace.not_before = self.clock.now().saturating_add(self.policy.incompatible);
@@ -73,7 +73,7 @@ impl Lifecycle {
             _ => {
                 self.link.state = None;
                 let refused = matches!(failure, Failure::Rpc { credential: true, .. });
-                self.link.looked_twice |= refused && (self.provider_can() || self.unasked);
+                self.link.looked_twice |= refused && (self.provider_can() || self.renewal.unasked);
             }
         }
     }
@@ -139,13 +139,13 @@ impl Lifecycle {
             && !self.link.is_live()
         {
             // That is asked round by round.
-            self.pace(endpoint).not_before = now;
+            self.renewal.pace(endpoint).not_before = now;
         }
         self.record.unsaved = true;
         let look = self.look();
         let asked = !look.provider_can && !self.first_mint_is_left(&look);
         let awaited = self.attempts.awaits(now, self.policy.awaited).is_some();
-        let over = !self.ever_live && !look.any_good && asked && !awaited;
+        let over = !self.hope.ever_live && !look.any_good && asked && !awaited;
         if over {
             return self.end(TeardownReason::InvalidCredentials, Some(cause));
         }

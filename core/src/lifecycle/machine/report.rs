@@ -52,7 +52,7 @@ impl Lifecycle {
             Mode::Running if self.link.is_live() && self.is_unsure() && self.hope.since.is_none() => {
                 Phase::Live
             }
-            Mode::Running if self.ever_live => Phase::Reconnecting,
+            Mode::Running if self.hope.ever_live => Phase::Reconnecting,
             Mode::Running => Phase::Connecting,
         }
     }
@@ -62,7 +62,7 @@ impl Lifecycle {
     pub fn why(&self) -> Option<Why> {
         let (at, wake) = self.wake?;
         let look = self.look();
-        let Paces { mint, refresh, activate, renew } = self.paces;
+        let Paces { mint, refresh, activate, renew } = self.renewal.paces;
         let (token, failures) = match wake {
             Wake::Mint => (look.subject, mint.failures),
             Wake::Refresh => (look.subject, refresh.failures),

@@ -36,7 +36,7 @@ impl Lifecycle {
         let alone = self.waiters.wanted().is_none();
         let soon = self
             .budget(self.policy.exchange_reserve)
-            .max(self.paces.refresh.asked.max(self.paces.mint.asked))
+            .max(self.renewal.paces.refresh.asked.max(self.renewal.paces.mint.asked))
             <= now;
         if self.wait(ask, Kind::Renewal { order }) && order == self.attempts.next && alone && !soon {
             self.waiters.take(|waiter| waiter.id == ask);
