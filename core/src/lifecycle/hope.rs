@@ -1,11 +1,9 @@
 //! Hope: the only end (R25).
 
 use crate::lifecycle::Cause;
-
+use crate::lifecycle::clock::At;
+use crate::lifecycle::clock::reach::Reach;
 use crate::time::Millis;
-
-use super::clock::At;
-use super::reach::Reach;
 
 /// Whether the session can be served again, and for how long that has been doubtful.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

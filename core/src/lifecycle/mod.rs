@@ -5,20 +5,20 @@
 //! is derived from them, and whatever is due is done, earliest first. There is no timer to arm and none to forget (see
 //! [`Wake`]). Parts own their state and never call each other; `machine/` asks them for facts and hands those on.
 //!
-//! | file | what it holds |
+//! | room | what it holds |
 //! |---|---|
-//! | `input`, `command`, `event`, `status` | the alphabets, listed whole |
-//! | `policy`, `wake` | every number, every deadline |
-//! | `random` | seeded draws |
-//! | `clock`, `reach` | K: one tick, one offset to the server's clock, the reach-clock |
-//! | `token`, `tokens` | T: what is known of a token, above all its end; those that are held |
-//! | `attempts` | A: what was asked and is not answered |
-//! | `pace` | P: how often anybody is asked |
-//! | `link` | C: the socket that serves, and the one that is coming |
+//! | `vocabulary` | inputs, commands, events, deadlines, numbers: each alphabet whole |
+//! | `clock` | K: one tick, one offset to the server's clock, the reach-clock |
+//! | `tokens` | T: what is known of a token, above all its end; those that are held |
+//! | `limits` | P: back-off, rate limiter, draws |
+//! | `renewal` | A, P: who brings tokens, the key, what was asked and is not answered |
+//! | `connection` | C: the socket that serves, and the one that is coming |
 //! | `hope` | H: the only end |
 //! | `waiters` | W: who waits, and for what |
 //! | `record` | S: what outlives the process |
-//! | `machine` | what follows from all of them |
+//! | `view` | what is due, and when: read from all of them, changes nothing |
+//! | `machine` | what changes: one file for each kind of input, answer and act |
+//! | `explorer` | what a search over all states needs (feature `model`) |
 //!
 //! ```
 //! use satkeeper_core::lifecycle::{
@@ -36,41 +36,32 @@
 //! ));
 //! ```
 
-mod attempts;
-#[cfg(feature = "model")]
-mod canonical;
 mod clock;
-mod command;
-mod event;
-mod hope;
-mod input;
-mod key;
-mod link;
-mod machine;
+mod connection;
 #[cfg(feature = "model")]
-pub mod model;
-mod pace;
-mod policy;
-mod random;
-mod reach;
+pub mod explorer;
+mod hope;
+mod limits;
+mod machine;
 mod record;
 mod renewal;
-mod status;
-mod token;
 mod tokens;
+mod vocabulary;
 mod waiters;
-mod wake;
 
-pub use command::{Action, ClockOffset, Command, CommandId, Output};
-pub use event::{AskError, Cause, Event, FallbackReason, Ignored, Mechanism, TeardownReason, Warning};
-pub use input::{
-    AskId, Confirmation, Failure, Generation, Input, KeyAlgorithm, KeyFacts, Outcome, ProviderFacts, Reply,
-    SocketId, Start, Statement, TokenFacts, TokenId,
-};
-pub use policy::Policy;
 pub use record::Snapshot;
-pub use status::{Phase, Status, Why};
-pub use wake::Wake;
+pub use vocabulary::command::{Action, ClockOffset, Command, Output};
+pub use vocabulary::event::{
+    AskError, Cause, Event, FallbackReason, Ignored, Mechanism, TeardownReason, Warning,
+};
+pub use vocabulary::ids::{AskId, CommandId, Generation, SocketId, TokenId};
+pub use vocabulary::input::{
+    Confirmation, Failure, Input, KeyAlgorithm, KeyFacts, Outcome, ProviderFacts, Reply, Start, Statement,
+    TokenFacts,
+};
+pub use vocabulary::policy::Policy;
+pub use vocabulary::status::{Phase, Status, Why};
+pub use vocabulary::wake::Wake;
 
 use alloc::sync::Arc;
 use alloc::vec::Vec;
@@ -79,13 +70,16 @@ use core::fmt;
 use crate::secret::Seed;
 use crate::time::Tick;
 
-use attempts::Attempts;
 use clock::{At, Clock};
+use connection::Link;
+#[cfg(feature = "model")]
+use explorer::draws::Random;
 use hope::Hope;
-use link::Link;
-use pace::Bucket;
-use random::Random;
+use limits::bucket::Bucket;
+#[cfg(not(feature = "model"))]
+use limits::random::Random;
 use renewal::Renewal;
+use renewal::attempts::Attempts;
 use tokens::Tokens;
 use waiters::Waiters;
 

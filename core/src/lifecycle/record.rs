@@ -2,20 +2,16 @@
 
 use alloc::sync::Arc;
 use alloc::vec::Vec;
-
 use serde::{Deserialize, Serialize};
 
-use crate::lifecycle::{Generation, TokenId};
+use super::{Lifecycle, Policy};
+use crate::lifecycle::clock::{At, Clock, moved};
+use crate::lifecycle::limits::pace::{Pace, Paces};
+use crate::lifecycle::renewal::key::Key;
+use crate::lifecycle::tokens::token::{Base, Inspection, Kind, Saved, Token, Undated, Word};
+use crate::lifecycle::{Generation, Random, TokenId};
 use crate::secret::Seed;
 use crate::time::{Millis, Now, UnixMillis};
-
-use super::clock::{At, Clock, moved};
-use super::key::Key;
-use super::pace::Pace;
-use super::pace::Paces;
-use super::token::{Base, Inspection, Kind, Saved, Token, Undated, Word};
-use super::{Lifecycle, Policy};
-use crate::lifecycle::random::Random;
 
 /// The greatest of numbers that only grow which is believed of a snapshot: there must be others after it.
 const GREATEST: u64 = u64::MAX / 2;

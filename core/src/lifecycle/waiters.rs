@@ -2,10 +2,9 @@
 
 use alloc::vec::Vec;
 
+use crate::lifecycle::clock::At;
 use crate::lifecycle::{AskId, Cause, TokenId};
 use crate::time::Millis;
-
-use super::clock::At;
 
 /// Most that wait at once.
 pub(super) const MOST_WAITERS: usize = 64;

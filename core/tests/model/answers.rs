@@ -1,6 +1,6 @@
 //! What can come of a command.
 
-use satkeeper_core::lifecycle::model::Asked;
+use satkeeper_core::lifecycle::explorer::Asked;
 use satkeeper_core::lifecycle::*;
 
 use super::State;

@@ -1,6 +1,6 @@
 //! What must hold on each edge.
 
-use satkeeper_core::lifecycle::model::Asked;
+use satkeeper_core::lifecycle::explorer::Asked;
 use satkeeper_core::lifecycle::*;
 
 use super::{Going, Slice, State, clock};

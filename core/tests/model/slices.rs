@@ -1,6 +1,6 @@
 //! Which part of the product is searched.
 
-use satkeeper_core::lifecycle::model::View;
+use satkeeper_core::lifecycle::explorer::View;
 use satkeeper_core::lifecycle::*;
 
 use super::letter::stamp;

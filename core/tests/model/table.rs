@@ -5,7 +5,7 @@
 //! (`lifecycle/…`, the scenarios); what only `Session` or a driver sees (R31 to R38) in theirs.
 
 use crate::*;
-use satkeeper_core::lifecycle::model::Asked;
+use satkeeper_core::lifecycle::explorer::Asked;
 use satkeeper_core::lifecycle::*;
 
 /// What can be seen of one edge.

@@ -1,6 +1,6 @@
 //! What can happen in a state: the letters of a slice's alphabet.
 
-use satkeeper_core::lifecycle::model::Asked;
+use satkeeper_core::lifecycle::explorer::Asked;
 use satkeeper_core::lifecycle::*;
 
 use super::answers::Answering;

@@ -1,13 +1,14 @@
 //! Doing what is due: one function for each [`Wake`].
 
-use crate::lifecycle::{Action, Cause, Event, Failure, Mechanism, Outcome, TeardownReason, TokenId, Warning};
-use crate::time::Millis;
-
-use super::super::attempts::Endpoint;
-use super::super::clock::At;
-use super::super::token::{Inspection, Saved, Token};
-use super::super::{Lifecycle, Mode, Wake};
 use super::agenda::Due;
+use crate::lifecycle::clock::At;
+use crate::lifecycle::renewal::attempts::Endpoint;
+use crate::lifecycle::tokens::token::{Inspection, Saved, Token};
+use crate::lifecycle::{
+    Action, Cause, Event, Failure, Lifecycle, Mechanism, Mode, Outcome, TeardownReason, TokenId, Wake,
+    Warning,
+};
+use crate::time::Millis;
 
 impl Lifecycle {
     /// Does one thing that is due. Each leaves the state such that it is not due any more.

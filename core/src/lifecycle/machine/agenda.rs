@@ -1,13 +1,11 @@
 //! What is due, and when: derived from the state each time, never stored.
 
-use crate::lifecycle::{Action, Mechanism, TeardownReason, TokenId};
-
-use super::super::attempts::{Attempt, Endpoint};
-use super::super::clock::At;
-use super::super::pace::Class;
-use super::super::token::Token;
-use super::super::{Lifecycle, Mode, Wake};
 use super::look::Look;
+use crate::lifecycle::clock::At;
+use crate::lifecycle::limits::pace::Class;
+use crate::lifecycle::renewal::attempts::{Attempt, Endpoint};
+use crate::lifecycle::tokens::token::Token;
+use crate::lifecycle::{Action, Lifecycle, Mechanism, Mode, TeardownReason, TokenId, Wake};
 
 /// Keeps the earliest of what it is offered; of equals the first. What is due is due, however long it may have been so.
 pub(super) struct Earliest {

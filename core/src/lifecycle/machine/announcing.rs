@@ -1,12 +1,10 @@
 //! What is announced: the next try, as it will be (R28). It is a fact of the state that a step leaves, and said then: what
 //! else is due in the same step may change it.
 
-use crate::lifecycle::{Action, Event, Output, Warning};
+use crate::lifecycle::clock::At;
+use crate::lifecycle::renewal::attempts::{Attempt, Endpoint};
+use crate::lifecycle::{Action, Event, Lifecycle, Mode, Output, Warning};
 use crate::time::Tick;
-
-use super::super::attempts::{Attempt, Endpoint};
-use super::super::clock::At;
-use super::super::{Lifecycle, Mode};
 
 impl Lifecycle {
     /// Says in all that this step has told of failures when the next try is made; one that this step has made since is the

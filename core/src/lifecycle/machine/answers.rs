@@ -1,15 +1,13 @@
 //! What came of a command: one function for each kind.
 
+use crate::lifecycle::clock::At;
+use crate::lifecycle::limits::pace::Class;
+use crate::lifecycle::renewal::attempts::Attempt;
+use crate::lifecycle::tokens::token::{Heard, Inspection, Saved, Token};
 use crate::lifecycle::{
-    Action, Cause, CommandId, Confirmation, Event, Failure, Ignored, Outcome, Reply, Statement,
-    TeardownReason, TokenId, Warning,
+    Action, Cause, CommandId, Confirmation, Event, Failure, Ignored, Lifecycle, Mode, Outcome, Reply,
+    Statement, TeardownReason, TokenId, Warning,
 };
-
-use super::super::attempts::Attempt;
-use super::super::clock::At;
-use super::super::pace::Class;
-use super::super::token::{Heard, Inspection, Saved, Token};
-use super::super::{Lifecycle, Mode};
 
 impl Lifecycle {
     /// The answer to a command, or its deadline.

@@ -2,16 +2,14 @@
 
 use alloc::vec::Vec;
 
+use crate::lifecycle::limits::pace::Pace;
+use crate::lifecycle::renewal::attempts::{Attempt, Endpoint};
+use crate::lifecycle::tokens::token::{Base, Heard, Kind, Token};
+use crate::lifecycle::waiters::{self, Waiter};
 use crate::lifecycle::{
-    Action, AskError, AskId, Cause, Confirmation, Event, Failure, Ignored, Input, Mechanism, ProviderFacts,
-    Start, TeardownReason, TokenFacts, TokenId,
+    Action, AskError, AskId, Cause, Confirmation, Event, Failure, Ignored, Input, Lifecycle, Link, Mechanism,
+    Mode, ProviderFacts, Start, TeardownReason, TokenFacts, TokenId,
 };
-
-use super::super::attempts::{Attempt, Endpoint};
-use super::super::pace::Pace;
-use super::super::token::{Base, Heard, Kind, Token};
-use super::super::waiters::{self, Waiter};
-use super::super::{Lifecycle, Link, Mode};
 
 impl Lifecycle {
     /// Takes an input into the state. Decides as little as possible: what follows from it is on the agenda.

@@ -1,13 +1,11 @@
 //! The socket that is coming: replacing, reconnecting and showing a token are one thing (R21).
 
-use crate::lifecycle::{Action, CommandId, Event, SocketId, TokenId};
-
-use super::super::Lifecycle;
-use super::super::clock::At;
-use super::super::link::{Coming, Offer, Serving};
-use super::super::pace::Pace;
-use super::super::token::{Token, Word};
 use super::look::Look;
+use crate::lifecycle::clock::At;
+use crate::lifecycle::connection::{Coming, Offer, Serving};
+use crate::lifecycle::limits::pace::Pace;
+use crate::lifecycle::tokens::token::{Token, Word};
+use crate::lifecycle::{Action, CommandId, Event, Lifecycle, SocketId, TokenId};
 
 /// Resumes in a row that may fail, or not last, before a fresh connect.
 pub(super) const MOST_RESUMES: u32 = 3;

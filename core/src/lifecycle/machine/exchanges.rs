@@ -1,16 +1,14 @@
 //! Tokens that came, and attempts to get one that failed (R14, R18, R9).
 
+use crate::lifecycle::clock::At;
+use crate::lifecycle::limits::pace::Class;
+use crate::lifecycle::limits::random::Domain;
+use crate::lifecycle::renewal::attempts::{Attempt, Endpoint};
+use crate::lifecycle::tokens::token::{Base, Heard, Kind, Saved, Token, Word};
 use crate::lifecycle::{
-    Action, Cause, Confirmation, Event, Failure, KeyAlgorithm, Outcome, Statement, TeardownReason,
+    Action, Cause, Confirmation, Event, Failure, KeyAlgorithm, Lifecycle, Outcome, Statement, TeardownReason,
     TokenFacts, TokenId, Warning,
 };
-
-use super::super::Lifecycle;
-use super::super::attempts::{Attempt, Endpoint};
-use super::super::clock::At;
-use super::super::pace::Class;
-use super::super::token::{Base, Heard, Kind, Saved, Token, Word};
-use crate::lifecycle::random::Domain;
 
 impl Lifecycle {
     /// A mint or the provider's refresh brought a base.

@@ -1,14 +1,12 @@
 //! One look at the state: who renews, and for which token. The agenda asks for little else, again and again.
 
-use crate::lifecycle::{Action, Confirmation, FallbackReason, Mechanism, TokenId};
+use crate::lifecycle::clock::At;
+use crate::lifecycle::limits::pace::{Class, Pace, ceiling};
+use crate::lifecycle::renewal::attempts::Endpoint;
+use crate::lifecycle::renewal::key::KeyState;
+use crate::lifecycle::tokens::token::{Base, Inspection, Token};
+use crate::lifecycle::{Action, Confirmation, FallbackReason, Lifecycle, Mechanism, TokenId};
 use crate::time::Millis;
-
-use super::super::Lifecycle;
-use super::super::attempts::Endpoint;
-use super::super::clock::At;
-use super::super::key::KeyState;
-use super::super::pace::{Class, Pace, ceiling};
-use super::super::token::{Base, Inspection, Token};
 
 /// What the machine sees.
 pub(in crate::lifecycle) struct Look<'a> {
@@ -220,8 +218,9 @@ impl Lifecycle {
 
     fn is_demanded(&self) -> bool {
         let Some(order) = self.waiters.wanted() else { return false };
-        let asked =
-            |attempt: &super::super::attempts::Attempt| attempt.is_exchange() && attempt.id.0 >= order;
+        let asked = |attempt: &crate::lifecycle::renewal::attempts::Attempt| {
+            attempt.is_exchange() && attempt.id.0 >= order
+        };
         !self.attempts.list.iter().any(|attempt| asked(attempt) && !attempt.late)
             && !self.tokens.held.iter().any(|token| token.order >= order)
     }
@@ -294,7 +293,7 @@ mod tests {
         // proves R20
         let mut machine = Lifecycle::new(Policy::default(), &Seed::from_bytes([1; 32]));
         let facts = TokenFacts { token: TokenId(1), statement: Statement::default(), new_secret: false };
-        let kind = crate::lifecycle::token::Kind::Bound { of: TokenId(0) };
+        let kind = crate::lifecycle::tokens::token::Kind::Bound { of: TokenId(0) };
         let mut token = machine.token(&facts, kind, 0, 0, None, false);
         (token.renew_by, token.ends) = (Some(18_000), Some(61_000));
         machine.tokens.hold(token);

@@ -1,13 +1,13 @@
 //! The end of sockets: lost, doubted, restarted by the server, closed; and what the server says on them meanwhile (R21, R22).
 
-use crate::lifecycle::{Action, Cause, Event, Failure, Generation, Ignored, SocketId, Warning};
+use crate::lifecycle::clock::At;
+use crate::lifecycle::connection::{Parting, Serving};
+use crate::lifecycle::limits::pace::Pace;
+use crate::lifecycle::limits::random::Domain;
+use crate::lifecycle::{
+    Action, Cause, Event, Failure, Generation, Ignored, Lifecycle, Mode, SocketId, Warning,
+};
 use crate::time::Millis;
-
-use super::super::clock::At;
-use super::super::link::{Parting, Serving};
-use super::super::pace::Pace;
-use super::super::{Lifecycle, Mode};
-use crate::lifecycle::random::Domain;
 
 impl Lifecycle {
     /// A socket is gone, whoever says so; `doubt`: it may still be open (R22).

@@ -14,13 +14,13 @@ mod refusals;
 mod report;
 mod waiting;
 
-use crate::lifecycle::{Action, Command, Event, Input, Output, TeardownReason, TokenId, Warning};
-use crate::time::{Millis, Now, Tick};
-
 use super::clock::At;
 use super::{Lifecycle, Mode, Step, Wake};
-use crate::lifecycle::random::Domain;
-use crate::lifecycle::{AskError, Cause};
+use crate::lifecycle::limits::random::Domain;
+use crate::lifecycle::{
+    Action, AskError, Cause, Command, Event, Input, Output, TeardownReason, TokenId, Warning,
+};
+use crate::time::{Millis, Now, Tick};
 
 /// Most things that one step does; more would be a machine that does not come to rest (`check`).
 const MOST_ACTS: usize = 64;

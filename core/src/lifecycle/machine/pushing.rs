@@ -1,13 +1,11 @@
 //! A newer token on its way to the socket that serves, and what is done where it is not accepted there (R23).
 
-use crate::lifecycle::{Action, Cause, CommandId, Failure, SocketId, TokenId, Warning};
-use crate::time::Millis;
-
-use super::super::Lifecycle;
-use super::super::clock::At;
-use super::super::pace::{Class, Pace};
-use super::super::token::{Saved, Token};
 use super::look::Look;
+use crate::lifecycle::clock::At;
+use crate::lifecycle::limits::pace::{Class, Pace};
+use crate::lifecycle::tokens::token::{Saved, Token};
+use crate::lifecycle::{Action, Cause, CommandId, Failure, Lifecycle, SocketId, TokenId, Warning};
+use crate::time::Millis;
 
 impl Lifecycle {
     /// The token to push to the serving socket and when.

@@ -1,15 +1,13 @@
 //! What a failed connect or resume says of its token, of the state and of the next try (R10, R19, R21).
 
-use crate::lifecycle::{Action, Cause, Failure, SocketId, TeardownReason, TokenId, Warning};
-use crate::time::UnixMillis;
-
-use super::super::Lifecycle;
-use super::super::attempts::Attempt;
-use super::super::clock::At;
-use super::super::pace::{Class, doubled};
-use super::super::token::Word;
 use super::connecting::MOST_RESUMES;
-use crate::lifecycle::random::Domain;
+use crate::lifecycle::clock::At;
+use crate::lifecycle::limits::pace::{Class, doubled};
+use crate::lifecycle::limits::random::Domain;
+use crate::lifecycle::renewal::attempts::Attempt;
+use crate::lifecycle::tokens::token::Word;
+use crate::lifecycle::{Action, Cause, Failure, Lifecycle, SocketId, TeardownReason, TokenId, Warning};
+use crate::time::UnixMillis;
 
 /// The server does not speak this version of the protocol, says the server.
 const INCOMPATIBLE: i64 = -32_001;

@@ -1,10 +1,8 @@
 //! What the machine says of itself, and what must hold after every step.
 
-use crate::lifecycle::{Phase, Policy, SocketId, Status, TokenId, Why};
-
-use super::super::pace::Paces;
-use super::super::token::Token;
-use super::super::{Lifecycle, Mode, Wake};
+use crate::lifecycle::limits::pace::Paces;
+use crate::lifecycle::tokens::token::Token;
+use crate::lifecycle::{Lifecycle, Mode, Phase, Policy, SocketId, Status, TokenId, Wake, Why};
 use crate::time::Tick;
 
 impl Lifecycle {

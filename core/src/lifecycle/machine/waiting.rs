@@ -1,11 +1,9 @@
 //! Who waits is answered for what was asked (R27).
 
-use crate::lifecycle::{AskError, AskId, Cause, Event, Generation, TokenId};
-
-use super::super::token::{Kind as TokenKind, Token};
-use super::super::waiters::{Kind, MOST_WAITERS, Waiter};
-use super::super::{Lifecycle, Mode};
 use super::look::Look;
+use crate::lifecycle::tokens::token::{Kind as TokenKind, Token};
+use crate::lifecycle::waiters::{Kind, MOST_WAITERS, Waiter};
+use crate::lifecycle::{AskError, AskId, Cause, Event, Generation, Lifecycle, Mode, TokenId};
 
 impl Lifecycle {
     /// Registers somebody who waits; refuses when that is impossible.
@@ -78,7 +76,11 @@ impl Lifecycle {
                 !self.tokens.held.is_empty()
                     && !self.can_be_brought(look)
                     && !self.is_undecided(look)
-                    && !self.attempts.list.iter().any(super::super::attempts::Attempt::is_exchange)
+                    && !self
+                        .attempts
+                        .list
+                        .iter()
+                        .any(crate::lifecycle::renewal::attempts::Attempt::is_exchange)
                     && !self.tokens.held.iter().any(|token| token.order >= order)
             }
             Kind::Update(token) => {

@@ -1,13 +1,12 @@
 //! The reach-clock: it runs from one attempt to the next if the first was answered by somebody who knows (R5): a server
 //! that has broken down is as if nobody had answered.
 
+use crate::lifecycle::clock::At;
 use crate::time::Millis;
-
-use super::clock::At;
 
 /// See the [module](self).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) struct Reach {
+pub(crate) struct Reach {
     run: Millis,
     /// The last attempt, and whether anybody has answered it.
     last: Option<(At, bool)>,
@@ -17,7 +16,7 @@ pub(super) struct Reach {
 
 impl Reach {
     /// From here on it counts.
-    pub(super) const fn begin(&mut self, now: At) {
+    pub(crate) const fn begin(&mut self, now: At) {
         self.run = 0;
         if let Some((at, _)) = &mut self.last {
             *at = now;
@@ -25,12 +24,12 @@ impl Reach {
     }
 
     /// Until now somebody could be reached.
-    pub(super) const fn reached(&mut self, now: At) {
+    pub(crate) const fn reached(&mut self, now: At) {
         self.reached = now;
     }
 
     /// An attempt is made.
-    pub(super) fn asked(&mut self, now: At) {
+    pub(crate) fn asked(&mut self, now: At) {
         if let Some((at, true)) = self.last {
             self.run = self.run.saturating_add(now.saturating_sub(at));
         }
@@ -38,7 +37,7 @@ impl Reach {
     }
 
     /// Somebody has answered one.
-    pub(super) const fn answered(&mut self, now: At) {
+    pub(crate) const fn answered(&mut self, now: At) {
         self.reached = now;
         if let Some((_, answered)) = &mut self.last {
             *answered = true;
@@ -46,17 +45,17 @@ impl Reach {
     }
 
     /// When the last attempt was made.
-    pub(super) fn last_asked(&self) -> At {
+    pub(crate) fn last_asked(&self) -> At {
         self.last.map_or(0, |(at, _)| at)
     }
 
     /// It stands until the next attempt: the session rests.
-    pub(super) const fn rest(&mut self) {
+    pub(crate) const fn rest(&mut self) {
         self.last = None;
     }
 
     /// It has stood: the host slept for `slept`.
-    pub(super) const fn stand(&mut self, slept: Millis) {
+    pub(crate) const fn stand(&mut self, slept: Millis) {
         if let Some((at, _)) = &mut self.last {
             *at = at.saturating_add(slept);
         }
@@ -64,22 +63,22 @@ impl Reach {
     }
 
     /// What it shows.
-    pub(super) const fn shown(&self) -> Millis {
+    pub(crate) const fn shown(&self) -> Millis {
         self.run
     }
 
     /// It shows what it has shown in another process.
-    pub(super) const fn go_on(&mut self, run: Millis) {
+    pub(crate) const fn go_on(&mut self, run: Millis) {
         self.run = run;
     }
 
     /// Whether it shows `limit`.
-    pub(super) const fn shows(&self, limit: Millis) -> bool {
+    pub(crate) const fn shows(&self, limit: Millis) -> bool {
         self.run >= limit
     }
 
     /// When nobody has been reached for `limit`.
-    pub(super) const fn unreached_for(&self, limit: Millis) -> At {
+    pub(crate) const fn unreached_for(&self, limit: Millis) -> At {
         self.reached.saturating_add(limit)
     }
 }
@@ -87,7 +86,7 @@ impl Reach {
 /// What `canonical` is made of.
 #[cfg(feature = "model")]
 impl Reach {
-    pub(super) const fn facts(&self) -> (Millis, Option<(At, bool)>, At) {
+    pub(crate) const fn facts(&self) -> (Millis, Option<(At, bool)>, At) {
         let Self { run, last, reached } = *self;
         (run, last, reached)
     }

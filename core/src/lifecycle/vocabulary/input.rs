@@ -3,29 +3,12 @@
 //! Nothing here holds a secret or a byte of a token: tokens are known by number, replies by the facts in
 //! them (R31).
 
-use crate::time::{Millis, UnixMillis};
 use serde::{Deserialize, Serialize};
 
-use super::command::CommandId;
+use crate::lifecycle::vocabulary::ids::{AskId, CommandId, Generation, SocketId, TokenId};
+use crate::time::{Millis, UnixMillis};
 
-/// Names a token. Equal bytes have equal numbers, newer tokens have greater ones.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-pub struct TokenId(pub u32);
-
-/// Names a socket, by the `Open` that asked for it. Newer sockets have greater numbers.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-pub struct SocketId(pub u32);
-
-/// Names a request of the application that waits for an outcome: it gets exactly one
-/// [`Recovered`](super::Event::Recovered) or [`Failed`](super::Event::Failed).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-pub struct AskId(pub u64);
-
-/// Counts acknowledgements by the server of a token; it only grows (R6).
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-pub struct Generation(pub u64);
-
-/// One input of [`Lifecycle::step`](super::Lifecycle::step).
+/// One input of [`Lifecycle::step`](crate::lifecycle::Lifecycle::step).
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub enum Input {
@@ -104,7 +87,7 @@ pub struct Start {
     pub provider: ProviderFacts,
     /// Which keys may be used.
     pub key: KeyFacts,
-    /// Whether a [`Record`](super::Action::Persist) is kept: commands to write one are only given if so.
+    /// Whether a [`Record`](crate::lifecycle::Action::Persist) is kept: commands to write one are only given if so.
     pub durable: bool,
 }
 
@@ -175,7 +158,7 @@ impl Outcome {
     }
 }
 
-/// The successful answers, one kind for each [`Action`](super::Action).
+/// The successful answers, one kind for each [`Action`](crate::lifecycle::Action).
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub enum Reply {
@@ -313,7 +296,7 @@ impl Failure {
     }
 
     /// Somebody has answered, and may have another answer later.
-    pub(super) const fn says_later(self) -> bool {
+    pub(crate) const fn says_later(self) -> bool {
         match self {
             Self::Http { status, .. } | Self::Page { status, .. } => {
                 status >= 500 || matches!(status, 408 | 425 | 429)

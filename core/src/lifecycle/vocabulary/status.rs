@@ -2,9 +2,9 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::event::{Mechanism, TeardownReason};
-use super::input::{Generation, TokenId};
-use super::wake::Wake;
+use crate::lifecycle::vocabulary::event::{Mechanism, TeardownReason};
+use crate::lifecycle::vocabulary::ids::{Generation, TokenId};
+use crate::lifecycle::vocabulary::wake::Wake;
 use crate::time::{Millis, Tick};
 
 /// Where a session stands.

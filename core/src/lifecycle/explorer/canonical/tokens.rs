@@ -4,10 +4,10 @@ use alloc::borrow::ToOwned;
 use alloc::format;
 use alloc::vec::Vec;
 
-use super::super::clock::At;
-use super::super::token::{Base, Inspection, Kind, Saved, Token, Undated, Word};
-use super::super::tokens::Tokens;
 use super::Line;
+use crate::lifecycle::clock::At;
+use crate::lifecycle::tokens::Tokens;
+use crate::lifecycle::tokens::token::{Base, Inspection, Kind, Saved, Token, Undated, Word};
 
 impl Line<'_> {
     pub(super) fn tokens(&mut self, tokens: &Tokens) {

@@ -1,18 +1,19 @@
 //! Time as the machine sees it: one clock that never goes back, and the server's clock against it (R1 to R4).
 
+pub(crate) mod reach;
 mod suspicion;
 
-use crate::time::{Millis, Now, Tick, UnixMillis};
-
-use super::policy::Policy;
 use suspicion::{Slept, Suspicion};
+
+use crate::lifecycle::Policy;
+use crate::time::{Millis, Now, Tick, UnixMillis};
 
 /// A moment on the machine's own clock. It begins at what the wall clock read at the first input and goes on with the
 /// tick, so that moments of a record have a place on it.
-pub(super) type At = u64;
+pub(crate) type At = u64;
 
 /// The last moment that a four-digit year can name; later server times are lies.
-pub(super) const YEAR_9999: UnixMillis = UnixMillis(253_402_300_799_999);
+pub(crate) const YEAR_9999: UnixMillis = UnixMillis(253_402_300_799_999);
 
 /// Where time stops, a hundred million years on: deadlines still fit beyond it.
 const HORIZON: u64 = u64::MAX / 4;
@@ -36,7 +37,7 @@ impl Ahead {
 
 /// See the [module](self).
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Clock {
+pub(crate) struct Clock {
     started: bool,
     tick: Tick,
     unix: UnixMillis,
@@ -51,7 +52,7 @@ pub(super) struct Clock {
 }
 
 impl Clock {
-    pub(super) fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self {
             started: false,
             tick: Tick(0),
@@ -66,7 +67,7 @@ impl Clock {
 
     /// Goes on from a record that was written when the server's clock, or the wall clock if that was not known,
     /// read `taken`. What is known of the server's clock comes from the wall clock: a hint, until a server tells.
-    pub(super) fn restored(now: Now, taken: UnixMillis) -> Self {
+    pub(crate) fn restored(now: Now, taken: UnixMillis) -> Self {
         let mut clock = Self::new();
         // The wall clock may have been set back: it is not earlier than when the record was written.
         clock.begin(Now { unix: now.unix.max(taken), ..now });
@@ -85,7 +86,7 @@ impl Clock {
 
     /// Takes a reading. Where the tick does not count sleep: by how much the wall clock has run ahead of it, all in
     /// all, if that is more than a sleep.
-    pub(super) fn advance(&mut self, now: Now, policy: &Policy) -> Option<Millis> {
+    pub(crate) fn advance(&mut self, now: Now, policy: &Policy) -> Option<Millis> {
         if !self.started {
             self.begin(now);
             return None;
@@ -108,24 +109,24 @@ impl Clock {
     }
 
     /// It is that moment, if nobody sets a clock until then.
-    pub(super) fn pass_to(&mut self, at: At) {
+    pub(crate) fn pass_to(&mut self, at: At) {
         let by = at.saturating_sub(self.now());
         self.tick = Tick(self.tick.0.saturating_add(by));
         self.unix = UnixMillis(self.unix.0.saturating_add(by));
     }
 
     /// The moment of the last reading.
-    pub(super) const fn now(&self) -> At {
+    pub(crate) const fn now(&self) -> At {
         self.tick.0.saturating_add(self.base)
     }
 
     /// A moment on the driver's clock.
-    pub(super) const fn tick_of(&self, at: At) -> Tick {
+    pub(crate) const fn tick_of(&self, at: At) -> Tick {
         Tick(at.saturating_sub(self.base))
     }
 
     /// Time since `since` that may have been slept through: what could be due by then is due.
-    pub(super) fn suspect(&self, since: At) -> Millis {
+    pub(crate) fn suspect(&self, since: At) -> Millis {
         self.suspicion.since(since)
     }
 
@@ -143,7 +144,7 @@ impl Clock {
 
     /// A server told its time in an answer of its own, asked for at `sent` (R3). Returns time that is thereby
     /// confirmed to have been slept through.
-    pub(super) fn observe(&mut self, time: UnixMillis, sent: At, policy: &Policy) -> Option<Slept> {
+    pub(crate) fn observe(&mut self, time: UnixMillis, sent: At, policy: &Policy) -> Option<Slept> {
         if time > YEAR_9999 {
             return None;
         }
@@ -191,13 +192,13 @@ impl Clock {
     }
 
     /// Whether a server has told its time in this process.
-    pub(super) const fn is_told(&self) -> bool {
+    pub(crate) const fn is_told(&self) -> bool {
         self.server.is_some()
     }
 
     /// When the server's clock shows `time`: at the earliest, at the latest. By the time that the same answer told if it
     /// told one, else by what is known; `None`: nobody knows.
-    pub(super) fn when(
+    pub(crate) fn when(
         &self,
         time: UnixMillis,
         told: Option<(UnixMillis, At)>,
@@ -210,14 +211,14 @@ impl Clock {
     }
 
     /// When the local wall clock shows `time`, if nobody sets it.
-    pub(super) fn when_wall_shows(&self, time: UnixMillis) -> At {
+    pub(crate) fn when_wall_shows(&self, time: UnixMillis) -> At {
         let ahead = signed(self.unix.0).saturating_sub(signed(self.now()));
         unsigned(signed(time.0).saturating_sub(ahead))
     }
 
     /// What is to be added to the wall clock to sign a proof: nothing where the wall clock lies within what is known of
     /// the server's, else what gets it to the earliest that this can read (R4). `None` while nothing is known.
-    pub(super) fn offset(&self) -> Option<i64> {
+    pub(crate) fn offset(&self) -> Option<i64> {
         let Ahead { least, most } = self.server?;
         let suspected = signed(self.suspicion.span());
         let wall = signed(self.unix.0).saturating_sub(signed(self.now()));
@@ -226,7 +227,7 @@ impl Clock {
     }
 
     /// Whether a proof with this time may have been refused for that alone.
-    pub(super) fn is_off(&self, signed_at: UnixMillis, policy: &Policy) -> bool {
+    pub(crate) fn is_off(&self, signed_at: UnixMillis, policy: &Policy) -> bool {
         let Some(Ahead { least, most }) = self.server else { return false };
         let wall = signed(signed_at.0).saturating_sub(signed(self.now()));
         let skew = signed(policy.skew);
@@ -235,7 +236,7 @@ impl Clock {
     }
 
     /// What is to be added to a moment to get a time that a record can hold: the server's, else the wall clock's.
-    pub(super) fn frame(&self) -> i64 {
+    pub(crate) fn frame(&self) -> i64 {
         let wall = signed(self.unix.0).saturating_sub(signed(self.now()));
         self.server.map_or(wall, |ahead| ahead.least)
     }
@@ -245,7 +246,7 @@ impl Clock {
 #[cfg(feature = "model")]
 impl Clock {
     /// All that is known of other clocks, relative to the wall clock; `None` where nothing is.
-    pub(super) fn relative(&self, policy: &Policy) -> Option<alloc::string::String> {
+    pub(crate) fn relative(&self, policy: &Policy) -> Option<alloc::string::String> {
         let Self { started, tick: _, unix, base: _, wall, suspicion, server, candidate } = self;
         let now = self.now();
         let ahead = signed(unix.0).saturating_sub(signed(now));
@@ -268,7 +269,7 @@ impl Clock {
 }
 
 /// A moment or time, moved; saturates.
-pub(super) const fn moved(at: u64, by: i64) -> u64 {
+pub(crate) const fn moved(at: u64, by: i64) -> u64 {
     at.saturating_add_signed(by)
 }
 

@@ -2,13 +2,11 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::lifecycle::{Confirmation, Statement, TokenId};
+use crate::lifecycle::clock::{At, Clock, YEAR_9999};
+use crate::lifecycle::limits::random::share;
+use crate::lifecycle::renewal::attempts::Endpoint;
+use crate::lifecycle::{Confirmation, Policy, Statement, TokenId};
 use crate::time::{Millis, UnixMillis};
-
-use super::attempts::Endpoint;
-use super::clock::{At, Clock, YEAR_9999};
-use super::policy::Policy;
-use crate::lifecycle::random::share;
 
 /// Longest lifetime that is believed: a hundred years.
 const LONGEST_LIFE: Millis = 100 * 366 * 86_400_000;
@@ -18,43 +16,43 @@ const SHORTEST_HINT: Millis = 10_000;
 
 /// One token that the session holds.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) struct Token {
-    pub(super) id: TokenId,
-    pub(super) kind: Kind,
+pub(crate) struct Token {
+    pub(crate) id: TokenId,
+    pub(crate) kind: Kind,
     /// Which was asked for later: greater.
-    pub(super) order: u64,
+    pub(crate) order: u64,
     /// When it should have been asked for.
-    pub(super) due: At,
+    pub(crate) due: At,
     /// When it was asked for and when it came.
-    pub(super) sent: At,
-    pub(super) received: At,
+    pub(crate) sent: At,
+    pub(crate) received: At,
     /// Who brought it; `None`: the application.
-    pub(super) by: Option<Endpoint>,
+    pub(crate) by: Option<Endpoint>,
     /// It began a session, or what that is renewed by: a whole fleet may have one from this second.
-    pub(super) first: bool,
+    pub(crate) first: bool,
     /// What its jitter is made of.
-    pub(super) draw: u32,
+    pub(crate) draw: u32,
     /// The earliest end that anybody has named: renewal is planned by it.
-    pub(super) renew_by: Option<At>,
+    pub(crate) renew_by: Option<At>,
     /// The end that counts.
-    pub(super) ends: Option<At>,
-    pub(super) word: Word,
+    pub(crate) ends: Option<At>,
+    pub(crate) word: Word,
     /// An end that was read by the local clock; it is read once more when a server tells its time (R2, R7).
-    pub(super) undated: Option<Undated>,
+    pub(crate) undated: Option<Undated>,
     /// A fresh connect with it was refused (R10).
-    pub(super) refused: bool,
+    pub(crate) refused: bool,
     /// Its life has been told: by connects and pushes, by its exchange.
-    pub(super) life_told: [bool; 2],
+    pub(crate) life_told: [bool; 2],
     /// A server has accepted it.
-    pub(super) accepted: bool,
+    pub(crate) accepted: bool,
     /// It had ended when it came, or is bound to another key: kept as the last resort (R9).
-    pub(super) barren: bool,
-    pub(super) saved: Saved,
+    pub(crate) barren: bool,
+    pub(crate) saved: Saved,
 }
 
 /// Whose word a token's end is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-pub(super) enum Word {
+pub(crate) enum Word {
     /// Nobody has said anything.
     Nobody,
     /// It was asked for or is documented: past it the token is good until it is refused (R8).
@@ -67,7 +65,7 @@ pub(super) enum Word {
 
 /// An end as it was named, while no server has told its time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) enum Undated {
+pub(crate) enum Undated {
     /// In the server's time.
     Servers(UnixMillis),
     /// In a clock that nobody knows.
@@ -78,7 +76,7 @@ pub(super) enum Undated {
 
 /// Whether the record holds it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) enum Saved {
+pub(crate) enum Saved {
     #[default]
     No,
     /// The write that is under way holds it.
@@ -88,7 +86,7 @@ pub(super) enum Saved {
 
 /// Where a token comes from.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) enum Kind {
+pub(crate) enum Kind {
     /// From the provider or the application.
     Base(Base),
     /// Exchanged from a base.
@@ -100,32 +98,32 @@ pub(super) enum Kind {
 
 /// What is known of a base besides.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) struct Base {
-    pub(super) scope: Option<bool>,
-    pub(super) cnf: Confirmation,
-    pub(super) inspection: Inspection,
+pub(crate) struct Base {
+    pub(crate) scope: Option<bool>,
+    pub(crate) cnf: Confirmation,
+    pub(crate) inspection: Inspection,
     /// The provider will not renew it.
-    pub(super) rejected: bool,
+    pub(crate) rejected: bool,
     /// The longest life that has been told of its bound tokens: by connects and pushes, by their exchanges.
-    pub(super) longest_bound: [Option<Millis>; 2],
+    pub(crate) longest_bound: [Option<Millis>; 2],
     /// They grow shorter: its own end limits them.
-    pub(super) limits_bound: bool,
+    pub(crate) limits_bound: bool,
     /// The application was told that nobody renews.
-    pub(super) told_no_mechanism: bool,
+    pub(crate) told_no_mechanism: bool,
     /// Its first bound token has been in force.
-    pub(super) has_been_bound: bool,
+    pub(crate) has_been_bound: bool,
 }
 
 impl Base {
     /// Nobody knows yet what it can do: that is being asked.
-    pub(super) fn is_undecided(&self) -> bool {
+    pub(crate) fn is_undecided(&self) -> bool {
         self.scope.is_none() && self.inspection != Inspection::Over
     }
 }
 
 /// Whether subscriber/info has been asked about a base.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) enum Inspection {
+pub(crate) enum Inspection {
     #[default]
     Wanted,
     Asked,
@@ -134,45 +132,45 @@ pub(super) enum Inspection {
 
 /// In which answer something was said.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Heard {
+pub(crate) struct Heard {
     /// When it was asked for.
-    pub(super) sent: At,
+    pub(crate) sent: At,
     /// The `Date` of that answer, where it is a server's own.
-    pub(super) told: Option<UnixMillis>,
+    pub(crate) told: Option<UnixMillis>,
     /// It is the exchange that brought the token.
-    pub(super) exchange: bool,
+    pub(crate) exchange: bool,
 }
 
 /// What came of a statement.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) struct Noted {
+pub(crate) struct Noted {
     /// A value was absurd, and is as if absent.
-    pub(super) absurd: bool,
+    pub(crate) absurd: bool,
     /// It put the end earlier by this much.
-    pub(super) shortened: Option<Millis>,
+    pub(crate) shortened: Option<Millis>,
 }
 
 impl Token {
-    pub(super) const fn is_bound(&self) -> bool {
+    pub(crate) const fn is_bound(&self) -> bool {
         matches!(self.kind, Kind::Bound { .. })
     }
 
     /// What it was exchanged from.
-    pub(super) const fn base_id(&self) -> Option<TokenId> {
+    pub(crate) const fn base_id(&self) -> Option<TokenId> {
         match self.kind {
             Kind::Base(_) => None,
             Kind::Bound { of } => Some(of),
         }
     }
 
-    pub(super) const fn base(&self) -> Option<&Base> {
+    pub(crate) const fn base(&self) -> Option<&Base> {
         match &self.kind {
             Kind::Base(base) => Some(base),
             Kind::Bound { .. } => None,
         }
     }
 
-    pub(super) const fn base_mut(&mut self) -> Option<&mut Base> {
+    pub(crate) const fn base_mut(&mut self) -> Option<&mut Base> {
         match &mut self.kind {
             Kind::Base(base) => Some(base),
             Kind::Bound { .. } => None,
@@ -180,27 +178,27 @@ impl Token {
     }
 
     /// When it ends for sure: what is merely assumed ends nothing.
-    pub(super) fn sure_end(&self) -> Option<At> {
+    pub(crate) fn sure_end(&self) -> Option<At> {
         self.ends.filter(|_| self.word > Word::Assumed)
     }
 
     /// Whether it lasts beyond `at`, as far as anybody has said.
-    pub(super) fn lasts(&self, at: At) -> bool {
+    pub(crate) fn lasts(&self, at: At) -> bool {
         self.sure_end().is_none_or(|end| at < end)
     }
 
     /// Whether it may be used (R6): it has not ended, was not refused, and is bound to no other key.
-    pub(super) fn is_good(&self, now: At) -> bool {
+    pub(crate) fn is_good(&self, now: At) -> bool {
         !self.refused && !self.barren && self.lasts(now)
     }
 
     /// How far it puts the session's end off; without a known end, for ever.
-    pub(super) fn reach(&self) -> At {
+    pub(crate) fn reach(&self) -> At {
         self.ends.unwrap_or(At::MAX)
     }
 
     /// Takes in what an answer says of this token.
-    pub(super) fn note(&mut self, says: &Statement, heard: Heard, clock: &Clock, policy: &Policy) -> Noted {
+    pub(crate) fn note(&mut self, says: &Statement, heard: Heard, clock: &Clock, policy: &Policy) -> Noted {
         let now = clock.now();
         let before = self.renew_by.filter(|_| self.word == Word::Told);
         let mut noted = Noted::default();
@@ -313,7 +311,7 @@ impl Token {
 
     /// What is only hinted brings no renewal before a quarter of the life: as the clock reads it that makes it the
     /// shorter, or where that leaves next to nothing, the longer (R7).
-    pub(super) fn floor(&self) -> At {
+    pub(crate) fn floor(&self) -> At {
         let life = |end: Option<At>| end.map_or(0, |end| end.saturating_sub(self.received));
         if self.word != Word::Hinted {
             return 0;
@@ -323,7 +321,7 @@ impl Token {
     }
 
     /// A server has told its time: what was read by the local clock is read by that, once (R2), or by both (R7).
-    pub(super) fn date(&mut self, clock: &Clock, policy: &Policy) {
+    pub(crate) fn date(&mut self, clock: &Clock, policy: &Policy) {
         let Some(undated) = self.undated else { return };
         let (Undated::Servers(time) | Undated::Anybodys(time) | Undated::Hint(time)) = undated;
         let Some((early, late)) = clock.when(time, None, policy) else { return };
@@ -345,7 +343,7 @@ impl Token {
 
     /// It came so much later than the clock of then showed, at least and at most: the earlier plans the renewal, the later
     /// ends it.
-    pub(super) fn move_by(&mut self, (least, most): (Millis, Millis)) {
+    pub(crate) fn move_by(&mut self, (least, most): (Millis, Millis)) {
         self.sent = self.sent.saturating_add(least);
         self.renew_by = self.renew_by.map(|by| by.saturating_add(least));
         self.received = self.received.saturating_add(most);
@@ -354,21 +352,21 @@ impl Token {
 
     /// Its whole life, as renewal is planned by; where a hint leaves next to nothing of it by one clock, as the other reads
     /// it (R7).
-    pub(super) fn life(&self) -> Option<Millis> {
+    pub(crate) fn life(&self) -> Option<Millis> {
         let life = self.renew_by?.saturating_sub(self.sent);
         let longer = self.ends.filter(|_| self.word == Word::Hinted && life < SHORTEST_HINT);
         Some(longer.map_or(life, |end| end.saturating_sub(self.sent)))
     }
 
     /// How long before its end its renewal begins, where that takes perhaps as long as `takes` (R16).
-    pub(super) fn lead(&self, takes: Millis, policy: &Policy) -> Option<Millis> {
+    pub(crate) fn lead(&self, takes: Millis, policy: &Policy) -> Option<Millis> {
         let life = self.life()?;
         let usual = (life / policy.lead_share.max(1)).max(policy.lead_min).min(policy.lead_max);
         Some(usual.max(takes).min(life / 2))
     }
 
     /// How much earlier than the lead its renewal is due, as drawn.
-    pub(super) fn jitter(&self, lead: Millis, policy: &Policy) -> Millis {
+    pub(crate) fn jitter(&self, lead: Millis, policy: &Policy) -> Millis {
         let life = if self.first { self.life().unwrap_or(0) } else { 0 };
         let early = life.saturating_sub(life / 4).saturating_sub(lead).min(life / 2);
         let range = if self.first { early } else { lead / 2 };
@@ -376,7 +374,7 @@ impl Token {
     }
 
     /// From this long before its end it opens no socket (R21).
-    pub(super) fn margin(&self, policy: &Policy) -> Millis {
+    pub(crate) fn margin(&self, policy: &Policy) -> Millis {
         let life = self.ends.map_or(Millis::MAX, |end| end.saturating_sub(self.received));
         policy.reopen_margin.min(life / 10)
     }

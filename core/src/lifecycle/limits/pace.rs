@@ -2,16 +2,14 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::lifecycle::clock::At;
+use crate::lifecycle::limits::random::Domain;
+use crate::lifecycle::{Failure, Policy, Random};
 use crate::time::Millis;
-
-use super::clock::At;
-use super::policy::Policy;
-use crate::lifecycle::Failure;
-use crate::lifecycle::random::{Domain, Random};
 
 /// How an attempt failed, as far as the next one depends on it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) enum Class {
+pub(crate) enum Class {
     /// Nobody answered, or somebody who does not know: 5xx, a page, 408, 425.
     Unanswered,
     /// The API refused.
@@ -21,7 +19,7 @@ pub(super) enum Class {
 }
 
 impl Class {
-    pub(super) const fn of(failure: Failure) -> Self {
+    pub(crate) const fn of(failure: Failure) -> Self {
         match failure {
             Failure::Http { status, .. } if status >= 400 && status < 500 && !matches!(status, 408 | 425) => {
                 Self::Refusal
@@ -33,7 +31,7 @@ impl Class {
 }
 
 /// The longest wait of a destination, by what the session has left: `None` while it is not served.
-pub(super) fn ceiling(class: Class, left: Option<Millis>, policy: &Policy) -> Millis {
+pub(crate) fn ceiling(class: Class, left: Option<Millis>, policy: &Policy) -> Millis {
     let Some(left) = left else {
         return match class {
             Class::Unanswered => policy.wait_unanswered_idle,
@@ -49,27 +47,27 @@ pub(super) fn ceiling(class: Class, left: Option<Millis>, policy: &Policy) -> Mi
 
 /// How one destination has answered of late.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) struct Pace {
+pub(crate) struct Pace {
     /// Failures since the last success.
-    pub(super) failures: u32,
+    pub(crate) failures: u32,
     /// Not before this.
-    pub(super) not_before: At,
+    pub(crate) not_before: At,
     /// It asked not to be asked before this.
-    pub(super) asked: At,
+    pub(crate) asked: At,
     /// When it was asked last.
-    pub(super) sent: At,
+    pub(crate) sent: At,
     /// How it failed last.
-    pub(super) last: Option<Class>,
+    pub(crate) last: Option<Class>,
 }
 
 impl Pace {
     /// When it may be asked.
-    pub(super) fn ready(&self) -> At {
+    pub(crate) fn ready(&self) -> At {
         self.not_before.max(self.asked)
     }
 
     /// Books a failure: equal jitter, doubling from `first` up to `ceiling`, no shorter than what was asked for.
-    pub(super) fn failed(
+    pub(crate) fn failed(
         &mut self,
         now: At,
         class: Class,
@@ -87,14 +85,14 @@ impl Pace {
     }
 
     /// What waits after attempts that nobody answered does not wait any more.
-    pub(super) fn wake(&mut self, now: At) {
+    pub(crate) fn wake(&mut self, now: At) {
         if self.last == Some(Class::Unanswered) && self.not_before > now {
             self.not_before = now;
         }
     }
 
     /// The next attempt does not wait. What gained nothing while there was something left may gain something now.
-    pub(super) fn hurry(&mut self) {
+    pub(crate) fn hurry(&mut self) {
         self.not_before = 0;
         if self.last == Some(Class::Barren) {
             self.failures = 0;
@@ -102,7 +100,7 @@ impl Pace {
     }
 
     /// It has brought a token that gains something: the next one waits for nothing.
-    pub(super) const fn gains(&mut self) {
+    pub(crate) const fn gains(&mut self) {
         self.not_before = 0;
         if matches!(self.last, Some(Class::Barren)) {
             self.last = None;
@@ -110,80 +108,35 @@ impl Pace {
     }
 
     /// A token that it has brought is accepted. Where that gained nothing, asking again still does not.
-    pub(super) const fn is_accepted(&mut self) {
+    pub(crate) const fn is_accepted(&mut self) {
         if !matches!(self.last, Some(Class::Barren)) {
             self.forgive();
         }
     }
 
     /// Nothing is held against it, but for what it asked for.
-    pub(super) const fn forgive(&mut self) {
+    pub(crate) const fn forgive(&mut self) {
         (self.failures, self.not_before, self.last) = (0, 0, None);
     }
 }
 
 /// How each endpoint has answered of late.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) struct Paces {
-    pub(super) mint: Pace,
-    pub(super) refresh: Pace,
-    pub(super) activate: Pace,
-    pub(super) renew: Pace,
+pub(crate) struct Paces {
+    pub(crate) mint: Pace,
+    pub(crate) refresh: Pace,
+    pub(crate) activate: Pace,
+    pub(crate) renew: Pace,
 }
 
 impl Paces {
-    pub(super) const fn all(&mut self) -> [&mut Pace; 4] {
+    pub(crate) const fn all(&mut self) -> [&mut Pace; 4] {
         [&mut self.mint, &mut self.refresh, &mut self.activate, &mut self.renew]
     }
 }
 
-/// A bucket that holds `size` permits and gains one each `period`, which may change from one look to the next.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Bucket {
-    size: u32,
-    left: u32,
-    /// When the next permit began to form.
-    since: At,
-}
-
-impl Bucket {
-    pub(super) const fn new(size: u32) -> Self {
-        Self { size, left: size, since: 0 }
-    }
-
-    /// When more than `reserve` permits are there.
-    pub(super) fn ready(&self, reserve: u32, period: Millis) -> At {
-        let missing = reserve.saturating_add(1).saturating_sub(self.left);
-        if missing == 0 { 0 } else { self.since.saturating_add(period.saturating_mul(u64::from(missing))) }
-    }
-
-    /// Takes one permit at `now`; an empty bucket stays empty.
-    pub(super) fn take(&mut self, now: At, period: Millis) {
-        let formed = now.saturating_sub(self.since) / period.max(1);
-        self.left = self.left.saturating_add(u32::try_from(formed).unwrap_or(u32::MAX)).min(self.size);
-        self.since = self.since.saturating_add(formed.saturating_mul(period));
-        if self.left == self.size {
-            self.since = now;
-        }
-        self.left = self.left.saturating_sub(1);
-    }
-}
-
-/// What `canonical` is made of.
-#[cfg(feature = "model")]
-impl Bucket {
-    /// What is left, and how long the next permit has been forming; `None`: it is full, or as good as that.
-    pub(super) fn at(&self, now: At, period: Millis) -> Option<(u32, Millis)> {
-        let Self { size, left, since } = *self;
-        let age = now.saturating_sub(since);
-        let formed = u32::try_from(age / period.max(1)).unwrap_or(u32::MAX);
-        let left = left.saturating_add(formed).min(size);
-        (left < size && left < 1_000).then_some((left, age % period.max(1)))
-    }
-}
-
 /// `first · 2ⁿ`, saturating.
-pub(super) const fn doubled(first: Millis, times: u32) -> Millis {
+pub(crate) const fn doubled(first: Millis, times: u32) -> Millis {
     if times >= 32 { u64::MAX } else { first.saturating_mul(1 << times) }
 }
 
@@ -277,25 +230,6 @@ mod tests {
             pace.hurry();
             assert_eq!((pace.ready(), pace.failures), (0, u32::from(class != Class::Barren)));
         }
-    }
-
-    #[test]
-    fn a_bucket_fills_by_one_a_period_and_never_over() {
-        // proves R20
-        let mut bucket = Bucket::new(3);
-        for _ in 0..3 {
-            assert_eq!(bucket.ready(0, 1_000), 0);
-            bucket.take(10_000, 1_000);
-        }
-        assert_eq!((bucket.ready(0, 1_000), bucket.ready(1, 1_000)), (11_000, 12_000));
-        bucket.take(11_500, 1_000);
-        assert_eq!(bucket.ready(0, 1_000), 12_000, "half a permit is kept");
-        bucket.take(11_600, 1_000);
-        assert_eq!(bucket.ready(0, 1_000), 12_000, "who takes from an empty one owes nothing");
-        bucket.take(1_000_000, 1_000);
-        assert_eq!((bucket.left, bucket.ready(2, 1_000)), (2, 1_001_000));
-        // The last ones are kept for what is due.
-        assert_eq!((bucket.ready(1, 1_000), bucket.ready(2, 1_000)), (0, 1_001_000));
     }
 
     #[test]

@@ -2,14 +2,11 @@
 //! answer.
 
 use alloc::vec::Vec;
-
 use serde::{Deserialize, Serialize};
 
-use crate::lifecycle::{Action, CommandId, Mechanism, SocketId};
+use crate::lifecycle::clock::At;
+use crate::lifecycle::{Action, CommandId, Mechanism, Policy, SocketId};
 use crate::time::Millis;
-
-use super::clock::At;
-use super::policy::Policy;
 
 /// Most attempts that are listened to although they are late. While nothing good is held two endpoints are asked some five
 /// times a minute each, and what the application's provider does may take two minutes and longer.
@@ -17,22 +14,22 @@ const MOST_LATE: usize = 64;
 
 /// Something that was asked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Attempt {
-    pub(super) id: CommandId,
-    pub(super) action: Action,
-    pub(super) asked: At,
+pub(crate) struct Attempt {
+    pub(crate) id: CommandId,
+    pub(crate) action: Action,
+    pub(crate) asked: At,
     /// When it should have been asked for: a driver that wakes late is part of what it takes.
-    pub(super) due: At,
-    pub(super) deadline: At,
+    pub(crate) due: At,
+    pub(crate) deadline: At,
     /// Its deadline was put off, once, by a sleep.
-    pub(super) spared: bool,
+    pub(crate) spared: bool,
     /// Its deadline has passed.
-    pub(super) late: bool,
+    pub(crate) late: bool,
 }
 
 /// Who is asked for tokens.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) enum Endpoint {
+pub(crate) enum Endpoint {
     /// The application's provider: `authenticate()`.
     Mint,
     /// The application's provider: `refresh()`.
@@ -44,7 +41,7 @@ pub(super) enum Endpoint {
 }
 
 impl Endpoint {
-    pub(super) const fn of(action: &Action) -> Option<Self> {
+    pub(crate) const fn of(action: &Action) -> Option<Self> {
         match action {
             Action::Mint { .. } => Some(Self::Mint),
             Action::Refresh => Some(Self::Refresh),
@@ -54,7 +51,7 @@ impl Endpoint {
         }
     }
 
-    pub(super) const fn mechanism(self) -> Mechanism {
+    pub(crate) const fn mechanism(self) -> Mechanism {
         match self {
             Self::Mint | Self::Refresh => Mechanism::Provider,
             Self::Activate | Self::Renew => Mechanism::Bound,
@@ -64,12 +61,12 @@ impl Endpoint {
 
 impl Attempt {
     /// It brings a token.
-    pub(super) const fn is_exchange(&self) -> bool {
+    pub(crate) const fn is_exchange(&self) -> bool {
         Endpoint::of(&self.action).is_some()
     }
 
     /// The socket that it is on.
-    pub(super) const fn socket(&self) -> Option<SocketId> {
+    pub(crate) const fn socket(&self) -> Option<SocketId> {
         match self.action {
             Action::Open { socket, .. }
             | Action::Authenticate { socket, .. }
@@ -82,16 +79,16 @@ impl Attempt {
 
 /// See the [module](self).
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(super) struct Attempts {
-    pub(super) list: Vec<Attempt>,
-    pub(super) next: u64,
+pub(crate) struct Attempts {
+    pub(crate) list: Vec<Attempt>,
+    pub(crate) next: u64,
     /// What the last four took that brought a token, from asking to its being in force.
-    pub(super) spans: [Millis; 4],
+    pub(crate) spans: [Millis; 4],
     at: usize,
 }
 
 impl Attempts {
-    pub(super) fn add(&mut self, action: Action, asked: At, due: At, deadline: At) -> CommandId {
+    pub(crate) fn add(&mut self, action: Action, asked: At, due: At, deadline: At) -> CommandId {
         let id = CommandId(self.next);
         self.next = self.next.saturating_add(1);
         self.list.reserve_exact(1);
@@ -99,17 +96,17 @@ impl Attempts {
         id
     }
 
-    pub(super) fn get(&self, id: CommandId) -> Option<Attempt> {
+    pub(crate) fn get(&self, id: CommandId) -> Option<Attempt> {
         self.list.iter().find(|attempt| attempt.id == id).copied()
     }
 
-    pub(super) fn take(&mut self, id: CommandId) -> Option<Attempt> {
+    pub(crate) fn take(&mut self, id: CommandId) -> Option<Attempt> {
         let at = self.list.iter().position(|attempt| attempt.id == id)?;
         Some(self.list.remove(at))
     }
 
     /// Its deadline has passed: an exchange is listened to all the same, anything else is forgotten.
-    pub(super) fn yield_place(&mut self, id: CommandId) {
+    pub(crate) fn yield_place(&mut self, id: CommandId) {
         let Some(attempt) = self.list.iter_mut().find(|attempt| attempt.id == id) else { return };
         if !attempt.is_exchange() {
             self.list.retain(|attempt| attempt.id != id);
@@ -123,26 +120,26 @@ impl Attempts {
     }
 
     /// The first deadline that has not passed.
-    pub(super) fn next_deadline(&self) -> Option<(At, CommandId)> {
+    pub(crate) fn next_deadline(&self) -> Option<(At, CommandId)> {
         self.list.iter().filter(|it| !it.late).map(|it| (it.deadline, it.id)).min()
     }
 
-    pub(super) fn retire(&mut self, which: impl Fn(&Attempt) -> bool) {
+    pub(crate) fn retire(&mut self, which: impl Fn(&Attempt) -> bool) {
         self.list.retain(|attempt| !which(attempt));
     }
 
-    pub(super) fn any(&self, which: impl Fn(&Action) -> bool) -> bool {
+    pub(crate) fn any(&self, which: impl Fn(&Action) -> bool) -> bool {
         self.list.iter().any(|attempt| which(&attempt.action))
     }
 
     /// An exchange is on its way that was asked for less than `span` ago, or is not late.
-    pub(super) fn awaits(&self, now: At, span: Millis) -> Option<At> {
+    pub(crate) fn awaits(&self, now: At, span: Millis) -> Option<At> {
         let exchanges = self.list.iter().filter(|attempt| attempt.is_exchange());
         exchanges.map(|attempt| attempt.asked.saturating_add(span)).filter(|until| *until > now).max()
     }
 
     /// When this endpoint has a place for another attempt; `took`: what those took that have brought a token.
-    pub(super) fn place(
+    pub(crate) fn place(
         &self,
         endpoint: Endpoint,
         took: impl Fn() -> Millis,
@@ -172,7 +169,7 @@ impl Attempts {
     }
 
     /// A token has come into force that was asked for so long ago.
-    pub(super) fn learn(&mut self, span: Millis) {
+    pub(crate) fn learn(&mut self, span: Millis) {
         if let Some(place) = self.spans.get_mut(self.at) {
             *place = span;
         }
@@ -180,7 +177,7 @@ impl Attempts {
     }
 
     /// The longest of the last four.
-    pub(super) fn longest(&self) -> Millis {
+    pub(crate) fn longest(&self) -> Millis {
         self.spans.iter().copied().max().unwrap_or(0)
     }
 }
@@ -189,7 +186,7 @@ impl Attempts {
 #[cfg(feature = "model")]
 impl Attempts {
     /// The oldest first.
-    pub(super) fn spans_in_order(&self) -> Vec<Millis> {
+    pub(crate) fn spans_in_order(&self) -> Vec<Millis> {
         let Self { list: _, next: _, spans, at } = self;
         let (newer, older) = (spans.iter().take(*at), spans.iter().skip(*at));
         older.chain(newer).copied().collect()

@@ -2,13 +2,10 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::event::Event;
-use super::input::{KeyAlgorithm, SocketId, TokenId};
+use crate::lifecycle::vocabulary::event::Event;
+use crate::lifecycle::vocabulary::ids::{CommandId, SocketId, TokenId};
+use crate::lifecycle::vocabulary::input::KeyAlgorithm;
 use crate::time::Tick;
-
-/// Names a command; its one answer comes back as [`Input::Done`](super::Input::Done) under this name.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-pub struct CommandId(pub u64);
 
 /// One output of a step. Run them in order.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -117,7 +114,7 @@ pub enum Action {
 
 impl Action {
     /// The token that it is about.
-    pub(super) const fn token(&self) -> Option<TokenId> {
+    pub(crate) const fn token(&self) -> Option<TokenId> {
         match *self {
             Self::Inspect { base: token }
             | Self::Activate { base: token, .. }

@@ -1,37 +1,39 @@
 //! Who brings tokens: the application's provider and the key that binds them, how each has answered of late, and what is
 //! asked for anew (R17, R18, R20, R35).
 
-use crate::lifecycle::ProviderFacts;
+pub(crate) mod attempts;
+pub(crate) mod key;
 
-use super::attempts::Endpoint;
-use super::clock::At;
-use super::key::Key;
-use super::pace::{Bucket, Pace, Paces};
-use super::policy::Policy;
+use crate::lifecycle::clock::At;
+use crate::lifecycle::limits::bucket::Bucket;
+use crate::lifecycle::limits::pace::{Pace, Paces};
+use crate::lifecycle::renewal::attempts::Endpoint;
+use crate::lifecycle::renewal::key::Key;
+use crate::lifecycle::{Policy, ProviderFacts};
 
 /// See the [module](self).
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Renewal {
-    pub(super) provider: ProviderFacts,
-    pub(super) key: Key,
+pub(crate) struct Renewal {
+    pub(crate) provider: ProviderFacts,
+    pub(crate) key: Key,
     /// How the endpoints have answered of late.
-    pub(super) paces: Paces,
+    pub(crate) paces: Paces,
     /// What may be asked for at once (R20).
-    pub(super) budget: Bucket,
+    pub(crate) budget: Bucket,
     /// The first mint has been asked for.
-    pub(super) minted: bool,
+    pub(crate) minted: bool,
     /// What is held came of the record, and nothing has been accepted since: this process has not asked for a first token.
-    pub(super) unasked: bool,
+    pub(crate) unasked: bool,
     /// The provider is asked for a new base by a mint: its refresh was refused, or the key has changed.
-    pub(super) remint: bool,
+    pub(crate) remint: bool,
     /// The key has changed, and what is held is bound to the old one: a mint brings what is bound to the new one.
-    pub(super) rekeyed: bool,
+    pub(crate) rekeyed: bool,
     /// Work that came due together starts here, not before.
-    pub(super) spread: At,
+    pub(crate) spread: At,
 }
 
 impl Renewal {
-    pub(super) fn new(policy: &Policy) -> Self {
+    pub(crate) fn new(policy: &Policy) -> Self {
         Self {
             provider: ProviderFacts { can_refresh: false, can_mint_again: false, may_be_asked_twice: false },
             key: Key::default(),
@@ -45,7 +47,7 @@ impl Renewal {
         }
     }
 
-    pub(super) const fn pace(&mut self, endpoint: Endpoint) -> &mut Pace {
+    pub(crate) const fn pace(&mut self, endpoint: Endpoint) -> &mut Pace {
         match endpoint {
             Endpoint::Mint => &mut self.paces.mint,
             Endpoint::Refresh => &mut self.paces.refresh,

@@ -15,18 +15,16 @@ use alloc::string::String;
 use alloc::vec::Vec;
 use core::fmt::{Arguments, Write as _};
 
-use super::attempts::Attempt;
-use super::clock::At;
-use super::event::Cause;
-use super::hope::Hope;
-use super::input::{Failure, ProviderFacts, TokenId};
-use super::key::KeyState;
-use super::model::View;
-use super::pace::Pace;
-use super::record::Writing;
-use super::renewal::Renewal;
-use super::waiters::{Kind, Waiters};
-use super::{Lifecycle, Mode, Told};
+use crate::lifecycle::clock::At;
+use crate::lifecycle::explorer::View;
+use crate::lifecycle::hope::Hope;
+use crate::lifecycle::limits::pace::Pace;
+use crate::lifecycle::record::Writing;
+use crate::lifecycle::renewal::Renewal;
+use crate::lifecycle::renewal::attempts::Attempt;
+use crate::lifecycle::renewal::key::KeyState;
+use crate::lifecycle::waiters::{Kind, Waiters};
+use crate::lifecycle::{Cause, Failure, Lifecycle, Mode, ProviderFacts, TokenId, Told};
 use crate::time::Millis;
 
 /// Times further away than this are all the same: above every sum of constants that meets a comparison.

@@ -5,13 +5,9 @@ use alloc::format;
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 
-use super::super::command::Output;
-use super::super::event::{AskError, Event, Ignored, Warning};
-use super::super::input::AskId;
-use super::super::model::View;
-use super::super::wake::Wake;
-use super::super::{Lifecycle, Step};
 use super::{FAR, Line, failure};
+use crate::lifecycle::explorer::View;
+use crate::lifecycle::{AskError, AskId, Event, Ignored, Lifecycle, Output, Step, Wake, Warning};
 
 impl Lifecycle {
     /// What a step came to, in the terms of [`Lifecycle::canonical`]: outputs, then the deadline.

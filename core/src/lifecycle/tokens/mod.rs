@@ -1,81 +1,82 @@
 //! The tokens that are held, by the order in which they were asked for, and which of them is in force (R6).
 
+pub(crate) mod token;
+
 use alloc::vec::Vec;
 
+use crate::lifecycle::clock::At;
+use crate::lifecycle::tokens::token::{Kind, Token};
 use crate::lifecycle::{Generation, TokenId};
 use crate::time::Millis;
-
-use super::clock::At;
-use super::token::{Kind, Token};
 
 /// Most tokens that are held at once.
 const MOST_HELD: usize = 6;
 
 /// See the [module](self).
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(super) struct Tokens {
+pub(crate) struct Tokens {
     /// Asked for first: first.
-    pub(super) held: Vec<Token>,
+    pub(crate) held: Vec<Token>,
     /// What the server last accepted.
-    pub(super) in_force: Option<TokenId>,
+    pub(crate) in_force: Option<TokenId>,
     /// Counts acceptances; it only grows.
-    pub(super) generation: Generation,
+    pub(crate) generation: Generation,
     /// What was asked for before this is shown to no fresh connect: the application has brought another (R15).
-    pub(super) floor: u64,
+    pub(crate) floor: u64,
     /// How long tokens have really lasted whose end was only assumed: of bases, of bound ones (R8).
-    pub(super) assumed: [Option<Millis>; 2],
+    pub(crate) assumed: [Option<Millis>; 2],
     /// A bound token of such a life, of which nobody had named the end, was refused its renewal at this age: what it says
     /// counts once another one has been accepted.
-    pub(super) suspect: Option<Millis>,
+    pub(crate) suspect: Option<Millis>,
 }
 
 impl Tokens {
-    pub(super) fn get(&self, id: TokenId) -> Option<&Token> {
+    pub(crate) fn get(&self, id: TokenId) -> Option<&Token> {
         self.held.iter().find(|token| token.id == id)
     }
 
-    pub(super) fn get_mut(&mut self, id: TokenId) -> Option<&mut Token> {
+    pub(crate) fn get_mut(&mut self, id: TokenId) -> Option<&mut Token> {
         self.held.iter_mut().find(|token| token.id == id)
     }
 
-    pub(super) fn in_force(&self) -> Option<&Token> {
+    pub(crate) fn in_force(&self) -> Option<&Token> {
         self.in_force.and_then(|id| self.get(id))
     }
 
     /// The base that was asked for last.
-    pub(super) fn newest_base(&self) -> Option<&Token> {
+    pub(crate) fn newest_base(&self) -> Option<&Token> {
         self.held.iter().rev().find(|token| !token.is_bound())
     }
 
-    pub(super) fn newest_base_mut(&mut self) -> Option<&mut Token> {
+    pub(crate) fn newest_base_mut(&mut self) -> Option<&mut Token> {
         self.held.iter_mut().rev().find(|token| !token.is_bound())
     }
 
     /// The newest bound token that can be used, of whatever base.
-    pub(super) fn good_bound(&self, now: At) -> Option<&Token> {
+    pub(crate) fn good_bound(&self, now: At) -> Option<&Token> {
         self.held.iter().rev().find(|token| token.is_bound() && token.is_good(now))
     }
 
     /// What was asked for before this is shown to no fresh connect, as long as what the application has brought is good.
-    pub(super) fn floor(&self, now: At) -> u64 {
+    pub(crate) fn floor(&self, now: At) -> u64 {
         let brought = self.held.iter().any(|token| token.order >= self.floor && token.is_good(now));
         if brought { self.floor } else { 0 }
     }
 
     /// The tokens that can be used, asked for last first.
-    pub(super) fn good(&self, now: At) -> impl Iterator<Item = &Token> {
+    pub(crate) fn good(&self, now: At) -> impl Iterator<Item = &Token> {
         self.held.iter().rev().filter(move |token| token.is_good(now))
     }
 
     /// What the longest took to come of those that are held. Not how long they had been due: whoever was asked in vain
     /// before is no slower for that.
-    pub(super) fn took(&self) -> Millis {
+    pub(crate) fn took(&self) -> Millis {
         let brought = self.held.iter().filter(|token| token.by.is_some());
         brought.map(|token| token.received.saturating_sub(token.sent.max(token.due))).max().unwrap_or(0)
     }
 
     /// When none can be used any more: what is assumed taken at its word, or not (`None`: one may be good for ever).
-    pub(super) fn end(&self, now: At, presumed: bool) -> Option<At> {
+    pub(crate) fn end(&self, now: At, presumed: bool) -> Option<At> {
         let mut last = None;
         for token in self.good(now) {
             let end = if presumed { token.ends } else { token.sure_end() };
@@ -89,13 +90,13 @@ impl Tokens {
     }
 
     /// Holds a token, in its place. Of what is held already the place changes, if it was asked for again.
-    pub(super) fn hold(&mut self, token: Token) {
+    pub(crate) fn hold(&mut self, token: Token) {
         let at = self.held.partition_point(|held| held.order <= token.order);
         self.held.reserve_exact(1);
         self.held.insert(at, token);
     }
 
-    pub(super) fn remove(&mut self, id: TokenId) -> Option<Token> {
+    pub(crate) fn remove(&mut self, id: TokenId) -> Option<Token> {
         let at = self.held.iter().position(|token| token.id == id)?;
         Some(self.held.remove(at))
     }
@@ -103,7 +104,7 @@ impl Tokens {
     /// The server has accepted this token: it is in force, all refusals are forgotten, and what was asked for before it
     /// goes, but for its base, for what is known to put the session's end off, and for that of which another is being
     /// `exchanged`. Whether that is a new generation.
-    pub(super) fn accept(&mut self, id: TokenId, exchanged: impl Fn(TokenId) -> bool) -> bool {
+    pub(crate) fn accept(&mut self, id: TokenId, exchanged: impl Fn(TokenId) -> bool) -> bool {
         let Some(order) = self.get(id).map(|token| token.order) else { return false };
         let before = self.in_force;
         let changed = before != Some(id);
@@ -138,7 +139,7 @@ impl Tokens {
     }
 
     /// Lets go of the first of what no machine holds at once; what is in force stays.
-    pub(super) fn hold_no_more_than_possible(&mut self) {
+    pub(crate) fn hold_no_more_than_possible(&mut self) {
         while self.held.len() > MOST_HELD + 2 {
             let gone = self.held.iter().position(|token| Some(token.id) != self.in_force).unwrap_or(0);
             self.held.remove(gone);
@@ -147,7 +148,7 @@ impl Tokens {
 
     /// Lets go of what is not needed: what has ended, then what was asked for first. The one in force stays, the last to
     /// end of which anybody knows, the newest, the newest good base, and what `awaited` says.
-    pub(super) fn hold_no_more_than_needed(&mut self, now: At, awaited: impl Fn(TokenId) -> bool) {
+    pub(crate) fn hold_no_more_than_needed(&mut self, now: At, awaited: impl Fn(TokenId) -> bool) {
         loop {
             let crowded = self.held.len() > MOST_HELD;
             // One without a known end is no later one.
@@ -173,7 +174,7 @@ impl Tokens {
 mod tests {
     use super::super::{Lifecycle, Policy};
     use super::*;
-    use crate::lifecycle::token::Base;
+    use crate::lifecycle::tokens::token::Base;
     use crate::lifecycle::{Statement, TokenFacts};
     use crate::secret::Seed;
 

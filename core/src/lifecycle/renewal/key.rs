@@ -6,7 +6,7 @@ use crate::lifecycle::{KeyAlgorithm, KeyFacts};
 
 /// See the [module](self). The driver holds the key itself.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) struct Key {
+pub(crate) struct Key {
     state: KeyState,
     algorithm: KeyAlgorithm,
     /// A server has accepted a proof of this kind.
@@ -17,7 +17,7 @@ pub(super) struct Key {
 
 /// Whether there is one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) enum KeyState {
+pub(crate) enum KeyState {
     /// To be made.
     Wanted,
     /// At hand.
@@ -35,31 +35,31 @@ impl Default for Key {
 }
 
 impl Key {
-    pub(super) const fn state(&self) -> KeyState {
+    pub(crate) const fn state(&self) -> KeyState {
         self.state
     }
 
-    pub(super) const fn algorithm(&self) -> KeyAlgorithm {
+    pub(crate) const fn algorithm(&self) -> KeyAlgorithm {
         self.algorithm
     }
 
     /// It is made before anything else is asked for.
-    pub(super) fn is_wanted(&self) -> bool {
+    pub(crate) fn is_wanted(&self) -> bool {
         self.state == KeyState::Wanted
     }
 
-    pub(super) fn is_ready(&self) -> bool {
+    pub(crate) fn is_ready(&self) -> bool {
         self.state == KeyState::Ready
     }
 
     /// There is one, or will be.
-    pub(super) const fn is_to_be_had(&self) -> bool {
+    pub(crate) const fn is_to_be_had(&self) -> bool {
         matches!(self.state, KeyState::Wanted | KeyState::Ready)
     }
 
     /// As the application starts with it; `mints`: another token can be had for a key of another kind.
     #[must_use]
-    pub(super) fn started(self, facts: KeyFacts, mints: bool) -> Self {
+    pub(crate) fn started(self, facts: KeyFacts, mints: bool) -> Self {
         let wanted = Self { state: KeyState::Wanted, ..self };
         match facts {
             // What was proved is remembered, even where the key itself is lost.
@@ -81,25 +81,25 @@ impl Key {
 
     /// As another process finds it: the driver says whether it has kept the key.
     #[must_use]
-    pub(super) fn restored(self) -> Self {
+    pub(crate) fn restored(self) -> Self {
         Self { state: KeyState::Declined, ..self }
     }
 
-    pub(super) const fn made(&mut self) {
+    pub(crate) const fn made(&mut self) {
         self.state = KeyState::Ready;
     }
 
-    pub(super) const fn failed(&mut self) {
+    pub(crate) const fn failed(&mut self) {
         self.state = KeyState::Failed;
     }
 
     /// A server has bound a token to it.
-    pub(super) const fn prove(&mut self) {
+    pub(crate) const fn prove(&mut self) {
         self.proved = true;
     }
 
     /// A server may not take this kind: another one, once. Whether that is so.
-    pub(super) fn switch(&mut self) -> bool {
+    pub(crate) fn switch(&mut self) -> bool {
         let may = self.is_ready() && !self.proved && self.may_switch;
         if may {
             (self.state, self.algorithm, self.may_switch) = (KeyState::Wanted, KeyAlgorithm::Rs256, false);
@@ -111,7 +111,7 @@ impl Key {
 /// What `canonical` is made of.
 #[cfg(feature = "model")]
 impl Key {
-    pub(super) const fn facts(&self) -> (KeyState, KeyAlgorithm, bool, bool) {
+    pub(crate) const fn facts(&self) -> (KeyState, KeyAlgorithm, bool, bool) {
         let Self { state, algorithm, proved, may_switch } = *self;
         (state, algorithm, proved, may_switch)
     }

@@ -5,9 +5,9 @@ use alloc::format;
 use alloc::string::String;
 use alloc::vec::Vec;
 
-use super::super::attempts::{Attempt, Attempts};
-use super::super::command::Action;
 use super::Line;
+use crate::lifecycle::Action;
+use crate::lifecycle::renewal::attempts::{Attempt, Attempts};
 
 impl Line<'_> {
     pub(super) fn attempts(&mut self, attempts: &Attempts) {

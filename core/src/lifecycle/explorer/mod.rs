@@ -2,13 +2,14 @@
 //! not matter ([`Lifecycle::canonical`]), draws that branch ([`Lifecycle::script_draws`]), small numbers
 //! ([`Policy::model`]), and what is seen from outside. Nothing in here decides anything.
 
+mod canonical;
+pub(crate) mod draws;
+
 use alloc::vec::Vec;
 
+use crate::lifecycle::renewal::attempts::Attempt;
+use crate::lifecycle::{Action, AskId, CommandId, Lifecycle, Mode, Policy, SocketId, TokenId};
 use crate::time::Tick;
-
-use super::attempts::Attempt;
-use super::command::Action;
-use super::{AskId, CommandId, Lifecycle, Mode, Policy, SocketId, TokenId};
 
 /// What can still come of a state in a search, and so what of it can matter.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -115,31 +116,16 @@ impl Policy {
     }
 }
 
-/// What the next draws come to: each is a branch over the least and the greatest value.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(super) struct Script {
-    wanted: Vec<bool>,
-    used: usize,
-}
-
-impl Script {
-    pub(super) fn next(&mut self) -> u32 {
-        let greatest = self.wanted.get(self.used).copied().unwrap_or(false);
-        self.used = self.used.saturating_add(1);
-        if greatest { u32::MAX } else { 0 }
-    }
-}
-
 impl Lifecycle {
     /// From now on draws branch: the next ones are the greatest value where `wanted` says so, else the least.
     pub fn script_draws(&mut self, wanted: Vec<bool>) {
-        self.random.script = Some(Script { wanted, used: 0 });
+        self.random.follow(wanted);
     }
 
     /// How many draws there were since [`Lifecycle::script_draws`].
     #[must_use]
     pub fn draws_used(&self) -> usize {
-        self.random.script.as_ref().map_or(0, |script| script.used)
+        self.random.used()
     }
 
     /// What has no answer yet, oldest first.
@@ -182,7 +168,10 @@ impl Lifecycle {
     /// Whether it may be pushed: it is in the record, or no record can be written (R13).
     #[must_use]
     pub fn may_push(&self, token: TokenId) -> bool {
-        let saved = self.tokens.get(token).is_some_and(|held| held.saved == super::token::Saved::Yes);
+        let saved = self
+            .tokens
+            .get(token)
+            .is_some_and(|held| held.saved == crate::lifecycle::tokens::token::Saved::Yes);
         !self.record.durable || saved || self.record.pace.failures > 0
     }
 
@@ -201,7 +190,7 @@ impl Lifecycle {
     /// Somebody else holds the session.
     #[must_use]
     pub const fn is_handed_over(&self) -> bool {
-        use super::TeardownReason::HandedOver;
+        use crate::lifecycle::TeardownReason::HandedOver;
         matches!(self.mode, Mode::Ending(HandedOver, _) | Mode::Over(HandedOver))
     }
 }

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::command::CommandId;
+use crate::lifecycle::vocabulary::ids::CommandId;
 
 /// What a deadline is for. The machine keeps no timers: after each input it derives all of these from its state, does what
 /// is due, and returns the earliest of the rest as `wake_at`.

@@ -2,8 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::command::CommandId;
-use super::input::{AskId, Failure, Generation, KeyAlgorithm, TokenId};
+use crate::lifecycle::vocabulary::ids::{AskId, CommandId, Generation, TokenId};
+use crate::lifecycle::vocabulary::input::{Failure, KeyAlgorithm};
 use crate::time::{Millis, Tick};
 
 /// Something that the application should know.

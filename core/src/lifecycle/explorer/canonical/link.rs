@@ -2,8 +2,8 @@
 
 use alloc::format;
 
-use super::super::link::{Coming, Link, Parting, Serving};
 use super::{Line, doublings};
+use crate::lifecycle::connection::{Coming, Link, Parting, Serving};
 
 /// Failed resumes beyond which a connect is fresh.
 const MOST_RESUMES: u32 = 4;

@@ -8,7 +8,7 @@ use crate::time::Millis;
 
 /// What a draw is for. A new draw in one domain shifts no other.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Domain {
+pub(crate) enum Domain {
     /// When a renewal is due.
     Schedule = 0,
     /// How long to wait after a failed attempt.
@@ -21,40 +21,28 @@ pub(super) enum Domain {
 
 /// Draws by domain and count, so that a run can be repeated from the middle.
 #[derive(Clone)]
-pub(super) struct Random {
+pub(crate) struct Random {
     seed: Seed,
     drawn: [u64; 4],
-    /// What an exhaustive search wants to be drawn.
-    #[cfg(feature = "model")]
-    pub(super) script: Option<super::model::Script>,
 }
 
 impl Random {
-    pub(super) fn new(seed: &Seed) -> Self {
-        Self {
-            seed: seed.clone(),
-            drawn: [0; 4],
-            #[cfg(feature = "model")]
-            script: None,
-        }
+    pub(crate) fn new(seed: &Seed) -> Self {
+        Self { seed: seed.clone(), drawn: [0; 4] }
     }
 
     /// Goes on after this many draws.
-    pub(super) fn resumed(seed: &Seed, drawn: [u64; 4]) -> Self {
+    pub(crate) fn resumed(seed: &Seed, drawn: [u64; 4]) -> Self {
         Self { drawn, ..Self::new(seed) }
     }
 
     /// How many draws there were, by domain.
-    pub(super) const fn drawn(&self) -> [u64; 4] {
+    pub(crate) const fn drawn(&self) -> [u64; 4] {
         self.drawn
     }
 
     /// A number uniform over all of `u32`.
-    pub(super) fn draw(&mut self, domain: Domain) -> u32 {
-        #[cfg(feature = "model")]
-        if let Some(script) = &mut self.script {
-            return script.next();
-        }
+    pub(crate) fn draw(&mut self, domain: Domain) -> u32 {
         let Some(count) = self.drawn.get_mut(domain as usize) else { return 0 };
         let mut stream = ChaCha20Rng::from_seed(*self.seed.bytes());
         stream.set_stream(domain as u64);
@@ -64,18 +52,13 @@ impl Random {
     }
 
     /// A time uniform in `[0, range)`; zero for an empty range.
-    pub(super) fn below(&mut self, domain: Domain, range: Millis) -> Millis {
-        #[cfg(feature = "model")]
-        if self.script.is_some() && range <= 1 {
-            // Both branches are one.
-            return 0;
-        }
+    pub(crate) fn below(&mut self, domain: Domain, range: Millis) -> Millis {
         share(self.draw(domain), range)
     }
 }
 
 /// The part of `range` that a draw names: `range · draw / 2³²`.
-pub(super) const fn share(draw: u32, range: Millis) -> Millis {
+pub(crate) const fn share(draw: u32, range: Millis) -> Millis {
     #[allow(clippy::cast_possible_truncation, reason = "the quotient is below range")]
     {
         ((range as u128 * draw as u128) >> 32) as u64
