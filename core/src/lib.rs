@@ -72,7 +72,16 @@ pub mod session;
 pub mod time;
 pub mod wire;
 
-#[doc = include_str!("../docs/rules.md")]
+#[doc = include_str!("../docs/rules/README.md")]
+#[doc = include_str!("../docs/rules/clock.md")]
+#[doc = include_str!("../docs/rules/token.md")]
+#[doc = include_str!("../docs/rules/record.md")]
+#[doc = include_str!("../docs/rules/attempt.md")]
+#[doc = include_str!("../docs/rules/pace.md")]
+#[doc = include_str!("../docs/rules/socket.md")]
+#[doc = include_str!("../docs/rules/hope.md")]
+#[doc = include_str!("../docs/rules/waiters.md")]
+#[doc = include_str!("../docs/rules/session.md")]
 pub mod rules {}
 
 #[doc = include_str!("../docs/failures.md")]

@@ -1,4 +1,4 @@
-//! `Lifecycle`: every decision of a session, as a pure state machine (`core/docs/rules.md`).
+//! `Lifecycle`: every decision of a session, as a pure state machine (`core/docs/rules`).
 //!
 //! One mutator, [`Lifecycle::step`]: it takes what the clocks read and one [`Input`], and returns what to do and when to
 //! be stepped again. It is **level-triggered**: an input changes only facts; then the *agenda*, all that is due and when,
