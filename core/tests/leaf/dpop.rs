@@ -41,7 +41,7 @@ impl ProofSigner for Fixed {
     }
 }
 
-// proves R35
+// proves R35.5
 #[test]
 fn thumbprints_are_the_published_ones() {
     let vectors = vectors();
@@ -54,7 +54,7 @@ fn thumbprints_are_the_published_ones() {
     }
 }
 
-// proves R35
+// proves R35.1
 #[test]
 fn ath_is_the_one_of_rfc_9449() {
     let vectors = vectors();
@@ -62,7 +62,7 @@ fn ath_is_the_one_of_rfc_9449() {
     assert_eq!(ath(&Secret::new(text(&vector["token"]))), text(&vector["ath"]));
 }
 
-// proves R35
+// proves R35.1
 #[test]
 fn an_es256_proof_is_the_golden_one() {
     let vectors = vectors();
@@ -79,7 +79,7 @@ fn an_es256_proof_is_the_golden_one() {
     assert_eq!(made.expose(), expected);
 }
 
-// proves R35
+// proves R35.2
 #[test]
 fn an_rs256_proof_is_the_golden_one_and_verifies() {
     let vectors = vectors();
@@ -121,7 +121,7 @@ fn claims_come_in_the_golden_order_with_and_without_the_optional_ones() {
     assert_eq!(payload(&rpc, Some("n\"")), r#"{"jti":"j","rpc":"request","mth":"m","iat":5,"nonce":"n\""}"#);
 }
 
-// proves R35
+// proves R35.11
 #[test]
 fn an_external_key_gives_its_input_away_and_takes_a_signature_of_the_right_length() {
     let software = ProofKey::es256_from_bytes(&[7; 32]).unwrap();
@@ -175,7 +175,7 @@ fn sequence(parts: &[&[u8]]) -> Vec<u8> {
     [&[0x30, u8::try_from(parts.len()).unwrap()], &parts[..]].concat()
 }
 
-// proves R35, R36
+// proves R36.7
 #[test]
 fn hostile_der_is_no_signature() {
     let (five, mut below) = (integer(&[5]), ORDER.to_vec());
@@ -235,7 +235,7 @@ fn hostile_der_is_no_signature() {
     }
 }
 
-// proves R36
+// proves R36.1
 #[test]
 fn keys_show_only_what_is_public() {
     let key = ProofKey::es256_from_bytes(&[7; 32]).unwrap();

@@ -18,7 +18,7 @@ fn ms_of(text: &str) -> Option<u64> {
     absolute(Some(&json!(text)), Unit::Seconds).ms
 }
 
-// proves R31
+// proves R2.6
 #[test]
 fn iso_dates() {
     let midnight = ms_of("2026-11-21").unwrap();
@@ -49,7 +49,7 @@ fn iso_dates() {
     assert_eq!(fraction(65), None);
 }
 
-// proves R31
+// proves R2.6, R2.7
 #[test]
 fn the_last_date() {
     let last = absolute(Some(&json!(LAST_UNIX_MS)), Unit::Seconds);
@@ -58,7 +58,7 @@ fn the_last_date() {
     assert_eq!((later.ms, later.oddity), (Some(LAST_UNIX_MS), Some(Oddity::Clamped)));
 }
 
-// proves R3
+// proves R3.1
 #[test]
 fn http_dates() {
     let months = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
@@ -76,7 +76,7 @@ fn http_dates() {
     assert_eq!(wide(65 - 28), None);
 }
 
-// proves R36
+// proves R36.7
 #[test]
 fn urls() {
     let reason = |text: &str| match SecureUrl::parse(text, Plain::Loopback) {
@@ -96,7 +96,7 @@ fn urls() {
     assert_eq!(format!("{plain:?}"), "SecureUrl(ws://127.0.0.1:9/a)");
 }
 
-// proves R31 R36
+// proves R31.6
 #[test]
 fn host_names() {
     let is_host = |host: &str| Routing::from_ch(Some(host)).is_ok();
@@ -110,7 +110,7 @@ fn host_names() {
     assert!(!is_host(&of_length(254)));
 }
 
-// proves R31
+// proves R36.7
 #[test]
 fn tokens() {
     let of_length = |length: usize| {
@@ -122,7 +122,7 @@ fn tokens() {
     assert!(SatHeader::decode(&of_length(64 * 1_024 + 1)).is_err());
 }
 
-// proves R36
+// proves R36.8
 #[test]
 fn bodies_and_headers() {
     let padded = |length: usize, body: &str| {
@@ -146,7 +146,7 @@ fn bodies_and_headers() {
 }
 
 // survives W18
-// proves R36
+// proves R36.2
 #[test]
 fn what_is_cut_out_of_texts() {
     let (short, long) = (Secret::new("abc"), Secret::new("abcd"));
@@ -186,7 +186,7 @@ fn what_is_cut_out_of_texts() {
     assert!(Secret::new("ab") != Secret::new("ba"));
 }
 
-// proves R34 R37
+// proves R34.4
 #[test]
 fn what_to_do_about_a_refusal() {
     let shown = |status| {

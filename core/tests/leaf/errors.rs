@@ -27,7 +27,7 @@ fn each() -> Vec<Error> {
     ]
 }
 
-// proves R37
+// proves R37.1
 #[test]
 fn codes_are_stable_snake_case_and_of_one_kind_each() {
     let codes: Vec<&str> = each().iter().map(Error::code).collect();
@@ -56,7 +56,7 @@ fn codes_are_stable_snake_case_and_of_one_kind_each() {
     assert_eq!(codes.iter().collect::<BTreeSet<_>>().len(), codes.len());
 }
 
-// proves R37
+// proves R37.1
 #[test]
 fn what_the_official_client_has_is_named_as_there() {
     let named: BTreeSet<&str> = each().iter().filter_map(Error::official_name).collect();

@@ -60,7 +60,7 @@ fn the_three_kinds_of_frame() {
     );
 }
 
-// proves R36
+// proves R36.7
 #[test]
 fn frames_are_read_leniently() {
     let is_request = |text| matches!(Frame::parse(text), Ok(Frame::Request { .. }));
@@ -88,7 +88,7 @@ fn frames_are_read_leniently() {
     assert_eq!(error("[1]"), (-32603, String::new(), Some(json!([1]))));
 }
 
-// proves R32 R36
+// proves R32.8, R36.1, R36.8
 #[test]
 fn what_is_no_frame_is_dropped_with_a_reason_that_repeats_nothing() {
     for bad in [
@@ -116,7 +116,7 @@ fn what_is_no_frame_is_dropped_with_a_reason_that_repeats_nothing() {
     assert!(matches!(Frame::parse(&frame(MAX_FRAME + 1)), Err(FrameError::TooLarge { length: 1_048_577 })));
 }
 
-// proves R32
+// proves R32.5
 #[test]
 fn ids_are_echoed_exactly() {
     for verbatim in
@@ -135,7 +135,7 @@ fn ids_are_echoed_exactly() {
     assert_eq!(ours.expose(), r#"{"jsonrpc":"2.0","id":"u\"1","method":"m","params":{"a":1}}"#);
 }
 
-// proves R32 R21
+// proves R32.1
 #[test]
 fn connect_has_the_official_client_s_members_in_its_order() {
     let (token, proof) = (Secret::new("T"), Secret::new("P"));
@@ -176,7 +176,7 @@ fn reauthenticate_has_the_official_client_s_members_in_its_order() {
     assert!(frame.expose().ends_with(r#""params":{"authentication":{"project":"p","jwt_token":"T"}}}"#));
 }
 
-// proves R2 R17
+// proves R17.4
 #[test]
 fn a_connect_result_is_read() {
     let result = ConnectResult::parse(&json!({
@@ -193,7 +193,7 @@ fn a_connect_result_is_read() {
     assert_eq!(authorization.expires_at, Parsed { ms: Some(1_795_231_753_000), oddity: None });
 }
 
-// proves R17 R36
+// proves R36.7
 #[test]
 fn an_authorization_may_be_anything() {
     let of =
@@ -233,7 +233,7 @@ fn an_authorization_may_be_anything() {
 }
 
 // survives W7
-// proves R21
+// proves R21.1
 #[test]
 fn a_result_without_a_code_or_with_2xx_reports_no_failure() {
     for good in [
@@ -277,7 +277,7 @@ fn a_result_without_a_code_or_with_2xx_reports_no_failure() {
     assert_eq!(with.authorization.unwrap().project_id.as_deref(), Some("p"));
 }
 
-// proves R32: both members of a ping come back unchanged, whatever the payload is.
+// proves R32.4: both members of a ping come back unchanged, whatever the payload is.
 #[test]
 fn a_pong_repeats_the_payload_of_its_ping() {
     for payload in [json!("p-1"), json!({"a": [1, null, "\u{feff}"]}), json!([]), json!(1.5), json!(null)] {
@@ -289,7 +289,7 @@ fn a_pong_repeats_the_payload_of_its_ping() {
     }
 }
 
-// proves R32
+// proves R32.4, R32.6
 #[test]
 fn what_the_server_asks_is_sorted() {
     let ping_ = pushed("signalwire.ping", &json!({"timestamp": 1_795_231_753.125}));
@@ -345,7 +345,7 @@ fn our_ping_carries_seconds_with_a_fraction() {
     );
 }
 
-// proves R24
+// proves R24.1
 #[test]
 fn a_refused_credential_is_told_from_a_refused_call() {
     let auth = "Authentication service failed with status ProtocolError, 401 Unauthorized: {}";
@@ -370,7 +370,7 @@ fn a_refused_credential_is_told_from_a_refused_call() {
     }
 }
 
-// proves R36
+// proves R36.2
 #[test]
 fn an_rpc_error_repeats_no_token() {
     let token = Secret::new("CANARY-token");
@@ -427,7 +427,7 @@ fn a_glance_ends_after_so_many_values() {
     assert!(json::glance(&raw)["a"].is_array() && json::glance(&raw)["b"].is_null());
 }
 
-// proves R36: what is kept as text can be read whenever somebody wants to
+// proves R36.7: what is kept as text can be read whenever somebody wants to
 #[test]
 fn a_frame_is_judged_as_strictly_as_if_it_were_read_in_full() {
     let frame = |params: &str| format!("{{\"method\":\"m\",\"params\":{params}}}");

@@ -99,7 +99,7 @@ fn every_body_parser(status: u16, body: &[u8]) {
 }
 
 proptest! {
-    // proves R36
+    // proves R36.7
     #[test]
     fn any_json_is_parsed(value in json_value(), status in prop_oneof![Just(200_u16), any::<u16>()]) {
         every_json_parser(&value);
@@ -113,7 +113,7 @@ proptest! {
         }
     }
 
-    // proves R36
+    // proves R36.7
     #[test]
     fn any_bytes_are_parsed(bytes in prop::collection::vec(any::<u8>(), 0..512), status in any::<u16>()) {
         every_body_parser(status, &bytes);
@@ -122,7 +122,7 @@ proptest! {
         let _ = Frame::parse(&String::from_utf8_lossy(&bytes));
     }
 
-    // proves R36
+    // proves R36.7
     #[test]
     fn any_text_is_parsed(text in any::<String>(), now in any::<u64>()) {
         let _ = SatHeader::decode(&Secret::new(text.clone()));
@@ -155,7 +155,7 @@ proptest! {
         }
     }
 
-    // proves R36
+    // proves R36.2
     #[test]
     fn no_known_secret_survives_cleaning(secret in "[A-Za-z0-9_\u{7f}-]{12,40}", before in any::<String>(), after in any::<String>()) {
         let known = Secret::new(secret.clone());
@@ -168,7 +168,7 @@ proptest! {
     }
 
     // survives W18
-    // proves R36
+    // proves R36.2
     #[test]
     fn no_part_of_a_known_secret_survives_cleaning(
         secret in "[A-Za-z0-9+/_.:=\"ä-]{12,400}",
@@ -195,7 +195,7 @@ proptest! {
         }
     }
 
-    // proves R35
+    // proves R35.5
     #[test]
     fn every_scalar_has_a_thumbprint_of_43(bytes in any::<[u8; 32]>(), random in any::<[u8; 16]>()) {
         if let Ok(key) = ProofKey::es256_from_bytes(&bytes) {

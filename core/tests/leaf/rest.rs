@@ -38,7 +38,7 @@ fn refused(result: Result<HttpRequest, Error>) -> &'static str {
 }
 
 // survives W16
-// proves R34
+// proves R34.1
 #[test]
 fn the_requests_are_the_documented_ones() {
     let json = "accept: application/json|accept-encoding: identity|content-type: application/json";
@@ -105,7 +105,7 @@ fn the_requests_are_the_documented_ones() {
     );
 }
 
-// proves R34
+// proves R34.1
 #[test]
 fn every_field_of_create_is_sent_under_its_name() {
     let some = |text: &str| Some(text.to_owned());
@@ -136,7 +136,7 @@ fn every_field_of_create_is_sent_under_its_name() {
     );
 }
 
-// proves R34
+// proves R34.1
 #[test]
 fn fields_are_checked_before_anything_is_sent() {
     let some = |text: &str| Some(text.to_owned());
@@ -188,7 +188,7 @@ fn fields_are_checked_before_anything_is_sent() {
     assert_eq!(refused(invite_token(&host, &Secret::new("T"), UUID, Some(1 << 50))), "expires_at");
 }
 
-// proves R36
+// proves R36.1
 #[test]
 fn requests_and_responses_show_no_secret() {
     let host = url("https://example.com/?q=CANARY");
@@ -205,7 +205,7 @@ fn requests_and_responses_show_no_secret() {
     assert!(!shown.contains("CANARY") && shown.contains("200"), "{shown}");
 }
 
-// proves R17 R36
+// proves R36.7
 #[test]
 fn any_2xx_with_a_token_counts() {
     let parse =
@@ -256,7 +256,7 @@ fn any_2xx_with_a_token_counts() {
     }
 }
 
-// proves R17
+// proves R17.4
 #[test]
 fn subscriber_info_tells_scope_key_and_end() {
     let parse = |body: &str| SubscriberInfo::parse(&HttpResponse::new(200, body), &[]).unwrap();
@@ -278,7 +278,7 @@ fn subscriber_info_tells_scope_key_and_end() {
     assert!(matches!(SubscriberInfo::parse(&HttpResponse::new(401, ""), &[]), Err(Error::Http(_))));
 }
 
-// proves R34
+// proves R34.4
 #[test]
 fn http_errors_keep_status_entries_and_waits() {
     let of = |status, body: &str| HttpError::of(Endpoint::GuestToken, &HttpResponse::new(status, body), &[]);
@@ -320,7 +320,7 @@ fn http_errors_keep_status_entries_and_waits() {
     assert_eq!(of(422, &many).entries.len(), 64);
 }
 
-// proves R34
+// proves R3.7
 #[test]
 fn retry_after_is_measured_by_the_server_s_own_clock() {
     let wait = |retry: &str, date: Option<&str>| {
@@ -338,7 +338,7 @@ fn retry_after_is_measured_by_the_server_s_own_clock() {
     assert_eq!(wait("soon", date), None);
 }
 
-// proves R35
+// proves R35.4
 #[test]
 fn nonces_are_taken_and_their_challenge_recognised() {
     let of = |status, body: &str, nonce: &str, challenge: &[&str]| {
@@ -359,7 +359,7 @@ fn nonces_are_taken_and_their_challenge_recognised() {
     assert_eq!(of(400, r#"{"error":"use_dpop_nonce"}"#, "", &[]), (None, false));
 }
 
-// proves R36
+// proves R36.2
 #[test]
 fn an_echoed_token_is_cut_out_of_the_error() {
     let token = Secret::new("CANARY-api-token");

@@ -26,7 +26,7 @@ fn the_header_of_the_sample_token_is_read() {
     assert_eq!(SatHeader::decode(&Secret::new(padded)).unwrap().typ.as_deref(), Some("SAT"));
 }
 
-// proves R31 R36
+// proves R31.3
 #[test]
 fn what_is_no_token_is_refused_without_being_repeated() {
     let canary = "CANARY";
@@ -58,7 +58,7 @@ fn what_is_no_token_is_refused_without_being_repeated() {
     }
 }
 
-// proves R36
+// proves R36.4
 #[test]
 fn only_secure_urls_are_accepted() {
     for good in [
@@ -172,7 +172,7 @@ fn only_secure_urls_are_accepted() {
     assert!(SecureUrl::parse(&long, Plain::Never).is_err());
 }
 
-// proves R36
+// proves R36.1
 #[test]
 fn a_url_shows_no_query() {
     let url = SecureUrl::parse("https://example.com:8443/a?token=CANARY", Plain::Never).unwrap();
@@ -188,7 +188,7 @@ fn a_url_shows_no_query() {
     assert_eq!(default.htu(), "wss://example.com/");
 }
 
-// proves R31
+// proves R31.4, R31.5
 #[test]
 fn hosts_follow_from_ch() {
     for (ch, relay, fabric) in [
@@ -208,7 +208,7 @@ fn hosts_follow_from_ch() {
     }
 }
 
-// proves R36
+// proves R31.6
 #[test]
 fn a_hostile_ch_is_refused() {
     for bad in [
@@ -256,7 +256,7 @@ fn a_hostile_ch_is_refused() {
 }
 
 // survives W9
-// proves R31
+// proves R31.6
 #[test]
 fn a_ch_from_which_a_strangers_host_would_follow_is_refused() {
     for (ch, fabric) in [
@@ -298,7 +298,7 @@ fn a_ch_from_which_a_strangers_host_would_follow_is_refused() {
 }
 
 // survives W9
-// proves R31
+// proves R31.6
 #[test]
 fn a_token_leads_to_allowed_hosts_only() {
     let leads = |allowed: &[&str], ch: Option<&str>| {

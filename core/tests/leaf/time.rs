@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 const MS: u64 = 1_795_231_753_000;
 
-// proves R31
+// proves R2.6, R2.7
 #[test]
 fn absolute_times() {
     use Oddity::{Clamped, OtherUnit, Text, Unusable};
@@ -57,7 +57,7 @@ fn absolute_times() {
     assert_eq!(absolute(None, Unit::Seconds), Parsed::ABSENT);
 }
 
-// proves R31
+// proves R2.6
 #[test]
 fn a_provider_s_milliseconds_are_no_oddity_but_its_seconds_are() {
     let ms = |value: Value| absolute(Some(&value), Unit::Milliseconds);
@@ -65,7 +65,7 @@ fn a_provider_s_milliseconds_are_no_oddity_but_its_seconds_are() {
     assert_eq!(ms(json!(MS / 1000)), Parsed { ms: Some(MS), oddity: Some(Oddity::OtherUnit) });
 }
 
-// proves R29
+// proves R2.7
 #[test]
 fn lifetimes() {
     let table: Vec<(Value, Option<u64>, Option<Oddity>)> = vec![
@@ -90,7 +90,7 @@ fn lifetimes() {
     assert_eq!(lifetime(None), Parsed::ABSENT);
 }
 
-// proves R3
+// proves R3.1
 #[test]
 fn http_dates_in_all_three_forms() {
     let rfc = Some(784_111_777_000);
@@ -141,7 +141,7 @@ fn the_calendar_counts_every_day() {
     assert_eq!(expected, 7_258_118_400_000);
 }
 
-// proves R16
+// proves R18.4
 #[test]
 fn retry_after_in_both_forms() {
     assert_eq!(retry_after("120", MS), Some(120_000));

@@ -5,7 +5,7 @@ use satkeeper_core::lifecycle::*;
 
 #[test]
 fn the_scope_may_come_with_the_connect_result() {
-    // proves R17
+    // proves R17.4
     let statement = Statement { scope: Some(true), ..Statement::default() };
     let mut story = scoped()
         .refreshes()
@@ -18,7 +18,7 @@ fn the_scope_may_come_with_the_connect_result() {
 
 #[test]
 fn an_unknown_scope_arms_the_provider_silently_or_is_tried() {
-    // proves R17
+    // proves R17.5
     for (can_refresh, tried) in [(true, 0), (false, 1)] {
         let mut story =
             scoped().provider(can_refresh, false).always("inspect", Treatment::Fail(http(500))).begin();
@@ -31,7 +31,7 @@ fn an_unknown_scope_arms_the_provider_silently_or_is_tried() {
 
 #[test]
 fn an_activation_that_nobody_answers_is_asked_again_and_a_late_answer_counts() {
-    // proves R14, R17, R18
+    // proves R14.1, R14.6, R17.8
     // survives S17, P33
     let mut story = scoped().refreshes().always("activate", Treatment::Silence).begin();
     story.until(300_000);
@@ -58,7 +58,7 @@ fn an_activation_that_nobody_answers_is_asked_again_and_a_late_answer_counts() {
 
 #[test]
 fn an_outage_declines_nothing() {
-    // proves R17, R18
+    // proves R17.8
     // survives S16, S30
     let mut story = scoped().refreshes().begin();
     story.always("activate", Treatment::Fail(http(503)));
@@ -75,7 +75,7 @@ fn an_outage_declines_nothing() {
 
 #[test]
 fn an_activation_that_fails_is_asked_for_again_at_the_endpoints_own_pace() {
-    // proves R17, R18
+    // proves R17.8, R18.1
     // survives P34, S15
     // A refusal is the endpoint's word: ten seconds. Silence, or somebody who does not know, is none: one.
     for (status, first) in
@@ -104,7 +104,7 @@ fn an_activation_that_fails_is_asked_for_again_at_the_endpoints_own_pace() {
 
 #[test]
 fn without_a_provider_activation_is_tried_to_the_end() {
-    // proves R17, R18, R25
+    // proves R18.1, R25.6, R25.8
     // survives S7
     let mut story = scoped().base_life(300_000).always("activate", Treatment::Fail(FORBIDDEN)).begin();
     story.until(299_000);
@@ -120,7 +120,7 @@ fn without_a_provider_activation_is_tried_to_the_end() {
 
 #[test]
 fn a_refresh_that_falls_due_does_not_wait_for_a_running_activation() {
-    // proves R17, R14: each endpoint has its places
+    // proves R14.7, R17.6, R17.10: each endpoint has its places
     let mut story = scoped()
         .base_life(60_000)
         .refreshes()
@@ -137,7 +137,7 @@ fn a_refresh_that_falls_due_does_not_wait_for_a_running_activation() {
 
 #[test]
 fn an_unproved_kind_of_key_is_switched_once() {
-    // proves R35, R10
+    // proves R35.6, R35.7
     let refused = Failure::Rpc { code: -32_003, credential: true };
     let mut story =
         unscoped().mints().key(KeyFacts::Auto).next("authenticate", Treatment::Fail(refused)).begin();
@@ -190,7 +190,7 @@ fn an_unproved_kind_of_key_is_switched_once() {
 
 #[test]
 fn what_is_held_serves_while_the_kind_of_key_is_switched() {
-    // proves R35, R10: the activation is refused, and then the application's provider will not mint another
+    // proves R35.7: the activation is refused, and then the application's provider will not mint another
     let mut story = scoped().mints().key(KeyFacts::Auto).next("activate", Treatment::Fail(FORBIDDEN)).begin();
     story.until(60);
     story.always("mint", Treatment::Fail(Failure::Rejected));
@@ -201,7 +201,7 @@ fn what_is_held_serves_while_the_kind_of_key_is_switched() {
 
 #[test]
 fn a_kind_of_key_that_the_server_takes_no_more_is_switched_once() {
-    // proves R35: after an upgrade of the server it refuses whatever was minted with this kind
+    // proves R35.7: after an upgrade of the server it refuses whatever was minted with this kind
     let mut story = unscoped().mints().key(KeyFacts::Auto).begin();
     story.until(20_000);
     story.always("authenticate", Treatment::Fail(REFUSED));
@@ -219,7 +219,7 @@ fn a_kind_of_key_that_the_server_takes_no_more_is_switched_once() {
 
 #[test]
 fn a_token_of_the_applications_own_that_is_refused_switches_no_key_and_is_told_at_once() {
-    // proves R35, R31: what served is refused, nobody mints, and the application brings one that is no good either
+    // proves R35.7: what served is refused, nobody mints, and the application brings one that is no good either
     let mut story = unscoped().mints().key(KeyFacts::Auto).begin();
     story.until(20_000);
     story.always("authenticate", Treatment::Fail(REFUSED));
@@ -234,7 +234,7 @@ fn a_token_of_the_applications_own_that_is_refused_switches_no_key_and_is_told_a
 
 #[test]
 fn an_inspection_that_is_unauthorized_condemns_nothing() {
-    // proves R10
+    // proves R10.1, R25.9
     for late in [40, 5_000] {
         let mut story = scoped().mints().next("inspect", Treatment::FailLate(http(401), late)).begin();
         story.until(10_000);
@@ -245,7 +245,7 @@ fn an_inspection_that_is_unauthorized_condemns_nothing() {
 
 #[test]
 fn a_bound_token_that_comes_when_its_base_has_been_replaced_is_taken() {
-    // proves R6, R14: devices/token takes half a minute, and meanwhile somebody has asked for a new base
+    // proves R6.4, R14.1: devices/token takes half a minute, and meanwhile somebody has asked for a new base
     let mut story = scoped().refreshes().always("activate", Treatment::Silence).begin();
     story.until(1_000);
     story.refresh_now();

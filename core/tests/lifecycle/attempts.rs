@@ -20,7 +20,7 @@ fn failed_attempts(story: &Story) -> Vec<(u64, Mechanism, CommandId)> {
 
 #[test]
 fn an_attempt_that_nobody_answers_is_told_as_failed_once() {
-    // proves R28, R14
+    // proves R28.1
     for name in ["activate", "renew"] {
         let mut story = scoped().refreshes().always(name, Treatment::Silence).begin();
         story.until(899_000);
@@ -38,7 +38,7 @@ fn an_attempt_that_nobody_answers_is_told_as_failed_once() {
 
 #[test]
 fn who_waits_for_an_attempt_that_nobody_answers_is_served_by_whoever_is_next() {
-    // proves R27, R17
+    // proves R17.6, R17.10, R27.1
     let mut story = scoped()
         .refreshes()
         .always("renew", Treatment::Silence)
@@ -55,7 +55,7 @@ fn who_waits_for_an_attempt_that_nobody_answers_is_served_by_whoever_is_next() {
 
 #[test]
 fn a_wall_clock_that_is_set_again_and_again_makes_no_permits() {
-    // proves R20, R1: only time that has passed does, and nobody but the wall clock says that it has
+    // proves R20.1, R20.4: only time that has passed does, and nobody but the wall clock says that it has
     // survives P18, P20
     let mut story = unscoped().ticks_stand_asleep().base_life(100 * 24 * 60 * MINUTE).refreshes().begin();
     story.until(10_000);
@@ -89,7 +89,7 @@ fn a_wall_clock_that_is_set_again_and_again_makes_no_permits() {
 
 #[test]
 fn an_activation_that_is_due_after_a_sleep_is_spread_once() {
-    // proves R16
+    // proves R1.3
     // survives P36
     let mut waits = BTreeSet::new();
     for seed in 0..20 {
@@ -122,7 +122,7 @@ fn an_activation_that_is_due_after_a_sleep_is_spread_once() {
 
 #[test]
 fn a_bound_token_of_a_second_base_takes_anothers_place() {
-    // proves R16: its jitter is that of a renewal, half a lead and not half a life
+    // proves R16.4: its jitter is that of a renewal, half a lead and not half a life
     // survives P36
     let mut early = BTreeSet::new();
     for seed in 0..20 {
@@ -142,7 +142,7 @@ fn a_bound_token_of_a_second_base_takes_anothers_place() {
 
 #[test]
 fn whoever_answers_ends_the_waits_after_silence_and_no_other() {
-    // proves R18, R10: a 401 of subscriber/info shows that there is somebody, and asks for nothing
+    // proves R10.1, R18.6: a 401 of subscriber/info shows that there is somebody, and asks for nothing
     for (failure, goes_on) in [(UNAUTHORIZED, true), (Failure::Transport, false)] {
         let mut seen = 0;
         for seed in 0..40 {
@@ -176,7 +176,7 @@ fn whoever_answers_ends_the_waits_after_silence_and_no_other() {
 
 #[test]
 fn a_token_that_is_brought_again_is_not_inspected_again() {
-    // proves R17, R33
+    // proves R17.4, R27.7
     let mut story = scoped().refreshes().keyless().begin();
     story.until(10_000);
     story.always("reauthenticate", Treatment::Silence);
@@ -192,7 +192,7 @@ fn a_token_that_is_brought_again_is_not_inspected_again() {
 
 #[test]
 fn a_bound_token_that_comes_after_its_base_took_over_is_not_lost() {
-    // proves R14, R6: it wins even late
+    // proves R6.5, R14.1: it wins even late
     // survives P30
     let mut story = scoped()
         .always("renew", Treatment::Silence)
@@ -212,7 +212,7 @@ fn a_bound_token_that_comes_after_its_base_took_over_is_not_lost() {
 
 #[test]
 fn who_brings_a_token_that_has_ended_does_not_wait_for_ever() {
-    // proves R33, R31
+    // proves R27.2
     // survives P6
     let ended = |at| Statement { expires_at: Some(UnixMillis(at)), ..Statement::default() };
     // By what subscriber/info says of it, before it could be pushed.
@@ -263,7 +263,7 @@ fn an_older_token_that_ends_sooner_than_was_thought_ends_no_session() {
 
 #[test]
 fn a_refresh_that_was_not_heard_is_repeated_and_one_that_was_refused_is_not() {
-    // proves R12, R18: 408 and 425 say that nobody has looked at the secret
+    // proves R12.5, R12.6: 408 and 425 say that nobody has looked at the secret
     for (status, repeated) in
         [(408, true), (425, true), (503, true), (400, false), (401, false), (403, false)]
     {
@@ -281,7 +281,7 @@ fn a_refresh_that_was_not_heard_is_repeated_and_one_that_was_refused_is_not() {
 
 #[test]
 fn a_callback_that_has_hung_once_is_no_slower_for_that() {
-    // proves R14: that it hung in the life before takes none of its places now
+    // proves R14.6: that it hung in the life before takes none of its places now
     let mut opening = unscoped().base_life(MINUTE).refreshes().keyless();
     opening.start.provider.may_be_asked_twice = true;
     let mut story = opening.begin();
@@ -298,7 +298,7 @@ fn a_callback_that_has_hung_once_is_no_slower_for_that() {
 
 #[test]
 fn what_is_announced_reckons_with_what_else_is_due_by_then() {
-    // proves R28
+    // proves R28.1
     let mut story = scoped().refreshes().always("inspect", Treatment::Silence).begin();
     story.until(5_000);
     story.next("refresh", Treatment::Silence);
@@ -317,7 +317,7 @@ fn what_is_announced_reckons_with_what_else_is_due_by_then() {
 
 #[test]
 fn what_is_announced_reckons_with_a_question_that_nobody_answers() {
-    // proves R28: once nobody has said what the base can do, its activation is tried
+    // proves R17.5, R28.1: once nobody has said what the base can do, its activation is tried
     let mut story = scoped().refreshes().always("inspect", Treatment::Silence).begin();
     story.until(5_000);
     story.next("refresh", Treatment::Fail(Failure::Rejected));
@@ -331,7 +331,7 @@ fn what_is_announced_reckons_with_a_question_that_nobody_answers() {
 
 #[test]
 fn what_is_announced_while_a_resume_is_on_its_way_reckons_with_its_failure() {
-    // proves R28, R21: a resume that fails is no failure that is told
+    // proves R28.1: a resume that fails is no failure that is told
     let mut story = unscoped().refreshes().base_life(60_000).begin();
     story.until(1_000);
     story.resume_state();
@@ -352,7 +352,7 @@ fn what_is_announced_while_a_resume_is_on_its_way_reckons_with_its_failure() {
 
 #[test]
 fn who_takes_longer_than_he_has_is_listened_to_however_often_he_is_asked_again() {
-    // proves R14
+    // proves R14.8
     let mut story = unscoped().provider(true, true).base_life(600_000).begin();
     let twice = ProviderFacts { can_refresh: true, can_mint_again: true, may_be_asked_twice: true };
     story.input(Input::NewProvider(twice));

@@ -6,7 +6,7 @@ use satkeeper_core::lifecycle::*;
 
 #[test]
 fn who_fails_to_renew_leaves_the_turn_to_the_next_at_half_the_lead() {
-    // proves R17
+    // proves R17.6, R17.10
     // survives S7, P17
     for failure in [UNAVAILABLE, FORBIDDEN] {
         // The bound token's renewal, an activation, the provider.
@@ -38,7 +38,7 @@ fn who_fails_to_renew_leaves_the_turn_to_the_next_at_half_the_lead() {
 
 #[test]
 fn the_next_attempt_that_is_announced_is_the_one_that_comes() {
-    // proves R28, R17
+    // proves R28.1
     let mut others = 0;
     for (seed, never_bound) in (0..20).map(|seed| (seed, seed % 2 == 0)) {
         // The provider is down as well, so that attempts of both are announced, over handover and promotion.
@@ -75,7 +75,7 @@ fn the_next_attempt_that_is_announced_is_the_one_that_comes() {
 
 #[test]
 fn a_base_carries_the_session_past_the_end_of_its_bound_token() {
-    // proves R6, R17
+    // proves R6.4, R6.5
     // survives P10
     for connected in [true, false] {
         let mut story = scoped()
@@ -104,7 +104,7 @@ fn a_base_carries_the_session_past_the_end_of_its_bound_token() {
 
 #[test]
 fn what_follows_from_an_end_alone_happens_on_the_dot() {
-    // proves R29, R25: `wake_at` is exact
+    // proves R25.6, R29.6: `wake_at` is exact
     let mut story = scoped().scope(false).begin();
     story.until(10_000);
     story.always("open", Treatment::Fail(Failure::Transport));
@@ -117,7 +117,7 @@ fn what_follows_from_an_end_alone_happens_on_the_dot() {
 
 #[test]
 fn shrinking_bound_tokens_renew_the_base() {
-    // proves R8
+    // proves R8.5
     // survives P8
     for (refresh, mint, then) in [(true, false, "refresh"), (false, true, "mint"), (true, true, "refresh")] {
         let mut story = scoped().provider(refresh, mint).begin();
@@ -149,7 +149,7 @@ fn shrinking_bound_tokens_renew_the_base() {
 
 #[test]
 fn a_first_bound_token_that_was_cut_short_hides_nothing() {
-    // proves R8: measured by the longest of its base's. Measured by the first, the renewals would come nearer
+    // proves R8.5: measured by the longest of its base's. Measured by the first, the renewals would come nearer
     // and nearer to the base's end, and the session end there although the provider could have gone on.
     for (refresh, mint, then) in [(true, false, "refresh"), (false, true, "mint"), (true, true, "refresh")] {
         let mut story = scoped().bound_life(60_000).provider(refresh, mint).begin();
@@ -168,7 +168,7 @@ fn a_first_bound_token_that_was_cut_short_hides_nothing() {
 
 #[test]
 fn what_has_been_brought_is_shown_before_anybody_is_asked_for_another() {
-    // proves R17: however long the push takes that puts it in force
+    // proves R17.7, R27.1: however long the push takes that puts it in force
     let mut story = scoped().base_life(1_000_000).refreshes().begin();
     story.until(10_000);
     for name in ["renew", "activate"] {
@@ -186,7 +186,7 @@ fn what_has_been_brought_is_shown_before_anybody_is_asked_for_another() {
 
 #[test]
 fn what_is_announced_reckons_with_what_ends_before_it() {
-    // proves R28
+    // proves R28.1
     let later = |asked| Treatment::Fail(Failure::Http { status: 429, retry_after: Some(asked) });
     let mut story = scoped().begin();
     story.until(800_000);
@@ -203,7 +203,7 @@ fn what_is_announced_reckons_with_what_ends_before_it() {
 
 #[test]
 fn what_has_ended_when_it_comes_is_not_renewed_by() {
-    // proves R9: a server's time is told by the second, and within it what has ended seems to last
+    // proves R9.1: a server's time is told by the second, and within it what has ended seems to last
     let mut story = scoped().begin();
     story.until(800_000);
     for (name, token) in [("renew", 50), ("activate", 51)] {

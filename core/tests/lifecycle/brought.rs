@@ -40,7 +40,7 @@ fn shown(story: &Story) -> Vec<TokenId> {
 
 #[test]
 fn what_is_in_force_is_no_news() {
-    // proves R27
+    // proves R27.7
     for token in [BASE, BOUND] {
         let mut story = bound(true);
         let ask = bring(&mut story, token);
@@ -63,7 +63,7 @@ fn what_is_in_force_is_no_news() {
 
 #[test]
 fn our_own_bound_token_brought_back_without_a_socket_stays_one() {
-    // proves R17, R27
+    // proves R17.1, R27.3
     for can_refresh in [true, false] {
         for resumable in [true, false] {
             let mut story = bound(can_refresh);
@@ -93,7 +93,7 @@ fn our_own_bound_token_brought_back_without_a_socket_stays_one() {
 
 #[test]
 fn a_bound_token_on_its_way_is_not_begun_anew() {
-    // proves R17, R27
+    // proves R17.7, R27.3
     let mut story = scoped().next("reauthenticate", Treatment::Fail(Failure::Transport)).begin();
     story.until(200);
     assert_eq!(story.machine.status().in_force, Some(BASE));
@@ -107,7 +107,7 @@ fn a_bound_token_on_its_way_is_not_begun_anew() {
 
 #[test]
 fn a_provider_that_returns_our_own_bound_token_has_brought_nothing() {
-    // proves R9, R18, R20
+    // proves R9.1, R9.3, R18.1
     // survives P16
     for can_mint_again in [true, false] {
         let mut story =
@@ -146,7 +146,7 @@ fn a_provider_that_returns_our_own_bound_token_has_brought_nothing() {
 
 #[test]
 fn who_brings_another_keys_token_is_told_before_the_server_is() {
-    // proves R27, R35
+    // proves R27.2, R35.9
     let mut story = bound(true);
     story.always("inspect", foreign());
     let (ask, token) = story.update(7_200_000);
@@ -167,7 +167,7 @@ fn who_brings_another_keys_token_is_told_before_the_server_is() {
 
 #[test]
 fn a_server_that_is_judging_it_has_the_last_word() {
-    // proves R10, R35
+    // proves R10.1, R35.9
     // An unbound session pushes at once, and asks at the same time what it is.
     let mut story = provided();
     story.next("inspect", foreign()).next("reauthenticate", Treatment::Late(1_000));
@@ -194,7 +194,7 @@ fn a_server_that_is_judging_it_has_the_last_word() {
 
 #[test]
 fn a_foreign_first_token_is_replaced_and_in_the_end_named_as_the_cause() {
-    // proves R9, R25, R35
+    // proves R25.5, R26.3, R35.9
     for mends in [true, false] {
         let slow = scoped().mints().always("open", Treatment::Late(500));
         let slow = if mends { slow.next("inspect", foreign()) } else { slow.always("inspect", foreign()) };
@@ -231,7 +231,7 @@ fn a_foreign_first_token_is_replaced_and_in_the_end_named_as_the_cause() {
 
 #[test]
 fn a_provider_that_only_brings_foreign_tokens_is_asked_ever_more_rarely() {
-    // proves R9, R20, R35
+    // proves R9.1, R18.1, R35.9
     let mut story = scoped().mints().begin();
     story.until(100_000);
     let short = Statement { expires_in: Some(600_000), ..Statement::default() };

@@ -12,7 +12,7 @@ fn official(scope: bool, can_refresh: bool) -> Story {
 
 #[test]
 fn bound_renewals_come_when_the_official_ones_do() {
-    // proves R37, R16
+    // proves R16.2, R16.3, R37.2, R37.3
     // 30 s before the end, without jitter, whatever the seed. The default leaves more time.
     for (mut story, lead) in [(official(true, false), 30_000), (scoped().begin(), 90_000)] {
         story.until(1_000_000);
@@ -27,7 +27,7 @@ fn bound_renewals_come_when_the_official_ones_do() {
 
 #[test]
 fn waits_are_the_official_ones() {
-    // proves R37, R18, R19
+    // proves R37.3
     let mut story = official(false, true);
     story.always("refresh", Treatment::Fail(UNAVAILABLE));
     story.until(7_000_000);
@@ -50,7 +50,7 @@ fn waits_are_the_official_ones() {
 
 #[test]
 fn no_rule_is_given_up() {
-    // proves R37, R25, R23
+    // proves R23.1, R25.8, R37.3
     // survives S1, S2, S7, S14, S19
     // The provider fails for ten minutes: nothing ends early, resume state is kept, attempts go on, also after the end.
     let mut story = official(false, true);

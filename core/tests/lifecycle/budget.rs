@@ -122,7 +122,7 @@ fn pester(story: &mut Story, pest: Pest, life: u64) {
 proptest! {
     #![proptest_config(config())]
 
-    // proves R20
+    // proves R20.1, R20.4
     // survives P16, P18, P19, P20, P35, S2, S4, S12, S19
     #[test]
     fn requests_per_hour_are_bounded(
@@ -209,7 +209,7 @@ fn pestered(
 
 #[test]
 fn an_update_that_supersedes_another_costs_a_permit_too() {
-    // proves R20, R33
+    // proves R20.1
     // With the token that goes, it goes how fast permits form.
     let mut treatments = vec![Treatment::Well; NAMES.len()];
     treatments[6] = Treatment::Silence;
@@ -220,7 +220,7 @@ fn an_update_that_supersedes_another_costs_a_permit_too() {
 
 #[test]
 fn bases_that_nobody_answers_for_do_not_pile_up() {
-    // proves R6, R20
+    // proves R6.1, R20.1
     // Each asks subscriber/info about itself.
     let mut treatments = vec![Treatment::Well; NAMES.len()];
     treatments[3..6].fill(Treatment::Silence);
@@ -232,7 +232,7 @@ fn bases_that_nobody_answers_for_do_not_pile_up() {
 
 #[test]
 fn renewals_that_gain_nothing_are_few() {
-    // proves R9, R20
+    // proves R9.1, R18.1
     // survives P12, P18, P19, S2
     let mut story = unscoped().base_life(90_000).refreshes().keyless().begin();
     story.until(1_000);
@@ -253,7 +253,7 @@ fn renewals_that_gain_nothing_are_few() {
 
 #[test]
 fn a_day_with_a_clock_that_is_wrong_costs_what_a_day_costs() {
-    // proves R20, R3
+    // proves R2.2
     // survives S2, S4, S12
     for skew in [-3_600_000i64, -60_000, 0, 60_000, 3_600_000] {
         let mut story = scoped().skew(skew).world(|world| world.refreshed_scope = true).refreshes().begin();
@@ -269,7 +269,7 @@ fn a_day_with_a_clock_that_is_wrong_costs_what_a_day_costs() {
 
 #[test]
 fn a_retry_after_is_heeded_as_far_as_the_session_can_afford() {
-    // proves R18, R19
+    // proves R18.4
     let asks =
         |status, seconds: u64| Treatment::Fail(Failure::Http { status, retry_after: Some(seconds * 1_000) });
     // Half of what is left, while it is served.

@@ -7,7 +7,7 @@ use satkeeper_core::lifecycle::*;
 
 #[test]
 fn a_refused_resume_becomes_one_fresh_connect() {
-    // proves R21
+    // proves R21.7
     // survives P4
     // 401 and 403: a business code, where it is about the credential. It is the state that was refused, and the
     // token that is offered next.
@@ -41,7 +41,7 @@ fn a_refused_resume_becomes_one_fresh_connect() {
 
 #[test]
 fn three_resumes_without_stability_are_enough() {
-    // proves R21
+    // proves R21.7
     // survives P4, P35
     let mut story = unscoped().refreshes().begin();
     story.until(20_000);
@@ -66,7 +66,7 @@ fn three_resumes_without_stability_are_enough() {
 
 #[test]
 fn no_connect_waits_for_a_renewal_while_a_good_token_is_held() {
-    // proves R21
+    // proves R21.2, R21.3
     // survives P7, S21
     for resumable in [true, false] {
         let mut story = unscoped().refreshes().begin();
@@ -87,7 +87,7 @@ fn no_connect_waits_for_a_renewal_while_a_good_token_is_held() {
 
 #[test]
 fn reconnects_back_off() {
-    // proves R19, R20
+    // proves R19.1, R19.2, R20.4
     // survives P35, S19
     let mut story = unscoped().begin();
     story.until(20_000);
@@ -114,7 +114,7 @@ fn reconnects_back_off() {
 
 #[test]
 fn what_has_befallen_another_socket_beside_it_is_nothing_to_wait_for() {
-    // proves R19, R24
+    // proves R19.2, R24.4
     let incompatible = Failure::Rpc { code: -32_001, credential: false };
     for failure in [incompatible, Failure::Transport] {
         let shown = || {
@@ -156,7 +156,7 @@ fn what_has_befallen_another_socket_beside_it_is_nothing_to_wait_for() {
 
 #[test]
 fn only_stability_resets_the_wait() {
-    // proves R19, R20
+    // proves R19.2, R20.4
     // survives P35, S19
     let flap = |stay: u64| {
         let mut story = unscoped().begin();
@@ -180,7 +180,7 @@ fn only_stability_resets_the_wait() {
 
 #[test]
 fn a_changed_network_is_tried_at_once() {
-    // proves R19, R20
+    // proves R19.5, R20.4
     // survives P11
     let mut story = unscoped().begin();
     story.until(20_000);
@@ -214,7 +214,7 @@ fn a_changed_network_is_tried_at_once() {
 
 #[test]
 fn a_restart_by_the_server_wipes_what_it_says() {
-    // proves R21 (with R32)
+    // proves R21.10 (with R32)
     for (wipe, resumed) in [(false, true), (true, false)] {
         let mut story = unscoped().begin();
         story.until(20_000);
@@ -229,7 +229,7 @@ fn a_restart_by_the_server_wipes_what_it_says() {
 
 #[test]
 fn the_status_and_the_reason_of_the_next_wake_up() {
-    // proves R29
+    // proves R29.10
     let mut story = scoped().refreshes().begin();
     assert_eq!(story.machine.status().phase, Phase::Minting);
     story.until(20_000);
@@ -264,7 +264,7 @@ fn status_time(story: &Story) -> u64 {
 
 #[test]
 fn a_connect_that_fails_is_told_with_its_cause_and_the_next_try() {
-    // proves R19
+    // proves R21.7, R28.1
     let told = |story: &Story| {
         let warnings = story.warnings("connect_failed").into_iter().map(|(at, warning)| match warning {
             Warning::ConnectFailed { cause, next } => (at, cause, next.map(|next| next.0)),
@@ -324,7 +324,7 @@ fn a_connect_that_fails_is_told_with_its_cause_and_the_next_try() {
 
 #[test]
 fn who_hears_that_the_network_is_there_again_has_a_socket_left() {
-    // proves R19, R20
+    // proves R19.5, R20.5
     let mut story = provided();
     story.always("open", Treatment::Fail(Failure::Transport));
     story.drop_socket();

@@ -30,7 +30,7 @@ fn closed(story: &Story) -> Vec<(u64, SocketId)> {
 
 #[test]
 fn it_is_replaced_by_a_resume_and_closed_two_seconds_later() {
-    // proves R21, R22
+    // proves R21.3, R22.5, R22.7
     // survives P11
     let mut story = doubted();
     story.until(23_000);
@@ -47,7 +47,7 @@ fn it_is_replaced_by_a_resume_and_closed_two_seconds_later() {
 
 #[test]
 fn one_that_answers_before_the_other_is_shown_serves_again() {
-    // proves R22
+    // proves R22.6
     // survives P11
     for at in [20_010, 20_990] {
         let mut story = doubted();
@@ -73,7 +73,7 @@ fn one_that_answers_before_the_other_is_shown_serves_again() {
 
 #[test]
 fn one_that_serves_again_is_not_given_up_for_what_a_fresh_connect_has_said() {
-    // proves R22, R25
+    // proves R22.6, R25.4, R28.1
     let mut story = provided();
     story.always("authenticate", Treatment::Fail(REFUSED)).always("refresh", Treatment::Fail(UNAVAILABLE));
     story.doubt_socket();
@@ -101,7 +101,7 @@ fn one_that_serves_again_is_not_given_up_for_what_a_fresh_connect_has_said() {
 
 #[test]
 fn once_the_other_has_been_shown_to_the_server_the_old_one_has_had_its_day() {
-    // proves R22
+    // proves R22.6
     let mut story = doubted();
     // The server may have put the session over already.
     story.until(21_500);
@@ -114,7 +114,7 @@ fn once_the_other_has_been_shown_to_the_server_the_old_one_has_had_its_day() {
 
 #[test]
 fn a_doubted_socket_that_breaks_or_is_told_to_go_changes_nothing_more() {
-    // proves R22, R29
+    // proves R22.5
     let mut story = doubted();
     story.input(Input::SocketLost { socket: OLD });
     assert!(!story.machine.is_doubted(OLD));
@@ -135,7 +135,7 @@ fn a_doubted_socket_that_breaks_or_is_told_to_go_changes_nothing_more() {
 
 #[test]
 fn while_no_other_is_to_be_had_it_is_read_for_a_minute() {
-    // proves R22
+    // proves R22.5, R22.6
     let mut story = provided();
     story.resume_state();
     story.always("open", Treatment::Fail(Failure::Transport));

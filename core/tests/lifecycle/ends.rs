@@ -22,7 +22,7 @@ fn hinted(statement: Statement, can_refresh: bool, skew: i64) -> Story {
 
 #[test]
 fn a_server_told_end_schedules_the_renewal() {
-    // proves R2, R16
+    // proves R16.1, R16.3
     // survives S23, V2, V3
     let mut story = unscoped().base_life(HOUR).refreshes().begin();
     story.until(HOUR);
@@ -31,7 +31,7 @@ fn a_server_told_end_schedules_the_renewal() {
 
 #[test]
 fn renewal_is_planned_by_the_earliest_end_and_the_session_ends_at_the_latest() {
-    // proves R2
+    // proves R2.4, R2.5
     // survives P8
     let minutes = |m: u64| m * 60_000;
     let info = |at: u64| {
@@ -64,7 +64,7 @@ fn renewal_is_planned_by_the_earliest_end_and_the_session_ends_at_the_latest() {
 
 #[test]
 fn a_provider_hint_counts_only_while_the_server_is_silent() {
-    // proves R7
+    // proves R7.1
     let hint = Statement { expiry_hint: Some(UnixMillis(EPOCH + HOUR)), ..Statement::default() };
     let mut story = hinted(hint, true, 0);
     story.until(HOUR);
@@ -85,7 +85,7 @@ fn a_provider_hint_counts_only_while_the_server_is_silent() {
 
 #[test]
 fn a_hint_is_read_in_both_clocks() {
-    // proves R7
+    // proves R7.1
     // survives P24
     for skew in [-600_000i64, 600_000] {
         let hint = Statement { expiry_hint: Some(UnixMillis(EPOCH + HOUR)), ..Statement::default() };
@@ -103,7 +103,7 @@ fn a_hint_is_read_in_both_clocks() {
 
 #[test]
 fn the_end_of_a_hint_that_is_past_by_one_clock_is_announced_all_the_same() {
-    // proves R7, R28
+    // proves R7.2, R28.2
     let skew = 2 * HOUR as i64;
     let hint = Statement { expiry_hint: Some(UnixMillis(EPOCH + HOUR)), ..Statement::default() };
     for (can_refresh, notice) in [(false, 120_000), (true, 150_000)] {
@@ -118,7 +118,7 @@ fn the_end_of_a_hint_that_is_past_by_one_clock_is_announced_all_the_same() {
 
 #[test]
 fn absolute_ends_are_corrected_by_the_servers_clock() {
-    // proves R2, R3
+    // proves R2.2
     // survives P24, S2, S4
     for skew in [-3_600_000i64, -40_000, 60_000, 3_600_000] {
         let mut story = unscoped().base_life(HOUR).skew(skew).refreshes().begin();
@@ -137,7 +137,7 @@ fn absolute_ends_are_corrected_by_the_servers_clock() {
 
 #[test]
 fn nothing_ends_on_wall_time_alone() {
-    // proves R3
+    // proves R2.2
     // survives P24, S24
     // Our clock is two hours fast: the token looks as if it had ended.
     let statement = Statement { expires_at: Some(UnixMillis(EPOCH + HOUR)), ..Statement::default() };
@@ -162,7 +162,7 @@ fn nothing_ends_on_wall_time_alone() {
 
 #[test]
 fn an_assumed_end_ends_nothing_until_a_refusal() {
-    // proves R8, R25
+    // proves R8.1, R25.5
     let assumed = Statement { assumed_life: Some(HOUR), ..Statement::default() };
     let mut story = hinted(assumed, false, 0);
     story.until(2 * HOUR);
@@ -183,7 +183,7 @@ fn an_assumed_end_ends_nothing_until_a_refusal() {
 
 #[test]
 fn the_same_token_again_is_not_fresh_again() {
-    // proves R9, R18
+    // proves R9.3, R18.1
     // survives S5, P19
     let life = Statement { expires_in: Some(HOUR), ..Statement::default() };
     let mut story = unscoped()
@@ -207,7 +207,7 @@ fn the_same_token_again_is_not_fresh_again() {
 
 #[test]
 fn a_lease_of_the_longest_and_shortest_kinds() {
-    // proves R29, R9
+    // proves R2.7, R29.8
     // survives P21, S3
     for life in [0, 1, 1_000, 40 * 24 * HOUR, 100 * 365 * 24 * HOUR, u64::MAX] {
         let statement = Statement {
@@ -229,7 +229,7 @@ fn a_lease_of_the_longest_and_shortest_kinds() {
 
 #[test]
 fn of_a_shorter_successor_and_the_longer_token_both_are_kept() {
-    // proves R6, R9
+    // proves R6.4, R6.5
     // survives P8
     let mut story = unscoped().base_life(2 * HOUR).refreshes().begin();
     story.until(10_000);

@@ -41,7 +41,7 @@ fn handed_over(story: &mut Story, at: u64, name: &str) {
 
 #[test]
 fn a_conflict_in_a_write_is_the_end() {
-    // proves R11
+    // proves R11.1, R11.2
     let mut story = durable();
     story.always("refresh", Treatment::Silence);
     let ask = story.refresh_now();
@@ -69,7 +69,7 @@ fn a_conflict_in_a_write_is_the_end() {
 
 #[test]
 fn a_conflict_in_a_request_for_a_token_is_the_end() {
-    // proves R11
+    // proves R11.1, R11.2
     let mut story = durable();
     story.next("refresh", Treatment::Fail(Failure::Conflict));
     let ask = story.refresh_now();

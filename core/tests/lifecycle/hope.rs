@@ -6,7 +6,7 @@ use satkeeper_core::lifecycle::*;
 
 #[test]
 fn expiring_is_told_once_a_generation() {
-    // proves R28
+    // proves R28.2
     // survives P5, S29
     let mut story = unscoped().base_life(7_200_000).refreshes().begin();
     story.always("refresh", Treatment::Fail(UNAVAILABLE));
@@ -33,7 +33,7 @@ fn expiring_is_told_once_a_generation() {
 
 #[test]
 fn without_anybody_to_renew_the_end_is_the_end() {
-    // proves R25
+    // proves R17.3, R25.6
     // survives P13, V1, S29
     let mut story = unscoped().base_life(600_000).begin();
     story.until(700_000);
@@ -48,7 +48,7 @@ fn without_anybody_to_renew_the_end_is_the_end() {
 
 #[test]
 fn after_the_end_attempts_go_on_for_ten_minutes_in_which_somebody_answers() {
-    // proves R25, R5
+    // proves R5.1, R25.5
     // survives P23, S14
     // Refused, and somebody who knows can be reached: ten minutes. Servers that are down know nothing: a day.
     for (failure, patience, slack) in [(FORBIDDEN, 600_000, 61_000), (UNAVAILABLE, 24 * HOUR, 2_000)] {
@@ -107,7 +107,7 @@ fn endless_patience_parks() {
 
 #[test]
 fn a_rejection_after_the_end_ends_it() {
-    // proves R25
+    // proves R18.5, R25.6
     let mut story = unscoped().base_life(600_000).refreshes().begin();
     story.always("refresh", Treatment::Fail(UNAVAILABLE));
     story.until(610_000);
@@ -118,7 +118,7 @@ fn a_rejection_after_the_end_ends_it() {
 
 #[test]
 fn in_its_last_five_seconds_a_token_opens_no_socket() {
-    // proves R21, R25
+    // proves R21.4, R25.6
     // survives P7, P12, S19
     let mut story = unscoped().base_life(600_000).begin();
     story.until(595_500);
@@ -146,7 +146,7 @@ fn in_its_last_five_seconds_a_token_opens_no_socket() {
 
 #[test]
 fn an_answer_that_is_on_its_way_is_awaited_at_the_end() {
-    // proves R25, R14
+    // proves R14.1, R25.7
     // Nobody but the bound token's renewal can bring another, and that takes its time.
     for (late, comes) in [(35_000, true), (120_000, false)] {
         let mut story = scoped()
@@ -174,7 +174,7 @@ fn an_answer_that_is_on_its_way_is_awaited_at_the_end() {
 
 #[test]
 fn at_the_end_of_a_life_the_next_request_does_not_wait() {
-    // proves R16
+    // proves R16.5
     let mut story = unscoped().base_life(600_000).refreshes().begin();
     story.until(10_000);
     story.always("refresh", Treatment::Fail(UNAVAILABLE));
@@ -185,7 +185,7 @@ fn at_the_end_of_a_life_the_next_request_does_not_wait() {
 
 #[test]
 fn what_serves_and_has_not_ended_after_all_is_live_again() {
-    // proves R25: a server's slip of the tongue, which its next word mends
+    // proves R2.3, R25.4: a server's slip of the tongue, which its next word mends
     let slip = Statement { expires_at: Some(UnixMillis(0)), ..Statement::default() };
     let slip = Reply::Authenticated { resumed: false, statement: slip };
     let mut story = unscoped()

@@ -13,7 +13,7 @@ fn connects(story: &Story, from: u64) -> Vec<u64> {
 
 #[test]
 fn before_the_first_live_it_is_the_end() {
-    // proves R24, R26
+    // proves R24.3
     let mut story = unscoped().mints().always("authenticate", Treatment::Fail(INCOMPATIBLE)).begin();
     story.until(HOUR);
     let Some((at, Event::Teardown { reason: TeardownReason::Incompatible, cause: Some(cause) })) =
@@ -27,7 +27,7 @@ fn before_the_first_live_it_is_the_end() {
 
 #[test]
 fn after_it_the_server_is_asked_again_each_five_minutes() {
-    // proves R24, R28
+    // proves R24.4, R28.1
     for resumable in [false, true] {
         let mut story = provided();
         if resumable {
@@ -61,7 +61,7 @@ fn after_it_the_server_is_asked_again_each_five_minutes() {
 
 #[test]
 fn a_session_that_was_live_before_a_restart_has_been_live() {
-    // proves R13, R24
+    // proves R13.1, R24.4
     let opening = unscoped().refreshes().keyless().durable();
     let start = opening.start;
     let mut story = opening.begin();

@@ -14,7 +14,7 @@ fn restart(story: &mut Story) {
 
 #[test]
 fn who_was_removed_is_told_so_however_often_a_supervisor_starts_him_again() {
-    // proves R10, R13, R25
+    // proves R10.4, R13.1, R25.5
     for span in [100_000, 240_000, 300_000] {
         let mut story = opening().begin();
         story.until(20_000);
@@ -38,7 +38,7 @@ fn who_was_removed_is_told_so_however_often_a_supervisor_starts_him_again() {
 
 #[test]
 fn who_begins_anew_after_the_end_has_as_much_patience_as_ever() {
-    // proves R13, R25
+    // proves R25.5
     let mut story = opening().begin();
     story.until(20_000);
     story.always("authenticate", Treatment::Fail(REFUSED));
@@ -56,7 +56,7 @@ fn who_begins_anew_after_the_end_has_as_much_patience_as_ever() {
 
 #[test]
 fn rounds_go_on_where_they_were() {
-    // proves R10, R13
+    // proves R10.4, R13.1
     let mut story = opening().begin();
     story.until(20_000);
     story.always("authenticate", Treatment::Fail(REFUSED));
@@ -77,7 +77,7 @@ fn rounds_go_on_where_they_were() {
 
 #[test]
 fn an_endpoint_that_fails_is_asked_as_if_nothing_had_been() {
-    // proves R13, R18
+    // proves R13.1, R18.1
     let mut story = opening().begin();
     story.always("refresh", Treatment::Fail(UNAVAILABLE));
     story.until(6_800_000);

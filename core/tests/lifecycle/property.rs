@@ -42,10 +42,11 @@ fn early_steps_change_nothing(run: &Run, part: u64) {
 proptest! {
     #![proptest_config(crate::chaos::config(512))]
 
-    // proves R27, R29: check() after every step, no panic, every ask answered once, the teardown last
+    // proves R27.1, R27.3, R29.2, R29.3, R29.4, R29.8: check() after every step, no panic, every ask answered once, the
+    // teardown last
     // survives P11, P32, P37
-    // proves R30: from its start and from a record in its middle it happens again to the same bytes
-    // proves R37: with the official client's numbers, too
+    // proves R30.1: from its start and from a record in its middle it happens again to the same bytes
+    // proves R37.3: with the official client's numbers, too
     #[test]
     fn anything_may_happen(
         start in starts(),
@@ -98,7 +99,7 @@ proptest! {
         run.replays();
     }
 
-    // proves R18, R20: whatever a server answers, it is asked a bounded number of times an hour
+    // proves R20.1, R20.4: whatever a server answers, it is asked a bounded number of times an hour
     #[test]
     fn no_server_is_stormed(start in starts(), server in servers(), moves in moves(false, 20)) {
         let mut run = Run::new(policy(true, true), start);

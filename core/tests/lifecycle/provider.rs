@@ -5,7 +5,7 @@ use satkeeper_core::lifecycle::*;
 
 #[test]
 fn a_provider_that_rejects_leaves_the_renewal_to_the_bound_way() {
-    // proves R17, R18
+    // proves R17.8, R18.5
     let mut story = scoped()
         .refreshes()
         .always("activate", Treatment::Fail(FORBIDDEN))
@@ -26,7 +26,7 @@ fn a_provider_that_rejects_leaves_the_renewal_to_the_bound_way() {
 
 #[test]
 fn a_rejected_provider_is_not_asked_again_and_the_session_goes_on() {
-    // proves R17, R18, R25
+    // proves R17.11, R18.5, R25.6, R25.8
     // survives S14, S28, P37
     let mut story = unscoped().refreshes().begin();
     story.always("refresh", Treatment::Fail(Failure::Rejected));
@@ -45,7 +45,7 @@ fn a_rejected_provider_is_not_asked_again_and_the_session_goes_on() {
 
 #[test]
 fn what_ends_a_rejection() {
-    // proves R15, R17, R27
+    // proves R18.5
     let begin = || {
         let mut story = unscoped().refreshes().begin();
         story.next("refresh", Treatment::Fail(Failure::Rejected));
@@ -75,7 +75,7 @@ fn what_ends_a_rejection() {
 
 #[test]
 fn only_the_providers_own_word_stops_the_schedule() {
-    // proves R18
+    // proves R18.5
     for (failure, good) in [
         (Failure::Rejected, true),
         (http(401), false),
@@ -99,7 +99,7 @@ fn only_the_providers_own_word_stops_the_schedule() {
 
 #[test]
 fn who_is_asked_once_for_a_first_token_is_asked_once() {
-    // proves R26, R34
+    // proves R26.2, R34.2
     // survives P6
     let mut story = scoped().refreshes().keyless().always("mint", Treatment::Fail(http(500))).begin();
     story.until(HOUR);
@@ -124,7 +124,7 @@ fn who_is_asked_once_for_a_first_token_is_asked_once() {
 
 #[test]
 fn who_takes_his_time_over_a_first_token_is_heard() {
-    // proves R14, R26
+    // proves R14.1, R26.2
     for (treatment, live) in
         [(Treatment::Late(150_000), true), (Treatment::FailLate(http(500), 150_000), false)]
     {
@@ -141,7 +141,7 @@ fn who_takes_his_time_over_a_first_token_is_heard() {
 
 #[test]
 fn what_is_brought_before_the_first_mint_and_ends_at_once_does_not_take_its_place() {
-    // proves R9, R26
+    // proves R9.1
     // Nothing has been asked for yet: the key is being made.
     let mut story = unscoped().next("make_key", Treatment::Silence).begin();
     let ask = story.ask();
@@ -166,7 +166,7 @@ fn told(story: &Story) -> Vec<(u32, u64, u64)> {
 
 #[test]
 fn a_first_mint_that_can_be_repeated_is_repeated() {
-    // proves R18, R26, R28
+    // proves R18.1, R26.1, R28.1
     // survives W11
     for seed in 0..20 {
         let opening = scoped().mints().keyless().jittered(seed);
@@ -193,7 +193,7 @@ fn a_first_mint_that_can_be_repeated_is_repeated() {
 
 #[test]
 fn which_failures_of_a_first_mint_are_for_good() {
-    // proves R18, R26
+    // proves R26.1, R26.2
     // survives W11
     for (failure, good) in [
         (Failure::Rejected, true),
@@ -225,7 +225,7 @@ fn which_failures_of_a_first_mint_are_for_good() {
 
 #[test]
 fn a_first_mint_that_is_repeated_comes_when_the_endpoint_asks_for_it() {
-    // proves R18, R26
+    // proves R18.4, R26.1
     for (asked, waits) in [(7_000, 7_000), (86_400_000, 300_000)] {
         let busy = Failure::Http { status: 429, retry_after: Some(asked) };
         let mut story = scoped().mints().keyless().next("mint", Treatment::Fail(busy)).begin();
@@ -238,7 +238,7 @@ fn a_first_mint_that_is_repeated_comes_when_the_endpoint_asks_for_it() {
 
 #[test]
 fn a_first_mint_yields_its_place_after_two_minutes_or_where_it_may_be_asked_twice_at_once() {
-    // proves R14, R26
+    // proves R14.4, R14.6, R34.3
     for twice in [false, true] {
         let mut opening = scoped().mints().keyless().always("mint", Treatment::Silence);
         opening.start.provider.may_be_asked_twice = twice;
@@ -260,7 +260,7 @@ fn a_first_mint_yields_its_place_after_two_minutes_or_where_it_may_be_asked_twic
 
 #[test]
 fn a_network_that_is_there_again_ends_the_wait_for_a_first_mint() {
-    // proves R19, R26
+    // proves R19.5, R26.1
     let mut story = scoped().mints().keyless().always("mint", Treatment::Fail(Failure::Transport)).begin();
     story.until(HOUR);
     let before = story.times("mint").len();
@@ -281,7 +281,7 @@ fn a_network_that_is_there_again_ends_the_wait_for_a_first_mint() {
 
 #[test]
 fn a_first_mint_that_failed_at_rest_is_repeated_after_it_in_its_time() {
-    // proves R26, R33
+    // proves R26.1, R33.2
     let busy = Failure::Http { status: 503, retry_after: Some(60_000) };
     let mut story = scoped().mints().keyless().next("mint", Treatment::Fail(busy)).begin();
     story.input(Input::Suspend);
@@ -300,7 +300,7 @@ fn a_first_mint_that_failed_at_rest_is_repeated_after_it_in_its_time() {
 
 #[test]
 fn who_asks_for_a_renewal_before_there_is_a_token_asks_for_the_first_one() {
-    // proves R26, R27
+    // proves R26.1, R27.1
     let mut story = scoped().mints().keyless().always("mint", Treatment::Fail(UNAVAILABLE)).begin();
     story.until(HOUR);
     let ask = story.refresh_now();
@@ -318,7 +318,7 @@ fn who_asks_for_a_renewal_before_there_is_a_token_asks_for_the_first_one() {
 
 #[test]
 fn a_repeatable_mint_counts_as_refresh_and_others_are_called_once() {
-    // proves R17, R34
+    // proves R17.2, R34.2
     let mut story = unscoped().mints().begin();
     story.until(7_000_000);
     assert_eq!(story.mechanism(), Mechanism::Provider);

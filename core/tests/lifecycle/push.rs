@@ -13,7 +13,7 @@ fn pushes(story: &Story) -> Vec<(u64, u32)> {
 
 #[test]
 fn exchanged_written_pushed_acknowledged_told() {
-    // proves R13, R23
+    // proves R13.3, R23.1
     // survives P31, S8, S22
     for (scope, exchange, due) in [(true, "renew", 805_000), (false, "refresh", 445_000)] {
         let base_life = if scope { 7_200_000 } else { 900_000 };
@@ -36,7 +36,7 @@ fn exchanged_written_pushed_acknowledged_told() {
 
 #[test]
 fn a_store_that_fails_or_is_late_is_warned_of_and_holds_nothing_up() {
-    // proves R13
+    // proves R13.3, R13.4, R13.6
     // survives P31
     for treatment in [Treatment::Fail(Failure::Transport), Treatment::Silence] {
         let mut story = unscoped().refreshes().durable().begin();
@@ -58,7 +58,7 @@ fn a_store_that_fails_or_is_late_is_warned_of_and_holds_nothing_up() {
 
 #[test]
 fn a_push_that_times_out_is_repeated_and_never_the_exchange() {
-    // proves R22, R23
+    // proves R22.3, R23.2
     // survives S1, S8, P2, P3, V4
     let mut story = scoped().begin();
     story.until(800_000);
@@ -80,7 +80,7 @@ fn a_push_that_times_out_is_repeated_and_never_the_exchange() {
 
 #[test]
 fn a_refreshed_token_is_pushed_to_the_live_socket() {
-    // proves R22, R23
+    // proves R22.3, R23.1
     // survives S1, P3, P14
     let mut story = unscoped().refreshes().begin();
     story.until(6_910_000);
@@ -99,7 +99,7 @@ fn a_refreshed_token_is_pushed_to_the_live_socket() {
 
 #[test]
 fn a_resume_acknowledges_only_what_was_in_force() {
-    // proves R21
+    // proves R21.8
     // survives P14, S21
     let mut story = unscoped().refreshes().begin();
     story.until(10_000);
@@ -145,7 +145,7 @@ fn resumed_with_an_older_state(treatment: Option<Treatment>) -> Story {
 
 #[test]
 fn after_a_resume_with_an_older_state_the_token_in_force_is_pushed_again() {
-    // proves R21
+    // proves R21.8
     let mut story = resumed_with_an_older_state(None);
     assert_eq!(pushes(&story).iter().map(|(_, token)| *token).collect::<Vec<_>>(), [2, 2]);
     // No newer state has come: once more.
@@ -165,7 +165,7 @@ fn after_a_resume_with_an_older_state_the_token_in_force_is_pushed_again() {
 
 #[test]
 fn the_first_state_of_a_socket_stands_for_what_it_began_with() {
-    // proves R21
+    // proves R21.8
     // Before the answer to the push, and after it: a server may take its time.
     for before in [true, false] {
         let mut story = resumed_with_an_older_state(before.then_some(Treatment::Silence));
@@ -186,7 +186,7 @@ fn the_first_state_of_a_socket_stands_for_what_it_began_with() {
 
 #[test]
 fn a_server_that_refuses_what_is_in_force_after_a_resume_is_not_asked_again() {
-    // proves R21, R25
+    // proves R10.1, R25.9
     let refused = Treatment::Fail(Failure::Rpc { code: -32_003, credential: true });
     let mut story = resumed_with_an_older_state(Some(refused));
     assert_eq!(pushes(&story).len(), 2);
@@ -202,7 +202,7 @@ fn a_server_that_refuses_what_is_in_force_after_a_resume_is_not_asked_again() {
 
 #[test]
 fn who_asks_while_the_token_in_force_is_pushed_again() {
-    // proves R21, R23, R27
+    // proves R21.8, R23.4, R24.1, R27.1
     let refusal = Failure::Rpc { code: -32_003, credential: true };
     for (treatment, rejected, well, exchanges) in [
         // The request was refused because the server did not know of it: now it does.
@@ -239,7 +239,7 @@ fn who_asks_while_the_token_in_force_is_pushed_again() {
 
 #[test]
 fn the_end_of_what_was_shown_with_a_resume_ends_waits_too() {
-    // proves R23, R16
+    // proves R23.3
     let mut story =
         unscoped().refreshes().base_life(60_000).always("refresh", Treatment::Fail(UNAVAILABLE)).begin();
     story.until(1_000);

@@ -10,7 +10,7 @@ fn offered(story: &Story) -> Vec<u32> {
 
 #[test]
 fn the_order_of_what_a_refusal_may_mean() {
-    // proves R10, R35
+    // proves R4.2, R10.5, R26.3, R35.7
     // survives P12, P25, S19, S24
     // Our clock is off by a minute, and nobody says so before the first connect is refused.
     let mut story = unscoped()
@@ -43,7 +43,7 @@ fn the_order_of_what_a_refusal_may_mean() {
 
 #[test]
 fn who_is_asked_during_the_second_look_is_not_asked_again_after_it() {
-    // proves R10
+    // proves R10.5
     let mut story = unscoped().mints().begin();
     // Its renewal is due at 6,749 s.
     story.until(6_748_800);
@@ -58,7 +58,7 @@ fn who_is_asked_during_the_second_look_is_not_asked_again_after_it() {
 
 #[test]
 fn who_was_removed_is_told_so_within_eleven_minutes() {
-    // proves R10, R25, R28
+    // proves R10.5, R25.5, R28.1
     // survives P2, P12
     // A first connect, and a session that has been live.
     for live in [false, true] {
@@ -92,7 +92,7 @@ fn who_was_removed_is_told_so_within_eleven_minutes() {
 
 #[test]
 fn while_older_tokens_are_shown_whoever_brings_them_is_asked_once() {
-    // proves R10
+    // proves R10.2, R10.3, R10.5
     // The bound token is refused; its base has yet to be shown, and sockets take their time.
     let mut story = scoped().refreshes().mints().begin();
     story.until(20_000);
@@ -116,7 +116,7 @@ fn while_older_tokens_are_shown_whoever_brings_them_is_asked_once() {
 
 #[test]
 fn an_outage_of_the_authentication_ends_nothing() {
-    // proves R10, R25
+    // proves R10.2, R10.5, R10.6
     // survives P2, P12
     for span in [45_000, 480_000] {
         let mut story = unscoped().refreshes().begin();
@@ -140,7 +140,7 @@ fn an_outage_of_the_authentication_ends_nothing() {
 
 #[test]
 fn with_nobody_to_bring_another_the_one_there_is_is_shown_round_by_round() {
-    // proves R10, R25
+    // proves R10.2, R10.4
     let mut story = unscoped().begin();
     story.until(20_000);
     story.always("authenticate", Treatment::Fail(REFUSED));
@@ -159,7 +159,7 @@ fn with_nobody_to_bring_another_the_one_there_is_is_shown_round_by_round() {
 
 #[test]
 fn a_provider_that_hangs_does_not_keep_a_refused_token_from_being_shown_again() {
-    // proves R10: nobody answers for a new token, and the server would take the one that there is
+    // proves R10.4: nobody answers for a new token, and the server would take the one that there is
     let mut opening = unscoped().refreshes();
     opening.start.provider.may_be_asked_twice = true;
     let mut story = opening.begin();
@@ -176,7 +176,7 @@ fn a_provider_that_hangs_does_not_keep_a_refused_token_from_being_shown_again() 
 
 #[test]
 fn while_nobody_answers_for_a_new_token_it_is_asked_for_at_its_own_pace() {
-    // proves R10, R18: a request on its way is lost after a refusal, and the next would bring what serves; each minute
+    // proves R10.5: a request on its way is lost after a refusal, and the next would bring what serves; each minute
     // in which nobody asks is one without a session
     let mut opening = unscoped().refreshes();
     opening.start.provider.may_be_asked_twice = true;
@@ -199,7 +199,7 @@ fn while_nobody_answers_for_a_new_token_it_is_asked_for_at_its_own_pace() {
 
 #[test]
 fn a_token_that_comes_late_in_a_round_is_shown_at_once() {
-    // proves R10, R18
+    // proves R9.3, R10.5
     // survives P16, P20
     let mut story = unscoped().refreshes().begin();
     story.until(20_000);
@@ -225,7 +225,7 @@ fn a_token_that_comes_late_in_a_round_is_shown_at_once() {
 
 #[test]
 fn a_server_whose_clock_leaps_gets_one_proof_more_and_no_loop() {
-    // proves R3, R10, R20
+    // proves R4.2
     // survives P25, V4
     let mut story = unscoped()
         .always("authenticate", Treatment::Fail(Failure::Rpc { code: -32_003, credential: true }))
@@ -240,7 +240,7 @@ fn a_server_whose_clock_leaps_gets_one_proof_more_and_no_loop() {
 
 #[test]
 fn other_codes_time_outs_and_drops_only_reconnect() {
-    // proves R10, R19, R21
+    // proves R19.1
     // survives S20, P1
     for failure in [
         Failure::Rpc { code: -32_602, credential: false },

@@ -5,7 +5,7 @@ use satkeeper_core::lifecycle::*;
 
 #[test]
 fn the_table() {
-    // proves R17
+    // proves R17.1, R17.2
     // survives S9
     let rows = [
         (true, true, Mechanism::Bound, "renew"),
@@ -27,7 +27,7 @@ fn the_table() {
 
 #[test]
 fn the_table_again_for_each_base_and_reconnect() {
-    // proves R17
+    // proves R17.1, R17.4, R17.7
     let mut story = unscoped().world(|world| world.refreshed_scope = true).refreshes().begin();
     story.until(10_000);
     assert_eq!(story.mechanism(), Mechanism::Provider);
@@ -47,7 +47,7 @@ fn the_table_again_for_each_base_and_reconnect() {
 
 #[test]
 fn each_fallback_is_told_once_across_bases() {
-    // proves R17
+    // proves R17.10, R35.8
     let mut story = scoped()
         .world(|world| world.refreshed_scope = true)
         .base_life(900_000)
@@ -83,7 +83,7 @@ fn each_fallback_is_told_once_across_bases() {
 
 #[test]
 fn nobody_renews_is_said_with_the_end() {
-    // proves R17
+    // proves R17.11
     // survives S23, S29
     let mut story = unscoped().begin();
     story.until(10_000);
@@ -101,7 +101,7 @@ fn nobody_renews_is_said_with_the_end() {
 
 #[test]
 fn each_reason_is_told_when_it_becomes_true() {
-    // proves R17
+    // proves R17.10
     // 855 s: neither the bound token's renewal nor an activation gets anywhere: the provider is asked, `endpoint-failed`.
     // Its refresh brings a base that lacks the scope: it goes on being asked, for a reason that no endpoint mends. That is
     // news, told once (`no-scope`), and so is neither again while no bound token comes.

@@ -7,7 +7,7 @@ use satkeeper_core::lifecycle::*;
 
 #[test]
 fn each_command_fails_by_its_own_deadline() {
-    // proves R14, R29
+    // proves R13.5, R14.3, R14.4, R14.5, R29.1
     // survives S13, P33
     for (name, span) in [("make_key", 120_000), ("mint", 120_000), ("inspect", 10_000), ("open", 10_000)] {
         let mut story = scoped().refreshes().key(KeyFacts::Auto).next(name, Treatment::Silence).begin();
@@ -46,7 +46,7 @@ fn each_command_fails_by_its_own_deadline() {
 
 #[test]
 fn stale_answers_and_sockets_change_nothing() {
-    // proves R29
+    // proves R29.2
     // survives P15, S9, S17
     let mut story = provided();
     let old = story.socket();
@@ -78,7 +78,7 @@ fn stale_answers_and_sockets_change_nothing() {
 
 #[test]
 fn an_answer_that_comes_after_its_deadline_counts_all_the_same() {
-    // proves R14
+    // proves R14.1
     let mut story = provided();
     story.next("refresh", Treatment::Late(121_000)).always("refresh", Treatment::Silence);
     story.refresh_now();
@@ -122,7 +122,7 @@ fn what_makes_no_sense_is_ignored() {
 
 #[test]
 fn on_demand_calls_share_one_exchange() {
-    // proves R27
+    // proves R27.1
     let mut story = provided();
     let one = story.refresh_now();
     let two = story.refresh_now();
@@ -154,7 +154,7 @@ fn on_demand_calls_share_one_exchange() {
 
 #[test]
 fn a_failed_call_on_demand_changes_no_schedule_for_good() {
-    // proves R18, R27
+    // proves R16.1, R20.3
     // survives P37
     let mut story = provided();
     story.next("refresh", Treatment::Fail(UNAVAILABLE));
@@ -169,7 +169,7 @@ fn a_failed_call_on_demand_changes_no_schedule_for_good() {
 
 #[test]
 fn nobody_to_renew_fails_at_once_or_as_soon_as_that_is_known() {
-    // proves R27
+    // proves R27.2
     let mut story = unscoped().begin();
     story.until(20_000);
     let ask = story.refresh_now();
@@ -185,7 +185,7 @@ fn nobody_to_renew_fails_at_once_or_as_soon_as_that_is_known() {
 
 #[test]
 fn a_rejected_request_is_repeated_after_the_renewal() {
-    // proves R24, R27
+    // proves R24.1
     let mut story = scoped().refreshes().begin();
     story.until(20_000);
     let generation = story.machine.status().generation;
@@ -204,7 +204,7 @@ fn a_rejected_request_is_repeated_after_the_renewal() {
 
 #[test]
 fn an_exchange_that_is_given_up_takes_no_waiting_call_with_it() {
-    // proves R15, R17, R27
+    // proves R27.1, R27.2
     // survives P6, P11
     // The activation does not answer while a call waits for it: the provider serves the call.
     let mut story = scoped().refreshes().always("activate", Treatment::Silence).begin();
@@ -239,7 +239,7 @@ fn an_exchange_that_is_given_up_takes_no_waiting_call_with_it() {
 
 #[test]
 fn calls_on_demand_leave_the_last_permits_to_the_schedule() {
-    // proves R20, R27
+    // proves R20.2, R20.3
     // survives P16, P20, S2
     let mut story = provided();
     story.until(100_000);

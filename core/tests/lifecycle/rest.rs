@@ -5,7 +5,7 @@ use satkeeper_core::lifecycle::*;
 
 #[test]
 fn suspended_nothing_fires_and_resumed_all_is_as_it_should_be() {
-    // proves R33
+    // proves R33.1, R33.2
     // survives S6, S10, P11
     let mut story = scoped().refreshes().begin();
     story.until(20_000);
@@ -47,7 +47,7 @@ fn suspended_nothing_fires_and_resumed_all_is_as_it_should_be() {
 
 #[test]
 fn a_write_that_fails_at_rest_is_told() {
-    // proves R13, R33
+    // proves R13.4
     for treatment in [Treatment::Fail(Failure::Transport), Treatment::Silence] {
         let mut story = unscoped().refreshes().keyless().durable().begin();
         story.until(20_000);
@@ -65,7 +65,7 @@ fn a_write_that_fails_at_rest_is_told() {
 
 #[test]
 fn a_suspended_write_is_made_up_for() {
-    // proves R13, R33
+    // proves R33.2
     let mut story = unscoped().refreshes().keyless().durable().begin();
     story.until(20_000);
     // With resume state, so that the new token must be pushed after the resume.
@@ -86,7 +86,7 @@ fn a_suspended_write_is_made_up_for() {
 
 #[test]
 fn what_comes_late_is_kept_at_rest_and_before_the_end() {
-    // proves R12, R33
+    // proves R12.11
     for input in [Input::Suspend, Input::Disconnect, Input::Leave, Input::Destroy] {
         let mut story = unscoped().refreshes().keyless().durable().begin();
         story.until(20_000);
@@ -108,7 +108,7 @@ fn what_comes_late_is_kept_at_rest_and_before_the_end() {
 
 #[test]
 fn a_mint_that_a_person_is_busy_with_outlives_a_suspension() {
-    // proves R26, R33
+    // proves R26.2, R33.1
     let mut story = scoped().refreshes().keyless().next("mint", Treatment::Late(30_000)).begin();
     story.until(1_000);
     story.input(Input::Suspend);
@@ -121,7 +121,7 @@ fn a_mint_that_a_person_is_busy_with_outlives_a_suspension() {
 
 #[test]
 fn leaving_puts_everything_away_and_is_final() {
-    // proves R29, R33
+    // proves R13.6, R29.3, R33.5, R33.6
     // survives S10, P32
     for (input, reason, write) in [
         (Input::Disconnect, TeardownReason::Disconnected, "persist"),

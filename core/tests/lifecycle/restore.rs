@@ -62,7 +62,7 @@ fn tell(machine: &mut Lifecycle, now: Now, step: &Step, time: u64) -> Step {
 
 #[test]
 fn a_restart_mints_nothing_resumes_and_goes_on_renewing() {
-    // proves R13, R16, R21
+    // proves R13.1, R16.1, R21.3
     // survives S22
     let mut story = ten_minutes(scoped().refreshes().mints());
     let generation = story.machine.status().generation;
@@ -87,7 +87,7 @@ fn a_restart_mints_nothing_resumes_and_goes_on_renewing() {
 
 #[test]
 fn who_leaves_is_resumed_as_after_being_killed_and_who_disconnects_is_not() {
-    // proves R13, R21, R33
+    // proves R13.1, R33.3, R33.4
     // survives W10: whatever state the session is in when it is left
     let rests: [fn(&mut Story); 3] = [
         |_| {},
@@ -119,7 +119,7 @@ fn who_leaves_is_resumed_as_after_being_killed_and_who_disconnects_is_not() {
 
 #[test]
 fn what_comes_in_the_very_moment_of_a_restart_is_not_of_the_record() {
-    // proves R2, R13, R25
+    // proves R2.2, R13.7
     let seed = Seed::from_bytes([7; 32]);
     let (tick, unix) = (1_000_000, 1_800_000_000_000);
     let before = minted(&seed, Now::new(tick, unix), 1_200_000);
@@ -136,7 +136,7 @@ fn what_comes_in_the_very_moment_of_a_restart_is_not_of_the_record() {
 
 #[test]
 fn what_came_while_no_server_told_the_time_is_good_until_refused_and_renewed_at_once() {
-    // proves R2, R8, R13, R25: the wall clock is an hour or half a year off at a restart, the network is away, the
+    // proves R13.8: the wall clock is an hour or half a year off at a restart, the network is away, the
     // application brings a token, and the process dies again
     for off in [-3_600_000, 3_600_000, -15_000_000_000, 15_000_000_000] {
         let seed = Seed::from_bytes([7; 32]);
@@ -158,7 +158,7 @@ fn what_came_while_no_server_told_the_time_is_good_until_refused_and_renewed_at_
 
 #[test]
 fn what_nobody_has_dated_tells_no_life_when_it_is_refused() {
-    // proves R8, R13: the wall clock is set right at the restart, by an hour; as that reads it the token is old
+    // proves R8.2, R13.8: the wall clock is set right at the restart, by an hour; as that reads it the token is old
     let mut story = ten_minutes(scoped().scope(false).keyless().refreshes());
     let mut record = serde_json::to_value(story.machine.snapshot()).expect("plain data");
     record["dated"] = false.into();
@@ -175,7 +175,7 @@ fn what_nobody_has_dated_tells_no_life_when_it_is_refused() {
 
 #[test]
 fn a_hint_that_was_read_by_the_servers_time_is_read_by_it_again_after_a_restart() {
-    // proves R2, R7, R13, R25: the wall clock is an hour ahead after it
+    // proves R13.7: the wall clock is an hour ahead after it
     let seed = Seed::from_bytes([7; 32]);
     let now = Now::new(0, 1_800_000_000_000);
     let mut first = Lifecycle::new(exact(), &seed);
@@ -195,7 +195,7 @@ fn a_hint_that_was_read_by_the_servers_time_is_read_by_it_again_after_a_restart(
 
 #[test]
 fn a_base_that_was_brought_again_does_not_cost_its_bound_token_at_a_restart() {
-    // proves R13, R27
+    // proves R13.1, R27.7
     let mut story = ten_minutes(scoped().refreshes().mints());
     let bound = story.machine.status().in_force.expect("it is live");
     let base = story.machine.snapshot().tokens().next().expect("it was minted");
@@ -210,7 +210,7 @@ fn a_base_that_was_brought_again_does_not_cost_its_bound_token_at_a_restart() {
 
 #[test]
 fn what_came_after_a_sleep_that_nobody_has_confirmed_has_not_slept_in_the_record_either() {
-    // proves R1, R13, R25
+    // proves R1.6, R13.7
     let seed = Seed::from_bytes([7; 32]);
     let unix = 1_800_000_000_000;
     let policy = exact().with(|policy| policy.tick_counts_sleep = false);
@@ -229,7 +229,7 @@ fn what_came_after_a_sleep_that_nobody_has_confirmed_has_not_slept_in_the_record
 
 #[test]
 fn a_bound_token_whose_base_was_refused_outlives_a_restart() {
-    // proves R13, R17
+    // proves R13.1
     let mut story = scoped()
         .key(KEY_AT_HAND)
         .durable()
@@ -246,7 +246,7 @@ fn a_bound_token_whose_base_was_refused_outlives_a_restart() {
 
 #[test]
 fn a_record_written_on_a_clock_that_was_set_puts_no_renewal_off() {
-    // proves R1, R13, R20
+    // proves R13.7
     let seed = Seed::from_bytes([7; 32]);
     let unix = 1_800_000_000_000;
     let mut before = minted(&seed, Now::new(0, unix), 900_000);
@@ -272,7 +272,7 @@ fn a_record_written_on_a_clock_that_was_set_puts_no_renewal_off() {
 
 #[test]
 fn the_same_draws_are_not_made_twice() {
-    // proves R30
+    // proves R30.4
     let mut story = ten_minutes(scoped().refreshes().mints());
     let text = serde_json::to_value(story.machine.snapshot()).expect("plain data");
     let drawn = |value: &serde_json::Value| value["drawn"].as_array().expect("counters").clone();
@@ -297,7 +297,7 @@ fn tokens_that_ended_meanwhile_are_replaced_by_a_first_mint() {
 
 #[test]
 fn tokens_that_ended_meanwhile_are_renewed_and_the_session_resumed() {
-    // proves R13, R21
+    // proves R13.1, R21.3
     let mut story = ten_minutes(unscoped().refreshes());
     story.restart(exact(), 8_000_000, start(true, false));
     story.until(8_640_000);
@@ -309,7 +309,7 @@ fn tokens_that_ended_meanwhile_are_renewed_and_the_session_resumed() {
 
 #[test]
 fn a_wrong_wall_clock_ends_nothing() {
-    // proves R2, R13: the wall clock is a day ahead at the restart; whatever it makes the machine do, the session
+    // proves R2.2, R13.7: the wall clock is a day ahead at the restart; whatever it makes the machine do, the session
     // is live again, and its ends are right once the server has told the time
     for ahead in [86_400_000, -86_400_000] {
         let mut story = ten_minutes(scoped().refreshes().mints());
@@ -341,7 +341,7 @@ fn what_the_server_refuses_is_replaced_by_a_first_mint() {
 
 #[test]
 fn what_was_proved_is_remembered() {
-    // proves R13, R35
+    // proves R13.1, R35.6
     let mut story = ten_minutes(scoped().refreshes().mints());
     let auto = Start { key: KeyFacts::Auto, ..start(true, false) };
     story.restart(exact(), 3_000, auto);
@@ -351,7 +351,7 @@ fn what_was_proved_is_remembered() {
 
 #[test]
 fn a_late_secret_is_written_down() {
-    // proves R12, R14
+    // proves R12.11, R14.1
     let mut story = ten_minutes(unscoped().refreshes());
     story.always("refresh", Treatment::Silence);
     story.refresh_now();
@@ -366,7 +366,7 @@ fn a_late_secret_is_written_down() {
 
 #[test]
 fn what_is_in_a_snapshot_is_believed_no_further_than_it_must() {
-    // proves R29, R30: any numbers, no panic
+    // proves R13.9, R29.8: any numbers, no panic
     let story = ten_minutes(scoped().refreshes().mints());
     let honest = serde_json::to_value(story.machine.snapshot()).expect("plain data");
     for number in [0, 1, u64::MAX, u64::MAX / 2, 253_402_300_799_999] {
@@ -409,7 +409,7 @@ fn replace(value: &mut serde_json::Value, by: u64) {
 proptest! {
     #![proptest_config(crate::chaos::config(256))]
 
-    // proves R13, R30: nothing is lost on the way; R29 holds after a restart under any clock
+    // proves R13.1, R30.1: nothing is lost on the way; R29 holds after a restart under any clock
     #[test]
     fn a_restart_at_any_time(
         before in starts(),

@@ -5,7 +5,7 @@ use satkeeper_core::lifecycle::*;
 
 #[test]
 fn a_healthy_bound_session() {
-    // proves R17, R16, R13, R33
+    // proves R13.3, R16.1, R17.1
     let mut story = scoped().refreshes().durable().begin();
     story.until(1_700_000);
     story.line("---- the application disconnects");
@@ -16,7 +16,7 @@ fn a_healthy_bound_session() {
 
 #[test]
 fn an_ordinary_unlucky_session() {
-    // proves R17, R28, R25
+    // proves R17.10, R25.6, R28.1
     // survives S7, S14, S29, P13
     let mut story = scoped()
         .base_life(900_000)
@@ -31,7 +31,7 @@ fn an_ordinary_unlucky_session() {
 
 #[test]
 fn a_drop_a_resume_and_a_renewal_in_between() {
-    // proves R21, R19
+    // proves R21.3, R21.8
     let mut story = unscoped().base_life(600_000).refreshes().keyless().begin();
     story.until(30_000);
     story.line("---- the server hands out resume state");

@@ -20,7 +20,7 @@ fn asked_twice(life: u64) -> Opening {
 
 #[test]
 fn three_attempts_fit_into_the_lead_of_any_life_from_a_minute() {
-    // proves R14, R16
+    // proves R14.4, R16.2, R16.3
     // survives S14, P33
     for life in [60_000, 61_000, 75_000, 90_000, 120_000, 300_000, 600_000, 900_000, 3_600_000, 7_200_000] {
         for seed in 0..20 {
@@ -53,7 +53,7 @@ fn three_attempts_fit_into_the_lead_of_any_life_from_a_minute() {
 
 #[test]
 fn how_long_an_attempt_holds_its_place() {
-    // proves R14
+    // proves R14.3, R14.4
     for life in [20_000, 60_000, 900_000, 7_200_000] {
         let mut story = asked_twice(life).always("refresh", Treatment::Silence).begin();
         story.until(life - 1);
@@ -80,7 +80,7 @@ fn how_long_an_attempt_holds_its_place() {
 
 #[test]
 fn the_first_renewal_is_spread_over_half_the_life_and_later_ones_over_half_the_lead() {
-    // proves R16, R19
+    // proves R16.4
     // survives P36
     let lead = lead_of(7_200_000);
     let mut firsts = Vec::new();
@@ -108,7 +108,7 @@ fn the_first_renewal_is_spread_over_half_the_life_and_later_ones_over_half_the_l
 
 #[test]
 fn work_after_an_outage_is_spread() {
-    // proves R19
+    // proves R33.2
     let mut starts = std::collections::BTreeSet::new();
     for seed in 0..50 {
         let mut story = unscoped().jittered(seed).base_life(7_200_000).refreshes().keyless().begin();
@@ -126,7 +126,7 @@ fn work_after_an_outage_is_spread() {
 
 #[test]
 fn work_that_was_spread_is_not_put_off_for_ever_by_a_late_driver() {
-    // proves R1, R19
+    // proves R1.3, R29.5
     // survives P22
     let mut story = unscoped().jittered(3).base_life(HOUR).refreshes().keyless().begin();
     story.until(HOUR / 2 - 700_000);
@@ -144,7 +144,7 @@ fn work_that_was_spread_is_not_put_off_for_ever_by_a_late_driver() {
 
 #[test]
 fn a_retry_after_longer_than_the_life_is_capped() {
-    // proves R18
+    // proves R18.4
     // survives P34, P18
     let mut story = unscoped().base_life(900_000).refreshes().begin();
     let busy = Failure::Http { status: 429, retry_after: Some(24 * HOUR) };
@@ -181,7 +181,7 @@ fn a_retry_after_longer_than_the_life_is_capped() {
 
 #[test]
 fn attempts_have_equal_jitter_and_no_count() {
-    // proves R18, R25, R28
+    // proves R18.1, R25.8, R28.1
     // survives S7, P16, P17
     let mut story = unscoped().base_life(7_200_000).refreshes().begin();
     story.always("refresh", Treatment::Fail(UNAVAILABLE));

@@ -52,7 +52,7 @@ fn untouched(story: &Story) {
 
 #[test]
 fn a_push_that_is_not_accepted_is_repeated_and_then_shown_beside() {
-    // proves R22, R23
+    // proves R22.7, R23.2, R23.4
     // survives P1, P2, V4
     for treatment in [Treatment::Fail(ERROR), Treatment::Fail(REFUSED), Treatment::Silence] {
         let mut story = pushed(treatment.clone());
@@ -97,7 +97,7 @@ fn a_push_that_is_not_accepted_is_repeated_and_then_shown_beside() {
 
 #[test]
 fn a_refused_call_is_answered_within_a_minute_although_pushes_are_not_accepted() {
-    // proves R23, R24, R27
+    // proves R23.4, R24.1
     // survives P2
     for treatment in [Treatment::Fail(ERROR), Treatment::Fail(REFUSED), Treatment::Silence] {
         let mut story = unscoped().refreshes().begin();
@@ -115,7 +115,7 @@ fn a_refused_call_is_answered_within_a_minute_although_pushes_are_not_accepted()
 
 #[test]
 fn refused_calls_put_the_socket_at_risk_once_in_five_minutes() {
-    // proves R23
+    // proves R23.4
     let mut story = unscoped().refreshes().begin();
     story.until(1_000_000);
     story.always("reauthenticate", Treatment::Fail(ERROR)).always("authenticate", Treatment::Fail(ERROR));
@@ -134,7 +134,7 @@ fn refused_calls_put_the_socket_at_risk_once_in_five_minutes() {
 
 #[test]
 fn only_the_refusal_of_the_connect_is_a_verdict() {
-    // proves R7, R10, R23
+    // proves R10.1, R23.2
     // survives P1, P12, V4
     let mut story = pushed(Treatment::Fail(ERROR));
     story.always("refresh", Treatment::Fail(UNAVAILABLE)).next("authenticate", Treatment::Fail(REFUSED));
@@ -166,7 +166,7 @@ fn only_the_refusal_of_the_connect_is_a_verdict() {
 
 #[test]
 fn a_showing_that_fails_otherwise_is_repeated_as_sockets_are() {
-    // proves R19, R20, R23, R28
+    // proves R19.1, R23.4, R28.1
     // survives P2, S20
     let failures = [Treatment::Fail(ERROR), Treatment::Fail(Failure::Transport), Treatment::Silence];
     for (name, treatment) in failures.into_iter().flat_map(|it| [("open", it.clone()), ("authenticate", it)])
@@ -197,7 +197,7 @@ fn a_showing_that_fails_otherwise_is_repeated_as_sockets_are() {
 
 #[test]
 fn a_showing_that_failed_is_repeated_when_that_was_announced_for() {
-    // proves R19, R28
+    // proves R19.3, R28.1
     // The socket counts as stable in between: that puts nothing forward.
     let mut story = pushed(Treatment::Fail(ERROR));
     story.until(LAST_CALL - 3_000);
@@ -216,7 +216,7 @@ fn a_showing_that_failed_is_repeated_when_that_was_announced_for() {
 
 #[test]
 fn a_drop_after_service_waits_for_nothing_that_was_shown_beside() {
-    // proves R19
+    // proves R19.2
     let mut story = pushed(Treatment::Fail(ERROR));
     story.next("open", Treatment::Fail(UNAVAILABLE));
     while story.warnings("connect_failed").is_empty() {
@@ -228,7 +228,7 @@ fn a_drop_after_service_waits_for_nothing_that_was_shown_beside() {
 
 #[test]
 fn a_token_that_comes_after_the_last_call_and_is_not_accepted_is_shown_at_once() {
-    // proves R23
+    // proves R23.4
     let mut story = unscoped().refreshes().begin();
     story.always("refresh", Treatment::Fail(UNAVAILABLE));
     story.until(LAST_CALL + 20_000);
@@ -242,7 +242,7 @@ fn a_token_that_comes_after_the_last_call_and_is_not_accepted_is_shown_at_once()
 
 #[test]
 fn a_showing_goes_with_its_reason() {
-    // proves R22, R23, R29
+    // proves R23.4, R29.2, R33.1
     // It is accepted in-band meanwhile: nothing is left to show.
     let mut story = pushed(Treatment::Fail(ERROR));
     story.next("authenticate", Treatment::Silence);
@@ -289,7 +289,7 @@ fn a_showing_goes_with_its_reason() {
 
 #[test]
 fn a_proof_that_was_refused_for_its_time_does_not_cost_the_session() {
-    // proves R3, R10, R23
+    // proves R4.2, R23.4
     // survives P25
     let mut story = unscoped().world(|world| world.tells_time = false).refreshes().begin();
     story.until(LAST_CALL - 400_000);
@@ -304,7 +304,7 @@ fn a_proof_that_was_refused_for_its_time_does_not_cost_the_session() {
 
 #[test]
 fn where_pushes_cost_the_socket_tokens_are_shown_in_their_time() {
-    // proves R21, R23
+    // proves R23.5
     let mut story = unscoped().refreshes().begin();
     story.until(10_000);
     story.resume_state();
@@ -331,7 +331,7 @@ fn where_pushes_cost_the_socket_tokens_are_shown_in_their_time() {
 
 #[test]
 fn pushes_that_cost_the_socket_count_whichever_tokens_they_are_of() {
-    // proves R23: where lives are short each push is another token's
+    // proves R23.5: where lives are short each push is another token's
     let mut story = unscoped().refreshes().begin();
     story.until(10_000);
     story.resume_state();
@@ -356,7 +356,7 @@ fn pushes_that_cost_the_socket_count_whichever_tokens_they_are_of() {
 
 #[test]
 fn a_server_that_refuses_every_successor_is_asked_ever_more_rarely() {
-    // proves R18, R20, R23
+    // proves R18.1, R23.6
     // survives P16, P20
     for scope in [false, true] {
         let mut story = scoped().scope(scope).provider(!scope, false).begin();
@@ -391,7 +391,7 @@ fn refused_successor() -> Story {
 
 #[test]
 fn a_push_that_nobody_answers_takes_back_no_refusal() {
-    // proves R23, R28
+    // proves R23.6, R23.7, R28.1
     let mut story = refused_successor();
     // The successor is no reason to ask for no other, once it has had a quarter of its life.
     story.until(310_000);
@@ -416,7 +416,7 @@ fn a_push_that_nobody_answers_takes_back_no_refusal() {
 
 #[test]
 fn what_was_refused_before_is_the_reason_when_what_served_ends() {
-    // proves R25, R28
+    // proves R25.3, R28.1
     let mut story = refused_successor();
     story.next("authenticate", Treatment::Fail(REFUSED));
     story.until(120_000);
@@ -443,7 +443,7 @@ fn what_was_refused_before_is_the_reason_when_what_served_ends() {
 
 #[test]
 fn once_what_served_has_ended_the_next_push_does_not_wait() {
-    // proves R16, R23
+    // proves R23.3
     let mut story = refused_successor();
     story.always("authenticate", Treatment::Fail(Failure::Rpc { code: -32_001, credential: false }));
     story.until(590_000);

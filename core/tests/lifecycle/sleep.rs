@@ -25,7 +25,7 @@ fn expiries(story: &Story) -> Vec<u64> {
 
 #[test]
 fn the_lid_closed_across_an_expiry() {
-    // proves R1, R25
+    // proves R1.2, R1.3
     // survives P22, P23
     for runs_on in [false, true] {
         // A token of half an hour; the lid is closed from 20 to 40 minutes.
@@ -69,7 +69,7 @@ fn the_lid_closed_across_an_expiry() {
 
 #[test]
 fn a_socket_that_died_in_the_sleep_is_replaced_with_a_renewed_token() {
-    // proves R1, R21, R22
+    // proves R1.3, R22.5
     // survives P11, P22
     for runs_on in [false, true] {
         let mut story = on_host(runs_on, unscoped().base_life(HOUR / 2).refreshes()).begin();
@@ -108,7 +108,7 @@ fn confirm(story: &mut Story) {
 
 #[test]
 fn what_came_after_the_wake_has_slept_through_nothing() {
-    // proves R1
+    // proves R1.6
     // survives P22
     let mut story = untold();
     story.next("refresh", of_ten_minutes(700));
@@ -129,7 +129,7 @@ fn what_came_after_the_wake_has_slept_through_nothing() {
 
 #[test]
 fn what_came_between_two_sleeps_has_slept_through_the_second_alone() {
-    // proves R1, R25
+    // proves R1.6
     let mut story = untold();
     story.next("refresh", of_ten_minutes(700));
     close_the_lid(&mut story, false);
@@ -148,7 +148,7 @@ fn what_came_between_two_sleeps_has_slept_through_the_second_alone() {
 
 #[test]
 fn what_comes_in_the_very_step_that_shows_the_sleep_has_not_slept_either() {
-    // proves R1
+    // proves R1.6
     let mut story = untold();
     story.sleep(20 * MINUTE);
     let ask = story.ask();
@@ -164,7 +164,7 @@ fn what_comes_in_the_very_step_that_shows_the_sleep_has_not_slept_either() {
 
 #[test]
 fn a_command_given_after_the_wake_keeps_its_deadline() {
-    // proves R1, R14
+    // proves R1.6
     let mut story = untold();
     story.always("refresh", Treatment::Silence);
     close_the_lid(&mut story, false);
@@ -191,7 +191,7 @@ fn a_command_given_after_the_wake_keeps_its_deadline() {
 
 #[test]
 fn a_clock_that_is_an_hour_fast_renews_on_time() {
-    // proves R2, R3
+    // proves R2.2
     // survives P24, S2, S4, S24
     for scope in [false, true] {
         let mut story = scoped().scope(scope).skew(-(HOUR as i64)).provider(!scope, false).begin();
@@ -206,7 +206,7 @@ fn a_clock_that_is_an_hour_fast_renews_on_time() {
 
 #[test]
 fn a_wall_clock_that_is_set_back_moves_nothing() {
-    // proves R1, R29
+    // proves R1.5
     // survives P24
     let plain = {
         let mut story = unscoped().base_life(HOUR).refreshes().begin();
@@ -226,7 +226,7 @@ fn a_wall_clock_that_is_set_back_moves_nothing() {
 
 #[test]
 fn a_sleep_is_noticed_probed_and_confirmed() {
-    // proves R1
+    // proves R1.3, R1.5, R1.6
     // survives P22, P23
     let mut story = unscoped().base_life(HOUR).refreshes().ticks_stand_asleep().begin();
     story.until(600_000);
@@ -245,7 +245,7 @@ fn a_sleep_is_noticed_probed_and_confirmed() {
 
 #[test]
 fn a_sleep_past_the_end_ends_nothing_before_somebody_has_answered() {
-    // proves R1
+    // proves R1.2, R1.3
     // survives P23
     let mut story = unscoped().base_life(HOUR).begin();
     story.until(600_000);
@@ -263,7 +263,7 @@ fn a_sleep_past_the_end_ends_nothing_before_somebody_has_answered() {
 
 #[test]
 fn a_set_clock_moves_nothing() {
-    // proves R1
+    // proves R1.5, R1.6
     // survives P24
     for runs_on in [false, true] {
         for by in [-2 * HOUR as i64, 2 * HOUR as i64] {
@@ -290,7 +290,7 @@ fn a_set_clock_moves_nothing() {
 
 #[test]
 fn a_jump_that_nobody_confirms_costs_one_renewal() {
-    // proves R1, R20
+    // proves R1.5, R1.6
     // survives S2, P19
     let opening = unscoped().base_life(2 * HOUR).world(|world| world.tells_time = false);
     let mut story = opening.refreshes().ticks_stand_asleep().begin();
@@ -303,7 +303,7 @@ fn a_jump_that_nobody_confirms_costs_one_renewal() {
 
 #[test]
 fn naps_that_are_each_too_short_to_be_noticed_add_up() {
-    // proves R1
+    // proves R1.5
     // survives P22
     // Renewed a minute and a half before the end: what is not counted is missed.
     let mut opening = unscoped().base_life(15 * MINUTE).refreshes().ticks_stand_asleep();

@@ -14,7 +14,7 @@ fn offered(story: &Story) -> Vec<u32> {
 
 #[test]
 fn a_new_token_resolves_when_the_server_has_accepted_it() {
-    // proves R27
+    // proves R27.3
     // survives V1, P3
     let mut story = provided();
     let (ask, token) = story.update(7_200_000);
@@ -33,7 +33,7 @@ fn a_new_token_resolves_when_the_server_has_accepted_it() {
 
 #[test]
 fn a_token_that_is_held_already_keeps_its_age() {
-    // proves R2, R27
+    // proves R2.1, R27.7
     // survives S5
     let life = Statement { expires_in: Some(HOUR), ..Statement::default() };
     let facts = TokenFacts { token: TokenId(1), statement: life, new_secret: false };
@@ -51,7 +51,7 @@ fn a_token_that_is_held_already_keeps_its_age() {
 
 #[test]
 fn a_refused_token_fails_the_call_and_the_old_one_stays() {
-    // proves R27
+    // proves R15.1, R27.4
     // survives P1
     let mut story = provided();
     story.next("reauthenticate", Treatment::Fail(REFUSED));
@@ -78,7 +78,7 @@ fn a_refused_token_fails_the_call_and_the_old_one_stays() {
 
 #[test]
 fn a_bound_session_exchanges_first() {
-    // proves R17, R27
+    // proves R17.9, R27.3, R27.4
     let mut story = scoped().world(|world| world.refreshed_scope = true).refreshes().begin();
     story.until(20_000);
     let (ask, token) = story.update(7_200_000);
@@ -112,7 +112,7 @@ fn a_bound_session_exchanges_first() {
 
 #[test]
 fn without_a_socket_the_next_connect_takes_it() {
-    // proves R21, R27
+    // proves R21.3, R27.3
     let mut story = provided();
     story.always("open", Treatment::Fail(Failure::Transport));
     story.drop_socket();
@@ -137,7 +137,7 @@ fn without_a_socket_the_next_connect_takes_it() {
 
 #[test]
 fn a_newer_call_supersedes_and_an_exchange_in_flight_is_retired() {
-    // proves R14, R15, R27
+    // proves R15.1, R27.6
     // survives S9, P15
     let mut story = provided();
     story.next("refresh", Treatment::Late(5_000));
@@ -163,7 +163,7 @@ fn a_newer_call_supersedes_and_an_exchange_in_flight_is_retired() {
 
 #[test]
 fn what_the_server_says_of_a_token_that_is_not_held_any_more_counts_for_nothing() {
-    // proves R10, R29
+    // proves R10.1, R29.2
     let mut story = provided();
     story.always("inspect", Treatment::Silence).always("open", Treatment::Silence);
     story.drop_socket();
@@ -183,7 +183,7 @@ fn what_the_server_says_of_a_token_that_is_not_held_any_more_counts_for_nothing(
 
 #[test]
 fn tokens_that_have_ended_do_not_pile_up_while_no_socket_can_be_had() {
-    // proves R6
+    // proves R6.1
     let mut story = unscoped().base_life(HOUR).refreshes().begin();
     story.until(20_000);
     story.always("open", Treatment::Fail(Failure::Transport));
@@ -198,7 +198,7 @@ fn tokens_that_have_ended_do_not_pile_up_while_no_socket_can_be_had() {
 
 #[test]
 fn what_is_refused_at_the_door() {
-    // proves R7, R10, R27
+    // proves R7.4, R10.1, R27.2
     // survives P6, P12
     let door = |story: &mut Story, statement: Statement| {
         let ask = story.ask();
@@ -240,7 +240,7 @@ fn what_is_refused_at_the_door() {
 
 #[test]
 fn a_push_of_it_that_brings_no_answer_is_followed_by_a_fresh_connect_beside() {
-    // proves R22, R23, R27
+    // proves R22.7, R27.5
     let error = Failure::Rpc { code: -32_603, credential: false };
     for treatment in [Treatment::Fail(error), Treatment::Silence] {
         let mut story = provided();
@@ -261,7 +261,7 @@ fn a_push_of_it_that_brings_no_answer_is_followed_by_a_fresh_connect_beside() {
 
 #[test]
 fn a_new_provider_re_evaluates_who_renews() {
-    // proves R17
+    // proves R17.11, R33.7
     let mut story = unscoped().begin();
     story.until(20_000);
     assert_eq!(story.mechanism(), Mechanism::None);

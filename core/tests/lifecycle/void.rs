@@ -22,7 +22,7 @@ fn ignored(story: &Story, id: CommandId) -> bool {
 
 #[test]
 fn a_token_that_was_asked_for_before_is_nobodys() {
-    // proves R15
+    // proves R15.1
     // survives P15, S9
     // In its time, and after its deadline, when it would have counted all the same.
     for (takes, then) in [(5_000, 21_000), (130_000, 145_000)] {
@@ -50,7 +50,7 @@ fn a_token_that_was_asked_for_before_is_nobodys() {
 
 #[test]
 fn the_old_users_state_is_not_resumed() {
-    // proves R15, R21
+    // proves R15.2
     // Without a socket: the next connect is a fresh one.
     let mut story = provided();
     story.resume_state();
@@ -93,7 +93,7 @@ fn the_old_users_state_is_not_resumed() {
 
 #[test]
 fn the_old_one_is_not_shown_while_the_new_one_is_tried() {
-    // proves R10, R15
+    // proves R15.2
     let mut story = provided();
     story.always("authenticate", Treatment::Fail(Failure::Rpc { code: -32_603, credential: false }));
     story.drop_socket();

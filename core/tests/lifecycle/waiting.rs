@@ -5,7 +5,7 @@ use satkeeper_core::lifecycle::*;
 
 #[test]
 fn it_is_settled_when_that_renewal_is_in_force_and_not_before() {
-    // proves R21, R27
+    // proves R21.8, R27.1
     let mut story = provided();
     story.resume_state();
     story.always("open", Treatment::Fail(Failure::Transport));
@@ -39,7 +39,7 @@ fn it_is_settled_when_that_renewal_is_in_force_and_not_before() {
 
 #[test]
 fn a_renewal_that_was_asked_for_before_settles_nobody() {
-    // proves R14, R27
+    // proves R14.1, R27.1
     // The first is late and silent; who asks then waits for the second, whichever comes first.
     let mut story = provided();
     story.next("refresh", Treatment::Late(145_000)).next("refresh", Treatment::Late(40_000));
@@ -55,7 +55,7 @@ fn a_renewal_that_was_asked_for_before_settles_nobody() {
 
 #[test]
 fn after_a_minute_it_is_pending_or_what_it_failed_with() {
-    // proves R27
+    // proves R27.1
     let mut story = provided();
     story.next("refresh", Treatment::Late(100_000));
     let one = story.refresh_now();

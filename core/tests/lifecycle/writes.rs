@@ -16,7 +16,7 @@ fn writes(story: &Story, from: u64) -> Vec<u64> {
 
 #[test]
 fn what_changes_again_and_again_is_written_once_a_second() {
-    // proves R13
+    // proves R13.5
     // survives S22
     let mut story = durable();
     for _ in 0..300 {
@@ -30,7 +30,7 @@ fn what_changes_again_and_again_is_written_once_a_second() {
 
 #[test]
 fn a_token_does_not_wait_to_be_gathered() {
-    // proves R12, R13
+    // proves R13.3, R13.5
     let mut story = durable();
     story.resume_state();
     story.refresh_now();
@@ -42,7 +42,7 @@ fn a_token_does_not_wait_to_be_gathered() {
 
 #[test]
 fn one_write_is_under_way_and_the_newest_next() {
-    // proves R13
+    // proves R13.3, R13.5
     // survives P31
     let mut story = durable();
     story.always("persist", Treatment::Silence);

@@ -55,7 +55,7 @@ fn on(world: &World, wanted: SocketId, method: &str) -> usize {
 
 #[test]
 fn the_serving_socket_goes_on_while_a_token_is_shown_beside_it() {
-    // proves R23, R32
+    // proves R22.7, R23.4, R32.3
     let mut world = beside();
     let connect = connect_frame(&world);
     assert!(connect["params"]["authentication"]["jwt_token"].as_str().unwrap().contains("two"));
@@ -109,7 +109,7 @@ fn the_serving_socket_goes_on_while_a_token_is_shown_beside_it() {
 
 #[test]
 fn one_that_is_refused_leaves_everything_as_it_was() {
-    // proves R21, R23, R25
+    // proves R21.3, R23.4
     let mut world = beside();
     let connect = connect_frame(&world);
     let restart = json!({"jsonrpc": "2.0", "id": "x", "method": "signalwire.disconnect", "params": {}});
@@ -130,7 +130,7 @@ fn one_that_is_refused_leaves_everything_as_it_was() {
 
 #[test]
 fn one_that_breaks_or_is_sent_away_takes_nothing_with_it() {
-    // proves R21, R23
+    // proves R21.3, R23.4
     for sent_away in [false, true] {
         let mut world = beside();
         world.server.methods.insert("m", [RpcFault::Silent].into());
@@ -157,7 +157,7 @@ fn one_that_breaks_or_is_sent_away_takes_nothing_with_it() {
 
 #[test]
 fn what_a_call_or_a_ping_is_answered_with_there_proves_nothing_here() {
-    // proves R22
+    // proves R32.6
     let mut world = beside();
     world.server.methods.insert("signalwire.ping", (0..9).map(|_| RpcFault::Silent).collect());
     // It does not serve yet: a state of its own is kept apart, and what it claims to answer was not asked of it.

@@ -11,7 +11,7 @@ use serde_json::json;
 
 #[test]
 fn what_waits_for_a_live_session_is_bounded() {
-    // proves R32
+    // proves R32.2
     let mut world = World::new(Config::new(CALLBACK).key(KeyChoice::None));
     for call in 0..1_025 {
         world.call(call, "a.method");
@@ -36,7 +36,7 @@ fn what_waits_for_a_live_session_is_bounded() {
 
 #[test]
 fn calls_return_time_out_and_are_lost_with_their_socket() {
-    // proves R32
+    // proves R32.2
     let mut world = unbound();
     let fault = [RpcFault::Result(json!({"code": "404"})), RpcFault::Silent, RpcFault::Silent];
     world.server.methods.insert("m", fault.into());
@@ -60,7 +60,7 @@ fn calls_return_time_out_and_are_lost_with_their_socket() {
 
 #[test]
 fn a_call_refused_for_its_credential_is_repeated_once_after_recovery() {
-    // proves R24
+    // proves R24.1
     let mut world = unbound();
     world.pass(60_000);
     world
@@ -114,7 +114,7 @@ fn refusals(many: usize) -> std::collections::VecDeque<RpcFault> {
 
 #[test]
 fn what_is_refused_once_more_under_a_newer_token_starts_nothing_until_the_next() {
-    // proves R24
+    // proves R24.2
     let mut world = unbound();
     world.pass(60_000);
     world.server.methods.insert("m", refusals(4));
@@ -148,7 +148,7 @@ fn what_is_refused_once_more_under_a_newer_token_starts_nothing_until_the_next()
 
 #[test]
 fn two_that_are_refused_together_cost_one_renewal() {
-    // proves R24
+    // proves R24.1
     let mut world = unbound();
     world.pass(60_000);
     world.server.methods.insert("m", [RpcFault::Silent, RpcFault::Silent].into());
@@ -167,7 +167,7 @@ fn two_that_are_refused_together_cost_one_renewal() {
 
 #[test]
 fn what_the_session_was_refused_itself_denies_the_application_nothing() {
-    // proves R24, R38
+    // proves R24.1, R38.6
     let mut world = World::new(Config::new(CALLBACK).key(KeyChoice::None).online(true));
     next_token(&mut world, "one");
     world.server.methods.insert("subscriber.online", refusals(2));
@@ -187,7 +187,7 @@ fn what_the_session_was_refused_itself_denies_the_application_nothing() {
 
 #[test]
 fn a_call_error_is_no_verdict_on_the_credential() {
-    // proves R24
+    // proves R24.1
     let mut world = unbound();
     world.clear();
     world.server.methods.insert("m", [RpcFault::Error(-32_002, "CALL DOES NOT EXIST")].into());
@@ -198,7 +198,7 @@ fn a_call_error_is_no_verdict_on_the_credential() {
 
 #[test]
 fn update_token_resolves_when_the_server_has_accepted() {
-    // proves R33
+    // proves R27.3, R27.4
     let mut world = unbound();
     let ends = world.unix() + 7_200_000;
     world.server.tokens.insert(sat("two", "relay.sw.test"), Minted { ends, ..Minted::default() });
@@ -223,7 +223,7 @@ fn update_token_resolves_when_the_server_has_accepted() {
 
 #[test]
 fn a_token_that_does_not_decode_is_refused_at_the_door() {
-    // proves R31
+    // proves R31.3
     let mut world = unbound();
     let token = Secret::new(format!("not.a.token{CANARY}"));
     world.give(SessionInput::UpdateToken { ask: AskId(1), credential: Credential::new(token.clone()) });
@@ -241,7 +241,7 @@ fn a_token_that_does_not_decode_is_refused_at_the_door() {
 
 #[test]
 fn disconnect_and_destroy_end_everything() {
-    // proves R33
+    // proves R33.6
     for (input, reason) in [
         (SessionInput::Disconnect, TeardownReason::Disconnected),
         (SessionInput::Destroy, TeardownReason::Destroyed),
@@ -262,7 +262,7 @@ fn disconnect_and_destroy_end_everything() {
 
 #[test]
 fn suspend_closes_and_resume_takes_up_again() {
-    // proves R33
+    // proves R33.1, R33.2
     let mut world = bound();
     world.push_state();
     world.give(SessionInput::Suspend);

@@ -74,7 +74,7 @@ fn all(is_it: fn(&Value) -> bool) -> Vec<(String, Value)> {
 
 #[test]
 fn no_number_of_a_record_does_harm() {
-    // proves R36
+    // proves R13.9, R36.7
     let numbers = all(Value::is_number);
     // Bytes of hashes aside, there are not so many.
     let numbers: Vec<_> = numbers.into_iter().filter(|(place, _)| !place.starts_with("/forgotten")).collect();
@@ -94,7 +94,7 @@ fn no_number_of_a_record_does_harm() {
 
 #[test]
 fn what_is_missing_or_there_many_times_does_no_harm() {
-    // proves R36
+    // proves R13.9, R36.7
     for (place, value) in all(|it| it.is_array() || it.is_object() || it.is_null()) {
         for change in 0..3 {
             let mut damaged = value.clone();
@@ -112,7 +112,7 @@ fn what_is_missing_or_there_many_times_does_no_harm() {
 
 #[test]
 fn tokens_with_one_number_are_one() {
-    // proves R36
+    // proves R13.9
     let mut value: Value = serde_json::from_str(record()).unwrap();
     let held = value["snapshot"]["held"].as_array_mut().unwrap();
     assert!(held.len() >= 2);
@@ -123,7 +123,7 @@ fn tokens_with_one_number_are_one() {
 
 #[test]
 fn a_wait_of_a_record_is_no_longer_than_any_machine_waits() {
-    // proves R18, R36
+    // proves R13.9, R18.4
     let mut value: Value = serde_json::from_str(record()).unwrap();
     for endpoint in ["mint", "refresh", "activate", "renew"] {
         let far = json!(EPOCH + 30 * 86_400_000);
@@ -146,7 +146,7 @@ fn a_wait_of_a_record_is_no_longer_than_any_machine_waits() {
 
 #[test]
 fn a_snapshot_and_a_record_are_read_as_they_were_written() {
-    // proves R30
+    // proves R13.1
     let value: Value = serde_json::from_str(record()).unwrap();
     let snapshot: Snapshot = serde_json::from_value(value["snapshot"].clone()).unwrap();
     assert_eq!(serde_json::to_value(&snapshot).unwrap(), value["snapshot"]);
@@ -159,7 +159,7 @@ fn a_snapshot_and_a_record_are_read_as_they_were_written() {
 
 #[test]
 fn a_token_that_was_forgotten_is_known_again_by_another_process() {
-    // proves R30, R31
+    // proves R31.2
     let value: Value = serde_json::from_str(record()).unwrap();
     assert!(!value["forgotten"].as_array().unwrap().is_empty());
     let config = || Config::new(CALLBACK).durable(true).key(KeyChoice::None);
@@ -197,7 +197,7 @@ fn a_token_that_was_forgotten_is_known_again_by_another_process() {
 }
 
 proptest! {
-    // proves R36: any bytes, no panic; whatever is read can be gone on from
+    // proves R13.9, R36.7: any bytes, no panic; whatever is read can be gone on from
     #[test]
     fn any_bytes_do_no_harm(at in any::<usize>(), byte: u8, cut: bool, bytes in proptest::collection::vec(any::<u8>(), 0..200)) {
         prop_assert!(Record::decode(&bytes).is_err());

@@ -56,7 +56,7 @@ fn a_name_is_given_to_one_open_call() {
 
 #[test]
 fn a_call_may_fill_its_frame_and_no_more() {
-    // proves R32, R36
+    // proves R36.8
     let size = |params: usize| {
         let mut world = World::new(Config::new(CALLBACK));
         let params = json!("x".repeat(params - 2));
@@ -70,7 +70,7 @@ fn a_call_may_fill_its_frame_and_no_more() {
 
 #[test]
 fn each_refused_call_has_an_ask_of_its_own() {
-    // proves R24
+    // proves R24.1
     let mut world = unbound();
     good(&mut world, "two");
     let calls = 4;
@@ -93,7 +93,7 @@ fn each_refused_call_has_an_ask_of_its_own() {
 
 #[test]
 fn who_asks_again_and_again_is_answered_and_no_endpoint_is_asked_for_it_more_often_than_each_five_seconds() {
-    // proves R20, R27
+    // proves R20.2, R20.3, R27.1
     let mut world = World::start(Config::new(subscriber()).key(KeyChoice::None));
     world.pass(30_000);
     world.clear();
@@ -110,7 +110,7 @@ fn who_asks_again_and_again_is_answered_and_no_endpoint_is_asked_for_it_more_oft
 
 #[test]
 fn one_that_asks_while_the_provider_wants_to_be_left_alone_is_told_to_ask_again() {
-    // proves R20, R27
+    // proves R18.4, R27.1
     let mut world = unbound();
     let busy = || Err(ProviderError::transient("busy").retry_after(Duration::from_secs(300)));
     world.provider.push_back(busy());
@@ -125,7 +125,7 @@ fn one_that_asks_while_the_provider_wants_to_be_left_alone_is_told_to_ask_again(
 
 #[test]
 fn two_that_ask_by_one_name_are_both_answered() {
-    // proves R33
+    // proves R27
     let mut world = unbound();
     good(&mut world, "two");
     let silent = [RpcFault::Silent, RpcFault::Silent];
@@ -142,7 +142,7 @@ fn two_that_ask_by_one_name_are_both_answered() {
 
 #[test]
 fn an_end_in_milliseconds_is_not_odd() {
-    // proves R31
+    // proves R2.6
     let mut world = unbound();
     good(&mut world, "two");
     let ends = UnixMillis(world.unix() + 7_200_000);
@@ -158,7 +158,7 @@ fn an_end_in_milliseconds_is_not_odd() {
 
 #[test]
 fn a_bound_token_lives_as_long_as_was_said_else_fifteen_minutes() {
-    // proves R2, R17
+    // proves R2.1, R8.4
     let at = EPOCH / 1_000 + 1_800;
     for (field, value, from_s, to_s) in
         [("expires_in", 1_800, 1_000, 1_800), ("expires_at", at, 1_000, 1_800), ("nothing", 0, 400, 900)]
@@ -186,7 +186,7 @@ fn a_bound_token_lives_as_long_as_was_said_else_fifteen_minutes() {
 
 #[test]
 fn subscriber_info_alone_may_say_when_a_token_ends() {
-    // proves R2, R10
+    // proves R2.4
     let mut world = World::new(Config::new(CALLBACK).key(KeyChoice::None));
     good(&mut world, "one");
     world.provider.push_back(Ok(credential("one")));
@@ -226,7 +226,7 @@ fn what_is_bound_is_not_shown_without_a_proof_and_what_is_not_is() {
 
 #[test]
 fn a_key_of_another_kind_is_no_key() {
-    // proves R35
+    // proves R35.8
     let config = Config::new(subscriber()).key(KeyChoice::Fixed(KeyAlgorithm::Es256));
     let mut session = Session::new(config, Seed::from_bytes([7; 32]));
     let now = Now::new(1_000, EPOCH);
@@ -240,7 +240,7 @@ fn a_key_of_another_kind_is_no_key() {
 
 #[test]
 fn whose_key_a_connect_says_is_remembered() {
-    // proves R31, R35
+    // proves R31.1
     let held = KeyChoice::Held { key: ec(), proved: true };
     let mut world = World::new(Config::new(Provider::Static(credential("one"))).key(held));
     let jkt = Some(ec().thumbprint().to_owned());
@@ -258,7 +258,7 @@ fn whose_key_a_connect_says_is_remembered() {
 
 #[test]
 fn a_proof_refused_for_its_time_is_signed_anew_at_once() {
-    // proves R10, R35
+    // proves R4.2
     let held = KeyChoice::Held { key: ec(), proved: true };
     let mut world = World::new(Config::new(subscriber()).key(held));
     world.server.date = false;
@@ -271,7 +271,7 @@ fn a_proof_refused_for_its_time_is_signed_anew_at_once() {
 
 #[test]
 fn a_nonce_is_honoured_at_a_refresh_and_its_failure_is_called_one() {
-    // proves R35, R37
+    // proves R35.4, R37.1
     let mut world = World::start(Config::new(subscriber()));
     assert!(world.session.status().bound);
     let mut challenge = HttpResponse::new(400, "{\"error\":\"use_dpop_nonce\"}");
@@ -298,7 +298,7 @@ fn a_nonce_is_honoured_at_a_refresh_and_its_failure_is_called_one() {
 
 #[test]
 fn a_signature_is_stale_after_half_a_minute() {
-    // proves R35
+    // proves R35.3, R35.11
     for (late, connects, asked) in [(30_000, 1, 0), (30_001, 0, 1)] {
         let key = ProofKey::external(Algorithm::Es256, ec().jwk().clone()).unwrap();
         let config = Config::new(subscriber()).key(KeyChoice::Held { key, proved: true });
@@ -321,7 +321,7 @@ fn a_signature_is_stale_after_half_a_minute() {
 
 #[test]
 fn a_change_of_the_network_is_asked_about_at_once() {
-    // proves R19, R32
+    // proves R19.5
     let mut world = unbound();
     world.give(SessionInput::NetworkChanged);
     assert_eq!(world.sent("signalwire.ping").len(), 1);
@@ -329,7 +329,7 @@ fn a_change_of_the_network_is_asked_about_at_once() {
 
 #[test]
 fn a_session_is_resumed_as_often_as_it_is_dropped() {
-    // proves R21
+    // proves R21.3
     let mut world = World::new(Config::new(CALLBACK).key(KeyChoice::None));
     good(&mut world, "one");
     world.provider.push_back(Ok(credential("one")));
@@ -353,7 +353,7 @@ fn a_session_is_resumed_as_often_as_it_is_dropped() {
 
 #[test]
 fn only_so_many_acknowledgements_wait_for_the_connect() {
-    // proves R32, R36
+    // proves R32.3
     let mut world = World::new(Config::new(CALLBACK).key(KeyChoice::None));
     good(&mut world, "one");
     world.provider.push_back(Ok(credential("one")));
@@ -369,7 +369,7 @@ fn only_so_many_acknowledgements_wait_for_the_connect() {
 
 #[test]
 fn the_resume_state_is_not_repeated() {
-    // proves R36
+    // proves R36.2
     let mut world = unbound();
     world.push_state();
     world.server.methods.insert("m", [RpcFault::Error(-5, "CANARYstate is odd")].into());

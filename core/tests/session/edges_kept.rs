@@ -37,7 +37,7 @@ fn another_subscriber() -> Provider {
 
 #[test]
 fn a_token_is_of_the_key_whose_fingerprint_its_request_told_and_of_no_other() {
-    // proves R34, R35
+    // proves R31.1
     let rsa = || KeyChoice::Held { key: rsa(), proved: true };
     let keys = |world: &World| {
         let tokens = written(world)["tokens"].as_array().unwrap().clone();
@@ -87,7 +87,7 @@ fn a_token_is_of_the_key_whose_fingerprint_its_request_told_and_of_no_other() {
 
 #[test]
 fn a_one_time_secret_is_of_no_use_to_another_provider() {
-    // proves R12, R33
+    // proves R15.1, R33.7
     let mut world = rotating(false);
     world.give(SessionInput::SetProvider(another_subscriber()));
     world.give(SessionInput::RefreshNow { ask: AskId(1) });
@@ -112,7 +112,7 @@ fn a_one_time_secret_is_of_no_use_to_another_provider() {
 
 #[test]
 fn a_renewal_that_fails_for_now_is_tried_again() {
-    // proves R17
+    // proves R12.7, R12.8
     let mut world = rotating(false);
     world.server.http_faults.insert(REFRESH, [Fault::Http(HttpResponse::new(503, ""))].into());
     world.pass(7_200_000);
@@ -122,7 +122,7 @@ fn a_renewal_that_fails_for_now_is_tried_again() {
 
 #[test]
 fn a_scope_without_a_fingerprint_is_told_once_and_only_then() {
-    // proves R34
+    // proves R34.1
     for (scope_refresh, told) in [(false, 0), (true, 1)] {
         let Provider::Subscriber { space, mut request } = subscriber() else { panic!() };
         request.scope_refresh = scope_refresh;
@@ -141,7 +141,7 @@ fn a_scope_without_a_fingerprint_is_told_once_and_only_then() {
 
 #[test]
 fn a_record_says_its_generation_and_is_no_larger_than_one_mebibyte() {
-    // proves R6, R30, R36
+    // proves R13.1
     let world = World::start(Config::new(subscriber()).key(KeyChoice::None));
     let record = world.session.record();
     assert_eq!((record.generation(), record.generation().0), (world.session.status().generation, 1));
@@ -156,7 +156,7 @@ fn a_record_says_its_generation_and_is_no_larger_than_one_mebibyte() {
 
 #[test]
 fn what_is_told_has_a_stable_code_and_says_nothing_in_confidence() {
-    // proves R28, R36
+    // proves R36.1, R37.1
     let mut world = World::start(Config::new(subscriber()).key(KeyChoice::None));
     assert!(world.session.why().is_some_and(|why| why.at.0 > world.now));
     world.push(&json!({"jsonrpc": "2.0", "method": "m", "params": {"a": format!("{CANARY}")}}));
@@ -180,7 +180,7 @@ fn what_is_told_has_a_stable_code_and_says_nothing_in_confidence() {
 
 #[test]
 fn after_the_end_nothing_is_kept_and_nothing_is_taken() {
-    // proves R33, R36
+    // proves R29.3, R36.3
     let mut world = World::start(Config::new(subscriber()));
     world.push_state();
     assert!(world.session.record().encode().expose().contains(CANARY));

@@ -13,7 +13,7 @@ use serde_json::json;
 
 #[test]
 fn the_first_frame_is_connect_and_the_host_comes_from_the_token() {
-    // proves R31, R32
+    // proves R31.4, R32.1, R32.2
     let mut world = World::new(Config::new(CALLBACK).key(KeyChoice::None));
     world.call(1, "subscriber.online");
     world.server.opens = true;
@@ -44,7 +44,7 @@ fn the_session_keeps_its_own_methods() {
 
 #[test]
 fn a_drop_is_resumed_with_state_protocol_and_proof() {
-    // proves R21, R32
+    // proves R21.3, R32.6
     let mut world = bound();
     world.push_state();
     assert_eq!(world.sent("signalwire.connect").len(), 1);
@@ -62,7 +62,7 @@ fn a_drop_is_resumed_with_state_protocol_and_proof() {
 
 #[test]
 fn a_refused_resume_becomes_a_fresh_connect_without_an_error() {
-    // proves R21
+    // proves R21.7
     let mut world = bound();
     world.push_state();
     world.clear();
@@ -79,7 +79,7 @@ fn a_refused_resume_becomes_a_fresh_connect_without_an_error() {
 
 #[test]
 fn frames_are_answered_as_the_protocol_wants() {
-    // proves R32
+    // proves R32.4, R32.5, R32.7
     let mut world = unbound();
     world.clear();
     world.push(&json!({"jsonrpc": "2.0", "id": "p", "method": "signalwire.ping",
@@ -102,7 +102,7 @@ fn frames_are_answered_as_the_protocol_wants() {
 
 #[test]
 fn malformed_frames_are_dropped_with_an_event_and_nothing_else() {
-    // proves R32, R36
+    // proves R32.8, R36.7, R36.8
     let mut world = unbound();
     world.clear();
     let socket = world.opened[0].0;
@@ -193,7 +193,7 @@ fn what_waits_for_a_connect_is_bounded_in_bytes() {
 
 #[test]
 fn frames_of_an_older_socket_are_dropped() {
-    // proves R32
+    // proves R29.2
     let mut world = unbound();
     world.drop_socket();
     world.pass(10_000);
@@ -211,7 +211,7 @@ fn frames_of_an_older_socket_are_dropped() {
 
 #[test]
 fn acknowledgements_wait_for_the_connect() {
-    // proves R32
+    // proves R32.1, R32.3
     // survives S18
     let mut world = World::new(Config::new(CALLBACK).key(KeyChoice::None));
     world
@@ -234,7 +234,7 @@ fn acknowledgements_wait_for_the_connect() {
 
 #[test]
 fn disconnect_is_answered_and_a_restart_wipes_the_state() {
-    // proves R32
+    // proves R19.4, R21.10
     for (restart, resumes) in [(false, true), (true, false)] {
         let mut world = bound();
         world.push_state();
@@ -260,7 +260,7 @@ fn losses(world: &World) -> Vec<String> {
 
 #[test]
 fn a_live_socket_that_is_lost_is_told_with_its_cause() {
-    // proves R19, R32
+    // proves R28.1
     // survives P1
     let reset = || Error::Transport { message: "connection reset".to_owned() };
     let silence = |world: &mut World| {
@@ -317,7 +317,7 @@ fn a_live_socket_that_is_lost_is_told_with_its_cause() {
 
 #[test]
 fn a_resume_whose_answer_does_not_say_whether_it_restored_is_one() {
-    // proves R21
+    // proves R21.1
     for (restored, resumes) in [(None, true), (Some(true), true), (Some(false), false)] {
         let mut world = unbound();
         world.push_state();
@@ -342,7 +342,7 @@ fn a_resume_whose_answer_does_not_say_whether_it_restored_is_one() {
 
 #[test]
 fn a_business_code_refuses_a_reauthenticate() {
-    // proves R21, R33
+    // proves R23.2, R27.4
     for (result, is_accepted) in [
         (json!({"code": "403", "message": "Forbidden"}), false),
         (json!({"code": 500}), false),
@@ -392,7 +392,7 @@ fn failing_results() -> [(serde_json::Value, bool); 9] {
 #[test]
 fn a_connect_whose_result_says_that_it_has_failed_is_not_live() {
     // survives W7
-    // proves R10, R21
+    // proves R21.1
     for (result, credential) in failing_results() {
         let mut world = World::new(Config::new(CALLBACK).key(KeyChoice::None));
         let ends = EPOCH + 7_200_000;
@@ -423,7 +423,7 @@ fn a_connect_whose_result_says_that_it_has_failed_is_not_live() {
 #[test]
 fn a_resume_whose_result_says_that_it_has_failed_ends_no_valid_token() {
     // survives W7
-    // proves R21
+    // proves R10.1, R21.1, R21.6
     for (result, _) in failing_results() {
         let mut world = unbound();
         world.push_state();
@@ -448,7 +448,7 @@ fn a_resume_whose_result_says_that_it_has_failed_ends_no_valid_token() {
 #[test]
 fn a_push_whose_result_says_that_it_has_failed_is_not_in_force() {
     // survives W7
-    // proves R21
+    // proves R23.2
     for (result, _) in failing_results().into_iter().take(6) {
         let mut world = unbound();
         let faults = [RpcFault::Result(result.clone())];
@@ -466,7 +466,7 @@ fn a_push_whose_result_says_that_it_has_failed_is_not_in_force() {
 
 #[test]
 fn on_a_connect_this_code_is_always_about_the_credential() {
-    // proves R10
+    // proves R10.5
     let mut world = World::new(Config::new(CALLBACK).key(KeyChoice::None));
     let ends = EPOCH + 7_200_000;
     for name in ["one", "two"] {
@@ -483,7 +483,7 @@ fn on_a_connect_this_code_is_always_about_the_credential() {
 
 #[test]
 fn after_a_sleep_the_socket_is_asked_before_it_is_judged() {
-    // proves R1, R32
+    // proves R1.3
     let mut world = unbound();
     world.clear();
     world.now += 3_000_000;

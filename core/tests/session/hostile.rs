@@ -319,14 +319,14 @@ fn run(seed: u64) -> (u64, bool) {
 
 #[test]
 fn nothing_panics_leaks_waits_or_runs_hot() {
-    // proves R20, R29, R36
+    // proves R29.3, R36.1, R36.7
     let live = (0..1_500).filter(|seed| run(*seed).1).count();
     assert!(live > 300, "only {live} sessions ever came alive: the test tests little");
 }
 
 #[test]
 fn the_same_inputs_give_the_same_outputs() {
-    // proves R30
+    // proves R30.1
     for seed in 0..20 {
         assert_eq!(run(seed), run(seed));
     }

@@ -46,7 +46,7 @@ fn is_untouched(world: &World) -> bool {
 #[test]
 fn a_token_of_two_labels_is_sent_nowhere() {
     // survives W9
-    // proves R31
+    // proves R31.6
     let world = with(&of("signalwire.com"), |config| config);
     assert!(is_untouched(&world), "{:?} {:?}", world.opened, world.server.hosts);
     assert_eq!(refusal(&world).unwrap().code(), "invalid_credentials");
@@ -62,7 +62,7 @@ fn a_token_of_two_labels_is_sent_nowhere() {
 #[test]
 fn a_token_that_leads_elsewhere_than_allowed_is_sent_nowhere() {
     // survives W9
-    // proves R31
+    // proves R31.6
     for (hosts, ch, stranger) in [
         (&["*.sw.test"][..], "relay.evil.example", "relay.evil.example"),
         (&["relay.sw.test"], "relay.sw.test", "fabric.sw.test"),
@@ -91,7 +91,7 @@ fn a_token_that_leads_elsewhere_than_allowed_is_sent_nowhere() {
 #[test]
 fn a_bound_token_leads_to_allowed_hosts_too() {
     // survives W9
-    // proves R17, R31
+    // proves R31.6
     for (ch, refused) in [("relay.evil.example", true), ("localhost", false), ("relay.sw.test", false)] {
         let base = of("relay.sw.test");
         let bound = sat("bound", ch);
@@ -127,7 +127,7 @@ fn a_bound_token_leads_to_allowed_hosts_too() {
 #[test]
 fn a_record_does_not_open_what_has_been_closed() {
     // survives W9
-    // proves R30, R31
+    // proves R31.6
     let config =
         |hosts: &[&str]| Config::new(CALLBACK).key(KeyChoice::None).durable(true).allow_hosts(allowed(hosts));
     let mut world = World::new(config(&["*.sw.test"]));

@@ -32,7 +32,7 @@ fn pushes(world: &World) -> usize {
 
 #[test]
 fn they_are_got_anew_with_the_token_in_force_before_they_end() {
-    // proves R38
+    // proves R38.3
     let mut world = with_ice(600, true);
     let first = world.session.connection().unwrap().ice_expires_at.unwrap();
     assert!(first.0.abs_diff(world.unix() + 600_000) < 1_000);
@@ -51,7 +51,7 @@ fn they_are_got_anew_with_the_token_in_force_before_they_end() {
 
 #[test]
 fn where_a_reauthenticate_brings_none_the_application_is_told_once_and_in_time() {
-    // proves R38
+    // proves R38.3
     let mut world = with_ice(600, false);
     let ends = world.session.connection().unwrap().ice_expires_at.unwrap();
     world.pass(541_000);
@@ -64,7 +64,7 @@ fn where_a_reauthenticate_brings_none_the_application_is_told_once_and_in_time()
 
 #[test]
 fn a_refusal_says_nothing_of_the_token() {
-    // proves R38
+    // proves R38.6
     for fault in [
         RpcFault::Error(-32_002, "Authentication service failed"),
         RpcFault::Error(-32_003, "Requester validation failed"),
@@ -82,7 +82,7 @@ fn a_refusal_says_nothing_of_the_token() {
 
 #[test]
 fn a_server_that_hangs_up_on_it_is_not_asked_again_and_again() {
-    // proves R38
+    // proves R38.3
     let mut world = with_ice(600, true);
     world.server.rpc_faults.insert("signalwire.reauthenticate", [RpcFault::Silent].into());
     world.pass(541_000);
@@ -96,7 +96,7 @@ fn a_server_that_hangs_up_on_it_is_not_asked_again_and_again() {
 
 #[test]
 fn short_lives_do_not_make_a_storm() {
-    // proves R38
+    // proves R38.3
     let mut world = with_ice(5, true);
     world.pass(600_000);
     assert!(pushes(&world) <= 21, "{}", pushes(&world));
@@ -105,7 +105,7 @@ fn short_lives_do_not_make_a_storm() {
 
 #[test]
 fn the_end_is_in_the_servers_time() {
-    // proves R38
+    // proves R38.3
     let mut world = World::new(Config::new(subscriber()));
     world.server.ice_life_s = Some(600);
     world.server.ahead = 3_600_000;
@@ -116,7 +116,7 @@ fn the_end_is_in_the_servers_time() {
 
 #[test]
 fn odd_servers_are_told_of_once_and_the_old_ones_stay() {
-    // proves R38
+    // proves R38.1
     let mut world = with_ice(600, true);
     let odd = || RpcFault::Result(json!({"ice_servers": {"urls": "turn:t"}}));
     world.server.rpc_faults.insert("signalwire.reauthenticate", [odd()].into());
@@ -131,7 +131,7 @@ fn odd_servers_are_told_of_once_and_the_old_ones_stay() {
 
 #[test]
 fn an_attempt_that_the_network_has_cost_is_made_again() {
-    // proves R38
+    // proves R38.3
     let mut world = with_ice(600, true);
     world.server.rpc_faults.insert("signalwire.reauthenticate", [RpcFault::Silent].into());
     world.pass(541_000);
@@ -153,7 +153,7 @@ fn an_attempt_that_the_network_has_cost_is_made_again() {
 
 #[test]
 fn where_it_was_told_too_early_it_is_asked_for_all_the_same() {
-    // proves R38
+    // proves R38.3
     let mut world = with_ice(600, true);
     world.push_state();
     world.server.opens = false;

@@ -68,7 +68,7 @@ fn pass_to_last_call(world: &mut World, before: u64) {
 
 #[test]
 fn the_intent_is_written_before_a_one_time_secret_is_presented() {
-    // proves R12
+    // proves R12.1, R12.8, R12.9
     let mut world = rotating();
     world.stores.push_back(None);
     refresh(&mut world, 1);
@@ -94,7 +94,7 @@ fn the_intent_is_written_before_a_one_time_secret_is_presented() {
 
 #[test]
 fn writing_the_intent_may_take_two_seconds_whatever_is_left() {
-    // proves R12, R13
+    // proves R12.1, R13.5
     for (before, span) in [(7_000_000 - 60_000, 2_000), (10_000, 2_000), (1_500, 1_500)] {
         let mut world = rotating();
         world.server.http_faults.insert(CREATE, (0..200).map(|_| Fault::Broken).collect());
@@ -115,7 +115,7 @@ fn writing_the_intent_may_take_two_seconds_whatever_is_left() {
 
 #[test]
 fn a_certain_holder_waits_for_the_store_and_presents_from_memory_at_the_last_call() {
-    // proves R12
+    // proves R12.3
     let answers: [fn() -> Option<StoreFailure>; 2] = [|| Some(failed()), || None];
     for answer in answers {
         let mut world = rotating();
@@ -137,7 +137,7 @@ fn a_certain_holder_waits_for_the_store_and_presents_from_memory_at_the_last_cal
 
 #[test]
 fn while_the_store_fails_a_mint_takes_the_place_of_the_refresh() {
-    // proves R12, R17
+    // proves R12.8
     let mut world = rotating();
     store(&mut world, || Some(failed()));
     world.pass(7_200_000);
@@ -148,7 +148,7 @@ fn while_the_store_fails_a_mint_takes_the_place_of_the_refresh() {
 
 #[test]
 fn a_store_that_comes_back_lets_the_secret_be_presented() {
-    // proves R12
+    // proves R12.3
     let mut world = rotating();
     world.server.http_faults.insert(CREATE, (0..500).map(|_| Fault::Broken).collect());
     world.stores.push_back(Some(failed()));
@@ -159,7 +159,7 @@ fn a_store_that_comes_back_lets_the_secret_be_presented() {
 
 #[test]
 fn who_is_unsure_mints() {
-    // proves R12
+    // proves R12.4
     let mut world = rotating();
     let unsure = StoreFailure::Unsure(Error::Store { message: "no answer".to_owned() });
     world.stores.push_back(Some(unsure));
@@ -174,7 +174,7 @@ fn who_is_unsure_mints() {
 
 #[test]
 fn an_intent_that_stands_is_not_written_again() {
-    // proves R12
+    // proves R12.2, R12.6
     let mut world = rotating();
     world.server.http_faults.insert(CREATE, (0..500).map(|_| Fault::Unreachable).collect());
     world.server.http_faults.insert(REFRESH, [Fault::Unreachable, Fault::Unreachable].into());
@@ -200,7 +200,7 @@ fn an_intent_that_stands_is_not_written_again() {
 
 #[test]
 fn an_answer_to_its_writing_that_comes_late_presents_nothing_twice() {
-    // proves R12
+    // proves R12.10
     let mut world = rotating();
     world.stores.push_back(None);
     refresh(&mut world, 1);
@@ -218,7 +218,7 @@ fn an_answer_to_its_writing_that_comes_late_presents_nothing_twice() {
 
 #[test]
 fn a_provider_that_was_replaced_meanwhile_is_not_asked() {
-    // proves R12, R15
+    // proves R15.1
     let mut world = rotating();
     world.stores.push_back(None);
     refresh(&mut world, 1);
@@ -233,7 +233,7 @@ fn a_provider_that_was_replaced_meanwhile_is_not_asked() {
 
 #[test]
 fn an_hour_later_another_process_knows_how_old_it_is() {
-    // proves R12
+    // proves R12.8, R13.1
     // survives P30
     let mut world = rotating();
     let record = world.records.last().unwrap().clone();
@@ -254,7 +254,7 @@ fn an_hour_later_another_process_knows_how_old_it_is() {
 
 #[test]
 fn a_successor_that_comes_while_the_session_rests_is_kept() {
-    // proves R12, R14
+    // proves R12.11
     let mut world = rotating();
     world.server.http_faults.insert(REFRESH, [Fault::Silent].into());
     refresh(&mut world, 1);
@@ -271,7 +271,7 @@ fn a_successor_that_comes_while_the_session_rests_is_kept() {
 
 #[test]
 fn a_successor_that_comes_after_its_time_is_kept() {
-    // proves R12, R14
+    // proves R12.11, R14.1
     let mut world = rotating();
     world.server.http_faults.insert(REFRESH, [Fault::Silent].into());
     world.server.http_faults.insert(CREATE, (0..500).map(|_| Fault::Broken).collect());
@@ -285,7 +285,7 @@ fn a_successor_that_comes_after_its_time_is_kept() {
 
 #[test]
 fn a_successor_that_comes_before_the_end_is_kept_unless_all_is_destroyed() {
-    // proves R12, R14, R33
+    // proves R12.11, R33.6
     for (input, is_kept) in
         [(SessionInput::Disconnect, true), (SessionInput::Leave, true), (SessionInput::Destroy, false)]
     {
@@ -313,7 +313,7 @@ fn a_successor_that_comes_before_the_end_is_kept_unless_all_is_destroyed() {
 
 #[test]
 fn who_finds_that_somebody_else_has_written_is_out() {
-    // proves R11
+    // proves R11.1, R11.2
     // survives W4, P29
     let ordinary = |world: &mut World| {
         world.push_state();
@@ -341,7 +341,7 @@ fn who_finds_that_somebody_else_has_written_is_out() {
 
 #[test]
 fn that_somebody_else_has_written_counts_however_late_it_is_said() {
-    // proves R11
+    // proves R11.1, R29.2
     let ordinary = |world: &mut World| {
         world.push_state();
         world.pass(2_000);
@@ -362,7 +362,7 @@ fn that_somebody_else_has_written_counts_however_late_it_is_said() {
 
 #[test]
 fn what_the_store_says_after_the_last_call_still_counts() {
-    // proves R11, R12
+    // proves R11.1, R12.1
     let mut world = rotating();
     world.server.http_faults.insert(CREATE, (0..500).map(|_| Fault::Broken).collect());
     world.server.http_faults.insert(REFRESH, [Fault::Silent].into());
@@ -403,7 +403,7 @@ fn what_the_store_says_after_the_last_call_still_counts() {
 
 #[test]
 fn a_record_of_a_secret_is_whole() {
-    // proves R12, R30
+    // proves R13.1
     let world = rotating();
     let text = world.records.last().unwrap();
     assert_eq!(Record::decode(text.as_bytes()).unwrap().encode().expose(), text);

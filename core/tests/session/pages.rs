@@ -26,7 +26,7 @@ fn others(status: u16) -> [HttpResponse; 3] {
 
 #[test]
 fn whose_an_answer_is() {
-    // proves R3, R18
+    // proves R3.1
     for status in [200, 401, 404, 503] {
         assert!(own(status).iter().all(HttpResponse::is_own));
         assert!(!others(status).iter().any(HttpResponse::is_own));
@@ -48,7 +48,7 @@ fn whose_an_answer_is() {
 
 #[test]
 fn only_the_apis_own_answers_tell_the_time() {
-    // proves R3
+    // proves R3.1
     for status in [401, 503] {
         let answers =
             own(status).map(|it| (it, true)).into_iter().chain(others(status).map(|it| (it, false)));
@@ -87,7 +87,7 @@ fn renewal_failed(answer: HttpResponse) -> (World, Failure) {
 
 #[test]
 fn an_error_of_somebody_who_knows_nothing_is_a_page() {
-    // proves R18
+    // proves R18.1
     for status in [401, 403, 404, 429] {
         for answer in others(status) {
             let (mut world, failure) = renewal_failed(answer);
@@ -108,7 +108,7 @@ fn an_error_of_somebody_who_knows_nothing_is_a_page() {
 
 #[test]
 fn how_long_a_page_wants_to_be_left_alone_is_heard() {
-    // proves R18
+    // proves R18.4
     let mut page = HttpResponse::new(429, "<html>slow down</html>");
     page.set_header("Retry-After", "30");
     let (world, failure) = renewal_failed(page);
@@ -122,7 +122,7 @@ fn how_long_a_page_wants_to_be_left_alone_is_heard() {
 
 #[test]
 fn a_page_spends_no_one_time_secret_and_a_refusal_does() {
-    // proves R12, R18
+    // proves R12.5, R12.6, R12.7
     let written = |answer: HttpResponse| {
         let mut world = World::new(Config::new(subscriber()).key(KeyChoice::None));
         world.server.scope = false;
@@ -152,7 +152,7 @@ fn a_page_spends_no_one_time_secret_and_a_refusal_does() {
 
 #[test]
 fn a_portal_in_between_has_no_say_on_the_token_in_force() {
-    // proves R18, R24
+    // proves R10.1
     for (answer, renews) in [
         (HttpResponse::new(401, "Unauthorized"), true),
         (HttpResponse::new(401, "<html>log in to this network</html>"), false),

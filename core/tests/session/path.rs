@@ -43,7 +43,7 @@ fn lost(world: &World) -> Vec<String> {
 
 #[test]
 fn silence_is_asked_about_after_25_seconds_and_believed_after_10_more() {
-    // proves R22
+    // proves R22.2, R22.5, R22.7
     let mut world = live(true);
     world.pass(24_999);
     assert!(own_pings(&world).is_empty());
@@ -65,7 +65,7 @@ fn silence_is_asked_about_after_25_seconds_and_believed_after_10_more() {
 
 #[test]
 fn a_socket_that_answers_is_asked_each_30_seconds_at_least() {
-    // proves R22
+    // proves R22.2
     let mut world = live(false);
     for _ in 0..60 {
         world.pass(10_000);
@@ -81,7 +81,7 @@ fn a_socket_that_answers_is_asked_each_30_seconds_at_least() {
 
 #[test]
 fn what_only_comes_in_proves_nothing() {
-    // proves R22
+    // proves R22.1
     let mut world = live(true);
     for _ in 0..40 {
         world.pass(1_000);
@@ -98,7 +98,7 @@ fn what_only_comes_in_proves_nothing() {
 
 #[test]
 fn a_pong_on_another_socket_is_none() {
-    // proves R22
+    // proves R22.1
     let mut world = live(true);
     world.pass(35_500);
     assert_eq!((world.opened.len(), world.is_live()), (2, true));
@@ -112,7 +112,7 @@ fn a_pong_on_another_socket_is_none() {
 
 #[test]
 fn a_doubted_socket_that_answers_serves_again() {
-    // proves R22
+    // proves R22.6, R38.2
     let mut world = live(true);
     world.server.opens = false;
     world.server.methods.insert("late", [RpcFault::Silent].into());
@@ -151,7 +151,7 @@ fn a_doubted_socket_that_answers_serves_again() {
 
 #[test]
 fn a_doubted_socket_that_closes_is_gone_and_its_calls_with_it() {
-    // proves R22
+    // proves R22.5
     let mut world = live(true);
     world.server.opens = false;
     world.server.methods.insert("late", [RpcFault::Silent].into());
@@ -172,7 +172,7 @@ fn a_doubted_socket_that_closes_is_gone_and_its_calls_with_it() {
 
 #[test]
 fn calls_on_a_replaced_socket_are_answered_there_for_two_seconds() {
-    // proves R22
+    // proves R22.7
     let mut world = live(true);
     world.server.methods.insert("late", [RpcFault::Silent, RpcFault::Silent].into());
     world.pass(30_000);
@@ -204,7 +204,7 @@ fn calls_on_a_replaced_socket_are_answered_there_for_two_seconds() {
 
 #[test]
 fn what_a_replaced_socket_says_of_the_session_is_of_before() {
-    // proves R21, R22
+    // proves R32.6
     for frame in [
         json!({"jsonrpc": "2.0", "id": "s", "method": "signalwire.event", "params": {
             "event_type": "signalwire.authorization.state", "params": {"authorization_state": "stale"}}}),
@@ -225,7 +225,7 @@ fn what_a_replaced_socket_says_of_the_session_is_of_before() {
 
 #[test]
 fn a_server_that_answers_no_ping_on_two_sockets_is_not_judged_by_them() {
-    // proves R22
+    // proves R22.4
     let mut world = live(true);
     for _ in 0..600 {
         world.pass(1_000);
@@ -241,7 +241,7 @@ fn a_server_that_answers_no_ping_on_two_sockets_is_not_judged_by_them() {
 
 #[test]
 fn after_one_that_answers_it_is_judged_again() {
-    // proves R22
+    // proves R22.4
     let mut world = live(true);
     for _ in 0..120 {
         world.pass(1_000);
@@ -263,7 +263,7 @@ fn after_one_that_answers_it_is_judged_again() {
 
 #[test]
 fn a_call_that_is_not_answered_in_its_time_has_the_way_asked_about() {
-    // proves R22
+    // proves R22.3
     let mut world = live(false);
     world.server.methods.insert("m", [RpcFault::Silent].into());
     world.call(1, "m");
@@ -278,7 +278,7 @@ fn a_call_that_is_not_answered_in_its_time_has_the_way_asked_about() {
 
 #[test]
 fn an_older_ping_that_is_answered_in_time_will_do() {
-    // proves R22
+    // proves R22.2
     let mut world = live(true);
     world.pass(34_000);
     // Nine seconds after the first question another one is asked, for another reason.

@@ -32,7 +32,7 @@ fn bare(protocol: &str) -> RpcFault {
 
 #[test]
 fn what_a_connect_tells_is_there_before_live_is_told_and_what_is_left_out_stays() {
-    // proves R38
+    // proves R38.1
     let mut world = unbound();
     let [first] = world.connections.as_slice() else { panic!("{:?}", world.connections) };
     assert_eq!((first.protocol.as_str(), first.identity.as_deref()), ("signalwire_p", Some("i")));
@@ -52,7 +52,7 @@ fn what_a_connect_tells_is_there_before_live_is_told_and_what_is_left_out_stays(
 
 #[test]
 fn what_has_survived_is_told_after_each_live() {
-    // proves R38
+    // proves R38.2
     use Survival::{Kept, Lost, Unsure};
     let mut world = unbound();
     assert_eq!(survived(&world), [(Lost, Unsure, Lost)]);
@@ -84,7 +84,7 @@ fn what_has_survived_is_told_after_each_live() {
 
 #[test]
 fn a_trial_socket_that_was_refused_shows_nothing() {
-    // proves R38
+    // proves R38.1
     let mut world = unbound();
     world.connections.clear();
     let refused = || RpcFault::Error(-32_002, "Authentication failed");
@@ -100,7 +100,7 @@ fn a_trial_socket_that_was_refused_shows_nothing() {
 
 #[test]
 fn interests_go_out_with_each_connect() {
-    // proves R32
+    // proves R32.1
     let interests = Interests {
         contexts: vec!["office".to_owned()],
         topics: vec!["t".to_owned()],
@@ -129,7 +129,7 @@ fn online() -> World {
 
 #[test]
 fn a_subscriber_is_made_reachable_after_each_live() {
-    // proves R38
+    // proves R38.4
     let mut world = online();
     assert_eq!(world.sent("subscriber.online").len(), 1);
     assert!(codes(&world).contains(&"registered"));
@@ -151,7 +151,7 @@ fn a_subscriber_is_made_reachable_after_each_live() {
 
 #[test]
 fn who_could_not_be_made_reachable_is_tried_again() {
-    // proves R38
+    // proves R38.4
     let mut world = World::new(Config::new(subscriber()).online(true));
     let failing = || RpcFault::Result(json!({"code": "500", "message": "no"}));
     world.server.methods.insert("subscriber.online", [failing(), RpcFault::Silent].into());
@@ -168,7 +168,7 @@ fn who_could_not_be_made_reachable_is_tried_again() {
 
 #[test]
 fn what_a_token_may_not_do_waits_for_another_token() {
-    // proves R38
+    // proves R38.4
     let mut world = World::new(Config::new(subscriber()).online(true));
     let refused = || RpcFault::Error(-32_003, "Requester validation failed");
     world.server.methods.insert("subscriber.online", [refused(), refused()].into());
@@ -210,7 +210,7 @@ fn reason(result: Result<(), Error>) -> String {
 
 #[test]
 fn a_request_of_the_server_is_answered_once() {
-    // proves R32
+    // proves R32.9
     let mut world = unbound();
     let asked = ask(&mut world, "r1");
     assert_eq!(respond(&mut world, asked, json!({"method": "verto.attach"})), Ok(()));
@@ -227,7 +227,7 @@ fn a_request_of_the_server_is_answered_once() {
 
 #[test]
 fn an_answer_comes_in_time_or_not_at_all() {
-    // proves R32
+    // proves R32.9
     let mut world = World::start(Config::new(subscriber()).answer_timeout(10_000));
     let (late, early) = (ask(&mut world, "late"), ask(&mut world, "early"));
     world.pass(9_999);
@@ -240,7 +240,7 @@ fn an_answer_comes_in_time_or_not_at_all() {
 
 #[test]
 fn an_answer_goes_with_its_connection() {
-    // proves R32
+    // proves R32.9
     let mut world = unbound();
     let asked = ask(&mut world, "r1");
     world.push_state();
@@ -257,7 +257,7 @@ fn an_answer_goes_with_its_connection() {
 
 #[test]
 fn what_the_session_has_acknowledged_wants_no_answer() {
-    // proves R32
+    // proves R32.5, R32.9
     let mut world = unbound();
     world.push(
         &json!({"jsonrpc": "2.0", "id": "e", "method": "signalwire.event", "params": {"event_type": "a"}}),
@@ -273,7 +273,7 @@ fn what_the_session_has_acknowledged_wants_no_answer() {
 
 #[test]
 fn what_waits_for_answers_is_bounded_and_large_answers_are_refused() {
-    // proves R32
+    // proves R32.9
     let mut world = unbound();
     let first = ask(&mut world, "0");
     let huge = respond(&mut world, first, json!("x".repeat(1 << 20)));
@@ -293,7 +293,7 @@ fn what_waits_for_answers_is_bounded_and_large_answers_are_refused() {
 
 #[test]
 fn who_the_subscriber_is_can_be_asked() {
-    // proves R38
+    // proves R38.5
     let mut world = unbound();
     let known = world.session.subscriber().unwrap();
     assert_eq!(known.id.as_deref(), Some("s"), "the session has asked for its own needs");
@@ -311,7 +311,7 @@ fn who_the_subscriber_is_can_be_asked() {
 
 #[test]
 fn a_look_at_the_subscriber_is_shared_and_ends_in_time() {
-    // proves R38
+    // proves R38.5
     let mut world = unbound();
     world.clear();
     world.server.http_faults.insert(INFO, [Fault::Silent, Fault::Broken].into());
@@ -330,7 +330,7 @@ fn a_look_at_the_subscriber_is_shared_and_ends_in_time() {
 
 #[test]
 fn a_stale_token_is_renewed_for_it_once() {
-    // proves R24, R38
+    // proves R38.5
     let mut world = unbound();
     world.pass(60_000);
     let ends = world.unix() + 7_200_000;
@@ -353,7 +353,7 @@ fn a_stale_token_is_renewed_for_it_once() {
 
 #[test]
 fn before_there_is_a_token_it_waits() {
-    // proves R38
+    // proves R38.5
     let mut world = World::new(Config::new(subscriber()).key(KeyChoice::None));
     world.give(SessionInput::FetchSubscriber { ask: AskId(1) });
     assert!(world.fetched.is_empty());
@@ -376,7 +376,7 @@ fn the_numbers_of_calls_and_asks_from_the_middle_on_are_the_sessions_own() {
 
 #[test]
 fn what_the_application_says_of_its_presence_is_the_last_word() {
-    // proves R38
+    // proves R38.4
     // It was said while there was no connection, and goes out with the next one.
     let mut world = online();
     world.push_state();
@@ -404,7 +404,7 @@ fn what_the_application_says_of_its_presence_is_the_last_word() {
 
 #[test]
 fn a_refusal_of_presence_costs_one_renewal_and_not_one_for_each_attempt() {
-    // proves R38
+    // proves R38.4, R38.6
     for code in [-32_002, -32_003] {
         let mut world = World::new(Config::new(subscriber()).online(true));
         let refused = || RpcFault::Error(code, "Authentication failed");
@@ -425,7 +425,7 @@ fn a_refusal_of_presence_costs_one_renewal_and_not_one_for_each_attempt() {
 
 #[test]
 fn a_request_that_comes_again_is_one() {
-    // proves R32
+    // proves R32.9
     let mut world = unbound();
     let first = ask(&mut world, "r1");
     let again = json!({"jsonrpc": "2.0", "id": "r1", "method": "verto.attach", "params": {"callID": "c"}});
@@ -437,7 +437,7 @@ fn a_request_that_comes_again_is_one() {
 
 #[test]
 fn before_a_connection_is_let_in_an_answer_waits_with_the_application() {
-    // proves R32
+    // proves R32.9
     let mut world = World::new(Config::new(subscriber()));
     world.server.rpc_faults.insert("signalwire.connect", [RpcFault::Silent].into());
     world.give(SessionInput::Start);
@@ -451,7 +451,7 @@ fn before_a_connection_is_let_in_an_answer_waits_with_the_application() {
 
 #[test]
 fn a_resume_that_is_overlooked_shows_nothing_of_the_old_session() {
-    // proves R38
+    // proves R38.1
     let mut world = unbound();
     let full = |protocol: &str| json!({"protocol": protocol, "sessionid": "s1", "nodeid": "n1", "session_restored": true});
     world.push_state();

@@ -11,7 +11,7 @@ use serde_json::Value;
 
 #[test]
 fn an_answer_returns_the_time_that_its_proof_was_signed_with() {
-    // proves R3, R31
+    // proves R31.1
     let mut world = World::new(Config::new(subscriber()));
     world.session.record_run(Now::new(world.now, world.unix()), [8; 32]);
     world.give(SessionInput::Start);
@@ -28,7 +28,7 @@ fn an_answer_returns_the_time_that_its_proof_was_signed_with() {
 
 #[test]
 fn the_date_of_the_handshake_tells_the_time() {
-    // proves R3
+    // proves R3.2
     let mut world = World::new(Config::new(Provider::Static(credential("one"))).key(KeyChoice::None));
     world.server.ahead = 3_600_000;
     let minted = Minted { ends: EPOCH + 7_200_000, ..Minted::default() };
@@ -42,7 +42,7 @@ fn the_date_of_the_handshake_tells_the_time() {
 
 #[test]
 fn a_nonce_is_honoured_once_within_the_command() {
-    // proves R35
+    // proves R35.4
     // survives P27, P28, S24
     let mut world = World::new(Config::new(subscriber()));
     let challenge = |nonce: &str| {
@@ -65,7 +65,7 @@ fn a_nonce_is_honoured_once_within_the_command() {
 
 #[test]
 fn proofs_are_in_the_servers_time_and_in_full_where_wanted() {
-    // proves R3, R35
+    // proves R4.1, R35.1
     // survives P25, S24, S25
     let mut world = World::new(Config::new(subscriber()).full_htu(true));
     world.server.ahead = 3_600_000;
@@ -78,7 +78,7 @@ fn proofs_are_in_the_servers_time_and_in_full_where_wanted() {
 
 #[test]
 fn an_activation_names_its_token_where_wanted() {
-    // proves R35
+    // proves R35.1
     for wanted in [false, true] {
         let mut world = World::new(Config::new(subscriber()).ath_on_activation(wanted));
         world.give(SessionInput::Start);
@@ -94,7 +94,7 @@ fn an_activation_names_its_token_where_wanted() {
 
 #[test]
 fn a_proof_names_the_token_that_it_goes_with() {
-    // proves R35
+    // proves R35.1
     let mut world = bound();
     world.pass(3_600_000);
     let refreshes = world.asked(DEVICE_REFRESH);
@@ -111,7 +111,7 @@ fn a_proof_names_the_token_that_it_goes_with() {
 
 #[test]
 fn no_key_leaves_the_session_unbound() {
-    // proves R35
+    // proves R35.8
     let mut world = World::new(Config::new(subscriber()));
     world.keys_refused = true;
     world.give(SessionInput::Start);
@@ -123,7 +123,7 @@ fn no_key_leaves_the_session_unbound() {
 
 #[test]
 fn a_server_that_takes_no_es256_gets_rs256() {
-    // proves R35
+    // proves R35.7
     let mut world = World::new(Config::new(subscriber()));
     let refused = Fault::Http(HttpResponse::new(400, "{\"error\":\"invalid_dpop_proof\"}"));
     world.server.http_faults.insert(DEVICE_TOKEN, [refused].into());
@@ -142,7 +142,7 @@ fn a_server_that_takes_no_es256_gets_rs256() {
 
 #[test]
 fn a_token_bound_to_another_key_is_known_for_it() {
-    // proves R31, R35
+    // proves R31.1, R35.9
     let mut world = World::new(Config::new(CALLBACK).key(KeyChoice::Held { key: rsa(), proved: true }));
     let minted = Minted { ends: EPOCH + 7_200_000, scope: true, jkt: Some(ec().thumbprint().to_owned()) };
     world.server.tokens.insert(sat("one", "relay.sw.test"), minted);
@@ -165,7 +165,7 @@ fn external() -> World {
 
 #[test]
 fn an_external_signer_is_asked_for_every_proof() {
-    // proves R35
+    // proves R35.11
     let mut world = external();
     world.signs = Signs::AtOnce;
     world.give(SessionInput::Start);
@@ -179,7 +179,7 @@ fn an_external_signer_is_asked_for_every_proof() {
 
 #[test]
 fn a_signature_that_comes_stale_is_asked_for_again() {
-    // proves R35
+    // proves R35.3, R35.4, R35.11
     let mut world = external();
     world.signs = Signs::Later;
     world.server.http_faults.insert(INFO, [Fault::Silent].into());
@@ -210,7 +210,7 @@ fn a_signature_that_comes_stale_is_asked_for_again() {
 
 #[test]
 fn a_signer_that_fails_is_asked_again_later() {
-    // proves R35
+    // proves R35.11
     let mut world = external();
     world.signs = Signs::Never;
     world.give(SessionInput::Start);

@@ -14,7 +14,7 @@ use serde_json::json;
 
 #[test]
 fn the_error_of_a_first_mint_is_told_each_time_it_is_tried() {
-    // proves R34
+    // proves R18.4, R26.1, R34.4
     let mut world = World::new(Config::new(subscriber()));
     let mut response = HttpResponse::new(
         422,
@@ -57,7 +57,7 @@ fn the_error_of_a_first_mint_is_told_each_time_it_is_tried() {
 
 #[test]
 fn a_first_mint_that_fails_for_now_is_told_and_repeated() {
-    // proves R34
+    // proves R26.1, R34.4
     // survives W11
     let mut world = World::new(Config::new(subscriber()).key(KeyChoice::None));
     let busy = || Fault::Http(HttpResponse::new(503, "<html>"));
@@ -76,7 +76,7 @@ fn a_first_mint_that_fails_for_now_is_told_and_repeated() {
 
 #[test]
 fn a_provider_that_is_asked_once_is_told_so() {
-    // proves R34
+    // proves R26.2
     // survives W11
     let mut world = World::new(Config::new(CALLBACK).key(KeyChoice::None));
     let error = ProviderError::Transient { message: "no network".to_owned(), retry_after: None };
@@ -101,7 +101,7 @@ fn rotating() -> World {
 
 #[test]
 fn a_refresh_token_is_rotated_and_never_presented_twice() {
-    // proves R12, R34
+    // proves R12.10
     // survives P30
     let mut world = rotating();
     world.server.life_s = 7_200;
@@ -118,7 +118,7 @@ fn a_refresh_token_is_rotated_and_never_presented_twice() {
 
 #[test]
 fn what_is_refused_of_a_refresh_token_is_told_and_a_new_token_created_in_its_place() {
-    // proves R12, R13
+    // proves R12.5, R12.8
     let mut world = rotating();
     world.server.refresh_token = None;
     world.clear();
@@ -133,7 +133,7 @@ fn what_is_refused_of_a_refresh_token_is_told_and_a_new_token_created_in_its_pla
 
 #[test]
 fn a_refresh_token_without_an_answer_is_in_doubt_and_a_late_answer_is_kept() {
-    // proves R12
+    // proves R12.7, R12.8, R12.10
     // survives P30
     let mut world = rotating();
     world.clear();
@@ -156,7 +156,7 @@ fn a_refresh_token_without_an_answer_is_in_doubt_and_a_late_answer_is_kept() {
 
 #[test]
 fn what_an_endpoint_refuses_is_told_with_its_error_and_asked_again() {
-    // proves R17, R28
+    // proves R18.1, R28.1
     let mut world = rotating();
     let refused = || Fault::Http(HttpResponse::new(401, "{\"error\":\"Unauthorized\"}"));
     world.server.http_faults.insert(REFRESH, [refused()].into());
@@ -177,7 +177,7 @@ fn what_an_endpoint_refuses_is_told_with_its_error_and_asked_again() {
 
 #[test]
 fn only_the_applications_own_word_stops_the_schedule() {
-    // proves R18, R28
+    // proves R18.5, R28.1
     let mut world = unbound();
     world.provider.push_back(Err(ProviderError::rejected("the account was closed")));
     world.clear();
@@ -196,7 +196,7 @@ fn only_the_applications_own_word_stops_the_schedule() {
 
 #[test]
 fn an_embed_token_is_exchanged_again_and_again() {
-    // proves R34
+    // proves R34.1, R34.2
     let host = SecureUrl::parse("https://embeds.signalwire.test", Plain::Never).unwrap();
     let token = Secret::new(format!("c2c_{CANARY}"));
     let mut world = World::start(Config::new(Provider::Embed { token, host }).key(KeyChoice::None));
@@ -209,7 +209,7 @@ fn an_embed_token_is_exchanged_again_and_again() {
 
 #[test]
 fn a_provider_gets_the_fingerprint_and_its_errors_are_passed_on() {
-    // proves R34
+    // proves R35.5
     let mut world = World::new(Config::new(CALLBACK).key(KeyChoice::Held { key: rsa(), proved: true }));
     world.provider.push_back(Err(ProviderError::Transient {
         message: format!("backend said {}", sat("echo", "a.b")),
@@ -224,7 +224,7 @@ fn a_provider_gets_the_fingerprint_and_its_errors_are_passed_on() {
 
 #[test]
 fn a_configured_end_is_what_was_asked_for() {
-    // proves R2, R34
+    // proves R34.1
     let Provider::Subscriber { space, mut request } = subscriber() else { panic!() };
     request.expire_at = Some(EPOCH / 1_000 + 600);
     let mut world = World::new(Config::new(Provider::Subscriber { space, request }).key(KeyChoice::None));
@@ -241,7 +241,7 @@ fn a_configured_end_is_what_was_asked_for() {
 
 #[test]
 fn scope_without_a_fingerprint_is_warned_of() {
-    // proves R34
+    // proves R34.1
     let Provider::Subscriber { space, mut request } = subscriber() else { panic!() };
     request.scope_refresh = true;
     let config = Config::new(Provider::Subscriber { space, request }).key(KeyChoice::None);

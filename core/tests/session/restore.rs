@@ -35,7 +35,7 @@ fn warned(world: &World) -> usize {
 
 #[test]
 fn another_process_resumes_and_mints_nothing() {
-    // proves R21, R30
+    // proves R13.1, R21.3
     // survives S22
     let mut world = begun();
     let before = world.session.credential().unwrap();
@@ -58,7 +58,7 @@ fn another_process_resumes_and_mints_nothing() {
 
 #[test]
 fn without_the_key_what_is_bound_to_it_is_of_no_use() {
-    // proves R35
+    // proves R35.9
     let mut world = begun();
     let record = world.records.last().unwrap().clone();
     let other = ProofKey::es256_from_bytes(&[99; 32]).unwrap();
@@ -70,7 +70,7 @@ fn without_the_key_what_is_bound_to_it_is_of_no_use() {
 
 #[test]
 fn a_record_of_somebody_else_is_of_no_use() {
-    // proves R30
+    // proves R13
     let mut world = begun();
     let record = world.records.last().unwrap().clone();
     let own = Minted { ends: EPOCH + 7_200_000, ..Minted::default() };
@@ -84,7 +84,7 @@ fn a_record_of_somebody_else_is_of_no_use() {
 
 #[test]
 fn a_token_is_written_before_it_is_pushed() {
-    // proves R13
+    // proves R13.3, R13.4
     // survives S8
     let mut world = begun();
     world.clear();
@@ -102,7 +102,7 @@ fn a_token_is_written_before_it_is_pushed() {
 
 #[test]
 fn a_store_that_fails_is_warned_of_and_ends_nothing() {
-    // proves R13
+    // proves R13.4
     // survives P31
     let mut world = World::new(durable(subscriber()));
     world.stores.extend((0..5).map(|_| Some(failed())));
@@ -161,7 +161,7 @@ fn a_server_cannot_make_the_record_outgrow_its_store() {
 
 #[test]
 fn who_leaves_writes_all_of_it_last_and_says_nothing_to_the_server() {
-    // proves R33
+    // proves R33.3
     // survives W10
     let mut world = begun();
     let (records, sent) = (world.records.len(), world.server.frames.len());
@@ -178,7 +178,7 @@ fn who_leaves_writes_all_of_it_last_and_says_nothing_to_the_server() {
 
 #[test]
 fn an_end_keeps_the_tokens_and_forgets_the_resume_state() {
-    // proves R33
+    // proves R33.4, R33.5
     let mut world = begun();
     world.give(SessionInput::Disconnect);
     world.pass(5_000);
@@ -195,7 +195,7 @@ fn an_end_keeps_the_tokens_and_forgets_the_resume_state() {
 
 #[test]
 fn what_is_no_record_is_refused_with_a_reason() {
-    // proves R30, R36
+    // proves R13.9, R36.1
     let record = begun().records.last().unwrap().clone();
     let newer = record.replacen("\"version\":1", "\"version\":2", 1);
     let other = record.replacen("satkeeper record", "something else", 1);

@@ -10,7 +10,7 @@ use serde_json::json;
 
 #[test]
 fn a_subscriber_session_is_bound_and_stays_alive_for_a_day() {
-    // proves R32, R34, R35
+    // proves R17.1, R35.1, R35.5
     let mut world = bound();
     let create = &world.asked(CREATE)[0];
     assert_eq!(create.1["fingerprint"], *ec().thumbprint());
@@ -39,7 +39,7 @@ fn hosts_can_be_overridden() {
 
 #[test]
 fn odd_times_are_told_once() {
-    // proves R31
+    // proves R2.6
     let mut world = World::new(Config::new(CALLBACK).key(KeyChoice::None));
     let seconds = satkeeper_core::UnixMillis(EPOCH / 1_000 + 7_200);
     world
@@ -57,7 +57,7 @@ fn odd_times_are_told_once() {
 
 #[test]
 fn an_opaque_bound_token_stays_with_the_hosts_of_its_base() {
-    // proves R17, R31
+    // proves R17.1
     let mut world = World::new(Config::new(subscriber()));
     let opaque = format!("opaque{CANARY}");
     let body = json!({"token": opaque, "expires_in": "900"}).to_string();
@@ -74,7 +74,7 @@ fn an_opaque_bound_token_stays_with_the_hosts_of_its_base() {
 
 #[test]
 fn a_hostile_host_gets_no_request() {
-    // proves R31
+    // proves R31.6
     for ch in ["evil.test/path", "user@evil.test", "evil.test:99999", "a..b", "ev il.test"] {
         let mut world = World::new(Config::new(CALLBACK).key(KeyChoice::None));
         world.provider.push_back(Ok(Credential::new(Secret::new(sat("one", ch)))));
@@ -87,7 +87,7 @@ fn a_hostile_host_gets_no_request() {
 
 #[test]
 fn a_clock_that_goes_back_is_harmless() {
-    // proves R29
+    // proves R29.7
     let mut world = unbound();
     world.pass(100_000);
     world.now -= 50_000;

@@ -52,7 +52,7 @@ fn token(world: &World) -> String {
 #[test]
 fn errors_on_the_socket_repeat_no_part_of_a_secret() {
     // survives W18
-    // proves R36
+    // proves R36.2
     let secrets: [fn(&World) -> String; 3] =
         [token, |_| STATE.to_owned(), |world| world.server.refresh_token.clone().expect("one")];
     for secret in secrets {
@@ -80,7 +80,7 @@ fn errors_on_the_socket_repeat_no_part_of_a_secret() {
 #[test]
 fn a_refused_connect_repeats_no_part_of_its_proof() {
     // survives W18
-    // proves R36
+    // proves R36.2
     let mut world = bound();
     world.clear();
     world.server.rpc_faults.insert("signalwire.connect", [RpcFault::Silent].into());
@@ -102,7 +102,7 @@ fn a_refused_connect_repeats_no_part_of_its_proof() {
 #[test]
 fn an_http_error_repeats_no_part_of_token_or_proof() {
     // survives W18
-    // proves R36
+    // proves R36.2
     for status in [401, 422, 503] {
         let mut world = World::new(Config::new(subscriber()));
         world.server.http_faults.insert(DEVICE_TOKEN, [Fault::Silent].into());
@@ -122,7 +122,7 @@ fn an_http_error_repeats_no_part_of_token_or_proof() {
 #[test]
 fn errors_of_the_drivers_own_repeat_no_part_of_what_was_sent() {
     // survives W18
-    // proves R36
+    // proves R36.2
     // A proxy, a signer and whoever has taken the store may have been told it, and say it again.
     let mut world = World::new(Config::new(subscriber()));
     world.server.http_faults.insert(DEVICE_TOKEN, [Fault::Silent].into());
@@ -159,7 +159,7 @@ fn errors_of_the_drivers_own_repeat_no_part_of_what_was_sent() {
 #[test]
 fn stores_and_providers_repeat_no_part_of_a_token() {
     // survives W18
-    // proves R36
+    // proves R36.2
     let mut world = World::new(Config::new(CALLBACK).durable(true));
     let ends = EPOCH + 7_200_000;
     world.server.tokens.insert(sat("one", "relay.sw.test"), Minted { ends, ..Minted::default() });
