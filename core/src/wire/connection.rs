@@ -8,16 +8,19 @@ use core::fmt;
 
 use serde_json::{Map, Value};
 
+pub use super::ice::IceServer;
+
 use super::connect::{self, text};
+use super::ice::{TOO_LARGE, ice_servers};
 use super::reauthenticate;
 use crate::secret::Secret;
 use crate::time::UnixMillis;
 
 /// Longest text that is kept of an id or a scope, bytes.
 const MOST_TEXT: usize = 1_024;
-/// Most scopes, and most ICE servers.
+/// Most scopes.
 const MOST_ITEMS: usize = 32;
-/// Most bytes of all ICE servers, and of what is kept as it came.
+/// Most bytes of the channel, and of what is kept as it came.
 const MOST_BYTES: usize = 16 * 1_024;
 
 /// Members of a result that are kept under names of their own, or are the session's alone.
@@ -94,21 +97,6 @@ pub struct Connection {
     also: String,
 }
 
-/// A server for ICE (RFC 8445), as WebRTC's `RTCIceServer` has it. Debug shows no credential, nor the user name that
-/// is a part of it.
-#[derive(Clone, Debug, PartialEq)]
-#[non_exhaustive]
-pub struct IceServer {
-    /// `stun:`, `turn:` or `turns:`.
-    pub urls: Vec<String>,
-    /// For TURN.
-    pub username: Option<Secret>,
-    /// For TURN.
-    pub credential: Option<Secret>,
-    /// `password`, where the server says.
-    pub credential_type: Option<String>,
-}
-
 /// What a result answers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
@@ -142,8 +130,6 @@ pub struct Unkept {
     /// Why.
     pub reason: &'static str,
 }
-
-const TOO_LARGE: &str = "it is too large";
 
 impl Connection {
     /// Takes in a result. What is too large or not of its kind is left out, and returned: what was there before stays.
@@ -256,20 +242,6 @@ impl fmt::Debug for Connection {
     }
 }
 
-impl IceServer {
-    /// When a time-limited credential ends, in the server's time: the user name of one is `UNIX_TIME:…`, in seconds
-    /// (coturn's `use-auth-secret`). A number that is no time of this age is a name.
-    #[must_use]
-    pub fn ends(&self) -> Option<UnixMillis> {
-        let (seconds, _) = self.username.as_ref()?.expose().split_once(':')?;
-        if seconds.len() > 12 || !seconds.bytes().all(|digit| digit.is_ascii_digit()) {
-            return None;
-        }
-        let ms = seconds.parse::<u64>().ok()?.saturating_mul(1_000);
-        super::time::PLAUSIBLE.contains(&ms).then_some(UnixMillis(ms))
-    }
-}
-
 fn unknown(object: &Value, known: &'static [&str]) -> impl Iterator<Item = (String, Value)> {
     let members = object.as_object().into_iter().flatten();
     let rest = members.filter(move |(name, _)| !known.contains(&name.as_str()));
@@ -285,45 +257,6 @@ fn scopes(scope: &Value) -> Option<Vec<String>> {
     };
     let is_usable = |word: &String| !word.is_empty() && word.len() <= MOST_TEXT;
     Some(words.into_iter().filter(is_usable).take(MOST_ITEMS).collect())
-}
-
-fn ice_servers(told: &Value) -> Result<Vec<IceServer>, &'static str> {
-    let Value::Array(told) = told else { return Err("it is no list") };
-    if told.len() > MOST_ITEMS {
-        return Err(TOO_LARGE);
-    }
-    let secret = |server: &Value, member| text(server, member).map(Secret::new);
-    let server = |server: &Value| IceServer {
-        urls: match server.get("urls").or_else(|| server.get("url")) {
-            Some(Value::String(url)) if !url.is_empty() => [url.clone()].into(),
-            Some(Value::Array(urls)) => urls
-                .iter()
-                .filter_map(Value::as_str)
-                .filter(|url| !url.is_empty())
-                .map(str::to_owned)
-                .collect(),
-            _ => Vec::new(),
-        },
-        username: secret(server, "username"),
-        credential: secret(server, "credential"),
-        credential_type: text(server, "credentialType"),
-    };
-    let servers: Vec<IceServer> = told.iter().map(server).filter(|server| !server.urls.is_empty()).collect();
-    if servers.is_empty() && !told.is_empty() {
-        return Err("none of them names a URL");
-    }
-    if servers.iter().map(IceServer::size).sum::<usize>() > MOST_BYTES {
-        return Err(TOO_LARGE);
-    }
-    Ok(servers)
-}
-
-impl IceServer {
-    fn size(&self) -> usize {
-        let secrets = self.username.iter().chain(&self.credential).map(Secret::len);
-        let texts = self.urls.iter().chain(&self.credential_type).map(String::len);
-        secrets.chain(texts).sum()
-    }
 }
 
 #[cfg(test)]

@@ -7,31 +7,14 @@ use core::fmt;
 
 use zeroize::Zeroizing;
 
+pub use super::endpoint::Method;
+
 use super::time::{http_date, retry_after};
 use super::url::SecureUrl;
 use crate::secret::Secret;
 
 /// Largest response body that is read, bytes (R36). A driver should stop reading here.
 pub const MAX_BODY: usize = 64 * 1024;
-
-/// Method of a request.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Method {
-    /// GET.
-    Get,
-    /// POST.
-    Post,
-}
-
-impl Method {
-    /// Name on the wire, also the `htm` of a proof.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Get => "GET",
-            Self::Post => "POST",
-        }
-    }
-}
 
 /// Value of a request header.
 #[derive(Clone, Debug, PartialEq, Eq)]

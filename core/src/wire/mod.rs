@@ -5,7 +5,9 @@
 
 pub mod connect;
 pub mod connection;
+pub mod endpoint;
 pub mod http;
+pub mod ice;
 pub mod json;
 pub mod push;
 pub mod reauthenticate;

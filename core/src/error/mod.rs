@@ -4,8 +4,11 @@ use alloc::borrow::{Cow, ToOwned};
 use alloc::boxed::Box;
 use alloc::string::String;
 
-use crate::wire::rest::HttpError;
 use crate::wire::text::Cleaner;
+
+mod http;
+
+pub use http::{ApiErrorEntry, HttpError};
 
 /// Result with this crate's [`Error`].
 pub type Result<T> = core::result::Result<T, Error>;
