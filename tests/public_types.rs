@@ -103,7 +103,7 @@ fn what_is_handed_out_may_get_more_fields() {
 #[test]
 fn both_drivers_carry_out_each_output() {
     let read = |path: &str| std::fs::read_to_string(workspace().join(path)).expect("a text");
-    let output = read("core/src/session/output.rs");
+    let output = read("core/src/session/vocabulary/output.rs");
     let (_, body) = output.split_once("pub enum SessionOutput {").expect("it is declared there");
     let (body, _) = body.split_once("\n}").expect("its end");
     let variants: BTreeSet<&str> = body

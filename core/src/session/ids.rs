@@ -9,8 +9,8 @@ use crate::dpop::jti_from;
 use crate::secret::Seed;
 use crate::time::Millis;
 
-use super::input::RequestId;
-use super::record::Counters;
+use super::vocabulary::ids::RequestId;
+use crate::session::record::Counters;
 
 /// What an id is for: a stream of its own, so that a draw in one domain shifts no other (R30). The
 /// lifecycle's own domains are small numbers.
@@ -31,7 +31,7 @@ impl Domain {
     }
 }
 
-pub(super) struct Ids {
+pub(crate) struct Ids {
     seed: Seed,
     proofs: u64,
     frames: u64,
@@ -39,43 +39,43 @@ pub(super) struct Ids {
 }
 
 impl Ids {
-    pub(super) const fn new(seed: Seed) -> Self {
+    pub(crate) const fn new(seed: Seed) -> Self {
         Self { seed, proofs: 0, frames: 0, requests: 0 }
     }
 
     /// Goes on where another process stopped. A number that no process comes to is of a damaged record: there must be
     /// others after it.
-    pub(super) fn resumed(seed: Seed, counters: Counters) -> Self {
+    pub(crate) fn resumed(seed: Seed, counters: Counters) -> Self {
         let Counters { proofs, frames, requests } = counters;
         Self { seed, proofs, frames, requests: requests.min(u64::MAX / 2) }
     }
 
-    pub(super) const fn counters(&self) -> Counters {
+    pub(crate) const fn counters(&self) -> Counters {
         Counters { proofs: self.proofs, frames: self.frames, requests: self.requests }
     }
 
     /// A `jti` that no other proof of this seed has (R35).
-    pub(super) fn proof(&mut self) -> String {
+    pub(crate) fn proof(&mut self) -> String {
         let count = self.proofs;
         self.proofs = count.wrapping_add(1);
         jti_from(self.draw(Domain::Proof, count))
     }
 
     /// The id of a request of ours, a UUID as in the official client.
-    pub(super) fn frame(&mut self) -> String {
+    pub(crate) fn frame(&mut self) -> String {
         let count = self.frames;
         self.frames = count.wrapping_add(1);
         jti_from(self.draw(Domain::Frame, count))
     }
 
     /// At least half of it, so that many sessions do not come at once.
-    pub(super) fn pause(&self, most: Millis, attempt: u32) -> Millis {
+    pub(crate) fn pause(&self, most: Millis, attempt: u32) -> Millis {
         let [byte, ..] = self.draw(Domain::Pause, u64::from(attempt));
         let half = most / 2;
         half.saturating_add(half.saturating_mul(u64::from(byte)) / 255)
     }
 
-    pub(super) fn request(&mut self) -> RequestId {
+    pub(crate) fn request(&mut self) -> RequestId {
         self.requests = self.requests.saturating_add(1);
         RequestId(self.requests)
     }

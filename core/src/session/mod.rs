@@ -5,25 +5,17 @@
 //! [`Lifecycle::step`], and what the lifecycle commands becomes [`SessionOutput`]s. What can be answered on
 //! the spot is, within the same step.
 //!
-//! | file | what it holds |
+//! | room | what it holds |
 //! |---|---|
-//! | `input`, `output`, `event`, `config`, `provider` | what a driver and an application see |
-//! | `commands`, `exchanges`, `replies` | commands as requests, and what comes back |
-//! | `intent` | what is written before a one-time secret is presented |
-//! | `signing` | proofs, signed here or by an external signer |
-//! | `socket`, `frames`, `liveness` | the socket: first frame, acknowledgements, signs of life |
-//! | `connected`, `ice` | what the server tells of the connection, and what of that ends |
-//! | `calls`, `asks`, `info` | what the application waits for |
-//! | `notification`, `requests` | what the server says to the application, and what it waits for |
-//! | `online` | keeps the subscriber reachable |
-//! | `tokens`, `keys`, `nonces`, `source` | the bytes behind the numbers |
-//! | `facts` | replies as facts |
-//! | `journal` | the errors behind the lifecycle's failures |
-//! | `repeats` | what happens again and again, told as its number |
-//! | `record`, `restore` | what outlives the process, and going on from it |
-//! | `run` | the lifecycle's run, to be played again |
+//! | `vocabulary` | what a driver and an application see: inputs, outputs, events, settings |
+//! | `secrets` | the bytes behind the numbers: tokens, keys, nonces, the refresh token |
+//! | `requests` | requests to the driver that are not answered |
+//! | `connection` | the sockets and what the server tells on them |
+//! | `application` | what the application waits for, and what it is asked |
+//! | `record` | what outlives the process |
+//! | `reports` | the errors behind failures; what happens again and again |
+//! | `machine` | what touches several of them |
 //! | `ids`, `turn` | names that are given; one step in the making |
-//! | `shown` | what `Debug` shows of inputs and outputs |
 //!
 //! ```
 //! use satkeeper_core::Now;
@@ -44,54 +36,32 @@
 //! assert!(opens);
 //! ```
 
-mod asks;
-mod calls;
-mod commands;
-mod config;
-mod connected;
-mod event;
-mod exchanges;
-mod facts;
-mod frames;
-mod ice;
+mod application;
+mod connection;
 mod ids;
-mod info;
-mod input;
-mod intent;
-mod journal;
-mod keys;
-mod liveness;
-mod nonces;
-mod notification;
-mod online;
-mod output;
-mod provider;
+mod machine;
 mod record;
-mod repeats;
-mod replies;
+mod reports;
 mod requests;
-mod restore;
-#[cfg(feature = "std")]
-mod run;
-mod shown;
-mod signing;
-mod socket;
-mod source;
-mod tokens;
+mod secrets;
 mod turn;
+mod vocabulary;
 
 pub use crate::wire::connect::Interests;
 pub use crate::wire::connection::{Connection, IceServer};
 pub use crate::wire::rest::{Address, Subscriber};
-pub use config::{ANSWER_TIMEOUT, CALL_TIMEOUT, Config, KeyChoice};
-pub use event::{EventKind, SessionEvent, SessionNews, Severity, Survival};
-pub use input::{CallId, Credential, ProviderError, RequestId, SessionInput, StoreFailure};
-pub use notification::{Notification, NotificationId};
-pub use output::{ProviderCall, SessionOutput, SessionStep, SessionWake};
-pub use provider::Provider;
 pub use record::Record;
-pub use repeats::Repeats;
-pub use requests::{Answer, Refusal};
+pub use reports::repeats::Repeats;
+pub use vocabulary::answer::{Answer, Refusal};
+pub use vocabulary::config::{ANSWER_TIMEOUT, CALL_TIMEOUT, Config, KeyChoice};
+pub use vocabulary::credential::{Credential, ProviderError};
+pub use vocabulary::event::{SessionEvent, SessionNews};
+pub use vocabulary::ids::{CallId, NotificationId, RequestId};
+pub use vocabulary::input::{SessionInput, StoreFailure};
+pub use vocabulary::kind::{EventKind, Severity, Survival};
+pub use vocabulary::notification::Notification;
+pub use vocabulary::output::{ProviderCall, SessionOutput, SessionStep, SessionWake};
+pub use vocabulary::provider::Provider;
 
 use alloc::sync::Arc;
 use alloc::vec::Vec;
@@ -104,21 +74,21 @@ use crate::time::{Now, Tick, UnixMillis};
 use crate::wire::text::Cleaner;
 use crate::wire::time::Oddity;
 
-use asks::Asks;
-use calls::Calls;
-use exchanges::Exchanges;
-use frames::Dropped;
-use ice::Ice;
+use application::asks::Asks;
+use application::calls::Calls;
+use application::presence::Online;
+use application::server_requests::Requests;
+use application::subscriber::Info;
+use connection::ice::Ice;
+use connection::sockets::{Resume, Socket};
 use ids::Ids;
-use info::Info;
-use journal::Journal;
-use keys::Keys;
-use nonces::Nonces;
-use online::Online;
-use requests::Requests;
-use socket::{Resume, Socket};
-use source::Source;
-use tokens::Tokens;
+use machine::frames::Dropped;
+use reports::journal::Journal;
+use requests::Exchanges;
+use secrets::keys::Keys;
+use secrets::nonces::Nonces;
+use secrets::refresh_token::RefreshToken;
+use secrets::tokens::Tokens;
 use turn::Turn;
 
 /// Most inputs that one step feeds the lifecycle; the governor leaves it far below.
@@ -153,7 +123,7 @@ pub struct Session {
     wake: Option<(Tick, Wake)>,
     over: bool,
     ids: Ids,
-    source: Source,
+    source: RefreshToken,
     keys: Keys,
     tokens: Tokens,
     nonces: Nonces,
@@ -182,7 +152,7 @@ pub struct Session {
     restored: bool,
     /// Not on small targets: what writes all alphabets down is large.
     #[cfg(feature = "std")]
-    run: Option<run::Run>,
+    run: Option<machine::run::Run>,
 }
 
 impl fmt::Debug for Session {
@@ -207,7 +177,7 @@ impl Session {
             wake: None,
             over: false,
             ids: Ids::new(seed),
-            source: Source::default(),
+            source: RefreshToken::default(),
             keys,
             tokens: Tokens::default(),
             nonces: Nonces::default(),
@@ -424,7 +394,7 @@ impl Session {
         self.resume = Resume::default();
         self.connection = None;
         self.subscriber = None;
-        self.source = Source::default();
+        self.source = RefreshToken::default();
         self.exchanges = Exchanges::default();
         self.tokens = Tokens::default();
         self.keys = Keys::default();

@@ -1,0 +1,310 @@
+//! The lifecycle's commands, carried out.
+
+use alloc::borrow::ToOwned;
+use alloc::string::String;
+
+use crate::dpop::Claims;
+use crate::error::Error;
+use crate::lifecycle::{
+    Action, Command, CommandId, Failure, KeyAlgorithm, Outcome, Reply, TokenFacts, TokenId,
+};
+use crate::secret::Secret;
+use crate::time::{Millis, Now, UnixMillis};
+use crate::wire::http::HttpRequest;
+use crate::wire::rest::{self, Endpoint};
+
+use crate::session::Session;
+use crate::session::connection::ice;
+use crate::session::machine::facts::{EMBED_LIFE, SUBSCRIBER_LIFE, UNBOUND_SCOPE_LIFE};
+use crate::session::machine::signing::{Proof, Signed, Wanted};
+use crate::session::reports::journal::Fault;
+use crate::session::requests::{Device, Exchange, Purpose};
+use crate::session::turn::Turn;
+use crate::session::vocabulary::event::SessionNews;
+use crate::session::vocabulary::output::{ProviderCall, SessionOutput};
+use crate::session::vocabulary::provider::Provider;
+
+impl Session {
+    pub(crate) fn carry_out(&mut self, turn: &mut Turn, command: &Command) {
+        self.journal.open(command, turn.now);
+        let done = match command.action {
+            Action::MakeKey { algorithm } => self.make_key(turn, command, algorithm),
+            Action::Mint { fingerprint } => self.provide(turn, command, false, fingerprint),
+            Action::Refresh => {
+                let key = self.keys.newest().map(|key| key.algorithm().into());
+                self.provide(turn, command, true, key)
+            }
+            Action::Inspect { base } => self.inspect(turn, command, base),
+            Action::Activate { .. }
+            | Action::Renew { .. }
+            | Action::Authenticate { .. }
+            | Action::Reauthenticate { .. } => self.send_proved(turn, command, false, None),
+            Action::Open { socket, token } => self.open(turn, command, socket, token),
+            Action::Probe { socket } => self.probe(turn, command, socket),
+            Action::Close { socket } => {
+                self.close(turn, socket);
+                turn.reply(command.id, Reply::Finished);
+                Ok(())
+            }
+            Action::Persist => {
+                self.persist(turn, command);
+                Ok(())
+            }
+            Action::Erase => {
+                self.erase(turn, command);
+                Ok(())
+            }
+        };
+        if let Err(fault) = done {
+            self.fail(turn, command.id, fault, None, None);
+        }
+    }
+
+    /// A command has failed; the error is kept for whoever is told of it.
+    pub(crate) fn fail(
+        &mut self,
+        turn: &mut Turn,
+        command: CommandId,
+        fault: Fault,
+        server_time: Option<UnixMillis>,
+        signed_at: Option<UnixMillis>,
+    ) {
+        if command == ice::OWN {
+            return self.ice_failed(turn, Some(fault.error));
+        }
+        self.journal.fail(command, fault.error);
+        turn.done(command, Outcome { result: Err(fault.failure), server_time, signed_at });
+    }
+
+    /// The commands that carry a proof: begun without one, gone on with when an external signer has signed,
+    /// repeated for a nonce.
+    pub(crate) fn send_proved(
+        &mut self,
+        turn: &mut Turn,
+        command: &Command,
+        repeated: bool,
+        signed: Option<Signed>,
+    ) -> Result<(), Fault> {
+        match command.action {
+            Action::Activate { base: token, offset } => {
+                let endpoint = Endpoint::DeviceToken;
+                self.exchange(turn, command, Device { endpoint, token, offset, repeated }, signed)
+            }
+            Action::Renew { bound: token, offset } => {
+                let endpoint = Endpoint::DeviceRefresh;
+                self.exchange(turn, command, Device { endpoint, token, offset, repeated }, signed)
+            }
+            Action::Authenticate { socket, token, resume, offset } => {
+                self.authenticate(turn, command, socket, token, resume, offset, signed)
+            }
+            Action::Reauthenticate { socket, token, offset } => {
+                self.reauthenticate(turn, command, socket, token, offset, signed)
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// One exchange for a client-bound token; a repetition for a nonce is another request within the same
+    /// command.
+    fn exchange(
+        &mut self,
+        turn: &mut Turn,
+        command: &Command,
+        device: Device,
+        signed: Option<Signed>,
+    ) -> Result<(), Fault> {
+        let Some(known) = self.tokens.get(device.token) else { return Err(unknown_token()) };
+        let (token, fabric) = (known.token.clone(), known.routing.fabric().clone());
+        let renews = device.endpoint == Endpoint::DeviceRefresh;
+        let ath = (renews || self.config.ath_on_activation).then(|| known.ath());
+        let url = device.endpoint.url(&fabric);
+        let htu = if self.config.full_htu { url.htu() } else { device.endpoint.path().to_owned() };
+        let claims = Claims::Http { htm: device.endpoint.method().name(), htu: &htu, ath: ath.as_deref() };
+        let Device { token: authorizes, offset, repeated, .. } = device;
+        let origin = url.origin();
+        let wanted = Wanted { token: authorizes, claims: &claims, offset, origin: &origin, repeated };
+        let signed = match signed {
+            Some(signed) => signed,
+            None => match self.sign(turn, command, &wanted)? {
+                Proof::Signed(signed) => signed,
+                Proof::Asked => return Ok(()),
+                Proof::None => return Err(Fault::no_key("there is none")),
+            },
+        };
+        let life = self.lifecycle.policy().device_life / 1_000;
+        let build = if renews { rest::device_refresh } else { rest::device_token };
+        let request = build(&fabric, &token, &signed.proof, life)?;
+        let mut exchange = self.exchange_for(turn.now, command, Purpose::Device(device));
+        exchange.signed = Some((signed.at, signed.key));
+        exchange.secrets.push(signed.proof);
+        self.send(turn, exchange, request);
+        Ok(())
+    }
+
+    fn make_key(&mut self, turn: &mut Turn, command: &Command, algorithm: KeyAlgorithm) -> Result<(), Fault> {
+        // One that came too late for its own command serves the next.
+        if self.keys.get(algorithm).is_some() {
+            turn.reply(command.id, Reply::KeyMade);
+            return Ok(());
+        }
+        let exchange = self.exchange_for(turn.now, command, Purpose::Key(algorithm));
+        turn.put(SessionOutput::MakeKey { id: exchange.id, algorithm, deadline: exchange.deadline });
+        self.exchanges.open(exchange);
+        Ok(())
+    }
+
+    fn inspect(&mut self, turn: &mut Turn, command: &Command, base: TokenId) -> Result<(), Fault> {
+        let Some(known) = self.tokens.get(base) else { return Err(unknown_token()) };
+        let request = rest::subscriber_info(known.routing.fabric(), &known.token)?;
+        let exchange = self.exchange_for(turn.now, command, Purpose::Inspect { base });
+        self.send(turn, exchange, request);
+        Ok(())
+    }
+
+    /// A token from the provider (R34). The fingerprint of `key` goes along where the request has a place
+    /// for it; only then the token that comes is bound to it.
+    fn provide(
+        &mut self,
+        turn: &mut Turn,
+        command: &Command,
+        renewal: bool,
+        key: Option<KeyAlgorithm>,
+    ) -> Result<(), Fault> {
+        match &self.config.provider {
+            // Never for a renewal: its facts say that it has none.
+            Provider::Static(credential) => {
+                let credential = credential.clone();
+                let facts = self.admit_credential(turn, &credential)?;
+                turn.reply(command.id, Reply::Token(facts));
+                Ok(())
+            }
+            Provider::Callback { .. } => {
+                let fingerprint = self.fingerprint(key);
+                // Few backends have a place for a fingerprint in a refresh: what the server says binds its token.
+                let (call, key) = if renewal {
+                    (ProviderCall::Refresh { fingerprint }, None)
+                } else {
+                    (ProviderCall::Authenticate { fingerprint }, key)
+                };
+                let exchange = self.exchange_for(turn.now, command, Purpose::Callback { key });
+                turn.put(SessionOutput::AskProvider { id: exchange.id, call, deadline: exchange.deadline });
+                self.exchanges.open(exchange);
+                Ok(())
+            }
+            Provider::Embed { token, host } => {
+                let request = rest::embed_token(host, token);
+                let secret = token.clone();
+                self.ask_space(turn, command, Endpoint::EmbedToken, None, EMBED_LIFE, request, secret)
+            }
+            Provider::Guest { space, request } => {
+                let life = self.life_until(turn.now, request.expire_at).unwrap_or(SUBSCRIBER_LIFE);
+                let request = request.request(space);
+                let secret = Secret::new("");
+                self.ask_space(turn, command, Endpoint::GuestToken, None, life, request, secret)
+            }
+            Provider::Subscriber { space, .. } => {
+                if !renewal {
+                    return self.create(turn, command, key);
+                }
+                let Some(secret) = self.source.usable(turn.now) else { return Err(Fault::no_secret()) };
+                let (secret, request) = (secret.clone(), rest::refresh_subscriber_token(space, secret));
+                let endpoint = Endpoint::RefreshSubscriberToken;
+                self.ask_space(turn, command, endpoint, None, SUBSCRIBER_LIFE, request, secret)
+            }
+        }
+    }
+
+    /// A new subscriber token, bound to our key where there is one (R34).
+    fn create(&mut self, turn: &mut Turn, command: &Command, key: Option<KeyAlgorithm>) -> Result<(), Fault> {
+        let Provider::Subscriber { space, request } = &self.config.provider else {
+            return Err(unknown_token());
+        };
+        let mut wanted = request.clone();
+        let space = space.clone();
+        if let Some(fingerprint) = self.fingerprint(key) {
+            wanted.fingerprint = Some(fingerprint);
+            wanted.scope_refresh = true;
+        }
+        let most = if wanted.is_short_lived() { UNBOUND_SCOPE_LIFE } else { Millis::MAX };
+        let life = self.life_until(turn.now, wanted.expire_at).unwrap_or(SUBSCRIBER_LIFE).min(most);
+        if wanted.is_short_lived() && !self.told_short_lived {
+            self.told_short_lived = true;
+            turn.news(SessionNews::ScopeWithoutFingerprint, None);
+        }
+        let secret = wanted.password.clone().unwrap_or_else(|| Secret::new(""));
+        self.ask_space(
+            turn,
+            command,
+            Endpoint::CreateSubscriberToken,
+            key,
+            life,
+            wanted.request(&space),
+            secret,
+        )
+    }
+
+    #[allow(clippy::too_many_arguments, reason = "one call, said once for four endpoints")]
+    fn ask_space(
+        &mut self,
+        turn: &mut Turn,
+        command: &Command,
+        endpoint: Endpoint,
+        key: Option<KeyAlgorithm>,
+        life: Millis,
+        request: Result<HttpRequest, Error>,
+        secret: Secret,
+    ) -> Result<(), Fault> {
+        // A field that is refused before it is sent will be refused for ever.
+        let request = request.map_err(|error| Fault::new(Failure::Rejected, error))?;
+        let purpose = Purpose::Space { endpoint, key, life, epoch: self.source.epoch };
+        let mut exchange = self.exchange_for(turn.now, command, purpose);
+        exchange.secrets.push(secret);
+        if endpoint == Endpoint::RefreshSubscriberToken {
+            self.source.present(exchange.id);
+            if self.config.durable {
+                self.write_intent(turn, command, exchange, request);
+                return Ok(());
+            }
+        }
+        self.send(turn, exchange, request);
+        Ok(())
+    }
+
+    pub(crate) fn send(&mut self, turn: &mut Turn, exchange: Exchange, request: HttpRequest) {
+        let exchange = exchange.carrying(&request);
+        turn.put(SessionOutput::Request { id: exchange.id, request, deadline: exchange.deadline });
+        self.exchanges.open(exchange);
+    }
+
+    pub(crate) fn exchange_for(&mut self, now: Now, command: &Command, purpose: Purpose) -> Exchange {
+        Exchange::new(self.ids.request(), command, now, purpose)
+    }
+
+    fn fingerprint(&self, key: Option<KeyAlgorithm>) -> Option<String> {
+        self.keys.get(key?).map(|key| key.thumbprint().to_owned())
+    }
+
+    /// How long it is until a configured `expire_at`, in the server's time as far as that is known.
+    fn life_until(&self, now: Now, expire_at: Option<u64>) -> Option<Millis> {
+        let server = now.unix.shifted(self.lifecycle.status().clock_offset.unwrap_or(0));
+        Some(expire_at?.saturating_mul(1_000).saturating_sub(server.0))
+    }
+}
+
+/// What a provider's answer says of its token, besides the lifetime that was asked for or is documented.
+pub(crate) const fn assumed(token: TokenId, life: Millis, new_secret: bool) -> TokenFacts {
+    let statement = crate::lifecycle::Statement {
+        expires_at: None,
+        expires_in: None,
+        expiry_hint: None,
+        assumed_life: Some(life),
+        scope: None,
+        cnf: crate::lifecycle::Confirmation::Unknown,
+    };
+    TokenFacts { token, statement, new_secret }
+}
+
+/// The lifecycle asks only for what it holds, and what it holds is not forgotten.
+pub(crate) fn unknown_token() -> Fault {
+    Fault::from(Error::credentials("the token is not held any more"))
+}

@@ -1,0 +1,232 @@
+//! What the driver brings back: responses, credentials and keys, turned into answers to commands.
+
+use alloc::borrow::ToOwned;
+use alloc::boxed::Box;
+use alloc::string::ToString;
+use alloc::vec::Vec;
+
+use crate::dpop::ProofKey;
+use crate::error::{Error, ProviderFault, Result};
+use crate::lifecycle::{Action, Command, Failure, KeyAlgorithm, Outcome, Reply, TokenFacts};
+use crate::secret::Secret;
+use crate::time::UnixMillis;
+use crate::wire::http::HttpResponse;
+use crate::wire::rest::{Endpoint, SubscriberInfo, TokenReply};
+use crate::wire::text::Cleaner;
+
+use crate::session::Session;
+use crate::session::machine::commands::{assumed, unknown_token};
+use crate::session::machine::facts::server_time;
+use crate::session::reports::journal::Fault;
+use crate::session::requests::{Device, Exchange, Purpose};
+use crate::session::turn::Turn;
+use crate::session::vocabulary::credential::{Credential, ProviderError};
+use crate::session::vocabulary::ids::RequestId;
+
+impl Session {
+    pub(crate) fn http(&mut self, turn: &mut Turn, id: RequestId, result: Result<HttpResponse>) {
+        if self.info.is_answer(id) {
+            return self.info_came(turn, result);
+        }
+        let is_http = |purpose: &Purpose| {
+            matches!(purpose, Purpose::Space { .. } | Purpose::Inspect { .. } | Purpose::Device(_))
+        };
+        let Some(exchange) = self.exchanges.take(id, is_http) else { return };
+        let date = result.as_ref().ok().and_then(|response| server_time(response.told_unix_ms()));
+        if let Ok(response) = &result {
+            self.nonces.learn(&exchange.origin, response.dpop_nonce.as_deref());
+        }
+        match exchange.purpose {
+            Purpose::Space { endpoint, key, life, epoch } => {
+                let orphan = result.as_ref().ok().and_then(TokenReply::orphaned_secret);
+                let reply = result.and_then(|response| self.token_reply(endpoint, &exchange, &response));
+                let reply = reply.map_err(|error| (error, orphan));
+                let is_current = epoch == self.source.epoch;
+                match self.provided(&exchange, endpoint, key, life, is_current, reply) {
+                    Ok(facts) => self.succeed(turn, &exchange, Reply::Token(facts), date),
+                    Err(fault) => self.fail(turn, exchange.command, fault, date, None),
+                }
+            }
+            Purpose::Inspect { base } => {
+                let info = result.and_then(|response| {
+                    let secrets = exchange.secrets.iter().chain(self.secrets()).collect::<Vec<_>>();
+                    SubscriberInfo::parse(&response, &secrets)
+                });
+                match info {
+                    Ok(info) => {
+                        self.show_subscriber(turn, info.subscriber.clone());
+                        let statement = self.info_statement(turn, base, &info);
+                        self.succeed(turn, &exchange, Reply::Inspected(statement), date);
+                    }
+                    Err(error) => self.fail(turn, exchange.command, error.into(), date, None),
+                }
+            }
+            Purpose::Device(device) => {
+                let reply = result.and_then(|it| self.token_reply(device.endpoint, &exchange, &it));
+                self.exchanged(turn, &exchange, device, date, reply);
+            }
+            Purpose::Key(_)
+            | Purpose::Callback { .. }
+            | Purpose::Signature { .. }
+            | Purpose::Store
+            | Purpose::Intent { .. } => {}
+        }
+    }
+
+    pub(crate) fn credential_came(
+        &mut self,
+        turn: &mut Turn,
+        id: RequestId,
+        result: core::result::Result<Credential, ProviderError>,
+    ) {
+        let Some(exchange) = self.exchanges.take(id, |it| matches!(it, Purpose::Callback { .. })) else {
+            return;
+        };
+        let Purpose::Callback { key } = exchange.purpose else { return };
+        let facts = match result {
+            Ok(credential) => self.admit_credential(turn, &credential).map_err(Fault::from),
+            Err(error) => Err(self.provider_fault(error)),
+        };
+        match facts {
+            Ok(facts) => {
+                self.tokens.bind(facts.token, key);
+                self.succeed(turn, &exchange, Reply::Token(facts), None);
+            }
+            Err(fault) => self.fail(turn, exchange.command, fault, None, None),
+        }
+    }
+
+    pub(crate) fn key_came(&mut self, turn: &mut Turn, id: RequestId, result: Result<ProofKey>) {
+        let Some(exchange) = self.exchanges.take(id, |it| matches!(it, Purpose::Key(_))) else { return };
+        let Purpose::Key(wanted) = exchange.purpose else { return };
+        let fault = match result {
+            Ok(key) if crate::lifecycle::KeyAlgorithm::from(key.algorithm()) == wanted => {
+                self.keys.keep(key);
+                return self.succeed(turn, &exchange, Reply::KeyMade, None);
+            }
+            Ok(_) => Fault::no_key("the driver brought a key of another kind"),
+            Err(error @ Error::DpopInit { .. }) => Fault::from(error),
+            Err(error) => Fault::no_key(&error.to_string()),
+        };
+        self.fail(turn, exchange.command, fault, None, None);
+    }
+
+    fn succeed(&self, turn: &mut Turn, exchange: &Exchange, reply: Reply, date: Option<UnixMillis>) {
+        let outcome = Outcome { result: Ok(reply), server_time: date, signed_at: exchange.signed_at() };
+        turn.done(exchange.command, outcome);
+    }
+
+    fn token_reply(
+        &self,
+        endpoint: Endpoint,
+        exchange: &Exchange,
+        response: &HttpResponse,
+    ) -> Result<TokenReply> {
+        let secrets = exchange.secrets.iter().chain(self.secrets()).collect::<Vec<_>>();
+        TokenReply::parse(endpoint, response, &secrets)
+    }
+
+    /// A space's answer.
+    fn provided(
+        &mut self,
+        exchange: &Exchange,
+        endpoint: Endpoint,
+        key: Option<KeyAlgorithm>,
+        life: u64,
+        is_current: bool,
+        reply: core::result::Result<TokenReply, (Error, Option<Secret>)>,
+    ) -> core::result::Result<TokenFacts, Fault> {
+        let renews = endpoint == Endpoint::RefreshSubscriberToken;
+        let rotates = is_current && (renews || endpoint == Endpoint::CreateSubscriberToken);
+        match reply {
+            Ok(reply) => {
+                let new_secret = match reply.refresh_token {
+                    Some(secret) if rotates => self.source.keep(secret, exchange.id, exchange.sent),
+                    _ => false,
+                };
+                // What this request has presented; a new one that came with the answer it has not.
+                self.source.spent(exchange.id);
+                let token = self.admit(&reply.token)?;
+                self.tokens.bind(token, key);
+                Ok(assumed(token, life, new_secret))
+            }
+            Err((error, orphan)) => {
+                if let Some(secret) = orphan.filter(|_| rotates) {
+                    self.source.keep(secret, exchange.id, exchange.sent);
+                } else if rotates && renews {
+                    self.source.failed(exchange.id, &error);
+                }
+                Err(error.into())
+            }
+        }
+    }
+
+    /// The answer of devices/token or devices/refresh.
+    fn exchanged(
+        &mut self,
+        turn: &mut Turn,
+        exchange: &Exchange,
+        device: Device,
+        date: Option<UnixMillis>,
+        reply: Result<TokenReply>,
+    ) {
+        let error = match reply {
+            Ok(reply) => {
+                let from = self.tokens.get(device.token);
+                let key = exchange.signed.map(|(_, key)| key);
+                let Some(routing) = from.map(|known| known.routing.clone()) else {
+                    // Nobody waits for it any more.
+                    return self.fail(turn, exchange.command, unknown_token(), date, exchange.signed_at());
+                };
+                match self.admit_bound(&reply.token, routing) {
+                    Ok(token) => {
+                        self.tokens.bind(token, key);
+                        let statement = self.device_statement(turn, &reply);
+                        let facts = TokenFacts { token, statement, new_secret: false };
+                        return self.succeed(turn, exchange, Reply::Token(facts), date);
+                    }
+                    Err(refused) => refused,
+                }
+            }
+            Err(error) => error,
+        };
+        let wants_nonce = matches!(&error, Error::Http(http) if http.wants_nonce);
+        let mut fault = Fault::from(error);
+        if wants_nonce && !device.repeated && !exchange.is_late(turn.now) {
+            let Device { token, offset, .. } = device;
+            let action = match device.endpoint {
+                Endpoint::DeviceRefresh => Action::Renew { bound: token, offset },
+                _ => Action::Activate { base: token, offset },
+            };
+            let command = Command { id: exchange.command, deadline: exchange.deadline, action };
+            match self.send_proved(turn, &command, true, None) {
+                Ok(()) => return,
+                Err(other) => fault = other,
+            }
+        }
+        let source = Some(Box::new(fault.error));
+        let error = if device.endpoint == Endpoint::DeviceToken {
+            Error::DeviceToken { message: "devices/token failed".to_owned(), source }
+        } else {
+            Error::TokenRefresh { message: "devices/refresh failed".to_owned(), source }
+        };
+        let fault = Fault::new(fault.failure, error);
+        self.fail(turn, exchange.command, fault, date, exchange.signed_at());
+    }
+
+    /// What the application's own code says are its own words.
+    fn provider_fault(&self, error: ProviderError) -> Fault {
+        let secrets = self.secrets();
+        let cleaner = Cleaner::new(&secrets);
+        match error {
+            ProviderError::Rejected(message) => Fault::from(Error::Provider {
+                kind: ProviderFault::Rejected,
+                message: cleaner.clean_own(&message),
+            }),
+            ProviderError::Transient { message, retry_after } => Fault::new(
+                Failure::Provider { retry_after },
+                Error::Provider { kind: ProviderFault::Transient, message: cleaner.clean_own(&message) },
+            ),
+        }
+    }
+}

@@ -1,0 +1,4 @@
+//! What is told beside what happens: the errors behind failures, and what happens again and again.
+
+pub(super) mod journal;
+pub(super) mod repeats;
