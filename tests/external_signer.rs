@@ -29,7 +29,7 @@ async fn a_key_that_nobody_signs_for_is_refused_at_once<A: Adapter>() {
 
 /// What failed is tried again by the rules; no proof is ever refused, and nobody asks twice for the same.
 async fn a_key_service_that_fails_now_and_then_costs_nothing<A: Adapter>() {
-    // proves R16, R25, R35
+    // proves R35.3, R35.11
     let config = Config { device_ttl: Duration::from_secs(4), ..Config::default() };
     let (server, kms) = (start(config).await, Kms::new(LATENCY));
     kms.service().fail_every(3);
@@ -53,7 +53,7 @@ async fn a_key_service_that_fails_now_and_then_costs_nothing<A: Adapter>() {
 
 /// DER as it came, a short signature, an empty one: nothing of that is sent.
 async fn what_is_no_signature_is_never_sent<A: Adapter>() {
-    // proves R25, R35
+    // proves R25.8, R35.11
     let (server, kms) = (start(Config::default()).await, Kms::new(LATENCY));
     let setup = subscriber(&server).key(kms.key()).signer(&kms).policy(brisk());
     let client: A = soon(setup.connect()).await.expect("live");
@@ -81,7 +81,7 @@ async fn what_is_no_signature_is_never_sent<A: Adapter>() {
 
 /// The time to sign is part of the request's: nobody waits longer, and it is tried again.
 async fn a_key_service_that_never_answers_is_given_up_in_time<A: Adapter>() {
-    // proves R25, R27, R29, R35
+    // proves R29.1, R35.11
     let config =
         Config { sat_ttl: Duration::from_secs(12), device_ttl: Duration::from_secs(12), ..Config::default() };
     let (server, kms) = (start(config).await, Kms::new(LATENCY));

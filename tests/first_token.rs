@@ -68,6 +68,7 @@ async fn a_server_that_is_not_there_yet<A: Adapter>() {
 }
 
 async fn the_limit_of_the_connect_names_what_went_wrong<A: Adapter>() {
+    // proves R26.4
     // survives W11
     let server = failing(Target::SubscribersTokens, Times::Always).await;
     let limit = Duration::from_millis(1_500);

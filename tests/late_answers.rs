@@ -37,7 +37,7 @@ impl Gate {
 
 /// It fails for each later call, so that only the first one's answer can renew.
 async fn a_provider_that_answers_after_its_deadline_has_renewed<A: Adapter>() {
-    // proves R14
+    // proves R14.1, R14.2
     let server = Arc::new(Server::start(Config::plain()).await.expect("the fixture server starts"));
     let mint = |server: &Server| Ok(Credential::new(Secret::new(server.mint(MintSpec::default()))));
     let (gate, calls) = (Arc::new(Gate::default()), Arc::new(AtomicU32::new(0)));
@@ -69,7 +69,7 @@ async fn a_provider_that_answers_after_its_deadline_has_renewed<A: Adapter>() {
 
 /// Each answer of the endpoint comes long after the place of its request has been given away.
 async fn an_endpoint_that_answers_after_its_deadline_has_renewed<A: Adapter>() {
-    // proves R14
+    // proves R14.1
     let server = Server::start(Config::plain()).await.expect("the fixture server starts");
     let policy = Policy::default().with(|policy| (policy.attempt_min, policy.attempt_max) = (400, 400));
     let client: A = soon(subscriber(&server).policy(policy).connect()).await.expect("a live session");

@@ -46,18 +46,18 @@ async fn client_bound<A: Adapter>(refresh: bool) {
 }
 
 async fn provider_refreshes_and_scope_is_there_so_it_is_client_bound<A: Adapter>() {
-    // proves R17, R23
+    // proves R17.1, R23.1
     // survives P3
     client_bound::<A>(true).await;
 }
 
 async fn no_provider_refresh_but_scope_so_it_is_client_bound<A: Adapter>() {
-    // proves R17
+    // proves R17.1
     client_bound::<A>(false).await;
 }
 
 async fn provider_refreshes_and_no_scope_so_the_provider_renews<A: Adapter>() {
-    // proves R17, R23
+    // proves R17.2, R23.1
     // survives S1
     let stage = Stage::new(Duration::from_secs(5), Duration::from_secs(4)).await;
     let provider = stage.provider(false, true);
@@ -65,7 +65,7 @@ async fn provider_refreshes_and_no_scope_so_the_provider_renews<A: Adapter>() {
 }
 
 async fn the_server_tells_what_the_provider_does_not<A: Adapter>() {
-    // proves R7, R17
+    // proves R17.2
     let config = Config { sat_ttl: Duration::from_secs(5), reauthenticate_result: true, ..Config::default() };
     let stage = Stage::with(config).await;
     let provider = stage.tacit_provider(false);
@@ -91,7 +91,7 @@ async fn the_provider_renews<A: Adapter>(stage: Stage, provider: Own) {
 }
 
 async fn neither_so_the_session_ends_at_its_expiry<A: Adapter>() {
-    // proves R17, R25, R28
+    // proves R17.3, R17.11, R25.6, R28.2
     // survives S29
     let life = Duration::from_secs(5);
     let stage = Stage::new(life, life).await;
@@ -121,7 +121,7 @@ async fn neither_so_the_session_ends_at_its_expiry<A: Adapter>() {
 
 /// The least that a provider can write: there is nothing beside `refresh` that says whether it is there.
 async fn a_provider_with_a_refresh_is_asked_and_told_the_fingerprint<A: Adapter>() {
-    // proves R34
+    // proves R33.7, R35.5
     // survives W12
     let server = Arc::new(Server::start(Config::plain()).await.expect("the fixture server starts"));
     let minted = |server: &Server| Ok(Credential::new(Secret::new(server.mint(MintSpec::default()))));

@@ -198,7 +198,7 @@ fn number(name: &str) -> Option<u64> {
 }
 
 async fn a_call_outlives_tokens_and_sockets<A: Adapter>() {
-    // proves R19, R21, R25, R38
+    // proves R21.7, R38.1, R38.2
     let (seconds, life) = match number("SATKEEPER_CALL_SECONDS") {
         Some(seconds) => (seconds, Duration::from_secs(20)),
         None => (30, Duration::from_secs(4)),
@@ -306,7 +306,7 @@ async fn a_call_that_did_not_survive_is_told<A: Adapter>() {
 }
 
 async fn a_new_session_attaches_to_the_call<A: Adapter>() {
-    // proves R38
+    // proves R38.2
     for attach_again in [true, false] {
         let config =
             Config { attach_again, call_survives: Some(Duration::from_secs(3)), ..Config::default() };
@@ -337,7 +337,7 @@ async fn a_new_session_attaches_to_the_call<A: Adapter>() {
 }
 
 async fn tokens_that_end_in_a_call_do_not_end_it<A: Adapter>() {
-    // proves R24
+    // proves R24.1
     let stage = Stage::with(Config::default()).await;
     let (mut alice, mut bob, _) = call::<A>(&stage.server).await;
     let renewals = alice.told(|told| told.renewals);

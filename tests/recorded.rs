@@ -19,7 +19,7 @@ fn file(of: &str, name: &str) -> PathBuf {
 }
 
 async fn a_recorded_run_plays_again_and_holds_no_secret<A: Adapter>() {
-    // proves R30, R36
+    // proves R30.1, R30.4, R36.1
     let config = Config { device_ttl: Duration::from_secs(4), ..Config::default() };
     let server = Server::start(config).await.expect("the fixture server starts");
     let (run, kept) = (file(A::MODULE, "run"), file(A::MODULE, "session"));

@@ -21,7 +21,7 @@ fn place(server: &Server, wanted: impl Fn(&What) -> bool) -> usize {
 }
 
 async fn a_token_that_no_push_brings_in_is_shown_beside_the_socket_that_serves<A: Adapter>() {
-    // proves R22, R23
+    // proves R22.7, R27.5
     for displaces in [false, true] {
         let server = refusing_pushes(displaces).await;
         // Who brings a token waits so long for a push.
@@ -64,7 +64,7 @@ async fn a_token_that_no_push_brings_in_is_shown_beside_the_socket_that_serves<A
 /// The way to the server is gone, the one back is not: another socket takes over by a resume, and the old one is not
 /// closed before that is live.
 async fn a_socket_on_which_nothing_gets_through_is_replaced_by_a_resume<A: Adapter>() {
-    // proves R22
+    // proves R22.3, R22.5
     let server = Server::start(Config::plain()).await.expect("the fixture server starts");
     let policy = Policy::default().with(|policy| (policy.push, policy.network) = (500, 1_000));
     let client: A = soon(subscriber(&server).policy(policy).connect()).await.expect("a live session");

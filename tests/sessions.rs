@@ -142,7 +142,7 @@ async fn the_error_of_the_first_mint_goes_to_the_caller<A: Adapter>() {
 }
 
 async fn a_server_of_another_version_is_named_to_the_caller<A: Adapter>() {
-    // proves R26
+    // proves R24.3
     let server = start(Config::plain()).await;
     let other =
         Effect::Error { code: -32001, message: "Protocol version incompatible".to_owned(), data: None };
@@ -225,7 +225,7 @@ async fn suspended_and_resumed_and_dropped_by_the_server<A: Adapter>() {
 }
 
 async fn a_server_that_resumes_an_older_token_is_told_of_the_one_in_force<A: Adapter>() {
-    // proves R21
+    // proves R21.8
     let server = start(Config { reauthenticate_state: false, ..Config::default() }).await;
     let client: A = soon(subscriber(&server).connect()).await.expect("a live session");
     bound(&client).await;

@@ -21,7 +21,7 @@ async fn a_provider_is_needed<A: Adapter>() {
     assert_eq!(refused::<A>(Setup::new()).await, Error::MissingProvider);
 }
 
-// proves R36
+// proves R36.4
 async fn urls_are_judged<A: Adapter>() {
     for space in
         ["http://example.signalwire.com", "wss://example.com", "https://u:canary-5b1f@example.com", "a b", ""]
@@ -40,7 +40,7 @@ async fn urls_are_judged<A: Adapter>() {
     }
 }
 
-// proves R36
+// proves R36.4
 async fn plain_is_for_loopback_and_only_where_asked_whatever_the_order<A: Adapter>() {
     let plain = || subscriber("http://127.0.0.1:9");
     assert_eq!(refused::<A>(plain()).await.code(), "invalid_url");
@@ -55,7 +55,7 @@ async fn plain_is_for_loopback_and_only_where_asked_whatever_the_order<A: Adapte
     assert!(!format!("{client:?}").contains(CANARY));
 }
 
-// proves R34, R36
+// proves R34.1
 async fn fields_are_checked_before_they_are_sent<A: Adapter>() {
     for builder in [
         Setup::new().subscriber("example.com", "pro:ject", CANARY, "alice"),

@@ -124,7 +124,7 @@ async fn lives_until_it_is_killed<A: Adapter>() {
 }
 
 async fn killed_and_started_again_it_resumes_without_a_mint<A: Adapter>() {
-    // proves R21, R30, R35
+    // proves R13.1, R13.3, R21.3, R33.4, R33.5
     // survives S22
     for key in [KeyAlgorithm::Es256, KeyAlgorithm::Rs256] {
         let server = Server::start(Config::plain()).await.expect("the fixture server starts");
@@ -176,7 +176,7 @@ enum Going {
 }
 
 async fn who_leaves_is_resumed_by_the_next_client<A: Adapter>() {
-    // proves R21, R33
+    // proves R33.3, R33.4
     // survives W10
     for going in [Going::Leaves, Going::IsDropped, Going::Disconnects] {
         let server = Server::start(Config::plain()).await.expect("the fixture server starts");
@@ -216,7 +216,7 @@ async fn who_leaves_is_resumed_by_the_next_client<A: Adapter>() {
 /// The server has exchanged the refresh token, and its answer is on its way when the process is told to end. Nobody waits
 /// for that: what was written says that it may be spent, and the next process does not present it, but mints.
 async fn who_leaves_while_a_refresh_token_is_used_costs_the_next_one_a_mint<A: Adapter>() {
-    // proves R12, R33
+    // proves R12.8, R12.9
     // survives W10
     let config = Config { grant_scope: false, ..Config::plain() };
     let server = Server::start(config).await.expect("the fixture server starts");
@@ -248,7 +248,7 @@ async fn who_leaves_while_a_refresh_token_is_used_costs_the_next_one_a_mint<A: A
 }
 
 async fn a_store_is_one_sessions_at_a_time<A: Adapter>() {
-    // proves R11
+    // proves R11.1
     let server = Server::start(Config::plain()).await.expect("the fixture server starts");
     let store = MemoryStore::new();
     let client: A = soon(subscriber(&server, store.clone()).connect()).await.expect("a live session");
@@ -265,7 +265,7 @@ async fn a_store_is_one_sessions_at_a_time<A: Adapter>() {
 /// Somebody has put their own file in the place of a session's: a backup that was played back, a second process on a file
 /// system without locks.
 async fn who_finds_anothers_record_is_out_and_touches_nothing<A: Adapter>() {
-    // proves R11
+    // proves R11.1, R11.2
     let config = Config { grant_scope: false, ..Config::plain() };
     let server = Server::start(config).await.expect("the fixture server starts");
     let folder = Folder::new::<A>("taken");
@@ -298,7 +298,7 @@ async fn who_finds_anothers_record_is_out_and_touches_nothing<A: Adapter>() {
 }
 
 async fn what_cannot_be_read_is_set_aside_and_the_session_begins_anew<A: Adapter>() {
-    // proves R30
+    // proves R11.6
     // survives W3
     let server = Server::start(Config::plain()).await.expect("the fixture server starts");
     for (text, why) in [("{\"format\":\"satk", "ends too early"), ("a".repeat(2 << 20).as_str(), "larger")] {
@@ -350,7 +350,7 @@ async fn anothers_store_is_refused_and_not_overwritten<A: Adapter>() {
 }
 
 async fn sessions_that_share_a_key_bind_to_the_same_and_the_last_takes_it_along<A: Adapter>() {
-    // proves R33, R35
+    // proves R33.5
     // survives S26
     let server = Server::start(Config::plain()).await.expect("the fixture server starts");
     let folder = Folder::new::<A>("shared");
@@ -556,7 +556,7 @@ impl Lease for NoRoom {
 }
 
 async fn a_key_that_could_not_be_kept_is_told_and_kept_later<A: Adapter>() {
-    // proves R23, R35
+    // proves R13.4
     // survives S26
     let server = Server::start(Config::plain()).await.expect("the fixture server starts");
     let store = NoRoomForKeys::default();

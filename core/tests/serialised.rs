@@ -288,13 +288,13 @@ fn story() -> Story {
 
 #[test]
 fn the_alphabets() {
-    // proves R29
+    // proves R29.9
     insta::assert_snapshot!(alphabets());
 }
 
 #[test]
 fn what_a_machine_says_of_itself() {
-    // proves R29
+    // proves R29.10
     let machine = story().machine;
     let text = lines("Status", &[machine.status()]) + &lines("Why", &[machine.why()]);
     insta::assert_snapshot!(text);
@@ -326,7 +326,7 @@ fn minted(says: Statement) -> Story {
 
 #[test]
 fn the_snapshot() {
-    // proves R30
+    // proves R13.1, R13.2
     let text = serde_json::to_string_pretty(&story().machine.snapshot()).expect("plain data");
     // A base is asked about once: that is over, under way, and has not begun at rest.
     let mut asked = scoped().always("inspect", Treatment::Silence).begin();
@@ -416,7 +416,7 @@ fn the_snapshot() {
 
 #[test]
 fn the_run() {
-    // proves R30
+    // proves R30.1
     let config = Config::new(session_world::CALLBACK).key(KeyChoice::None);
     let mut session = Session::new(config, Seed::from_bytes([7; 32]));
     let now = Now::new(1, 1_800_000_000_000);
@@ -427,14 +427,14 @@ fn the_run() {
 
 #[test]
 fn the_policy() {
-    // proves R37
+    // proves R37.2, R37.3
     let text = lines("Policy", &[Policy::default(), Policy::browser_sdk_v4()]);
     insta::assert_snapshot!(text.replace(",\"", ",\n    \""));
 }
 
 #[test]
 fn the_record() {
-    // proves R30
+    // proves R13.1
     let key = KeyChoice::Fixed(KeyAlgorithm::Es256);
     let mut world = World::start(Config::new(session_world::subscriber()).durable(true).key(key));
     world.push_state();

@@ -43,7 +43,7 @@ fn body(request: Result<HttpRequest, Error>) -> String {
 
 #[test]
 fn bodies() {
-    // proves R34, R35
+    // proves R34.1
     let url = |text: &str| SecureUrl::parse(text, Plain::Never).expect("a URL");
     let (host, some) = (url("https://space.signalwire.test"), || Some("text".to_owned()));
     let space = Space::new(host.clone(), "project", &Secret::new("API")).expect("a space");
@@ -88,7 +88,7 @@ fn bodies() {
 
 #[test]
 fn frames() {
-    // proves R32
+    // proves R32.1, R32.4
     let (token, proof) = (Secret::new("TOKEN"), Secret::new("PROOF"));
     let state = connect::ResumeState {
         authorization_state: Secret::new("STATE"),
@@ -145,7 +145,7 @@ fn frames() {
 
 #[test]
 fn proofs() {
-    // proves R34
+    // proves R35.1, R35.2
     let ec = ProofKey::es256_from_bytes(&[7; 32]).expect("a key");
     let rsa = ProofKey::external(Algorithm::Rs256, PublicJwk::rsa(&[5; 256], &[1, 0, 1])).expect("a key");
     let parts = |key: &ProofKey, claims: &Claims<'_>, nonce| -> Vec<String> {

@@ -87,31 +87,31 @@ fn replay(target: &str, fuzz: fn(&[u8]), length: usize) {
 
 #[test]
 fn frames() {
-    // proves R32
+    // proves R32.8
     replay("frame", satkeeper_fuzz::frame, 0);
 }
 
 #[test]
 fn inputs() {
-    // proves R29
+    // proves R29.8
     replay("inputs", satkeeper_fuzz::inputs, 4_000);
 }
 
 #[test]
 fn responses() {
-    // proves R29, R36
+    // proves R36.7
     replay("http", satkeeper_fuzz::http, 0);
 }
 
 #[test]
 fn records() {
-    // proves R30
+    // proves R13.9
     replay("record", satkeeper_fuzz::record, 24);
 }
 
 #[test]
 fn keys() {
-    // proves R35
+    // proves R36.7
     replay("key", satkeeper_fuzz::key, 200);
 }
 
@@ -123,7 +123,7 @@ fn programs() {
 
 #[test]
 fn files() {
-    // proves R30
+    // proves R13.9
     let folder = std::env::temp_dir().join(format!("satkeeper-fuzz-{}", std::process::id()));
     std::fs::create_dir_all(&folder).expect("a folder");
     let (records, keys) = (corpus("record"), corpus("key"));

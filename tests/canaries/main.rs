@@ -317,7 +317,7 @@ fn everything<A: Adapter>(all: &mut JoinSet<Stage>) {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn no_secret_in_anything_that_is_shown_told_or_logged() {
-    // proves R36
+    // proves R36.1, R36.2
     // survives P9, S27
     // survives W18
     ears::open();

@@ -37,7 +37,7 @@ fn read(name: &str) -> Recording {
 
 #[test]
 fn our_requests_are_those_of_the_official_client() {
-    // proves R21, R32, R35, R37
+    // proves R21, R32.1, R35, R37.3
     let mut found = BTreeMap::new();
     let mut compared = 0;
     for scenario in &SCENARIOS {

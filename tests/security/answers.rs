@@ -85,20 +85,20 @@ async fn of_a_renewal<A: Adapter>(effect: Effect) {
 }
 
 async fn a_renewal_whose_answer_cannot_be_used_leaves_the_session_alone<A: Adapter>() {
-    // proves R25, R36
+    // proves R25.8, R36.7, R36.8
     // survives P17
     let [large, deep, torn] = unbearable().map(of_a_renewal::<A>);
     tokio::join!(large, deep, torn);
 }
 
 async fn a_renewal_that_is_never_answered_is_over_in_time<A: Adapter>() {
-    // proves R16, R25, R29
+    // proves R14.3, R25.8, R29.1
     // survives P33, S13
     of_a_renewal::<A>(Effect::Hang).await;
 }
 
 async fn a_renewal_whose_answer_drips_is_over_in_time<A: Adapter>() {
-    // proves R16, R25, R36
+    // proves R14.3, R25.8, R36.7
     // survives P33
     let server = server().await;
     let front = Front::start(server.addr()).await;
@@ -122,7 +122,7 @@ async fn a_renewal_whose_answer_drips_is_over_in_time<A: Adapter>() {
 
 /// Before there is a session: the caller is told at once.
 async fn a_mint_whose_answer_cannot_be_used_is_told_and_repeated<A: Adapter>() {
-    // proves R34, R36
+    // proves R26.1, R36.7
     // survives W11
     for effect in unbearable() {
         let server = server().await;
@@ -149,7 +149,7 @@ async fn a_mint_whose_answer_cannot_be_used_is_told_and_repeated<A: Adapter>() {
 
 /// Nothing depends on the inquiry: where its answer is of no use, the session begins without.
 async fn an_inquiry_whose_answer_cannot_be_used_stops_nobody<A: Adapter>() {
-    // proves R10, R36
+    // proves R10.1, R36.7
     for effect in unbearable().into_iter().chain([Effect::Hang]) {
         let server = server().await;
         server.faults().add(Fault::always(Target::SubscriberInfo, effect)).expect("a fault");
@@ -171,7 +171,7 @@ async fn odd_frame(events: &mut Events) -> SessionNews {
 }
 
 async fn a_frame_that_is_too_deep_is_dropped_and_the_socket_stays<A: Adapter>() {
-    // proves R32, R36
+    // proves R32.8, R36.7
     let server = server().await;
     let builder = subscriber(&server).call_timeout(Duration::from_millis(500));
     let client: A = soon(builder.connect()).await.expect("a live session");
@@ -194,7 +194,7 @@ async fn a_frame_that_is_too_deep_is_dropped_and_the_socket_stays<A: Adapter>() 
 }
 
 async fn a_frame_that_is_too_large_costs_a_socket_and_never_the_session<A: Adapter>() {
-    // proves R25, R32, R36
+    // proves R32.8, R36.8
     let server = server().await;
     let client: A = soon(subscriber(&server).connect()).await.expect("a live session");
     bound(&client).await;
@@ -248,7 +248,7 @@ async fn judged_and_failed<A: Adapter>(code: u16) {
 }
 
 async fn a_repeated_request_has_a_proof_of_its_own<A: Adapter>() {
-    // proves R35
+    // proves R35.3
     // survives P26, S11
     tokio::join!(judged_and_failed::<A>(429), judged_and_failed::<A>(503));
 }

@@ -48,7 +48,7 @@ async fn learns_nothing<A: Adapter>(server: &Server, asking: Setup, holding: Set
 }
 
 async fn a_server_that_cannot_prove_its_name_learns_nothing<A: Adapter>() {
-    // proves R36
+    // proves R36.4
     let kinds = [Certificate::Expired, Certificate::WrongName, Certificate::SelfSigned];
     let each = kinds.map(async |kind| {
         let server = server(kind).await;
@@ -65,7 +65,7 @@ async fn a_server_that_cannot_prove_its_name_learns_nothing<A: Adapter>() {
 
 /// Somebody else answers at the server's address for a while, as in a captive portal.
 async fn a_session_outlives_an_impostor_and_tells_him_nothing<A: Adapter>() {
-    // proves R19, R25, R36
+    // proves R25.8, R36.4
     let folder = PathBuf::from(env!("CARGO_TARGET_TMPDIR"));
     let config =
         Config { ca_file: Some(folder.join(format!("impostor-ca-{}.pem", A::MODULE))), ..Config::default() };
@@ -116,7 +116,7 @@ async fn goes_on<A: Adapter>(client: &A) {
 }
 
 async fn an_authority_is_exchanged_under_a_session<A: Adapter>() {
-    // proves R36
+    // proves R36.4
     // survives W21
     let config = Config { http2: true, ..Config::default() };
     let server = Server::start(config.clone()).await.expect("the fixture server starts");

@@ -19,7 +19,7 @@ async fn leading_to(port: u16, name: &str) -> String {
 
 async fn a_token_that_leads_elsewhere_than_allowed_is_sent_nowhere<A: Adapter>() {
     // survives W9
-    // proves R31
+    // proves R31.6
     let trap = Trap::start().await;
     let token = leading_to(trap.address.port(), "relay.localhost").await;
     let refused =
@@ -37,7 +37,7 @@ async fn a_token_that_leads_elsewhere_than_allowed_is_sent_nowhere<A: Adapter>()
 
 async fn a_name_of_two_labels_leads_nowhere<A: Adapter>() {
     // survives W9
-    // proves R31
+    // proves R31.6
     let trap = Trap::start().await;
     for name in ["example.test", "example.co.uk"] {
         let token = leading_to(trap.address.port(), name).await;

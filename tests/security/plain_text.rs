@@ -18,7 +18,7 @@ async fn refused<A: Adapter>(builder: Setup) {
 }
 
 async fn nothing_leaves_in_plain_unless_asked_and_only_to_loopback<A: Adapter>() {
-    // proves R36
+    // proves R36.4
     let trap = Trap::start().await;
     let port = trap.address.port();
     for (host, allowed) in [
@@ -45,7 +45,7 @@ async fn nothing_leaves_in_plain_unless_asked_and_only_to_loopback<A: Adapter>()
 
 /// A token's header names the host. Permission for plain text is the application's to give, not the header's.
 async fn a_token_never_names_a_place_for_plain_text<A: Adapter>() {
-    // proves R31, R36
+    // proves R31.6, R36.4
     let trap = Trap::start().await;
     let config = Config { ch: Some(trap.address.to_string()), ..Config::plain() };
     let server = Server::start(config).await.expect("the fixture server starts");

@@ -46,7 +46,7 @@ fn assert_tunnels_only(proxy: &Proxy, credentials: Option<&str>) {
 }
 
 async fn a_session_goes_through_a_proxy_that_is_named<A: Adapter>() {
-    // proves R36
+    // proves R36.6
     // survives W14
     let server = Server::start(Config::default()).await.expect("the fixture server starts");
     let basic = "Basic dXNlcjpodXNoIGh1c2g=";
@@ -97,7 +97,7 @@ async fn in_an_environment(names: &[(&str, String)], test: &str) {
 }
 
 async fn the_proxy_of_the_environment_is_used<A: Adapter>() {
-    // proves R36
+    // proves R36.6
     // survives W14
     let (proxy, trap) = (Proxy::start(None).await, Trap::start().await);
     let names = [

@@ -116,7 +116,7 @@ async fn refresh_tokens<A: Adapter>(mut signpost: Signpost) {
 }
 
 async fn nobody_goes_where_a_redirect_points<A: Adapter>() {
-    // proves R25, R34, R36
+    // proves R36.5
     let trap = Arc::new(Trap::start().await);
     let mut all = JoinSet::new();
     for code in CODES {

@@ -40,7 +40,7 @@ async fn activation<A: Adapter>(strict: bool) -> (String, String, String) {
 }
 
 async fn an_activation_names_its_uri_and_its_token_where_wanted<A: Adapter>() {
-    // proves R35
+    // proves R35.1
     for strict in [true, false] {
         let (proof, token, host) = activation::<A>(strict).await;
         let now = SystemTime::now().duration_since(UNIX_EPOCH).expect("after 1970").as_millis();

@@ -77,7 +77,7 @@ fn hanging(stage: &Stage) -> Hanging {
 
 #[test]
 fn a_provider_that_hangs_holds_up_neither_the_session_nor_its_end() {
-    // proves R25, R33
+    // proves R25.8
     let stage = Stage::new();
     let provider = hanging(&stage);
     let client = session(&stage, provider.clone());

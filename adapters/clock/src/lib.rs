@@ -89,14 +89,14 @@ mod tests {
         assert!(times.is_sorted());
     }
 
-    // proves R1
+    // proves R1.1
     #[test]
     #[cfg(any(target_os = "linux", target_os = "android", target_vendor = "apple", windows))]
     fn it_counts_sleep_where_systems_have_such_a_clock() {
         assert!(BootInstant::now().counts_sleep());
     }
 
-    // proves R1
+    // proves R1.1
     #[test]
     #[cfg(target_os = "linux")]
     fn on_linux_it_is_the_clock_that_the_kernel_counts_sleep_in() {

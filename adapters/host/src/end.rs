@@ -102,7 +102,7 @@ mod tests {
         End::told(&SessionEvent::new(Now::default(), over, cause)).unwrap()
     }
 
-    // proves R11
+    // proves R11.1
     #[test]
     fn who_is_handed_over_is_told_so_whatever_the_store_said() {
         let said = SessionError::Store { message: "/var/lib/a: somebody else has written to it".to_owned() };

@@ -119,7 +119,7 @@ mod tests {
         assert_eq!(turns(&[six[0]; 20], &[four[0]; 20]).len(), MOST_ADDRESSES);
     }
 
-    // proves R36
+    // proves R36.1
     #[test]
     fn a_reason_repeats_no_secret() {
         let peer = Peer::of(&SecureUrl::parse("wss://relay.example.com", Plain::Never).unwrap());

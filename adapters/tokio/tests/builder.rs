@@ -9,7 +9,7 @@ fn subscriber(request: CreateSubscriberToken) -> Builder {
     Client::builder().subscriber_with("example.com", "project", CANARY, request)
 }
 
-// proves R34, R36
+// proves R34.1, R36.1
 #[tokio::test]
 async fn fields_are_checked_before_they_are_sent() {
     let request = CreateSubscriberToken {

@@ -52,7 +52,7 @@ impl Subscriber for Everything {
     fn exit(&self, _: &Id) {}
 }
 
-// proves R36
+// proves R36.1
 #[tokio::test]
 async fn logs_hold_no_credential() {
     let logs = Everything::default();

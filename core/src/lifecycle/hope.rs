@@ -59,7 +59,7 @@ mod tests {
 
     #[test]
     fn hope_is_lost_once_and_regained_by_an_acceptance_alone() {
-        // proves R25
+        // proves R25.4
         let mut hope = Hope::default();
         hope.lose(1_000);
         hope.reach.asked(1_000);

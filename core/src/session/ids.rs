@@ -97,7 +97,7 @@ mod tests {
 
     #[test]
     fn draws_repeat_with_the_seed_and_do_not_shift_each_other() {
-        // proves R30
+        // proves R30.1, R30.2
         let mut one = Ids::new(Seed::from_bytes([7; 32]));
         let mut two = Ids::new(Seed::from_bytes([7; 32]));
         two.frame();
@@ -112,7 +112,7 @@ mod tests {
 
     #[test]
     fn no_two_draws_have_bytes_in_common() {
-        // proves R30, R35
+        // proves R30.2, R35.1
         let mut ids = Ids::new(Seed::from_bytes([7; 32]));
         assert_ne!(ids.frame(), ids.proof(), "each the first of its kind");
         let (first, second) = (ids.draw(Domain::Proof, 0), ids.draw(Domain::Proof, 1));
@@ -121,7 +121,7 @@ mod tests {
 
     #[test]
     fn another_process_goes_on_where_one_stopped() {
-        // proves R30
+        // proves R30.4
         let mut before = Ids::new(Seed::from_bytes([7; 32]));
         before.proof();
         before.frame();

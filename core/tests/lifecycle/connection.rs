@@ -339,3 +339,42 @@ fn who_hears_that_the_network_is_there_again_has_a_socket_left() {
     story.until(story.now + 200);
     assert_eq!(story.phase(), Phase::Live, "{}", story.script);
 }
+
+#[test]
+fn an_opening_of_before_the_network_changed_gets_another_beside_it() {
+    // proves R19.6
+    for (after, opens) in [(2_900, 2), (3_100, 3)] {
+        let mut story = provided();
+        story.next("open", Treatment::Silence);
+        story.drop_socket();
+        story.until(20_000 + after);
+        story.input(Input::NetworkChanged);
+        assert_eq!(story.times("open").len(), opens, "{after}: {}", story.script);
+        story.until(20_000 + after + 1_000);
+        assert_eq!(story.phase() == Phase::Live, opens == 3, "{after}");
+    }
+}
+
+#[test]
+fn some_refusals_of_a_resume_leave_its_state() {
+    // proves R21.5, R21.6
+    let failed = |code| Failure::Rpc { code, credential: false };
+    for (failure, resumes) in [
+        (failed(-32_000), &[true, true, false][..]),
+        (failed(-32_004), &[true, true, false]),
+        (failed(-32_005), &[true, true, true]),
+    ] {
+        let mut story = unscoped().refreshes().begin();
+        story.until(20_000);
+        story.resume_state();
+        for _ in 0..2 {
+            story.next("authenticate", Treatment::Fail(failure));
+        }
+        story.drop_socket();
+        story.until(60_000);
+        let all = story.connects();
+        let tried: Vec<bool> = all[1..].iter().map(|(_, _, resume)| *resume).collect();
+        assert_eq!(tried, resumes, "{failure:?}: {}", story.script);
+        assert_eq!(story.phase(), Phase::Live);
+    }
+}

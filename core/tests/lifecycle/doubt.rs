@@ -30,7 +30,7 @@ fn closed(story: &Story) -> Vec<(u64, SocketId)> {
 
 #[test]
 fn it_is_replaced_by_a_resume_and_closed_two_seconds_later() {
-    // proves R21.3, R22.5, R22.7
+    // proves R21.3, R22.5, R22.7, R28.3
     // survives P11
     let mut story = doubted();
     story.until(23_000);

@@ -245,3 +245,78 @@ fn of_a_shorter_successor_and_the_longer_token_both_are_kept() {
     assert!(story.told(|event| matches!(event, Event::Expired { .. })).is_empty());
     assert_eq!(story.lives().len(), 1);
 }
+
+#[test]
+fn a_time_that_is_learnt_ends_nothing_and_puts_no_retry_off() {
+    // proves R3.6
+    let life = Statement { expires_in: Some(HOUR), ..Statement::default() };
+    let mut story = unscoped()
+        .world(|world| (world.states_ends, world.tells_time) = (false, false))
+        .refreshes()
+        .keyless()
+        .next("mint", says(life))
+        .begin();
+    story.until(HOUR - 460_000);
+    // Two hours ahead, says whoever answers that it cannot help.
+    story.world.tells_time = true;
+    story.world.skew = 2 * HOUR as i64;
+    story.always("refresh", Treatment::Fail(UNAVAILABLE));
+    story.until(HOUR - 440_000);
+    let tries = story.times("refresh");
+    assert!(tries[1] - tries[0] <= 1_100, "{tries:?}");
+    story.until(HOUR - 2_000);
+    assert!(story.told(|event| matches!(event, Event::Expired { .. })).is_empty(), "{}", story.script);
+}
+
+#[test]
+fn a_hint_is_the_end_where_nobody_renews_and_no_server_says_anything() {
+    // proves R7.5
+    let hint = Statement { expiry_hint: Some(UnixMillis(EPOCH + HOUR)), ..Statement::default() };
+    for can_refresh in [false, true] {
+        let mut story = hinted(hint, can_refresh, 0);
+        story.always("refresh", Treatment::Fail(UNAVAILABLE));
+        story.until(HOUR + 2_000);
+        assert_eq!(story.teardown().is_some(), !can_refresh, "{}", story.script);
+        near(story.told(|event| matches!(event, Event::Expired { .. }))[0], HOUR);
+    }
+}
+
+#[test]
+fn a_token_that_is_refused_before_its_assumed_end_teaches_its_kinds_life() {
+    // proves R8.2
+    let assumed = Statement { assumed_life: Some(HOUR), ..Statement::default() };
+    let mut story = hinted(assumed, true, 0);
+    let next = |story: &mut Story, token| {
+        let facts = TokenFacts { token: TokenId(token), statement: assumed, new_secret: false };
+        story.next("refresh", Treatment::Say(Reply::Token(facts)));
+    };
+    story.until(HOUR / 3);
+    for _ in 0..2 {
+        story.next("authenticate", Treatment::Fail(REFUSED));
+    }
+    next(&mut story, 700);
+    story.drop_socket();
+    story.until(HOUR / 3 + 10_000);
+    assert_eq!(story.machine.status().in_force, Some(TokenId(700)), "{}", story.script);
+    // The next of this kind is thought to live for twenty minutes, and no more for an hour.
+    let came = *story.times("refresh").last().expect("asked for");
+    next(&mut story, 701);
+    story.until(came + HOUR / 3);
+    let renewed = *story.times("refresh").last().expect("asked for again");
+    assert!(renewed > came && renewed < came + HOUR / 3, "{came} {renewed}: {}", story.script);
+}
+
+#[test]
+fn what_has_ended_when_it_comes_is_kept() {
+    // proves R9.2
+    let mut story = unscoped().base_life(HOUR).refreshes().keyless().begin();
+    story.until(10_000);
+    let ended = Statement { expires_in: Some(0), ..Statement::default() };
+    let facts = TokenFacts { token: TokenId(50), statement: ended, new_secret: false };
+    story.next("refresh", Treatment::Say(Reply::Token(facts)));
+    story.refresh_now();
+    story.until(11_000);
+    assert_eq!(story.warnings("credential_refresh_failed").len(), 1);
+    assert!(story.machine.holds(TokenId(50)), "{}", story.script);
+    assert_eq!(story.machine.status().in_force, Some(TokenId(1)));
+}

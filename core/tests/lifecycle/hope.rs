@@ -48,7 +48,7 @@ fn without_anybody_to_renew_the_end_is_the_end() {
 
 #[test]
 fn after_the_end_attempts_go_on_for_ten_minutes_in_which_somebody_answers() {
-    // proves R5.1, R25.5
+    // proves R5.1, R25.1, R25.5
     // survives P23, S14
     // Refused, and somebody who knows can be reached: ten minutes. Servers that are down know nothing: a day.
     for (failure, patience, slack) in [(FORBIDDEN, 600_000, 61_000), (UNAVAILABLE, 24 * HOUR, 2_000)] {
@@ -202,4 +202,18 @@ fn what_serves_and_has_not_ended_after_all_is_live_again() {
     story.until(730_000);
     assert_eq!(story.told(|event| matches!(event, Event::Expired { .. })).len(), 2, "{}", story.script);
     assert_eq!(story.teardown(), None, "{}", story.script);
+}
+
+#[test]
+fn without_hope_somebody_is_asked_each_half_minute() {
+    // proves R5.3
+    let mut story = unscoped().base_life(600_000).refreshes().keyless().begin();
+    story.until(10_000);
+    // What the application's provider says of itself is nobody's word.
+    story.always("refresh", Treatment::Fail(Failure::Provider { retry_after: None }));
+    story.until(900_000);
+    assert_eq!(story.phase(), Phase::Expired);
+    let asked: Vec<u64> = story.times("inspect").into_iter().filter(|at| *at > 600_000).collect();
+    assert!(asked.len() >= 9, "{asked:?}");
+    assert!(asked.windows(2).all(|pair| pair[1] - pair[0] <= 30_100), "{asked:?}");
 }

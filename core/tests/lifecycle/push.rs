@@ -80,7 +80,7 @@ fn a_push_that_times_out_is_repeated_and_never_the_exchange() {
 
 #[test]
 fn a_refreshed_token_is_pushed_to_the_live_socket() {
-    // proves R22.3, R23.1
+    // proves R6.2, R6.3, R22.3, R23.1
     // survives S1, P3, P14
     let mut story = unscoped().refreshes().begin();
     story.until(6_910_000);

@@ -158,7 +158,7 @@ fn what_came_while_no_server_told_the_time_is_good_until_refused_and_renewed_at_
 
 #[test]
 fn what_nobody_has_dated_tells_no_life_when_it_is_refused() {
-    // proves R8.2, R13.8: the wall clock is set right at the restart, by an hour; as that reads it the token is old
+    // proves R13.8: the wall clock is set right at the restart, by an hour; as that reads it the token is old
     let mut story = ten_minutes(scoped().scope(false).keyless().refreshes());
     let mut record = serde_json::to_value(story.machine.snapshot()).expect("plain data");
     record["dated"] = false.into();

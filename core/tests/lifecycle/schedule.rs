@@ -1,6 +1,6 @@
 //! When: due times, attempts, bounds (R14, R16, R18).
 
-use crate::story::{HOUR, Opening, Treatment, UNAVAILABLE, near, scoped, unscoped};
+use crate::story::{HOUR, Opening, Story, Treatment, UNAVAILABLE, near, scoped, unscoped};
 use satkeeper_core::lifecycle::*;
 
 /// The lead of a provider that is asked but once at a time: time for several calls that may each take 120 s, half the life
@@ -209,5 +209,73 @@ fn attempts_have_equal_jitter_and_no_count() {
         if index + 1 < times.len() {
             assert_eq!(next.expect("there is one").0, times[index + 1]);
         }
+    }
+}
+
+#[test]
+fn each_endpoint_has_its_own_count_and_what_it_brings_forgives_it() {
+    // proves R18.2
+    let next_wait = |story: &Story| {
+        let Some((at, Warning::RefreshFailed { next: Some(next), .. })) =
+            story.warnings("credential_refresh_failed").pop()
+        else {
+            panic!("{}", story.script)
+        };
+        next.0 - at
+    };
+    let mut story = unscoped().base_life(HOUR).refreshes().keyless().begin();
+    story.until(100_000);
+    // It fails until its waits are long; then what it brings is accepted, and a failure is the first again.
+    for round in 0..2 {
+        story.always("refresh", Treatment::Fail(UNAVAILABLE));
+        let before = story.warnings("credential_refresh_failed").len();
+        let failed = |story: &Story| story.warnings("credential_refresh_failed").len() - before;
+        while failed(&story) < 1 {
+            story.until(story.now + 100);
+        }
+        assert!((500..=1_000).contains(&next_wait(&story)), "{round}: {}", story.script);
+        while failed(&story) < 5 {
+            story.until(story.now + 100);
+        }
+        assert!(next_wait(&story) >= 8_000, "{round}: {}", story.script);
+        let renewals = story.renewals().len();
+        story.mend("refresh");
+        while story.renewals().len() == renewals {
+            story.until(story.now + 100);
+        }
+    }
+    // Those of another endpoint are nothing to it.
+    let mut story = scoped()
+        .base_life(60_000)
+        .refreshes()
+        .always("activate", Treatment::Fail(UNAVAILABLE))
+        .always("refresh", Treatment::Fail(UNAVAILABLE))
+        .begin();
+    while story.times("refresh").is_empty() {
+        story.until(story.now + 100);
+    }
+    assert!(story.times("activate").len() >= 3, "{}", story.script);
+    let by_provider =
+        |warning: &Warning| matches!(warning, Warning::RefreshFailed { mechanism: Mechanism::Provider, .. });
+    while !story.warnings("credential_refresh_failed").iter().any(|(_, warning)| by_provider(warning)) {
+        story.until(story.now + 10);
+    }
+    let refreshes = story.times("refresh").len();
+    story.until(story.now + 1_100);
+    assert!(story.times("refresh").len() > refreshes, "{}", story.script);
+}
+
+#[test]
+fn a_wait_after_silence_runs_from_asking() {
+    // proves R18.3
+    for (treatment, from_asking) in
+        [(Treatment::Silence, true), (Treatment::FailLate(UNAVAILABLE, 9_900), false)]
+    {
+        let mut story = scoped().refreshes().next("activate", treatment).begin();
+        story.until(30_000);
+        let asked = story.times("activate");
+        // The wait of a second is long over when it yields its place.
+        let expected = if from_asking { 10_000..=10_000 } else { 10_400..=10_900 };
+        assert!(expected.contains(&(asked[1] - asked[0])), "{asked:?}: {}", story.script);
     }
 }

@@ -416,7 +416,7 @@ fn a_push_that_nobody_answers_takes_back_no_refusal() {
 
 #[test]
 fn what_was_refused_before_is_the_reason_when_what_served_ends() {
-    // proves R25.3, R28.1
+    // proves R25.2, R25.3, R28.1
     let mut story = refused_successor();
     story.next("authenticate", Treatment::Fail(REFUSED));
     story.until(120_000);

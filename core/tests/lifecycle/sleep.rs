@@ -320,3 +320,30 @@ fn naps_that_are_each_too_short_to_be_noticed_add_up() {
     assert!(expiries(&story).is_empty() && story.teardown().is_none(), "{}", story.script);
     assert!(story.renewals().len() >= 2, "{}", story.script);
 }
+
+#[test]
+fn what_was_on_its_way_in_a_sleep_is_not_late_for_two_seconds_more_once() {
+    // proves R1.4
+    let mut story = unscoped().base_life(2 * HOUR).refreshes().begin();
+    story.until(10 * MINUTE);
+    story.always("refresh", Treatment::Silence);
+    story.refresh_now();
+    story.until(story.now + 1_000);
+    let told = |story: &Story| story.warnings("credential_refresh_failed");
+    close_the_lid(&mut story, true);
+    let woken = story.now;
+    story.until(woken + 1_999);
+    assert!(told(&story).is_empty(), "{}", story.script);
+    // Two seconds, and no more for a second sleep within them.
+    close_the_lid(&mut story, true);
+    assert_eq!(told(&story)[0].0, story.now, "{}", story.script);
+    // Without that one: when they are over.
+    let mut story = unscoped().base_life(2 * HOUR).refreshes().begin();
+    story.until(10 * MINUTE);
+    story.next("refresh", Treatment::Silence);
+    story.refresh_now();
+    close_the_lid(&mut story, true);
+    let woken = story.now;
+    story.until(woken + 2_000);
+    assert_eq!(told(&story)[0].0, woken + 2_000, "{}", story.script);
+}

@@ -10,7 +10,7 @@ use serde_json::json;
 
 #[test]
 fn a_subscriber_session_is_bound_and_stays_alive_for_a_day() {
-    // proves R17.1, R35.1, R35.5
+    // proves R17.1, R35.1, R35.5, R35.10
     let mut world = bound();
     let create = &world.asked(CREATE)[0];
     assert_eq!(create.1["fingerprint"], *ec().thumbprint());
@@ -24,6 +24,7 @@ fn a_subscriber_session_is_bound_and_stays_alive_for_a_day() {
     let device = world.server.proofs.iter().find(|it| it["htu"] == DEVICE_REFRESH).unwrap();
     assert!(device["ath"].is_string());
     assert!(world.asked(DEVICE_TOKEN).iter().all(|it| it.1["expire_in"] == 900));
+    assert!(world.signatures.is_empty(), "a key of software signs in the session");
 }
 
 #[test]

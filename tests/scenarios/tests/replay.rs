@@ -44,7 +44,7 @@ fn played() -> Vec<(String, Recording)> {
 
 #[test]
 fn from_the_start() {
-    // proves R30
+    // proves R30.1
     for (name, run) in runs() {
         let read = Recording::read(&run.text());
         assert_eq!(read, *run, "{name}");
@@ -54,7 +54,7 @@ fn from_the_start() {
 
 #[test]
 fn from_a_record_in_the_middle() {
-    // proves R30
+    // proves R30.1, R30.4
     let mut places = 0;
     for (name, run) in runs() {
         let every = run.len().div_ceil(PLACES).max(1);

@@ -87,7 +87,7 @@ fn every_story_comes_out_as_it_is_written() {
 
 #[test]
 fn killed_in_any_story_it_comes_back() {
-    // proves R30, R31
+    // proves R13.1
     // survives P11, P17, S22
     let mut troubles = String::new();
     for (path, script) in stories() {

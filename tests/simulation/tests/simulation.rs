@@ -38,7 +38,7 @@ fn without_faults_nothing_is_lost() {
 
 #[test]
 fn a_fleet_survives_an_hours_outage() {
-    // proves R19, R25
+    // proves R18.6, R25.8
     let rush = rush(1, 200).unwrap_or_else(|what| panic!("{what}"));
     assert_eq!(rush.survivors, 200);
     // Four requests for each session's return. Who is not served asks each 5 to 10 s, and goes on at once when somebody

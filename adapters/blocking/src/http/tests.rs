@@ -38,7 +38,7 @@ fn send(request: &HttpRequest, within: u64) -> Result<HttpResponse, SessionError
     http(None).send(request, Duration::from_millis(within))
 }
 
-// proves R36
+// proves R36.8
 #[test]
 fn a_body_is_read_up_to_its_limit_and_the_status_survives() {
     for (head, status) in [
@@ -56,7 +56,7 @@ fn a_body_is_read_up_to_its_limit_and_the_status_survives() {
     }
 }
 
-// proves R36
+// proves R36.5
 #[test]
 fn no_redirect_is_followed() {
     for status in [301, 302, 303, 307, 308] {
@@ -69,7 +69,7 @@ fn no_redirect_is_followed() {
     }
 }
 
-// proves R35
+// proves R35.3
 #[test]
 fn nothing_is_sent_twice() {
     let server = Canned::start("", b"", false);
@@ -88,7 +88,7 @@ fn nothing_is_sent_twice() {
     }
 }
 
-// proves R29, R36
+// proves R29.1, R36.7
 #[test]
 fn the_deadline_holds_for_a_server_that_is_silent_or_drips() {
     let silent = TcpListener::bind("127.0.0.1:0").unwrap();
@@ -131,7 +131,7 @@ fn the_headers_that_matter_are_handed_on() {
     assert_eq!(response.body.as_slice(), b"{}");
 }
 
-// proves R36
+// proves R36.1
 #[test]
 fn no_error_repeats_a_credential() {
     let mut split = post("http://127.0.0.1:1/");
@@ -145,7 +145,7 @@ fn no_error_repeats_a_credential() {
     }
 }
 
-// proves R36
+// proves R36.4
 #[test]
 fn a_server_that_is_not_trusted_gets_no_byte() {
     let good = Identity::new("localhost", false);
@@ -217,7 +217,7 @@ fn errors_name_host_and_port() {
     assert!(late.starts_with(&format!("no answer to an HTTP request to {here} within")), "{late}");
 }
 
-// proves R12
+// proves R12.6
 // survives W19
 #[test]
 fn where_no_connection_came_to_be_nothing_was_presented_and_the_reason_is_told() {

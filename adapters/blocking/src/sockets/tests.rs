@@ -157,7 +157,7 @@ fn pings_are_answered_without_the_session() {
     assert_eq!(answering.join().unwrap(), Message::Pong(vec![7].into()));
 }
 
-// proves R32, R36
+// proves R36.8
 #[test]
 fn the_largest_frame_passes_and_a_larger_one_ends_the_socket() {
     let (mut client, mut server) = pair();
@@ -226,7 +226,7 @@ fn a_peer_that_does_not_read_is_given_up_and_never_waited_for() {
     assert!(begun.elapsed() < Duration::from_secs(5));
 }
 
-// proves R29, R36
+// proves R29.1, R36.7
 #[test]
 fn whoever_does_not_speak_websocket_is_told_apart() {
     let refusing = Canned::start("HTTP/1.1 403 Forbidden\r\nContent-Length: 6\r\n\r\n", b"canary", false);
@@ -261,7 +261,7 @@ fn whoever_does_not_speak_websocket_is_told_apart() {
     }
 }
 
-// proves R36
+// proves R36.4
 #[test]
 fn a_server_that_is_not_trusted_gets_no_byte() {
     let identity = Identity::new("localhost", false).speaking(&[b"h2", b"http/1.1"]);

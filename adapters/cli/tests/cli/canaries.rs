@@ -16,7 +16,7 @@ fn refused_over_http(code: u16, words: &str) -> Effect {
 
 #[test]
 fn a_long_run_prints_no_secret() {
-    // proves R36
+    // proves R36.1, R36.2
     // survives P9, S27
     let config = Config { device_ttl: Duration::from_secs(6), ..Config::default() };
     let world = World::new("canaries", config);

@@ -75,7 +75,7 @@ fn with_store(world: &World, store: &std::path::Path, reference: &str, more: &[&
 
 #[test]
 fn the_second_run_goes_on_where_the_first_has_stopped() {
-    // proves R30
+    // proves R11.5, R33.3, R33.4
     // survives W10
     let world = World::new("store", Config::default());
     let store = fresh_store("store");

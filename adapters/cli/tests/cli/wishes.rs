@@ -263,7 +263,7 @@ fn write(path: &Path, text: &str) {
 
 #[test]
 fn who_finds_anothers_record_in_its_store_ends_with_a_code_of_its_own() {
-    // proves R11
+    // proves R11.1, R11.2
     let world = World::new("taken", Config { grant_scope: false, ..Config::default() });
     let store = file("taken.session");
     let _ = std::fs::remove_file(&store);

@@ -109,7 +109,7 @@ fn saved(keeper: &Keeper, record: &Record) -> Result<(), StoreFailure> {
 
 #[test]
 fn a_write_of_our_own_whose_reply_was_lost_is_nobody_elses() {
-    // proves R11
+    // proves R11.3
     let store = Remote::new(Duration::MAX);
     let keeper = store.keeper();
     assert!(saved(&keeper, &record("first")).is_ok());
@@ -128,7 +128,7 @@ fn a_write_of_our_own_whose_reply_was_lost_is_nobody_elses() {
 
 #[test]
 fn another_holders_write_is_never_taken_for_our_own() {
-    // proves R11
+    // proves R11.1, R11.2
     let store = Remote::new(Duration::MAX);
     let keeper = store.keeper();
     store.goes(Way::Closed);
@@ -141,7 +141,7 @@ fn another_holders_write_is_never_taken_for_our_own() {
 
 #[test]
 fn who_may_hold_it_beside_us_is_known_by_the_store_alone() {
-    // proves R12
+    // proves R12.4
     let failed = |certain_for| {
         let store = Remote::new(certain_for);
         store.goes(Way::Closed);

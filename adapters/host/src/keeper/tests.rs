@@ -121,7 +121,7 @@ fn a_store_that_hangs_has_one_write_under_way_and_the_newest_next() {
 
 #[test]
 fn what_is_erased_is_not_brought_back() {
-    // proves R33
+    // proves R33.6
     let store = MemoryStore::new();
     let (keeper, _) = Keeper::open(Box::new(store.clone())).unwrap();
     let (teller, told) = channel();
@@ -247,7 +247,7 @@ impl Lease for Repeats {
     }
 }
 
-// proves R36
+// proves R36.2
 // survives W18
 #[test]
 fn what_a_store_of_the_applications_repeats_is_not_told() {

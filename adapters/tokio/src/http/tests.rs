@@ -65,7 +65,7 @@ async fn send_by(http: &Http, request: HttpRequest, within: u64) -> Result<HttpR
     http.clone().send(request, (deadline, Duration::ZERO), clock).await
 }
 
-// proves R36
+// proves R36.8
 #[tokio::test]
 async fn a_body_is_read_up_to_its_limit_and_the_status_survives() {
     for (head, status) in [
@@ -83,7 +83,7 @@ async fn a_body_is_read_up_to_its_limit_and_the_status_survives() {
     }
 }
 
-// proves R36
+// proves R36.5
 #[tokio::test]
 async fn no_redirect_is_followed() {
     for status in [301, 302, 303, 307, 308] {
@@ -99,7 +99,7 @@ async fn no_redirect_is_followed() {
     }
 }
 
-// proves R35
+// proves R35.3
 #[tokio::test]
 async fn nothing_is_sent_twice() {
     let server = Canned::start("", b"", false);
@@ -108,7 +108,7 @@ async fn nothing_is_sent_twice() {
     assert_eq!(server.connections.load(Ordering::SeqCst), 1);
 }
 
-// proves R29, R36
+// proves R29.1, R36.7
 #[tokio::test]
 async fn the_deadline_holds_for_a_server_that_is_silent_or_drips() {
     let silent = TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -136,7 +136,7 @@ async fn the_headers_that_matter_are_handed_on() {
     assert_eq!(response.body.as_slice(), b"{}");
 }
 
-// proves R36
+// proves R36.1
 #[tokio::test]
 async fn no_error_repeats_a_credential() {
     let mut split = post(url("http://127.0.0.1:1/"));
@@ -149,7 +149,7 @@ async fn no_error_repeats_a_credential() {
     }
 }
 
-// proves R36
+// proves R36.4
 #[tokio::test]
 async fn a_server_that_is_not_trusted_gets_no_byte() {
     let good = Identity::new("localhost", false);
@@ -233,7 +233,7 @@ async fn errors_name_host_and_port() {
     assert!(late.starts_with(&format!("no answer to an HTTP request to {here} within")), "{late}");
 }
 
-// proves R12
+// proves R12.6
 // survives W19
 #[tokio::test]
 async fn where_no_connection_came_to_be_nothing_was_presented_and_the_reason_is_told() {

@@ -98,7 +98,7 @@ mod tests {
 
     #[test]
     fn it_runs_from_an_attempt_that_was_answered_to_the_next() {
-        // proves R5
+        // proves R5.1
         let mut reach = Reach::default();
         reach.asked(1_000);
         reach.asked(11_000);
@@ -113,7 +113,7 @@ mod tests {
 
     #[test]
     fn it_stands_at_rest_and_asleep_and_begins_anew() {
-        // proves R5, R1
+        // proves R5.1, R5.2
         let mut reach = Reach::default();
         reach.asked(0);
         reach.answered(0);
@@ -133,7 +133,7 @@ mod tests {
 
     #[test]
     fn nobody_has_been_reached_since_the_last_answer() {
-        // proves R25
+        // proves R25.5
         let mut reach = Reach::default();
         reach.reached(1_000);
         reach.asked(5_000);

@@ -91,7 +91,7 @@ mod tests {
 
     #[test]
     fn what_came_between_two_sleeps_has_slept_through_the_second() {
-        // proves R1
+        // proves R1.6
         let mut suspicion = Suspicion::default();
         suspicion.add(10_000, 3_000);
         suspicion.add(20_000, 400);
@@ -103,7 +103,7 @@ mod tests {
 
     #[test]
     fn of_what_is_confirmed_in_part_nobody_knows_when_it_was() {
-        // proves R1
+        // proves R1.6
         let mut suspicion = Suspicion::default();
         suspicion.add(10_000, 3_000);
         suspicion.add(20_000, 400);
@@ -113,7 +113,7 @@ mod tests {
 
     #[test]
     fn of_too_many_the_shortest_are_one() {
-        // proves R1
+        // proves R1.6
         let mut suspicion = Suspicion::default();
         suspicion.add(1, 1_000_000);
         for nap in 2..100 {

@@ -47,7 +47,7 @@ impl Host {
 
 #[test]
 fn where_ticks_count_sleep_a_wall_clock_says_nothing() {
-    // proves R1
+    // proves R1.5
     let mut host = host(true);
     assert_eq!(host.nap(60 * MINUTE), None);
     assert_eq!((host.clock.now(), host.clock.suspect(0)), (EPOCH, 0));
@@ -55,7 +55,7 @@ fn where_ticks_count_sleep_a_wall_clock_says_nothing() {
 
 #[test]
 fn naps_add_up() {
-    // proves R1: of 4.9 s each, none of which is a sleep
+    // proves R1.5: of 4.9 s each, none of which is a sleep
     let mut host = host(false);
     assert_eq!(host.nap(4_900), None);
     assert_eq!(host.to(10 * SECOND), None);
@@ -69,7 +69,7 @@ fn naps_add_up() {
 
 #[test]
 fn a_wall_clock_that_is_set_back_moves_nothing() {
-    // proves R1
+    // proves R1.5
     let mut host = host(false);
     host.wall -= 60 * MINUTE;
     assert_eq!(host.to(SECOND), None);
@@ -79,7 +79,7 @@ fn a_wall_clock_that_is_set_back_moves_nothing() {
 
 #[test]
 fn a_sleep_moves_the_clock_once_a_server_has_confirmed_it() {
-    // proves R1
+    // proves R1.6
     let mut host = host(false);
     assert_eq!(host.told(0), None);
     host.to(10 * SECOND);
@@ -99,7 +99,7 @@ fn a_sleep_moves_the_clock_once_a_server_has_confirmed_it() {
 
 #[test]
 fn a_wall_clock_that_was_set_is_no_sleep() {
-    // proves R1, R3
+    // proves R1.6
     let mut host = host(false);
     host.told(0);
     assert_eq!(host.nap(20 * MINUTE), Some(20 * MINUTE));
@@ -113,7 +113,7 @@ fn a_wall_clock_that_was_set_is_no_sleep() {
 
 #[test]
 fn no_clock_goes_back() {
-    // proves R29
+    // proves R29.7
     let mut host = host(true);
     host.to(10 * SECOND);
     host.to(5 * SECOND);
@@ -131,7 +131,7 @@ fn no_clock_goes_back() {
 
 #[test]
 fn an_end_is_dated_by_its_own_answer_then_by_the_offset_then_by_nobody() {
-    // proves R2
+    // proves R2.2
     let mut host = host(true);
     let end = UnixMillis(EPOCH + 60 * MINUTE);
     assert_eq!(host.clock.when(end, None, &host.policy), None);
@@ -156,7 +156,7 @@ fn an_end_is_dated_by_its_own_answer_then_by_the_offset_then_by_nobody() {
 
 #[test]
 fn witnesses_that_overlap_narrow_what_is_known() {
-    // proves R3
+    // proves R3.4
     let mut host = host(true);
     host.told(0);
     assert_eq!(host.clock.server, Some(Ahead { least: 0, most: 999 }));
@@ -174,7 +174,7 @@ fn witnesses_that_overlap_narrow_what_is_known() {
 
 #[test]
 fn who_is_far_off_needs_a_second_witness_five_seconds_later() {
-    // proves R3
+    // proves R3.5
     let mut host = host(true);
     host.told(0);
     let before = host.clock.server;
@@ -197,7 +197,7 @@ fn who_is_far_off_needs_a_second_witness_five_seconds_later() {
 
 #[test]
 fn who_agrees_with_what_is_known_refutes_who_does_not() {
-    // proves R3
+    // proves R3.5
     let mut host = host(true);
     host.told(0);
     let hour = 3_600_000;
@@ -216,7 +216,7 @@ fn who_agrees_with_what_is_known_refutes_who_does_not() {
 
 #[test]
 fn a_right_wall_clock_is_not_corrected_and_a_wrong_one_to_the_early_end() {
-    // proves R4
+    // proves R4.1
     let mut host = host(true);
     assert_eq!(host.clock.offset(), None);
     host.to(500);
@@ -232,7 +232,7 @@ fn a_right_wall_clock_is_not_corrected_and_a_wrong_one_to_the_early_end() {
 
 #[test]
 fn no_proof_is_of_the_servers_future() {
-    // proves R4
+    // proves R4.1
     // survives P24
     for ahead in [-3_600_000i64, -61_234, -700, -1, 0, 1, 300, 999, 61_234] {
         for (way, back) in [(0, 0), (40, 40), (1_000, 20), (20, 1_000), (2_500, 2_500)] {
@@ -260,7 +260,7 @@ fn no_proof_is_of_the_servers_future() {
 
 #[test]
 fn a_proof_may_have_been_refused_for_its_time_alone() {
-    // proves R4, R10
+    // proves R4.2
     let mut host = host(true);
     assert!(!host.clock.is_off(UnixMillis(0), &host.policy), "nobody knows");
     host.told(0);

@@ -54,7 +54,7 @@ mod tests {
 
     #[test]
     fn a_bucket_fills_by_one_a_period_and_never_over() {
-        // proves R20
+        // proves R20.1, R20.2
         let mut bucket = Bucket::new(3);
         for _ in 0..3 {
             assert_eq!(bucket.ready(0, 1_000), 0);

@@ -149,7 +149,7 @@ mod tests {
 
     #[test]
     fn whose_word_an_answer_is() {
-        // proves R18: of somebody who knows, or of nobody; 408 and 425 say that a request was not heard
+        // proves R18.1: of somebody who knows, or of nobody; 408 and 425 say that a request was not heard
         let http = |status| Failure::Http { status, retry_after: None };
         for status in [400, 401, 403, 404, 409, 410, 422, 429, 499] {
             assert_eq!(Class::of(http(status)), Class::Refusal, "{status}");
@@ -169,7 +169,7 @@ mod tests {
 
     #[test]
     fn the_table_of_waits() {
-        // proves R18
+        // proves R18.1
         let policy = Policy::default();
         let [nobody, refused, barren] = [Class::Unanswered, Class::Refusal, Class::Barren];
         for (left, unanswered, other) in [
@@ -192,7 +192,7 @@ mod tests {
 
     #[test]
     fn waits_double_with_equal_jitter_up_to_their_ceiling() {
-        // proves R18
+        // proves R18.1
         for seed in 0..50 {
             let mut random = Random::new(&Seed::from_bytes([seed; 32]));
             let mut pace = Pace::default();
@@ -206,7 +206,7 @@ mod tests {
 
     #[test]
     fn what_was_asked_for_raises_a_wait_and_outlives_it() {
-        // proves R18
+        // proves R18.4
         let mut random = Random::new(&Seed::from_bytes([1; 32]));
         let mut pace = Pace::default();
         pace.failed(0, Class::Refusal, (1_000, 60_000), Some(20_000), &mut random);
@@ -220,7 +220,7 @@ mod tests {
 
     #[test]
     fn only_waits_after_silence_end_when_somebody_answers() {
-        // proves R18, R19
+        // proves R18.6, R19.5
         let mut random = Random::new(&Seed::from_bytes([1; 32]));
         for (class, ready) in [(Class::Unanswered, true), (Class::Refusal, false), (Class::Barren, false)] {
             let mut pace = Pace::default();
@@ -234,7 +234,7 @@ mod tests {
 
     #[test]
     fn doubling_stops_where_time_does() {
-        // proves R29
+        // proves R29.8
         assert_eq!((doubled(1_000, 0), doubled(1_000, 5), doubled(1_000, 32)), (1_000, 32_000, u64::MAX));
         assert_eq!(doubled(u64::MAX, 1), u64::MAX);
     }

@@ -71,7 +71,7 @@ mod tests {
 
     #[test]
     fn a_draw_in_one_domain_shifts_no_other() {
-        // proves R30
+        // proves R30.2
         let seed = Seed::from_bytes([7; 32]);
         let mut one = Random::new(&seed);
         let mut two = Random::new(&seed);

@@ -290,7 +290,7 @@ mod tests {
 
     #[test]
     fn what_a_slow_answer_has_used_up_of_a_life_buys_no_requests() {
-        // proves R20
+        // proves R20.1
         let mut machine = Lifecycle::new(Policy::default(), &Seed::from_bytes([1; 32]));
         let facts = TokenFacts { token: TokenId(1), statement: Statement::default(), new_secret: false };
         let kind = crate::lifecycle::tokens::token::Kind::Bound { of: TokenId(0) };

@@ -210,7 +210,7 @@ mod tests {
 
     #[test]
     fn an_endpoint_has_two_places_and_each_is_free_again_in_its_time() {
-        // proves R14
+        // proves R14.6, R14.7
         let policy = Policy::default();
         let mut attempts = Attempts::default();
         let place =
@@ -234,7 +234,7 @@ mod tests {
 
     #[test]
     fn a_place_is_held_as_long_as_attempts_have_taken_of_late() {
-        // proves R14, R16
+        // proves R14.6, R16.2
         let policy = Policy::default();
         for (span, served, idle) in [(0, 30, 10), (4, 30, 12), (9, 54, 27), (15, 90, 30), (60, 120, 30)] {
             let mut attempts = Attempts::default();
@@ -254,7 +254,7 @@ mod tests {
 
     #[test]
     fn an_attempt_yields_its_place_and_never_its_answer() {
-        // proves R14
+        // proves R14.8
         let mut attempts = Attempts::default();
         let push = Action::Reauthenticate { socket: SocketId(0), token: TokenId(1), offset: None };
         let pushed = late(&mut attempts, push, 0);
@@ -270,7 +270,7 @@ mod tests {
 
     #[test]
     fn an_endpoint_with_three_late_attempts_is_asked_again_when_two_are_over() {
-        // proves R14
+        // proves R14.6
         let policy = Policy::default();
         let mut attempts = Attempts::default();
         for asked in [0, 10 * SECOND, 20 * SECOND] {

@@ -180,7 +180,7 @@ mod tests {
 
     #[test]
     fn the_newest_good_base_is_no_crowd() {
-        // proves R6: of many bound tokens one has no known end, and ends no later for that
+        // proves R6.1: of many bound tokens one has no known end, and ends no later for that
         let mut machine = Lifecycle::new(Policy::default(), &Seed::from_bytes([1; 32]));
         let mut tokens = Tokens::default();
         for number in 0..8 {

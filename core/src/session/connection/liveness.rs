@@ -161,7 +161,7 @@ mod tests {
 
     #[test]
     fn a_silent_socket_is_asked_and_then_given_up() {
-        // proves R22
+        // proves R22.2
         let mut live = Liveness::default();
         assert_eq!((live.due(), live.check(Tick(1_000_000), true)), (None, Verdict::Fine));
         live.arm(Tick(1_000));
@@ -174,7 +174,7 @@ mod tests {
 
     #[test]
     fn frames_that_only_come_in_prove_nothing() {
-        // proves R22
+        // proves R22.1, R22.2
         let mut live = Liveness::default();
         live.arm(Tick(0));
         for at in 1..40 {
@@ -190,7 +190,7 @@ mod tests {
 
     #[test]
     fn a_server_that_answers_no_pings_is_judged_by_any_frame() {
-        // proves R22
+        // proves R22.4
         let mut live = Liveness::default();
         live.arm(Tick(0));
         assert_eq!(live.check(Tick(25_000), false), Verdict::Ask);
@@ -202,7 +202,7 @@ mod tests {
 
     #[test]
     fn who_has_answered_one_here_is_judged_by_them() {
-        // proves R22
+        // proves R22.1, R22.4
         let mut live = Liveness::default();
         live.arm(Tick(0));
         assert_eq!(live.check(Tick(25_000), false), Verdict::Ask);
@@ -218,7 +218,7 @@ mod tests {
 
     #[test]
     fn a_reply_to_any_ping_will_do_and_takes_the_verdict_back() {
-        // proves R22
+        // proves R22.2
         let mut live = Liveness::default();
         live.arm(Tick(0));
         assert_eq!(live.check(Tick(25_000), true), Verdict::Ask);
@@ -236,7 +236,7 @@ mod tests {
 
     #[test]
     fn a_driver_that_is_always_late_is_excused_once() {
-        // proves R22
+        // proves R22.2, R29.5
         let mut live = Liveness::default();
         live.arm(Tick(0));
         assert_eq!(live.check(Tick(34_000), true), Verdict::Ask);
@@ -246,7 +246,7 @@ mod tests {
 
     #[test]
     fn after_a_sleep_it_asks_again_before_it_judges() {
-        // proves R1, R22
+        // proves R1.3
         let mut live = Liveness::default();
         live.arm(Tick(0));
         assert_eq!(live.check(Tick(60_000), true), Verdict::Ask);

@@ -183,7 +183,7 @@ mod tests {
 
     #[test]
     fn a_lie_about_the_time_is_no_time() {
-        // proves R3, R36
+        // proves R36.7
         for (ms, is_time) in [(0, false), (1_700_000_000_000, true), (253_402_300_799_000, false)] {
             assert_eq!(server_time(Some(ms)).is_some(), is_time, "{ms}");
         }

@@ -187,7 +187,7 @@ mod tests {
 
     #[test]
     fn the_lifecycle_hears_the_kind_of_an_error() {
-        // proves R31, R34
+        // proves R31.1
         let text = || "x".to_owned();
         let answer = HttpResponse::new(503, "");
         let http = HttpError::of(Endpoint::DeviceToken, &answer, &[]).into();
@@ -217,7 +217,7 @@ mod tests {
 
     #[test]
     fn a_verdict_of_the_lifecycles_own_has_its_words() {
-        // proves R31, R35
+        // proves R37.1
         let base = crate::lifecycle::TokenId(1);
         for (action, failure, code) in [
             (Action::Mint { fingerprint: None }, Failure::Malformed, "invalid_credentials"),

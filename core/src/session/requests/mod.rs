@@ -178,7 +178,7 @@ mod tests {
 
     #[test]
     fn what_was_sent_in_confidence_is_known() {
-        // proves R36
+        // proves R36.2
         let url = SecureUrl::parse("https://space.test", Plain::Never).unwrap();
         let space = Space::new(url, "project", &Secret::new("PTtoken")).unwrap();
         let request = crate::wire::rest::refresh_subscriber_token(&space, &Secret::new("r")).unwrap();
@@ -190,7 +190,7 @@ mod tests {
 
     #[test]
     fn each_is_answered_once_in_its_own_kind() {
-        // proves R29
+        // proves R29.1, R29.2
         let mut exchanges = Exchanges::default();
         for id in 0..100 {
             exchanges.open(exchange(id));

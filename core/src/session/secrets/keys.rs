@@ -72,7 +72,7 @@ mod tests {
 
     #[test]
     fn a_token_keeps_its_key_when_the_kind_is_switched() {
-        // proves R35
+        // proves R35.7
         let es = ProofKey::es256_from_bytes(&[9; 32]).unwrap();
         let rs =
             ProofKey::new(Algorithm::Rs256, PublicJwk::rsa(&[3; 256], &[1, 0, 1]), Arc::new(Never)).unwrap();

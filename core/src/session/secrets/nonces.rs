@@ -39,7 +39,7 @@ mod tests {
 
     #[test]
     fn the_newest_of_each_origin_is_kept() {
-        // proves R35
+        // proves R35.4
         let mut nonces = Nonces::default();
         nonces.learn("https://a", Some("one"));
         nonces.learn("https://a", Some("two"));

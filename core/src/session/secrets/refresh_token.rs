@@ -174,7 +174,7 @@ mod tests {
 
     #[test]
     fn it_is_presented_only_while_young() {
-        // proves R34
+        // proves R12.8
         let source = source();
         assert!(source.usable(at(7_199_999)).is_some());
         assert!(source.usable(at(7_200_000)).is_none());
@@ -183,7 +183,7 @@ mod tests {
 
     #[test]
     fn its_age_goes_on_over_a_restart() {
-        // proves R34, R13: the tick begins anew with the process; when it was asked for stands in the record
+        // proves R12.8, R13.1: the tick begins anew with the process; when it was asked for stands in the record
         let written = source().written();
         for (later, is_usable) in [(0, true), (7_199_999, true), (7_200_000, false)] {
             let now = Now::new(5, SENT.unix.0 + later);
@@ -198,7 +198,7 @@ mod tests {
 
     #[test]
     fn a_presented_one_is_in_doubt_until_answered() {
-        // proves R12
+        // proves R12.5, R12.6, R12.7
         for (status, is_refusal, is_usable, is_spent) in [
             (408, false, true, false),
             (425, false, true, false),
@@ -220,7 +220,7 @@ mod tests {
 
     #[test]
     fn a_page_spends_nothing() {
-        // proves R12, R18
+        // proves R12.7
         for status in [401, 403, 404] {
             let stored = {
                 let mut answer = HttpResponse::new(status, "{}");
@@ -239,7 +239,7 @@ mod tests {
 
     #[test]
     fn an_intent_stands_in_the_record_until_there_is_another_secret() {
-        // proves R12
+        // proves R12.2, R12.9
         let mut source = source();
         source.present(RequestId(2));
         source.intended(RequestId(1));
@@ -257,7 +257,7 @@ mod tests {
 
     #[test]
     fn what_a_request_brings_is_newer_than_what_a_damaged_record_names() {
-        // proves R36
+        // proves R13.9
         let damaged = source().written().map(|written| WrittenOneTime { request: u64::MAX, ..written });
         let mut after = RefreshToken::restored(damaged.as_ref(), RequestId(7), SENT);
         assert!(after.keep(Secret::new("two"), RequestId(8), SENT));
@@ -281,7 +281,7 @@ mod tests {
 
     #[test]
     fn the_newest_is_kept_however_late_it_comes() {
-        // proves R12
+        // proves R12.10
         let mut source = source();
         source.present(RequestId(2));
         assert!(source.keep(Secret::new("three"), RequestId(3), SENT));

@@ -155,7 +155,7 @@ mod tests {
 
     #[test]
     fn equal_bytes_have_equal_numbers_even_when_forgotten() {
-        // proves R31
+        // proves R31.2
         let mut tokens = Tokens::default();
         let a = admit(&mut tokens, "a");
         let b = admit(&mut tokens, "b");
@@ -169,7 +169,7 @@ mod tests {
 
     #[test]
     fn another_process_knows_them_again() {
-        // proves R30, R31
+        // proves R31.2
         let mut before = Tokens::default();
         let (a, b) = (admit(&mut before, "a"), admit(&mut before, "b"));
         let newest = admit(&mut before, "c");
@@ -186,7 +186,7 @@ mod tests {
 
     #[test]
     fn a_record_brings_only_so_many() {
-        // proves R36
+        // proves R13.9
         let mut tokens = Tokens::default();
         for id in 0..100 {
             let token = Text(Secret::new(format!("token {id}")));
@@ -198,7 +198,7 @@ mod tests {
 
     #[test]
     fn a_damaged_record_gives_no_number_twice() {
-        // proves R36
+        // proves R13.9
         let mut tokens = Tokens::default();
         let written =
             |id, text: &str| WrittenToken { id: TokenId(id), token: Text(Secret::new(text)), key: None };

@@ -197,7 +197,7 @@ mod tests {
 
     #[test]
     fn who_lets_go_lets_go_whoever_was_forked_meanwhile() {
-        // proves R11
+        // proves R11.4
         let path = std::env::temp_dir().join(format!("satkeeper-forked-{}", std::process::id()));
         let mut hold = Hold::take(&path).unwrap();
         // What a fork does to the files of a process.

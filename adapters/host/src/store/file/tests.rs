@@ -41,7 +41,7 @@ fn text(text: &str) -> Secret {
 
 #[test]
 fn whatever_step_it_dies_before_the_old_is_there_or_the_new() {
-    // proves R30
+    // proves R13
     let folder = Folder::new("steps");
     let path = folder.file();
     replace(&path, &text("old"), &mut Disk::default(), |_| {}).unwrap();
@@ -129,7 +129,7 @@ fn what_is_no_text_or_too_large_is_refused_and_left_alone() {
 
 #[test]
 fn one_holder_at_a_time() {
-    // proves R11
+    // proves R11.1
     // survives P29
     let folder = Folder::new("lease");
     let store = FileStore::new(folder.file());
@@ -142,7 +142,7 @@ fn one_holder_at_a_time() {
 
 #[test]
 fn one_holder_whatever_the_record_is_called() {
-    // proves R11
+    // proves R11.4
     // survives W4
     let folder = Folder::new("names");
     let (file, inner) = (folder.file(), folder.0.join("inner"));
@@ -174,7 +174,7 @@ fn one_holder_whatever_the_record_is_called() {
 
 #[test]
 fn who_has_lost_the_file_to_another_finds_out_before_it_writes() {
-    // proves R11
+    // proves R11.1, R11.2
     // survives W4
     let folder = Folder::new("lost");
     let store = FileStore::new(folder.file());
@@ -218,7 +218,7 @@ fn is_whole(folder: &Folder) {
 
 #[test]
 fn who_has_lost_the_file_to_another_does_not_erase_it() {
-    // proves R11
+    // proves R11.2
     // survives W4
     let (folder, mut first, second) = lost("lost-erase");
     assert_eq!(first.erase(), Err(StoreError::InUse));
@@ -236,7 +236,7 @@ fn who_has_lost_the_file_to_another_does_not_erase_it() {
 
 #[test]
 fn who_has_lost_the_file_to_another_leaves_its_key() {
-    // proves R11
+    // proves R11.2
     // survives W4
     let (folder, mut first, second) = lost("lost-key");
     assert_eq!(first.save_key(&text("another key of the first's")), Err(StoreError::InUse));
@@ -309,7 +309,7 @@ fn a_folder_that_cannot_be_flushed_is_told_and_lived_with() {
 
 #[test]
 fn who_writes_all_the_same_is_noticed() {
-    // proves R11
+    // proves R11.1, R11.2
     let folder = Folder::new("conflict");
     let store = FileStore::new(folder.file());
     let mut lease = store.lease().unwrap();
@@ -328,7 +328,7 @@ fn key(algorithm: KeyAlgorithm) -> Secret {
 
 #[test]
 fn a_shared_key_is_made_once_and_goes_with_its_last_user() {
-    // proves R33, R35
+    // proves R33.5
     // survives S26
     let folder = Folder::new("shared");
     let shared = folder.0.join("gateway.key.pem");
@@ -403,7 +403,7 @@ fn number(text: &str) -> u64 {
 
 #[test]
 fn killed_at_any_time_it_leaves_a_whole_record() {
-    // proves R30
+    // proves R13
     let folder = Folder::new("killed");
     let store = FileStore::new(folder.file());
     let mut last = 0;

@@ -59,7 +59,7 @@ const fn heard(sent: At, exchange: bool) -> Heard {
 
 #[test]
 fn a_life_counts_from_asking_to_renew_and_from_receipt_to_end() {
-    // proves R2
+    // proves R2.1
     // The answer took ten seconds: the server counted from somewhere within.
     let clock = clock(10 * SECOND, 0);
     let mut token = bound(&clock, EPOCH);
@@ -72,7 +72,7 @@ fn a_life_counts_from_asking_to_renew_and_from_receipt_to_end() {
 
 #[test]
 fn of_several_ends_the_earliest_renews_and_the_latest_ends() {
-    // proves R2
+    // proves R2.4
     let clock = clock(SECOND, 0);
     let mut token = base(&clock, EPOCH);
     for minutes in [60, 90, 75] {
@@ -85,7 +85,7 @@ fn of_several_ends_the_earliest_renews_and_the_latest_ends() {
 
 #[test]
 fn an_end_is_shortened_by_what_two_answers_cannot_both_mean() {
-    // proves R2
+    // proves R2.5
     // The token came at once, and the answer that names the same end again took a quarter of a minute.
     let mut clock = clock(0, 0);
     let mut token = bound(&clock, EPOCH);
@@ -103,7 +103,7 @@ fn an_end_is_shortened_by_what_two_answers_cannot_both_mean() {
 
 #[test]
 fn a_hint_is_read_in_both_clocks_and_refuses_nothing() {
-    // proves R7
+    // proves R7.1, R7.2, R7.4
     // Our clock is an hour slow, and the server has told its time: which of both the provider goes by nobody knows.
     let mut slow = clock(0, -3_600_000);
     slow.observe(UnixMillis(EPOCH), slow.now(), &policy());
@@ -140,7 +140,7 @@ fn a_hint_is_read_in_both_clocks_and_refuses_nothing() {
 
 #[test]
 fn a_hint_that_came_before_a_server_told_its_time_is_read_in_both_clocks_then() {
-    // proves R7
+    // proves R7.3
     for (fast, sooner, later) in [(2_400_000, 20, 60), (-3_600_000, 60, 120)] {
         let mut clock = clock(0, fast);
         let now = clock.now();
@@ -158,7 +158,7 @@ fn a_hint_that_came_before_a_server_told_its_time_is_read_in_both_clocks_then() 
 
 #[test]
 fn an_end_that_only_the_local_clock_dates_is_a_hint_until_a_server_tells_its_time() {
-    // proves R2, R3
+    // proves R2.2
     for fast in [0, 7_200_000] {
         let mut clock = clock(0, fast);
         let now = clock.now();
@@ -182,7 +182,7 @@ fn an_end_that_only_the_local_clock_dates_is_a_hint_until_a_server_tells_its_tim
 
 #[test]
 fn an_assumed_life_ends_nothing() {
-    // proves R8
+    // proves R8.1, R8.4
     let clock = clock(SECOND, 0);
     let mut token = bound(&clock, EPOCH);
     let says = Statement { assumed_life: Some(15 * MINUTE), ..Statement::default() };
@@ -199,7 +199,7 @@ fn an_assumed_life_ends_nothing() {
 
 #[test]
 fn what_has_ended_when_it_comes_is_no_good() {
-    // proves R9
+    // proves R9.1
     let clock = clock(SECOND, 0);
     let mut token = bound(&clock, EPOCH);
     let says = Statement { expires_in: Some(0), ..Statement::default() };
@@ -209,7 +209,7 @@ fn what_has_ended_when_it_comes_is_no_good() {
 
 #[test]
 fn the_lead_is_a_tenth_within_bounds_and_what_attempts_have_taken() {
-    // proves R16
+    // proves R16.2
     let clock = clock(0, 0);
     let lead = |life: Millis, longest: Millis| {
         let mut token = bound(&clock, EPOCH);
@@ -228,7 +228,7 @@ fn the_lead_is_a_tenth_within_bounds_and_what_attempts_have_taken() {
 
 #[test]
 fn a_token_opens_no_socket_in_its_last_five_seconds_or_tenth() {
-    // proves R21
+    // proves R21.4
     let clock = clock(0, 0);
     for (life, margin) in [(60 * MINUTE, 5_000), (50 * SECOND, 5_000), (20 * SECOND, 2_000), (0, 0)] {
         let mut token = bound(&clock, EPOCH);
