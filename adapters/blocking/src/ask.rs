@@ -1,66 +1,31 @@
 //! What handles ask of the driver.
 
 use std::sync::Arc;
-use std::sync::mpsc::SyncSender;
+use std::sync::mpsc::sync_channel;
 
-use satkeeper_core::error::Error as SessionError;
-use satkeeper_core::lifecycle::{Generation, Why};
-use satkeeper_core::session::{Answer, Credential, NotificationId, Provider, SessionInput, Subscriber};
-use serde_json::Value;
-use serde_json::value::RawValue;
+use satkeeper_host::{Error, dispatch};
 
+use crate::mailbox::{Mailbox, Message};
 use crate::provider::CredentialProvider;
 
-/// Takes one answer, or is dropped without.
-pub(crate) type Reply<T> = SyncSender<T>;
+/// One request of an application.
+pub(crate) type Ask = dispatch::Ask<Arc<dyn CredentialProvider>>;
 
-/// The outcome of a call, read by whoever waits for it.
-pub(crate) type Returned = Result<Box<RawValue>, SessionError>;
+/// The half of the driver that knows no runtime.
+pub(crate) type Dispatcher = dispatch::Dispatcher<Arc<dyn CredentialProvider>>;
 
-/// The outcome of what leads to a token in force.
-pub(crate) type Settled = Result<Generation, SessionError>;
-
-/// Who the subscriber is, or why nobody knows.
-pub(crate) type Fetched = Result<Arc<Subscriber>, SessionError>;
-
-/// One wish of an application.
-pub(crate) enum Ask {
-    Call {
-        method: String,
-        params: Value,
-        reply: Reply<Returned>,
-    },
-    Respond {
-        notification: NotificationId,
-        answer: Answer,
-        reply: Reply<Result<(), SessionError>>,
-    },
-    FetchSubscriber {
-        reply: Reply<Fetched>,
-    },
-    UpdateToken {
-        credential: Credential,
-        reply: Reply<Settled>,
-    },
-    RefreshNow {
-        reply: Reply<Settled>,
-    },
-    Rejected {
-        generation: Generation,
-        reply: Reply<Settled>,
-    },
-    SetProvider {
-        provider: Provider,
-        /// The application's own code, where that is what the provider is.
-        own: Option<Arc<dyn CredentialProvider>>,
-        done: Reply<()>,
-    },
-    /// An input without an answer; `done` says that the session has taken it in.
-    Tell {
-        input: SessionInput,
-        done: Reply<()>,
-    },
-    Why {
-        reply: Reply<Option<Why>>,
-    },
+/// Asks the driver and waits for its answer. No answer: the driver has gone.
+pub(crate) fn ask<T: Send + 'static>(
+    mailbox: &Mailbox,
+    ask: impl FnOnce(dispatch::Reply<T>) -> Ask,
+) -> Result<T, Error> {
+    let (reply, answer) = sync_channel(1);
+    // Who has stopped waiting needs no answer.
+    let reply = Box::new(move |answer| drop(reply.send(answer)));
+    if mailbox.send(Message::Ask(ask(reply)))
+        && let Ok(answer) = answer.recv()
+    {
+        return Ok(answer);
+    }
+    Err(Error::OVER)
 }

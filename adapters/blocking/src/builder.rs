@@ -7,15 +7,13 @@ use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use satkeeper_host::feed::Feed;
-use satkeeper_host::{Clock, End, Error, Progress, Settings, Wanted};
+use satkeeper_host::{Clock, End, Error, Settings, Wanted};
 
 use crate::client::Client;
-use crate::driver::{Driver, Own, Shown};
+use crate::driver::{Driver, Own};
 use crate::network::Network;
 use crate::provider::{self, CredentialProvider};
 use crate::signer::ExternalSigner;
-use crate::watch::Watch;
 
 /// Sets a session up. Only a provider must be named; everything is checked by [`Builder::connect`] or
 /// [`Builder::start`], in any order of the calls before.
@@ -106,21 +104,9 @@ impl Builder {
             self.network.map_or_else(|| Network::by_way_of(judged.proxies(), judged.ca_pem()), Ok)?;
         let clock = Clock::start();
         let opened = judged.open(clock.now())?;
-        let (events, events_told) = Feed::of_events();
-        let (notifications, notified) = Feed::of_notifications();
-        let shown = Shown {
-            status: Watch::new(opened.session.status()),
-            credential: Watch::new(None),
-            connection: Watch::new(None),
-            subscriber: Watch::new(None),
-            progress: Watch::new(Progress::Starting),
-            events: events_told,
-            notifications: notified,
-        };
         let none = |error: io::Error| Error::Setup { message: error.to_string() };
-        let told = (events, notifications);
-        let driven = Driver::new(opened, self.own, network, clock, shown.clone(), told);
-        let (driver, mailbox) = driven.map_err(none)?;
+        let (driver, mailbox) = Driver::new(opened, self.own, network, clock).map_err(none)?;
+        let shown = driver.published.clone();
         let showing = shown.clone();
         let driving = move || {
             let ended = catch_unwind(AssertUnwindSafe(|| driver.run()));

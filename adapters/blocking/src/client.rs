@@ -2,27 +2,25 @@
 
 use std::fmt;
 use std::sync::Arc;
-use std::sync::mpsc::sync_channel;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use satkeeper_core::Now;
 use satkeeper_core::lifecycle::{Generation, Status, Why};
-use satkeeper_core::session::{Connection, Credential, InForce, Provider, SessionInput, Subscriber};
+use satkeeper_core::session::{CallId, Connection, Credential, InForce, Provider, SessionInput, Subscriber};
 use satkeeper_core::wire::json;
+use satkeeper_host::dispatch::{GIVE_UP, Reply};
 use satkeeper_host::{Clock, End, Error, Progress};
 use serde_json::Value;
 
-use crate::ask::{Ask, Reply};
+use crate::ask::{Ask, ask};
 use crate::builder::Builder;
-use crate::driver::Shown;
 use crate::events::Events;
 use crate::mailbox::{Mailbox, Message};
 use crate::notifications::Notifications;
 use crate::provider::{self, CredentialProvider};
+use crate::state::PublishedState;
 use crate::watch::Watch;
-
-/// How long a session that is given up may take to end: closing its socket takes 2 s at most.
-const GIVE_UP: Duration = Duration::from_secs(3);
 
 /// A session that is kept authenticated. Cheap to clone; all clones speak of the same session, from any thread.
 ///
@@ -45,7 +43,8 @@ pub struct Client(Arc<Handle>);
 
 struct Handle {
     mailbox: Mailbox,
-    shown: Shown,
+    shown: PublishedState,
+    calls: AtomicU64,
     clock: Clock,
 }
 
@@ -61,8 +60,8 @@ impl Client {
         Builder::new()
     }
 
-    pub(crate) fn new(mailbox: Mailbox, shown: Shown, clock: Clock) -> Self {
-        Self(Arc::new(Handle { mailbox, shown, clock }))
+    pub(crate) fn new(mailbox: Mailbox, shown: PublishedState, clock: Clock) -> Self {
+        Self(Arc::new(Handle { mailbox, shown, calls: AtomicU64::new(0), clock }))
     }
 
     /// Waits until the session is live for the first time. At once where it has been.
@@ -113,7 +112,9 @@ impl Client {
     /// [`SessionError::SessionOver`](crate::SessionError::SessionOver).
     pub fn call(&self, method: impl Into<String>, params: Value) -> Result<Value, Error> {
         let method = method.into();
-        Ok(json::whole(&self.ask(|reply| Ask::Call { method, params, reply })??))
+        // Only uniqueness matters; no order between calls is implied.
+        let call = CallId(self.0.calls.fetch_add(1, Ordering::Relaxed));
+        Ok(json::whole(&self.ask(|reply| Ask::Call { call, method, params, reply })??))
     }
 
     /// Hands in a token that the application got by itself. Returns when the server has accepted it.
@@ -322,18 +323,11 @@ impl Client {
     }
 
     fn tell(&self, input: SessionInput) -> Result<(), Error> {
-        self.ask(|done| Ask::Tell { input, done })
+        self.ask(|done| Ask::Command { input, done })
     }
 
-    /// Asks the driver and waits for its answer. No answer: the driver has gone.
-    fn ask<T>(&self, ask: impl FnOnce(Reply<T>) -> Ask) -> Result<T, Error> {
-        let (reply, answer) = sync_channel(1);
-        if self.0.mailbox.send(Message::Ask(ask(reply)))
-            && let Ok(answer) = answer.recv()
-        {
-            return Ok(answer);
-        }
-        Err(Error::OVER)
+    fn ask<T: Send + 'static>(&self, wanted: impl FnOnce(Reply<T>) -> Ask) -> Result<T, Error> {
+        ask(&self.0.mailbox, wanted)
     }
 }
 

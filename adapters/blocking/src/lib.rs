@@ -77,6 +77,7 @@ mod notifications;
 mod provider;
 mod signer;
 mod sockets;
+mod state;
 mod threads;
 mod watch;
 mod work;

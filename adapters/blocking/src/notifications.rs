@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::ops::Deref;
-use std::sync::mpsc::{RecvTimeoutError, sync_channel};
+use std::sync::mpsc::RecvTimeoutError;
 use std::time::Duration;
 
 use satkeeper_core::session::{self, Answer};
@@ -10,9 +10,9 @@ use satkeeper_host::event_types::EventTypes;
 use satkeeper_host::feed::{Feed, Receiver};
 use satkeeper_host::{Error, Missed};
 
-use crate::ask::Ask;
+use crate::ask::{Ask, ask};
 use crate::events::{take, until};
-use crate::mailbox::{Mailbox, Message};
+use crate::mailbox::Mailbox;
 
 /// The requests and events of the server that are not the session's own, from
 /// [`Client::notifications`](crate::Client::notifications).
@@ -116,9 +116,7 @@ impl Notification {
     /// [`SessionError::SessionOver`](crate::SessionError::SessionOver).
     pub fn respond(&self, answer: Answer) -> Result<(), Error> {
         let notification = self.told.answerable()?;
-        let (reply, answered) = sync_channel(1);
-        self.mailbox.send(Message::Ask(Ask::Respond { notification, answer, reply }));
-        Ok(answered.recv().map_err(|_| Error::OVER)??)
+        Ok(ask(&self.mailbox, |reply| Ask::Respond { notification, answer, reply })??)
     }
 }
 

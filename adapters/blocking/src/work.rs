@@ -45,11 +45,6 @@ impl Work {
         Self { mailbox, threads, calls: Threads::default(), http, clock, keeper, writes: Vec::new() }
     }
 
-    /// What becomes of a session that nobody holds any more: one that is kept waits for the next process.
-    pub(crate) const fn last_wish(&self) -> SessionInput {
-        if self.keeper.is_some() { SessionInput::Leave } else { SessionInput::Disconnect }
-    }
-
     pub(crate) fn request(&self, id: RequestId, request: HttpRequest, deadline: Tick) {
         // Its place is the session's to give away at its deadline; what it brings then counts (R14).
         let (http, within) = (self.http.clone(), self.clock.until(deadline) + LATE);

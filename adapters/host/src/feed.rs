@@ -231,6 +231,12 @@ impl<T: Item> Feed<T> {
 }
 
 impl<T: Item> Publisher<T> {
+    /// Where its receivers come from.
+    #[must_use]
+    pub fn feed(&self) -> Feed<T> {
+        self.0.clone()
+    }
+
     /// One more item.
     pub fn publish(&self, item: T) {
         let mut line = self.0.line();

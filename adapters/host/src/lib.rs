@@ -7,6 +7,7 @@
 //!
 //! | module | what it has |
 //! |---|---|
+//! | [`dispatch`] | what a driver owes the application, and the half of it that knows no runtime |
 //! | [`Settings`], [`setters!`] | what a builder is told, judged before anything is sent |
 //! | [`Clock`], [`random`] | time and chance, which the core has none of |
 //! | [`keys`] | proof-of-possession keys, made and used with aws-lc-rs |
@@ -29,6 +30,7 @@
 mod application;
 pub mod body;
 mod clock;
+pub mod dispatch;
 mod end;
 mod errand;
 mod error;

@@ -198,13 +198,13 @@ pub fn show_status(shown: &mut Status, status: Status) -> bool {
 }
 
 /// Shows what the session shares now; whether that is news.
-pub fn show_shared<T>(shown: &mut Option<Arc<T>>, held: Option<&Arc<T>>) -> bool {
-    let same = match (&*shown, held) {
+pub fn show_shared<T>(shown: &mut Option<Arc<T>>, held: Option<Arc<T>>) -> bool {
+    let same = match (&*shown, &held) {
         (Some(shown), Some(held)) => Arc::ptr_eq(shown, held),
         (shown, held) => shown.is_none() && held.is_none(),
     };
     if !same {
-        *shown = held.cloned();
+        *shown = held;
     }
     !same
 }

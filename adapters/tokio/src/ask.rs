@@ -2,13 +2,7 @@
 
 use std::sync::Arc;
 
-use satkeeper_core::error::Error as SessionError;
-use satkeeper_core::lifecycle::{Generation, Why};
-use satkeeper_core::session::{
-    Answer, CallId, Credential, NotificationId, Provider, SessionInput, Subscriber,
-};
-use serde_json::Value;
-use serde_json::value::RawValue;
+use satkeeper_host::{Error, dispatch};
 use tokio::sync::{mpsc, oneshot};
 
 use crate::provider::CredentialProvider;
@@ -17,55 +11,19 @@ use crate::provider::CredentialProvider;
 /// somebody who waits for its answer, and the driver never lets one lie.
 pub(crate) type Asks = mpsc::UnboundedSender<Ask>;
 
-/// The outcome of a call, read by whoever waits for it.
-pub(crate) type Returned = Result<Box<RawValue>, SessionError>;
+/// One request of an application.
+pub(crate) type Ask = dispatch::Ask<Arc<dyn CredentialProvider>>;
 
-/// The outcome of what leads to a token in force.
-pub(crate) type Settled = Result<Generation, SessionError>;
+/// The half of the driver that knows no runtime.
+pub(crate) type Dispatcher = dispatch::Dispatcher<Arc<dyn CredentialProvider>>;
 
-/// Who the subscriber is, or why nobody knows.
-pub(crate) type Fetched = Result<Arc<Subscriber>, SessionError>;
-
-/// One wish of an application.
-pub(crate) enum Ask {
-    Call {
-        call: CallId,
-        method: String,
-        params: Value,
-        reply: oneshot::Sender<Returned>,
-    },
-    CancelCall(CallId),
-    Respond {
-        notification: NotificationId,
-        answer: Answer,
-        reply: oneshot::Sender<Result<(), SessionError>>,
-    },
-    FetchSubscriber {
-        reply: oneshot::Sender<Fetched>,
-    },
-    UpdateToken {
-        credential: Credential,
-        reply: oneshot::Sender<Settled>,
-    },
-    RefreshNow {
-        reply: oneshot::Sender<Settled>,
-    },
-    Rejected {
-        generation: Generation,
-        reply: oneshot::Sender<Settled>,
-    },
-    SetProvider {
-        provider: Provider,
-        /// The application's own code, where that is what the provider is.
-        own: Option<Arc<dyn CredentialProvider>>,
-        done: oneshot::Sender<()>,
-    },
-    /// An input without an answer; `done` says that the session has taken it in.
-    Tell {
-        input: SessionInput,
-        done: oneshot::Sender<()>,
-    },
-    Why {
-        reply: oneshot::Sender<Option<Why>>,
-    },
+/// Asks the driver and waits for its answer. No answer: the driver has gone.
+pub(crate) async fn ask<T: Send + 'static>(
+    asks: &Asks,
+    ask: impl FnOnce(dispatch::Reply<T>) -> Ask,
+) -> Result<T, Error> {
+    let (reply, answer) = oneshot::channel();
+    // Who has stopped waiting needs no answer.
+    asks.send(ask(Box::new(move |answer| drop(reply.send(answer))))).map_err(|_| Error::OVER)?;
+    answer.await.map_err(|_| Error::OVER)
 }

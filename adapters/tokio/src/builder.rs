@@ -4,20 +4,21 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use satkeeper_host::feed::Feed;
 use satkeeper_host::keeper::{Keeper, Kept, does_not_open};
 use satkeeper_host::store::Store;
-use satkeeper_host::{Clock, Error, Opened, Progress, Settings, Wanted};
+use satkeeper_host::{Clock, Error, Opened, Settings, Wanted};
 use tokio::runtime::Handle;
-use tokio::sync::{mpsc, oneshot, watch};
+use tokio::sync::{mpsc, oneshot};
 use tokio::time::timeout;
 
-use crate::client::{Client, Seen};
-use crate::driver::{Driver, Own, Shown};
+use crate::ask::Dispatcher;
+use crate::client::Client;
+use crate::driver::{Driver, Own};
 use crate::network::Network;
 use crate::provider::{self, CredentialProvider};
 use crate::signer::ExternalSigner;
 use crate::socket::Sockets;
+use crate::state::PublishedState;
 use crate::work::Work;
 
 /// Sets a session up. Only a provider must be named; everything is checked by [`Builder::connect`] or
@@ -146,32 +147,11 @@ async fn taken(store: Box<dyn Store>, within: Duration) -> Result<(Keeper, Kept)
 }
 
 fn launch(runtime: &Handle, opened: Opened, own: Own, network: Network, clock: Clock) -> Client {
-    let Opened { session, keeper, tape, news } = opened;
     let (asks, asked) = mpsc::unbounded_channel();
-    let (status, status_shown) = watch::channel(session.status());
-    let (credential, credential_shown) = watch::channel(None);
-    let (connection, connection_shown) = watch::channel(None);
-    let (subscriber, subscriber_shown) = watch::channel(None);
-    let (progress, progress_shown) = watch::channel(Progress::Starting);
-    let ((events, events_told), (notifications, notified)) = (Feed::of_events(), Feed::of_notifications());
-    let driver = Driver::new(
-        (session, tape, news),
-        clock,
-        asked,
-        own,
-        Work::new(network.http, clock, keeper),
-        Sockets::new(network.dialer),
-        Shown { status, credential, connection, subscriber, progress, events, notifications },
-    );
+    let (dispatcher, keeper) = Dispatcher::new(opened);
+    let (published, seen) = PublishedState::new(&dispatcher);
+    let work = Work::new(network.http, clock, keeper);
+    let driver = Driver::new(dispatcher, clock, asked, own, work, Sockets::new(network.dialer), published);
     runtime.spawn(driver.run());
-    let seen = Seen {
-        status: status_shown,
-        credential: credential_shown,
-        connection: connection_shown,
-        subscriber: subscriber_shown,
-        progress: progress_shown,
-        events: events_told,
-        notifications: notified,
-    };
     Client::new(asks, seen, clock)
 }

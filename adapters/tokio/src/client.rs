@@ -7,24 +7,20 @@ use std::time::Duration;
 
 use satkeeper_core::Now;
 use satkeeper_core::lifecycle::{Generation, Status, Why};
-use satkeeper_core::session::{
-    CallId, Connection, Credential, InForce, Provider, SessionEvent, SessionInput, Subscriber,
-};
+use satkeeper_core::session::{CallId, Connection, Credential, InForce, Provider, SessionInput, Subscriber};
 use satkeeper_core::wire::json;
-use satkeeper_host::feed::Feed;
+use satkeeper_host::dispatch::{GIVE_UP, Reply};
 use satkeeper_host::{Clock, End, Error, Progress};
 use serde_json::Value;
-use tokio::sync::{oneshot, watch};
+use tokio::sync::watch;
 use tokio::time::timeout;
 
-use crate::ask::{Ask, Asks};
+use crate::ask::{Ask, Asks, ask};
 use crate::builder::Builder;
 use crate::events::Events;
 use crate::notifications::Notifications;
 use crate::provider::{self, CredentialProvider};
-
-/// How long a session that is given up may take to end: closing its socket takes 2 s at most.
-const GIVE_UP: Duration = Duration::from_secs(3);
+use crate::state::Seen;
 
 /// A session that is kept authenticated. Cheap to clone; all clones speak of the same session.
 ///
@@ -49,18 +45,6 @@ pub struct Client {
     seen: Seen,
     calls: Arc<AtomicU64>,
     clock: Clock,
-}
-
-/// What the driver shows.
-#[derive(Clone)]
-pub(crate) struct Seen {
-    pub(crate) status: watch::Receiver<Status>,
-    pub(crate) credential: watch::Receiver<Option<InForce>>,
-    pub(crate) connection: watch::Receiver<Option<Arc<Connection>>>,
-    pub(crate) subscriber: watch::Receiver<Option<Arc<Subscriber>>>,
-    pub(crate) progress: watch::Receiver<Progress>,
-    pub(crate) events: Feed<SessionEvent>,
-    pub(crate) notifications: Feed<satkeeper_core::session::Notification>,
 }
 
 impl Client {
@@ -346,18 +330,11 @@ impl Client {
     }
 
     async fn tell(&self, input: SessionInput) -> Result<(), Error> {
-        self.ask(|done| Ask::Tell { input, done }).await
+        self.ask(|done| Ask::Command { input, done }).await
     }
 
-    /// Asks the driver and waits for its answer. No answer: the driver has gone.
-    async fn ask<T>(&self, ask: impl FnOnce(oneshot::Sender<T>) -> Ask) -> Result<T, Error> {
-        let (reply, answer) = oneshot::channel();
-        if self.asks.send(ask(reply)).is_ok()
-            && let Ok(answer) = answer.await
-        {
-            return Ok(answer);
-        }
-        Err(Error::OVER)
+    async fn ask<T: Send + 'static>(&self, wanted: impl FnOnce(Reply<T>) -> Ask) -> Result<T, Error> {
+        ask(&self.asks, wanted).await
     }
 }
 

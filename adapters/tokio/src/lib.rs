@@ -65,6 +65,7 @@ mod notifications;
 mod provider;
 mod signer;
 mod socket;
+mod state;
 mod work;
 
 #[doc = include_str!("../docs/phone.md")]

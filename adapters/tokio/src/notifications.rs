@@ -9,9 +9,9 @@ use satkeeper_core::session::{self, Answer};
 use satkeeper_host::event_types::EventTypes;
 use satkeeper_host::feed::{Feed, Receiver};
 use satkeeper_host::{Error, Missed};
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::mpsc;
 
-use crate::ask::{Ask, Asks};
+use crate::ask::{Ask, Asks, ask};
 
 /// The requests and events of the server that are not the session's own, from
 /// [`Client::notifications`](crate::Client::notifications).
@@ -100,10 +100,8 @@ impl Notification {
     /// [`SessionError::SessionOver`](crate::SessionError::SessionOver).
     pub async fn respond(&self, answer: Answer) -> Result<(), Error> {
         let notification = self.told.answerable()?;
-        let (reply, answered) = oneshot::channel();
         let asks = self.asks.upgrade().ok_or(Error::OVER)?;
-        asks.send(Ask::Respond { notification, answer, reply }).map_err(|_| Error::OVER)?;
-        Ok(answered.await.map_err(|_| Error::OVER)??)
+        Ok(ask(&asks, |reply| Ask::Respond { notification, answer, reply }).await??)
     }
 }
 

@@ -39,11 +39,6 @@ impl Work {
         Self { tasks: JoinSet::new(), names: HashMap::new(), minting, refreshing, http, clock, keeper }
     }
 
-    /// What becomes of a session that nobody holds any more: one that is kept waits for the next process.
-    pub(crate) const fn last_wish(&self) -> SessionInput {
-        if self.keeper.is_some() { SessionInput::Leave } else { SessionInput::Disconnect }
-    }
-
     pub(crate) fn request(&mut self, id: RequestId, request: HttpRequest, deadline: Tick) {
         let sending = self.http.clone().send(request, (deadline, LATE), self.clock);
         let task = self.tasks.spawn(async move { SessionInput::Http { id, result: sending.await } });
