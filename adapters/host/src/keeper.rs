@@ -281,3 +281,5 @@ impl Drop for Counted {
 mod doubt_tests;
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod unreadable_tests;

@@ -1,0 +1,153 @@
+//! From settings that are in order to a session: the one that was kept, or a new one.
+
+use std::fmt;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use satkeeper_core::Now;
+use satkeeper_core::dpop::ProofKey;
+use satkeeper_core::error::Error as SessionError;
+use satkeeper_core::secret::Seed;
+use satkeeper_core::session::{Config, KeyChoice, Provider, Session, SessionEvent, SessionNews};
+
+use crate::error::Error;
+use crate::keeper::{Keeper, Kept, OPENING};
+use crate::proxy::Proxies;
+use crate::store::Store;
+use crate::tape::Tape;
+
+/// Settings that are in order: what [`Settings::judge`] returns, see [`Wanted`] for an example.
+pub struct Judged {
+    pub(super) config: Config,
+    pub(super) connect_timeout: Duration,
+    pub(super) seed: Seed,
+    pub(super) store: Option<Box<dyn Store>>,
+    pub(super) ca_pem: Option<Vec<u8>>,
+    pub(super) proxies: Proxies,
+    pub(super) record_to: Option<PathBuf>,
+}
+
+/// A session that has not started, and what its driver writes: what [`Judged::open`] returns, see [`Wanted`] for an
+/// example.
+#[derive(Debug)]
+pub struct Opened {
+    /// The one that was kept, or a new one.
+    pub session: Session,
+    /// The hold on its store, if it has one.
+    pub keeper: Option<Keeper>,
+    /// Its run, if that is recorded.
+    pub tape: Option<Tape>,
+    /// What the application is to be told first.
+    pub news: Vec<SessionEvent>,
+}
+
+impl fmt::Debug for Judged {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Judged").field("config", &self.config).finish_non_exhaustive()
+    }
+}
+
+impl Judged {
+    /// Whom to trust beside the platform's certificate authorities, for [`Tls::new`](crate::tls::Tls::new).
+    #[must_use]
+    pub fn ca_pem(&self) -> Option<&[u8]> {
+        self.ca_pem.as_deref()
+    }
+
+    /// How long the session may take to come to be: as was said, else 30 s, or 90 s where the application's own
+    /// provider is asked once. It may have to ask a person, and has 60 s for that.
+    #[must_use]
+    pub const fn connect_timeout(&self) -> Duration {
+        self.connect_timeout
+    }
+
+    /// Which way to go.
+    #[must_use]
+    pub fn proxies(&self) -> Proxies {
+        self.proxies.clone()
+    }
+
+    /// How long the store may take to open, and the file of the run: a start has a limit, and they are part of it.
+    #[must_use]
+    pub fn opening(&self) -> Duration {
+        OPENING.min(self.connect_timeout)
+    }
+
+    /// The session that was kept, or a new one. Reads and writes files; waits for the store.
+    ///
+    /// # Errors
+    /// As [`Keeper::open`] and [`Judged::open_with`].
+    pub fn open(mut self, now: Now) -> Result<Opened, Error> {
+        let within = self.opening();
+        let kept = self.take_store().map(|store| Keeper::open_within(store, within)).transpose()?;
+        self.open_with(kept, now)
+    }
+
+    /// Its store, for those who open that by other means than waiting, with [`Keeper::open_and`].
+    pub fn take_store(&mut self) -> Option<Box<dyn Store>> {
+        self.store.take()
+    }
+
+    /// The session that was kept, or a new one. Reads and writes the file that its run is recorded to, if it is.
+    ///
+    /// # Errors
+    /// [`Error::StoreOfAnother`] where another's session is kept there, or one of another kind of provider; as
+    /// [`Tape::begin`].
+    pub fn open_with(self, kept: Option<(Keeper, Kept)>, now: Now) -> Result<Opened, Error> {
+        let within = self.opening();
+        let Self { config, seed, record_to, store: _, connect_timeout: _, ca_pem: _, proxies: _ } = self;
+        let (mut session, keeper, news) = match kept {
+            None => (Session::new(config, seed), None, Vec::new()),
+            Some((keeper, mut kept)) => {
+                let mut news = std::mem::take(&mut kept.news);
+                news.iter_mut().for_each(|told| told.at = now);
+                let session = go_on(config, seed, kept, &keeper, now, &mut news)?;
+                (session, Some(keeper), news)
+            }
+        };
+        let tape = record_to.map(|path| Tape::begin(&path, &mut session, now, within)).transpose()?;
+        Ok(Opened { session, keeper, tape, news })
+    }
+}
+
+/// The session that was kept, or a new one where nothing of it is of use, which is told.
+fn go_on(
+    config: Config,
+    seed: Seed,
+    kept: Kept,
+    keeper: &Keeper,
+    now: Now,
+    news: &mut Vec<SessionEvent>,
+) -> Result<Session, Error> {
+    let Some(record) = kept.record else { return Ok(Session::new(config, seed)) };
+    // One mistyped name, or one token for another, must not cost anybody's session. Who begins to say whose tokens
+    // their own functions bring may keep the store that they have.
+    let ours = config.provider.whose();
+    let begins_to_say = record.whose().is_none() && matches!(config.provider, Provider::Callback { .. });
+    if record.whose() != ours.as_deref() && !begins_to_say {
+        let theirs = record.whose().unwrap_or("an application that does not say whose").to_owned();
+        return Err(Error::StoreOfAnother { store: keeper.name().to_owned(), theirs });
+    }
+    let fits = |key: &ProofKey| match config.key {
+        KeyChoice::Auto => true,
+        KeyChoice::Fixed(algorithm) => algorithm == key.algorithm().into(),
+        // A key of the application's own, or none.
+        _ => false,
+    };
+    let restored = match kept.key.filter(fits) {
+        // Whether its kind is proved, the record knows.
+        Some(key) => config.clone().key(KeyChoice::Held { key, proved: false }),
+        None => config.clone(),
+    };
+    let session = Session::restore(restored, seed.clone(), &record, now);
+    if session.is_restored() {
+        return Ok(session);
+    }
+    let why = match &config.provider {
+        Provider::Static(_) => "the token that its session began with is another",
+        _ => "nobody had said whose session it keeps",
+    };
+    let cause = SessionError::Store { message: format!("{}: {why}", keeper.name()) };
+    news.push(SessionEvent::new(now, SessionNews::RecordUnused, Some(cause)));
+    Ok(Session::new(config, seed))
+}
