@@ -19,7 +19,7 @@ const CLOSED: [(&str, &str); 14] = [
     ("Method", "who sends requests must not send a third as one of these two"),
     ("Progress", "before, during, after"),
     ("Found", "who opens what is there must not take a third kind for a file"),
-    ("Errand", "what an adapter has under way; each must be failed in its own kind"),
+    ("PendingOperation", "what an adapter has under way; each must be failed in its own kind"),
     ("Ask", "what handles want; whoever makes or takes one is of the same release"),
     ("Effect", "an adapter that passed one over would break its contract"),
     ("StateUpdate", "what handles look at; each has its place in an adapter"),

@@ -4,7 +4,7 @@ use std::path::Path;
 use std::sync::LazyLock;
 
 use satkeeper_core::session::Record;
-use satkeeper_host::keeper::Keeper;
+use satkeeper_host::leased_store::LeasedStore;
 use satkeeper_host::store::FileStore;
 use serde_json::{Value, json};
 
@@ -41,7 +41,7 @@ pub fn files(folder: &Path, record: &[u8], key: &[u8]) {
     let path = folder.join("session");
     private(&path, record);
     private(&folder.join("session.key.pem"), key);
-    if let Ok((_, kept)) = Keeper::open(Box::new(FileStore::new(&path))) {
+    if let Ok((_, kept)) = LeasedStore::open(Box::new(FileStore::new(&path))) {
         assert_eq!(kept.record.is_some(), Record::decode(record).is_ok());
     }
     for entry in std::fs::read_dir(folder).expect("a folder") {

@@ -7,10 +7,10 @@ use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use satkeeper_host::{Clock, End, Error, Settings, Wanted};
+use satkeeper_host::{Clock, End, Error, ProviderChoice, Settings};
 
 use crate::client::Client;
-use crate::driver::{Driver, Own};
+use crate::driver::{Driver, Hooks};
 use crate::network::Network;
 use crate::provider::{self, CredentialProvider};
 use crate::signer::ExternalSigner;
@@ -30,7 +30,7 @@ use crate::signer::ExternalSigner;
 #[must_use = "nothing happens before `connect`"]
 pub struct Builder {
     settings: Settings,
-    own: Own,
+    hooks: Hooks,
     network: Option<Network>,
 }
 
@@ -42,22 +42,22 @@ impl fmt::Debug for Builder {
 
 impl Builder {
     pub(crate) fn new() -> Self {
-        let own = Own { provider: None, signer: None };
-        Self { settings: Settings::default(), own, network: None }
+        let hooks = Hooks { provider: None, signer: None };
+        Self { settings: Settings::default(), hooks, network: None }
     }
 
     satkeeper_host::setters!();
 
     /// Tokens from the application's own code; [`Callback`](crate::Callback) makes a provider of closures.
     pub fn provider(mut self, provider: impl CredentialProvider) -> Self {
-        self = self.wanted(Wanted::Ready(provider::described(&provider)));
-        self.own.provider = Some(Arc::new(provider));
+        self = self.with_provider(ProviderChoice::Ready(provider::described(&provider)));
+        self.hooks.provider = Some(Arc::new(provider));
         self
     }
 
     /// Who signs for a key that is [`external`](crate::ProofKey::external), which needs one.
     pub fn signer(mut self, signer: impl ExternalSigner) -> Self {
-        self.own.signer = Some(Arc::new(signer));
+        self.hooks.signer = Some(Arc::new(signer));
         self.settings.has_signer = true;
         self
     }
@@ -98,14 +98,14 @@ impl Builder {
 
     /// The session, and how long it may take to be live.
     fn begin(self) -> Result<(Client, Duration), Error> {
-        let judged = self.settings.judge()?;
-        let limit = judged.connect_timeout();
+        let validated = self.settings.validate()?;
+        let limit = validated.connect_timeout();
         let network =
-            self.network.map_or_else(|| Network::by_way_of(judged.proxies(), judged.ca_pem()), Ok)?;
+            self.network.map_or_else(|| Network::by_way_of(validated.proxies(), validated.ca_pem()), Ok)?;
         let clock = Clock::start();
-        let opened = judged.open(clock.now())?;
+        let opened = validated.open(clock.now())?;
         let none = |error: io::Error| Error::Setup { message: error.to_string() };
-        let (driver, mailbox) = Driver::new(opened, self.own, network, clock).map_err(none)?;
+        let (driver, mailbox) = Driver::new(opened, self.hooks, network, clock).map_err(none)?;
         let shown = driver.published.clone();
         let showing = shown.clone();
         let driving = move || {
@@ -116,8 +116,8 @@ impl Builder {
         Ok((Client::new(mailbox, shown, clock), limit))
     }
 
-    fn wanted(mut self, provider: Wanted) -> Self {
-        self.own.provider = None;
+    fn with_provider(mut self, provider: ProviderChoice) -> Self {
+        self.hooks.provider = None;
         self.settings.provider = Some(provider);
         self
     }

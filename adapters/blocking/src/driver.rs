@@ -12,7 +12,7 @@ use mio::{Events as PollEvents, Poll, Token};
 use satkeeper_core::Tick;
 use satkeeper_core::session::{SessionInput, SessionOutput};
 use satkeeper_host::dispatch::Effect;
-use satkeeper_host::keeper::PATIENCE;
+use satkeeper_host::leased_store::PATIENCE;
 use satkeeper_host::{Clock, End, Opened, SigningRequest};
 
 use crate::ask::Dispatcher;
@@ -30,7 +30,7 @@ use crate::work::Work;
 const MAIL: Token = Token(0);
 
 /// The parts of a session that the application implements.
-pub(crate) struct Own {
+pub(crate) struct Hooks {
     pub(crate) provider: Option<Arc<dyn CredentialProvider>>,
     pub(crate) signer: Option<Arc<dyn ExternalSigner>>,
 }
@@ -44,26 +44,26 @@ pub(crate) struct Driver {
     inbox: Receiver<Message>,
     work: Work,
     sockets: Sockets,
-    own: Own,
+    hooks: Hooks,
     pub(crate) published: PublishedState,
 }
 
 impl Driver {
     pub(crate) fn new(
         opened: Opened,
-        own: Own,
+        hooks: Hooks,
         network: Network,
         clock: Clock,
     ) -> io::Result<(Self, Mailbox)> {
-        let (dispatcher, keeper) = Dispatcher::new(opened);
+        let (dispatcher, store) = Dispatcher::new(opened);
         let (poll, ready) = (Poll::new()?, PollEvents::with_capacity(16));
         let (mailbox, inbox) = Mailbox::new(poll.registry(), MAIL)?;
         let (threads, http) = (Threads::default(), Http::new(network.clone()));
         let sockets =
             Sockets::new(poll.registry().try_clone()?, MAIL.0 + 1, mailbox.clone(), threads.clone(), network);
-        let work = Work::new(mailbox.clone(), threads, http, clock, keeper);
+        let work = Work::new(mailbox.clone(), threads, http, clock, store);
         let published = PublishedState::new(&dispatcher);
-        Ok((Self { dispatcher, clock, poll, ready, inbox, work, sockets, own, published }, mailbox))
+        Ok((Self { dispatcher, clock, poll, ready, inbox, work, sockets, hooks, published }, mailbox))
     }
 
     pub(crate) fn run(mut self) -> End {
@@ -71,7 +71,7 @@ impl Driver {
             match self.dispatcher.poll(self.clock.now()) {
                 Effect::Perform(output) => self.perform(output),
                 Effect::Show(update) => self.published.show(update),
-                Effect::SetProvider(own) => self.own.provider = own,
+                Effect::SetProvider(provider) => self.hooks.provider = provider,
                 Effect::NetworkChanged => self.work.network_changed(),
                 Effect::Wait(until) => self.wait(until),
                 Effect::Over => return self.finish(),
@@ -128,12 +128,12 @@ impl Driver {
             }
             SessionOutput::Close { socket } => self.sockets.close(socket),
             SessionOutput::AskProvider { id, call, deadline: _ } => {
-                self.work.ask_provider(id, self.own.provider.clone(), call);
+                self.work.ask_provider(id, self.hooks.provider.clone(), call);
             }
             SessionOutput::MakeKey { id, algorithm, deadline: _ } => self.work.make_key(id, algorithm),
             SessionOutput::Sign { id, algorithm, thumbprint, input, deadline: _ } => {
                 let request = SigningRequest::new(algorithm, thumbprint, input);
-                self.work.sign(id, self.own.signer.clone(), request);
+                self.work.sign(id, self.hooks.signer.clone(), request);
             }
             SessionOutput::Persist { id, record, deadline } => self.work.persist(id, record, deadline),
             SessionOutput::Erase { id, deadline } => self.work.erase(id, deadline),

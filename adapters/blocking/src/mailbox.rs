@@ -14,7 +14,7 @@ use crate::dial::Dialed;
 
 /// What wakes the driver.
 pub(crate) enum Message {
-    /// An application's wish.
+    /// A request of the application's.
     Ask(Ask),
     /// What came of something that the session had asked for.
     Done(SessionInput),

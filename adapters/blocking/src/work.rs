@@ -9,8 +9,8 @@ use satkeeper_core::Tick;
 use satkeeper_core::lifecycle::KeyAlgorithm;
 use satkeeper_core::session::{ProviderCall, Record, RequestId, SessionInput, StoreFailure};
 use satkeeper_core::wire::http::HttpRequest;
-use satkeeper_host::keeper::{Keeper, make_key};
-use satkeeper_host::{Clock, Errand, LATE, SigningRequest};
+use satkeeper_host::leased_store::{LeasedStore, make_key};
+use satkeeper_host::{Clock, LATE, PendingOperation, SigningRequest};
 
 use crate::http::Http;
 use crate::mailbox::{Mailbox, Message};
@@ -29,7 +29,7 @@ pub(crate) struct Work {
     http: Http,
     clock: Clock,
     /// The session's store, its own for as long as this is.
-    keeper: Option<Keeper>,
+    store: Option<LeasedStore>,
     /// Writes without an answer yet, and until when they are waited for.
     writes: Vec<(Tick, RequestId)>,
 }
@@ -40,15 +40,15 @@ impl Work {
         threads: Threads,
         http: Http,
         clock: Clock,
-        keeper: Option<Keeper>,
+        store: Option<LeasedStore>,
     ) -> Self {
-        Self { mailbox, threads, calls: Threads::default(), http, clock, keeper, writes: Vec::new() }
+        Self { mailbox, threads, calls: Threads::default(), http, clock, store, writes: Vec::new() }
     }
 
     pub(crate) fn request(&self, id: RequestId, request: HttpRequest, deadline: Tick) {
         // Its place is the session's to give away at its deadline; what it brings then counts (R14).
         let (http, within) = (self.http.clone(), self.clock.until(deadline) + LATE);
-        self.run(&self.threads, Errand::Request(id), move || SessionInput::Http {
+        self.run(&self.threads, PendingOperation::Request(id), move || SessionInput::Http {
             id,
             result: http.send(&request, within),
         });
@@ -64,10 +64,10 @@ impl Work {
         provider: Option<Arc<dyn CredentialProvider>>,
         call: ProviderCall,
     ) {
-        let errand = Errand::Provider(id);
-        self.run(&self.calls, errand, move || {
+        let operation = PendingOperation::Provider(id);
+        self.run(&self.calls, operation, move || {
             // Only where a built-in provider took its place meanwhile.
-            let Some(provider) = provider else { return errand.fail("the provider has been replaced") };
+            let Some(provider) = provider else { return operation.fail("the provider has been replaced") };
             SessionInput::Credential { id, result: provider::ask(provider.as_ref(), call) }
         });
     }
@@ -78,28 +78,28 @@ impl Work {
         signer: Option<Arc<dyn ExternalSigner>>,
         request: SigningRequest,
     ) {
-        let errand = Errand::Signature(id);
-        self.run(&self.calls, errand, move || {
-            let Some(signer) = signer else { return errand.fail("no signer was named") };
+        let operation = PendingOperation::Signature(id);
+        self.run(&self.calls, operation, move || {
+            let Some(signer) = signer else { return operation.fail("no signer was named") };
             match signer.sign(request) {
                 Ok(signature) => SessionInput::Signature { id, result: Ok(signature) },
-                Err(error) => errand.fail(&error.to_string()),
+                Err(error) => operation.fail(&error.to_string()),
             }
         });
     }
 
     pub(crate) fn make_key(&self, id: RequestId, algorithm: KeyAlgorithm) {
-        let keeper = self.keeper.clone();
-        self.run(&self.threads, Errand::Key(id), move || SessionInput::Key {
+        let store = self.store.clone();
+        self.run(&self.threads, PendingOperation::Key(id), move || SessionInput::Key {
             id,
-            result: make_key(keeper.as_ref(), algorithm),
+            result: make_key(store.as_ref(), algorithm),
         });
     }
 
     pub(crate) fn persist(&mut self, id: RequestId, record: Box<Record>, deadline: Tick) {
         let mailbox = self.mailbox.clone();
-        if let Some(keeper) = &self.keeper {
-            keeper.save(record, move |result| {
+        if let Some(store) = &self.store {
+            store.save(record, move |result| {
                 mailbox.send(stored(id, result));
             });
             self.writes.push((deadline, id));
@@ -108,8 +108,8 @@ impl Work {
 
     pub(crate) fn erase(&mut self, id: RequestId, deadline: Tick) {
         let mailbox = self.mailbox.clone();
-        if let Some(keeper) = &self.keeper {
-            keeper.erase(move |result| {
+        if let Some(store) = &self.store {
+            store.erase(move |result| {
                 mailbox.send(stored(id, result));
             });
             self.writes.push((deadline, id));
@@ -128,30 +128,34 @@ impl Work {
 
     /// What is said for the writes that have been waited for long enough: what waits for one goes on without it.
     pub(crate) fn overdue(&mut self, now: Tick) -> Vec<SessionInput> {
-        let Some(keeper) = &self.keeper else { return Vec::new() };
+        let Some(store) = &self.store else { return Vec::new() };
         let late = self.writes.extract_if(.., |(until, _)| *until <= now);
-        let unanswered =
-            |id| SessionInput::Stored { id, result: Err(keeper.unanswered("no answer in time")) };
+        let unanswered = |id| SessionInput::Stored { id, result: Err(store.unanswered("no answer in time")) };
         late.map(|(_, id)| unanswered(id)).collect()
     }
 
     /// The session is over: its store is free from now on, or as soon as it has done what it is at. Who wants to wait
     /// for that waits so long at most, for this to be dropped.
     pub(crate) fn release(&mut self) -> Option<(Duration, Receiver<()>)> {
-        let keeper = self.keeper.take()?;
-        let (patience, (tell, told)) = (keeper.patience(), sync_channel(1));
-        keeper.release(move |()| drop(tell));
+        let store = self.store.take()?;
+        let (patience, (tell, told)) = (store.patience(), sync_channel(1));
+        store.release(move |()| drop(tell));
         Some((patience, told))
     }
 
     /// What takes longer than its deadline is failed by the session itself, and what comes of it later is stale.
-    fn run(&self, threads: &Threads, errand: Errand, act: impl FnOnce() -> SessionInput + Send + 'static) {
+    fn run(
+        &self,
+        threads: &Threads,
+        operation: PendingOperation,
+        act: impl FnOnce() -> SessionInput + Send + 'static,
+    ) {
         let mailbox = self.mailbox.clone();
         let tell = move |done: Option<SessionInput>| {
-            mailbox.send(Message::Done(done.unwrap_or_else(|| errand.fail("it panicked"))));
+            mailbox.send(Message::Done(done.unwrap_or_else(|| operation.fail("it panicked"))));
         };
         if let Err(why) = threads.run(act, tell) {
-            self.mailbox.send(Message::Done(errand.fail(&why)));
+            self.mailbox.send(Message::Done(operation.fail(&why)));
         }
     }
 }

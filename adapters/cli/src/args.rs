@@ -14,8 +14,8 @@ use crate::exit::CODES;
 use crate::help::{fit, width};
 use crate::run_args::{self, RunArgs};
 use crate::serve_args::{self, ServeArgs};
+use crate::signal_requests::SIGNALS;
 use crate::terminal::Terminal;
-use crate::wishes::SIGNALS;
 
 const ABOUT: &str = "\
 Keeps a SignalWire subscriber session authenticated: renews its token by itself for as long as anybody can, says \

@@ -3,7 +3,7 @@
 //! | command | what it does | where |
 //! |---|---|---|
 //! | `satkeeper demo` | a whole life of a session in a minute, against a server of its own | `demo`, `demo_script`, `timeline`, `lifetimes`, `summary` |
-//! | `satkeeper run` | keeps one session alive until told to stop | `run`, `run_args`, `stop`, `providers`, `exec_provider`, `secrets`, `wishes`, `log` |
+//! | `satkeeper run` | keeps one session alive until told to stop | `run`, `run_args`, `stop`, `providers`, `exec_provider`, `secrets`, `signal_requests`, `log` |
 //! | `satkeeper serve` | a server that speaks the protocol, for tests and development | `serve`, `serve_args`, `orders`, `requests` |
 //!
 //! What both sides tell is put into words by `sentences` (the session's events) and `server_view` (what the
@@ -33,13 +33,13 @@ mod sentences;
 mod serve;
 mod serve_args;
 mod server_view;
+mod signal_requests;
 mod signals;
 mod stamp;
 mod stop;
 mod summary;
 mod terminal;
 mod timeline;
-mod wishes;
 mod writer;
 
 use std::process::ExitCode;

@@ -24,11 +24,11 @@ use crate::providers::{self, Chosen, Scheme, url};
 use crate::run_args::RunArgs;
 use crate::secrets::Places;
 use crate::sentences::{Level, Sentence, sentence, tone};
-use crate::signals::{Signals, Wishes};
+use crate::signal_requests::SignalHandler;
+use crate::signals::{SignalRequests, Signals};
 use crate::stamp::utc;
 use crate::stop::{Reasons, Stop};
 use crate::terminal::{Line, Terminal, Tone};
-use crate::wishes::Wishing;
 
 /// How long the end of a session may take: closing its socket takes 2 s at most.
 const END_WITHIN: Duration = Duration::from_secs(5);
@@ -44,7 +44,7 @@ pub(crate) async fn run(args: RunArgs) -> Result<(), Failure> {
         time_is_up: args.span.map(|span| begun + span),
         connect_by: Some(begun + args.connect_within()),
     };
-    let wishes = Wishes::watch()?;
+    let requests = SignalRequests::watch()?;
     if args.verbose > 1 {
         log::show();
     }
@@ -61,10 +61,10 @@ pub(crate) async fn run(args: RunArgs) -> Result<(), Failure> {
         let chosen = providers::choose(&reading)?;
         let (network, log) = (network(&reading)?, event_log(&reading)?);
         let file = log.as_ref().and_then(EventLog::file);
-        let wishing = Wishing::new(Arc::clone(&reading), &chosen, &network, file, wishes);
-        Ok((builder(&reading, chosen, &network)?, log, wishing))
+        let signal_handler = SignalHandler::new(Arc::clone(&reading), &chosen, &network, file, requests);
+        Ok((builder(&reading, chosen, &network)?, log, signal_handler))
     });
-    let (builder, log, mut wishing) = match reasons.unless(reading).await {
+    let (builder, log, mut signal_handler) = match reasons.unless(reading).await {
         Ok(read) => read.map_err(|_| Failure::Broken("the options cannot be read".to_owned()))??,
         Err(stop) => {
             let waiting = match from_stdin {
@@ -92,7 +92,7 @@ pub(crate) async fn run(args: RunArgs) -> Result<(), Failure> {
         unwritten: None,
     };
     let mut events = client.events();
-    let stop = story.follow(&client, &mut events, &mut reasons, &mut wishing).await;
+    let stop = story.follow(&client, &mut events, &mut reasons, &mut signal_handler).await;
     let phase = client.status().borrow().phase;
     // What is written last decides.
     story.unwritten = None;
@@ -187,7 +187,7 @@ impl Story {
         client: &Client,
         events: &mut Events,
         reasons: &mut Reasons,
-        wishing: &mut Wishing,
+        signal_handler: &mut SignalHandler,
     ) -> Option<Stop> {
         loop {
             tokio::select! {
@@ -197,7 +197,7 @@ impl Story {
                     None => return None,
                 },
                 stop = reasons.next(self.been_live) => return Some(stop),
-                said = wishing.next(client) => match said {
+                said = signal_handler.next(client) => match said {
                     Some(said) => self.show(&utc(client.now().unix), &said),
                     None => return Some(Stop::Signal("SIGHUP: its terminal has gone")),
                 },

@@ -66,7 +66,7 @@ impl Signals {
 /// What is asked of a session that goes on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(not(unix), expect(dead_code, reason = "there are no such signals"))]
-pub(crate) enum Wish {
+pub(crate) enum SignalRequest {
     /// SIGUSR1: renew now.
     Renew,
     /// SIGUSR2: the network has changed.
@@ -77,8 +77,8 @@ pub(crate) enum Wish {
     TerminalGone,
 }
 
-/// The signals that carry wishes. There are none but on Unix.
-pub(crate) struct Wishes {
+/// The signals that carry requests. There are none but on Unix.
+pub(crate) struct SignalRequests {
     #[cfg(unix)]
     signals: [tokio::signal::unix::Signal; 3],
     /// There was a terminal to lose.
@@ -86,8 +86,8 @@ pub(crate) struct Wishes {
     had_terminal: bool,
 }
 
-impl Wishes {
-    /// From now on the signals do not kill the program but are reported by [`Wishes::next`].
+impl SignalRequests {
+    /// From now on the signals do not kill the program but are reported by [`SignalRequests::next`].
     #[cfg(unix)]
     pub(crate) fn watch() -> Result<Self, Failure> {
         use tokio::signal::unix::SignalKind;
@@ -102,24 +102,24 @@ impl Wishes {
         Ok(Self {})
     }
 
-    /// The next wish. Cancel safe.
+    /// The next request. Cancel safe.
     #[cfg(unix)]
-    pub(crate) async fn next(&mut self) -> Wish {
+    pub(crate) async fn next(&mut self) -> SignalRequest {
         let [renew, network, hangup] = &mut self.signals;
         tokio::select! {
-            _ = renew.recv() => Wish::Renew,
-            _ = network.recv() => Wish::NetworkChanged,
+            _ = renew.recv() => SignalRequest::Renew,
+            _ = network.recv() => SignalRequest::NetworkChanged,
             // Closing a window sends it, too: whoever did so does not want a session that nobody sees.
             _ = hangup.recv() => match self.had_terminal && !has_terminal() {
-                true => Wish::TerminalGone,
-                false => Wish::ReadAgain,
+                true => SignalRequest::TerminalGone,
+                false => SignalRequest::ReadAgain,
             },
         }
     }
 
     /// Nothing, for ever.
     #[cfg(not(unix))]
-    pub(crate) async fn next(&mut self) -> Wish {
+    pub(crate) async fn next(&mut self) -> SignalRequest {
         std::future::pending().await
     }
 }

@@ -78,7 +78,7 @@ impl Log {
 
     /// Writes an event, or counts it.
     pub fn tell(&mut self, now: Tick, event: &SessionEvent) {
-        let (level, code) = (self.judge(event), event.kind().code());
+        let (level, code) = (self.level_of(event), event.kind().code());
         let cause = event.cause.as_ref();
         match event.event {
             // The end is the end.
@@ -127,7 +127,7 @@ impl Log {
     }
 
     /// As much as its severity, but for what only those who look for something want to read each time.
-    fn judge(&mut self, event: &SessionEvent) -> Level {
+    fn level_of(&mut self, event: &SessionEvent) -> Level {
         let usual = match event.kind().severity() {
             Severity::Detail => Level::Debug,
             Severity::Info => Level::Info,

@@ -1,15 +1,15 @@
 //! What the builders of all adapters can be told.
 
 /// The setters that builders have in common, for the `impl` of one that has a field `settings`
-/// ([`Settings`](crate::Settings)) and a method `wanted` that names the provider
-/// ([`Wanted`](crate::Wanted)).
+/// ([`Settings`](crate::Settings)) and a method `with_provider` that names the provider
+/// ([`ProviderChoice`](crate::ProviderChoice)).
 ///
 /// Where it is used, the crate depends on `satkeeper-core`, and for the links of its docs has `Client`, `KeyChoice` and
 /// `store` at its root, as the adapters have. A macro, because a trait would have to be imported by whoever calls them, and to a type of
 /// this crate no adapter could add its `connect`.
 ///
 /// ```
-/// use satkeeper_host::{Error, Settings, Wanted};
+/// use satkeeper_host::{Error, Settings, ProviderChoice};
 ///
 /// /// Begins a session.
 /// pub struct Builder {
@@ -19,14 +19,14 @@
 /// impl Builder {
 ///     satkeeper_host::setters!();
 ///
-///     fn wanted(mut self, provider: Wanted) -> Self {
+///     fn with_provider(mut self, provider: ProviderChoice) -> Self {
 ///         self.settings.provider = Some(provider);
 ///         self
 ///     }
 /// }
 ///
 /// let builder = Builder { settings: Settings::default() }.fabric_url("http://fabric.example.com");
-/// let refused = builder.static_token("eyJ…").settings.judge().err();
+/// let refused = builder.static_token("eyJ…").settings.validate().err();
 /// assert!(refused.is_some_and(|error| error.code() == "invalid_url"), "plain text");
 /// ```
 #[macro_export]
@@ -53,7 +53,7 @@ macro_rules! setters {
             request: ::satkeeper_core::wire::rest::CreateSubscriberToken,
         ) -> Self {
             let space = $crate::Project::new(space, project, api_token);
-            self.wanted($crate::Wanted::Subscriber { space, request: Box::new(request) })
+            self.with_provider($crate::ProviderChoice::Subscriber { space, request: Box::new(request) })
         }
 
         /// Tokens of a guest, minted and minted anew with a project's credentials.
@@ -65,24 +65,24 @@ macro_rules! setters {
             request: ::satkeeper_core::wire::rest::GuestToken,
         ) -> Self {
             let space = $crate::Project::new(space, project, api_token);
-            self.wanted($crate::Wanted::Guest { space, request })
+            self.with_provider($crate::ProviderChoice::Guest { space, request })
         }
 
         /// Tokens that are exchanged for a click-to-call token (`c2c_…`) at `host`: `embeds.signalwire.com`, the
         /// space's own, or a URL. Exchanged anew when one ends.
         pub fn embed(self, token: &str, host: &str) -> Self {
-            self.wanted($crate::Wanted::embed(token, host))
+            self.with_provider($crate::ProviderChoice::embed(token, host))
         }
 
         /// One token. Where it carries `sat:refresh` the session renews it by itself; else the session ends with
         /// it, unless [`Client::update_token`](crate::Client::update_token) brings another.
         pub fn static_token(self, token: impl Into<String>) -> Self {
-            self.wanted($crate::Wanted::static_token(token))
+            self.with_provider($crate::ProviderChoice::static_token(token))
         }
 
         /// Tokens from one of the providers that the session implements itself.
         pub fn builtin_provider(self, provider: ::satkeeper_core::session::Provider) -> Self {
-            self.wanted($crate::Wanted::Ready(provider))
+            self.with_provider($crate::ProviderChoice::Ready(provider))
         }
 
         /// The numbers behind the decisions.

@@ -4,16 +4,16 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use satkeeper_host::keeper::{Keeper, Kept, does_not_open};
+use satkeeper_host::leased_store::{LeasedStore, StoredSession, does_not_open};
 use satkeeper_host::store::Store;
-use satkeeper_host::{Clock, Error, Opened, Settings, Wanted};
+use satkeeper_host::{Clock, Error, Opened, ProviderChoice, Settings};
 use tokio::runtime::Handle;
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::timeout;
 
 use crate::ask::Dispatcher;
 use crate::client::Client;
-use crate::driver::{Driver, Own};
+use crate::driver::{Driver, Hooks};
 use crate::network::Network;
 use crate::provider::{self, CredentialProvider};
 use crate::signer::ExternalSigner;
@@ -37,7 +37,7 @@ use crate::work::Work;
 #[must_use = "nothing happens before `connect`"]
 pub struct Builder {
     settings: Settings,
-    own: Own,
+    hooks: Hooks,
     network: Option<Network>,
 }
 
@@ -49,22 +49,22 @@ impl fmt::Debug for Builder {
 
 impl Builder {
     pub(crate) fn new() -> Self {
-        let own = Own { provider: None, signer: None };
-        Self { settings: Settings::default(), own, network: None }
+        let hooks = Hooks { provider: None, signer: None };
+        Self { settings: Settings::default(), hooks, network: None }
     }
 
     satkeeper_host::setters!();
 
     /// Tokens from the application's own code; [`Callback`](crate::Callback) makes a provider of closures.
     pub fn provider(mut self, provider: impl CredentialProvider) -> Self {
-        self = self.wanted(Wanted::Ready(provider::described(&provider)));
-        self.own.provider = Some(Arc::new(provider));
+        self = self.with_provider(ProviderChoice::Ready(provider::described(&provider)));
+        self.hooks.provider = Some(Arc::new(provider));
         self
     }
 
     /// Who signs for a key that is [`external`](crate::ProofKey::external), which needs one.
     pub fn signer(mut self, signer: impl ExternalSigner) -> Self {
-        self.own.signer = Some(Arc::new(signer));
+        self.hooks.signer = Some(Arc::new(signer));
         self.settings.has_signer = true;
         self
     }
@@ -110,10 +110,10 @@ impl Builder {
     /// The session, and how long it may take to be live.
     async fn begin(self) -> Result<(Client, Duration), Error> {
         let runtime = Handle::try_current().map_err(|_| Error::NoRuntime)?;
-        let mut judged = self.settings.judge()?;
-        let limit = judged.connect_timeout();
-        let opening = judged.opening();
-        let kept = match judged.take_store() {
+        let mut validated = self.settings.validate()?;
+        let limit = validated.connect_timeout();
+        let opening = validated.opening();
+        let kept = match validated.take_store() {
             Some(store) => Some(taken(store, opening).await?),
             None => None,
         };
@@ -121,37 +121,37 @@ impl Builder {
         // Reads files.
         let opening = runtime.spawn_blocking(move || {
             let network =
-                network.map_or_else(|| Network::by_way_of(judged.proxies(), judged.ca_pem()), Ok)?;
-            Ok::<_, Error>((network, judged.open_with(kept, clock.now())?))
+                network.map_or_else(|| Network::by_way_of(validated.proxies(), validated.ca_pem()), Ok)?;
+            Ok::<_, Error>((network, validated.open_with(kept, clock.now())?))
         });
         let (network, opened) = opening.await.map_err(|_| Error::DriverStopped)??;
-        Ok((launch(&runtime, opened, self.own, network, clock), limit))
+        Ok((launch(&runtime, opened, self.hooks, network, clock), limit))
     }
 
-    fn wanted(mut self, provider: Wanted) -> Self {
-        self.own.provider = None;
+    fn with_provider(mut self, provider: ProviderChoice) -> Self {
+        self.hooks.provider = None;
         self.settings.provider = Some(provider);
         self
     }
 }
 
 /// A store that hangs keeps its own thread, and this waits no longer than it must.
-async fn taken(store: Box<dyn Store>, within: Duration) -> Result<(Keeper, Kept), Error> {
+async fn taken(store: Box<dyn Store>, within: Duration) -> Result<(LeasedStore, StoredSession), Error> {
     let (name, (tell, told)) = (store.name(), oneshot::channel());
     // Who has stopped waiting drops what has been opened, and so lets go of it.
-    Keeper::open_and(store, move |opened| drop(tell.send(opened)));
+    LeasedStore::open_and(store, move |opened| drop(tell.send(opened)));
     match timeout(within, told).await {
         Ok(Ok(opened)) => opened,
         _ => Err(does_not_open(&name, within)),
     }
 }
 
-fn launch(runtime: &Handle, opened: Opened, own: Own, network: Network, clock: Clock) -> Client {
+fn launch(runtime: &Handle, opened: Opened, hooks: Hooks, network: Network, clock: Clock) -> Client {
     let (asks, asked) = mpsc::unbounded_channel();
-    let (dispatcher, keeper) = Dispatcher::new(opened);
+    let (dispatcher, store) = Dispatcher::new(opened);
     let (published, seen) = PublishedState::new(&dispatcher);
-    let work = Work::new(network.http, clock, keeper);
-    let driver = Driver::new(dispatcher, clock, asked, own, work, Sockets::new(network.dialer), published);
+    let work = Work::new(network.http, clock, store);
+    let driver = Driver::new(dispatcher, clock, asked, hooks, work, Sockets::new(network.dialer), published);
     runtime.spawn(driver.run());
     Client::new(asks, seen, clock)
 }

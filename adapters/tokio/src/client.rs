@@ -20,7 +20,7 @@ use crate::builder::Builder;
 use crate::events::Events;
 use crate::notifications::Notifications;
 use crate::provider::{self, CredentialProvider};
-use crate::state::Seen;
+use crate::state::StateReceivers;
 
 /// A session that is kept authenticated. Cheap to clone; all clones speak of the same session.
 ///
@@ -42,7 +42,7 @@ use crate::state::Seen;
 #[derive(Clone)]
 pub struct Client {
     asks: Asks,
-    seen: Seen,
+    seen: StateReceivers,
     calls: Arc<AtomicU64>,
     clock: Clock,
 }
@@ -53,7 +53,7 @@ impl Client {
         Builder::new()
     }
 
-    pub(crate) fn new(asks: Asks, seen: Seen, clock: Clock) -> Self {
+    pub(crate) fn new(asks: Asks, seen: StateReceivers, clock: Clock) -> Self {
         Self { asks, seen, calls: Arc::new(AtomicU64::new(0)), clock }
     }
 

@@ -7,8 +7,8 @@ use std::sync::Arc;
 use satkeeper_core::Tick;
 use satkeeper_core::session::{SessionInput, SessionOutput};
 use satkeeper_host::dispatch::Effect;
-use satkeeper_host::keeper::PATIENCE;
-use satkeeper_host::tape::Tape;
+use satkeeper_host::leased_store::PATIENCE;
+use satkeeper_host::recorder::Recorder;
 use satkeeper_host::{Clock, Progress, SigningRequest};
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::{sleep, timeout};
@@ -16,12 +16,12 @@ use tokio::time::{sleep, timeout};
 use crate::ask::{Ask, Dispatcher};
 use crate::provider::CredentialProvider;
 use crate::signer::ExternalSigner;
-use crate::socket::{News, Sockets};
+use crate::socket::{SocketEvent, Sockets};
 use crate::state::PublishedState;
 use crate::work::Work;
 
 /// The parts of a session that the application implements.
-pub(crate) struct Own {
+pub(crate) struct Hooks {
     pub(crate) provider: Option<Arc<dyn CredentialProvider>>,
     pub(crate) signer: Option<Arc<dyn ExternalSigner>>,
 }
@@ -35,8 +35,8 @@ pub(crate) struct Driver {
     orphaned: bool,
     work: Work,
     sockets: Sockets,
-    news: mpsc::Receiver<News>,
-    own: Own,
+    events: mpsc::Receiver<SocketEvent>,
+    hooks: Hooks,
     published: PublishedState,
 }
 
@@ -45,12 +45,12 @@ impl Driver {
         dispatcher: Dispatcher,
         clock: Clock,
         asks: mpsc::UnboundedReceiver<Ask>,
-        own: Own,
+        hooks: Hooks,
         work: Work,
-        (sockets, news): (Sockets, mpsc::Receiver<News>),
+        (sockets, events): (Sockets, mpsc::Receiver<SocketEvent>),
         published: PublishedState,
     ) -> Self {
-        Self { dispatcher, clock, asks, orphaned: false, work, sockets, news, own, published }
+        Self { dispatcher, clock, asks, orphaned: false, work, sockets, events, hooks, published }
     }
 
     pub(crate) async fn run(mut self) {
@@ -58,7 +58,7 @@ impl Driver {
             match self.dispatcher.poll(self.clock.now()) {
                 Effect::Perform(output) => self.perform(output),
                 Effect::Show(update) => self.published.show(update),
-                Effect::SetProvider(own) => self.own.provider = own,
+                Effect::SetProvider(provider) => self.hooks.provider = provider,
                 Effect::NetworkChanged => self.work.network_changed(),
                 Effect::Wait(until) => self.wait(until).await,
                 Effect::Over => return self.finish().await,
@@ -77,9 +77,9 @@ impl Driver {
                 }
             },
             Some(input) = self.work.next() => self.dispatcher.take(input),
-            Some(news) = self.news.recv() => {
-                if self.sockets.knows(news.socket) {
-                    self.dispatcher.take(news.input);
+            Some(event) = self.events.recv() => {
+                if self.sockets.knows(event.socket) {
+                    self.dispatcher.take(event.input);
                 }
             }
             () = nap => self.dispatcher.take(SessionInput::Tick),
@@ -99,12 +99,12 @@ impl Driver {
             }
             SessionOutput::Close { socket } => self.sockets.close(socket),
             SessionOutput::AskProvider { id, call, deadline: _ } => {
-                self.work.ask_provider(id, self.own.provider.clone(), call);
+                self.work.ask_provider(id, self.hooks.provider.clone(), call);
             }
             SessionOutput::MakeKey { id, algorithm, deadline: _ } => self.work.make_key(id, algorithm),
             SessionOutput::Sign { id, algorithm, thumbprint, input, deadline } => {
                 let request = SigningRequest::new(algorithm, thumbprint, input);
-                self.work.sign(id, self.own.signer.clone(), request, deadline);
+                self.work.sign(id, self.hooks.signer.clone(), request, deadline);
             }
             SessionOutput::Persist { id, record, deadline } => self.work.persist(id, record, deadline),
             SessionOutput::Erase { id, deadline } => self.work.erase(id, deadline),
@@ -114,16 +114,16 @@ impl Driver {
 
     /// The session is over: nothing is taken on any more, what is under way is ended, whoever still waits is told.
     async fn finish(self) {
-        let Self { mut dispatcher, mut asks, work, sockets, news, published, .. } = self;
+        let Self { mut dispatcher, mut asks, work, sockets, events, published, .. } = self;
         asks.close();
         while asks.try_recv().is_ok() {}
-        tokio::join!(work.finish(), sockets.finish(news), recorded(dispatcher.take_recorder()));
+        tokio::join!(work.finish(), sockets.finish(events), recorded(dispatcher.take_recorder()));
         published.progress.send_replace(Progress::Over(dispatcher.close()));
     }
 }
 
 /// Waits for the run to be written, no longer than for a store.
-async fn recorded(recorder: Option<Tape>) {
+async fn recorded(recorder: Option<Recorder>) {
     if let Some(recorder) = recorder {
         let (tell, told) = oneshot::channel::<()>();
         recorder.finish(move || drop(tell));

@@ -31,7 +31,7 @@ use tokio_tungstenite::tungstenite::protocol::Role;
 use crate::dial::{Dialed, Dialer, perform};
 use watched::{Watch, Watched};
 
-/// News that wait for the driver.
+/// Events that wait for the driver.
 const INBOX: usize = 16;
 
 /// Bytes of frames that wait for the driver; TCP holds the rest back.
@@ -40,7 +40,7 @@ const INBOX_BYTES: usize = 2 * MAX_MESSAGE;
 type WebSocket = WebSocketStream<Watched>;
 
 /// What a socket has to say.
-pub(crate) struct News {
+pub(crate) struct SocketEvent {
     pub(crate) socket: SocketId,
     /// For the session.
     pub(crate) input: SessionInput,
@@ -52,7 +52,7 @@ pub(crate) struct News {
 #[derive(Clone)]
 struct Teller {
     socket: SocketId,
-    news: mpsc::Sender<News>,
+    events: mpsc::Sender<SocketEvent>,
     room: Arc<Semaphore>,
 }
 
@@ -71,7 +71,7 @@ impl Teller {
     }
 
     async fn send(&self, input: SessionInput, room: Option<OwnedSemaphorePermit>) -> bool {
-        self.news.send(News { socket: self.socket, input, _room: room }).await.is_ok()
+        self.events.send(SocketEvent { socket: self.socket, input, _room: room }).await.is_ok()
     }
 }
 
@@ -79,7 +79,7 @@ impl Teller {
 pub(crate) struct Sockets {
     open: BTreeMap<SocketId, Handle>,
     tasks: JoinSet<()>,
-    news: mpsc::Sender<News>,
+    events: mpsc::Sender<SocketEvent>,
     /// For frames that wait, of all sockets.
     room: Arc<Semaphore>,
     dialer: Dialer,
@@ -94,11 +94,11 @@ struct Handle {
 }
 
 impl Sockets {
-    /// None yet, and where their news will come out.
-    pub(crate) fn new(dialer: Dialer) -> (Self, mpsc::Receiver<News>) {
-        let (news, inbox) = mpsc::channel(INBOX);
+    /// None yet, and where their events will come out.
+    pub(crate) fn new(dialer: Dialer) -> (Self, mpsc::Receiver<SocketEvent>) {
+        let (events, inbox) = mpsc::channel(INBOX);
         let room = Arc::new(Semaphore::new(INBOX_BYTES));
-        (Self { open: BTreeMap::new(), tasks: JoinSet::new(), news, room, dialer }, inbox)
+        (Self { open: BTreeMap::new(), tasks: JoinSet::new(), events, room, dialer }, inbox)
     }
 
     /// Opens a socket within this time; [`SessionInput::Opened`] or [`SessionInput::Closed`] says what came of it.
@@ -109,7 +109,7 @@ impl Sockets {
         let (stop, stopped) = oneshot::channel();
         let queued = Arc::new(AtomicUsize::new(0));
         let peer = Peer::of(&url);
-        let teller = Teller { socket, news: self.news.clone(), room: Arc::clone(&self.room) };
+        let teller = Teller { socket, events: self.events.clone(), room: Arc::clone(&self.room) };
         let task = Task { peer: peer.clone(), frames, queued: Arc::clone(&queued), teller };
         self.tasks.spawn(task.run(url, self.dialer.clone(), within, stopped));
         self.open.insert(socket, Handle { peer, outbox, queued, _stop: stop });
@@ -140,11 +140,11 @@ impl Sockets {
         self.open.contains_key(&socket)
     }
 
-    /// Closes all and waits for them to have gone, 2 s at most. Their news are of no interest any more; but only once
+    /// Closes all and waits for them to have gone, 2 s at most. Their events are of no interest any more; but only once
     /// they have been told to go: a socket that nobody hears has to know why.
-    pub(crate) async fn finish(mut self, news: mpsc::Receiver<News>) {
+    pub(crate) async fn finish(mut self, events: mpsc::Receiver<SocketEvent>) {
         self.open.clear();
-        drop(news);
+        drop(events);
         let gone = async { while self.tasks.join_next().await.is_some() {} };
         let _ = timeout(GOODBYE, gone).await;
     }

@@ -22,7 +22,7 @@ pub(crate) struct PublishedState {
 
 /// The handles' side.
 #[derive(Clone)]
-pub(crate) struct Seen {
+pub(crate) struct StateReceivers {
     pub(crate) status: watch::Receiver<Status>,
     pub(crate) credential: watch::Receiver<Option<InForce>>,
     pub(crate) connection: watch::Receiver<Option<Arc<Connection>>>,
@@ -34,7 +34,7 @@ pub(crate) struct Seen {
 
 impl PublishedState {
     /// Both sides, of a session that has not started.
-    pub(crate) fn new(dispatcher: &Dispatcher) -> (Self, Seen) {
+    pub(crate) fn new(dispatcher: &Dispatcher) -> (Self, StateReceivers) {
         let published = Self {
             status: watch::Sender::new(dispatcher.session().status()),
             credential: watch::Sender::new(None),
@@ -42,7 +42,7 @@ impl PublishedState {
             subscriber: watch::Sender::new(None),
             progress: watch::Sender::new(Progress::Starting),
         };
-        let seen = Seen {
+        let seen = StateReceivers {
             status: published.status.subscribe(),
             credential: published.credential.subscribe(),
             connection: published.connection.subscribe(),

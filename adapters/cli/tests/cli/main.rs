@@ -8,7 +8,7 @@ mod program;
 mod proofs;
 mod run;
 mod serve;
+#[cfg(unix)]
+mod signal_requests;
 mod stopping;
 mod usage;
-#[cfg(unix)]
-mod wishes;

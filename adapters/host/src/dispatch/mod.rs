@@ -12,7 +12,7 @@
 //! use satkeeper_host::dispatch::{Effect, Dispatcher};
 //! # let config = Config::new(Provider::Static(Credential::new(Secret::new("no token at all"))));
 //! # let session = Session::new(config, Seed::from_bytes([7; 32]));
-//! # let opened = Opened { session, keeper: None, tape: None, news: Vec::new() };
+//! # let opened = Opened { session, store: None, recorder: None, notices: Vec::new() };
 //! let (mut dispatcher, _store) = Dispatcher::<()>::new(opened);
 //! let mut events = dispatcher.events().subscribe();
 //! loop {
@@ -69,10 +69,10 @@ use satkeeper_core::{Now, Tick};
 
 use crate::end::End;
 use crate::feed::{Feed, Publisher};
-use crate::keeper::Keeper;
+use crate::leased_store::LeasedStore;
+use crate::recorder::Recorder;
 use crate::report::{self, Log};
 use crate::settings::Opened;
-use crate::tape::Tape;
 
 mod ask;
 mod effect;
@@ -90,7 +90,7 @@ pub const GIVE_UP: Duration = Duration::from_secs(3);
 /// adapter holds it.
 pub struct Dispatcher<P> {
     session: Session,
-    recorder: Option<Tape>,
+    recorder: Option<Recorder>,
     log: Log,
     queue: VecDeque<Next<P>>,
     waiters: Waiters,
@@ -120,12 +120,12 @@ impl<P> fmt::Debug for Dispatcher<P> {
 impl<P> Dispatcher<P> {
     /// That of a session that has not started, and the hold on its store, which is the adapter's.
     #[must_use]
-    pub fn new(opened: Opened) -> (Self, Option<Keeper>) {
-        let Opened { session, keeper, tape, news } = opened;
-        let first = news.into_iter().map(|told| Next::Effect(Effect::Perform(SessionOutput::Tell(told))));
+    pub fn new(opened: Opened) -> (Self, Option<LeasedStore>) {
+        let Opened { session, store, recorder, notices } = opened;
+        let first = notices.into_iter().map(|told| Next::Effect(Effect::Perform(SessionOutput::Tell(told))));
         let dispatcher = Self {
             session,
-            recorder: tape,
+            recorder,
             log: Log::default(),
             queue: first.chain([Next::Input(SessionInput::Start)]).collect(),
             waiters: Waiters::default(),
@@ -133,9 +133,9 @@ impl<P> Dispatcher<P> {
             notifications: Feed::of_notifications().0,
             wake_at: None,
             end: None,
-            has_store: keeper.is_some(),
+            has_store: store.is_some(),
         };
-        (dispatcher, keeper)
+        (dispatcher, store)
     }
 
     /// Where receivers of events come from.
@@ -239,7 +239,7 @@ impl<P> Dispatcher<P> {
     }
 
     /// The recorder, to be finished at the end.
-    pub const fn take_recorder(&mut self) -> Option<Tape> {
+    pub const fn take_recorder(&mut self) -> Option<Recorder> {
         self.recorder.take()
     }
 

@@ -2,10 +2,10 @@
 
 use super::{Ask, Dispatcher, Effect, Reply, StateUpdate};
 use crate::feed::Receiver;
-use crate::keeper::Keeper;
+use crate::leased_store::LeasedStore;
+use crate::recorder::Recorder;
 use crate::settings::Opened;
 use crate::store::MemoryStore;
-use crate::tape::Tape;
 use satkeeper_core::Now;
 use satkeeper_core::error::Error as SessionError;
 use satkeeper_core::lifecycle::{SocketId, TeardownReason};
@@ -38,8 +38,8 @@ fn now(time: u64) -> Now {
 }
 
 fn opened(durable: bool) -> Opened {
-    let keeper = durable.then(|| Keeper::open(Box::new(MemoryStore::new())).unwrap().0);
-    Opened { session: session(durable), keeper, tape: None, news: Vec::new() }
+    let store = durable.then(|| LeasedStore::open(Box::new(MemoryStore::new())).unwrap().0);
+    Opened { session: session(durable), store, recorder: None, notices: Vec::new() }
 }
 
 /// What the world makes of an output: the token is good for a minute, and the store writes.
@@ -219,8 +219,8 @@ fn a_step_is_done_with_before_the_next_one() {
 #[test]
 fn what_the_store_had_to_say_is_told_first() {
     let first = SessionEvent::new(now(0), SessionNews::RecordUnused, None);
-    let news = vec![first.clone()];
-    let mut world = World::new(Opened { news, ..opened(false) });
+    let notices = vec![first.clone()];
+    let mut world = World::new(Opened { notices, ..opened(false) });
     let _ = world.turn();
     assert_eq!(world.seen, [told(&first), "show credential".to_owned()]);
 }
@@ -260,8 +260,8 @@ fn who_waits_for_the_beginning_goes_on_before_it_is_told() {
 fn a_step_is_recorded_before_anything_of_it_is_done() {
     let path = std::env::temp_dir().join(format!("satkeeper-dispatch-{}", std::process::id()));
     let mut opened = opened(false);
-    let tape = Tape::begin(&path, &mut opened.session, now(0), SOON).unwrap();
-    let mut world = World::new(Opened { tape: Some(tape), ..opened });
+    let recorder = Recorder::begin(&path, &mut opened.session, now(0), SOON).unwrap();
+    let mut world = World::new(Opened { recorder: Some(recorder), ..opened });
     let _ = world.turn();
     assert_eq!(world.seen, ["show credential"]);
     let (done, finished) = reply();

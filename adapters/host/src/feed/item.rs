@@ -5,7 +5,7 @@ use std::fmt::{self, Write as _};
 
 use satkeeper_core::session::{Notification, SessionEvent};
 
-/// What an item takes beside its texts: its own size, its place in the line, the allocator's share.
+/// What an item takes beside its texts: its own size, its place in the queue, the allocator's share.
 const EACH: usize = 256;
 
 /// What can be told.

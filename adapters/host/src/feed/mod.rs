@@ -1,7 +1,7 @@
-//! What a session tells its application, for any number of receivers: one line of items, in which each receiver has
-//! its place.
+//! What a session tells its application, for any number of receivers: one queue of items, on which each receiver has
+//! its cursor.
 //!
-//! The driver never waits for a receiver, and nothing is lost in silence: the line has a budget in bytes, and whoever
+//! The driver never waits for a receiver, and nothing is lost in silence: the queue has a budget in bytes, and whoever
 //! is so far behind that items fell out of it is told how many, once. Nothing is kept that nobody can come to read.
 //!
 //! It wakes by [`Waker`]s and by nothing else, so that tasks and threads can wait for it alike.
@@ -13,12 +13,12 @@ use std::task::{Context, Poll, Waker};
 use satkeeper_core::session::{Notification, SessionEvent};
 
 mod item;
-mod line;
+mod queue;
 
 pub use item::Item;
-pub use line::{BEFORE_THE_FIRST, EVENTS, NOTIFICATIONS};
+pub use queue::{BEFORE_THE_FIRST, EVENTS, NOTIFICATIONS};
 
-use line::{Line, Past};
+use queue::{Queue, Replay};
 
 /// What a receiver has lost by falling behind.
 ///
@@ -61,7 +61,7 @@ impl Missed {
 /// assert_eq!(second.poll_recv(&mut context), Poll::Ready(None));
 /// # Ok::<(), serde_json::Error>(())
 /// ```
-pub struct Feed<T>(Arc<Mutex<Line<T>>>);
+pub struct Feed<T>(Arc<Mutex<Queue<T>>>);
 
 impl<T> fmt::Debug for Feed<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -94,7 +94,7 @@ impl Feed<SessionEvent> {
     /// Events, as far as [`EVENTS`] goes, for whoever comes.
     #[must_use]
     pub fn of_events() -> (Publisher<SessionEvent>, Self) {
-        Self::new(Past::Everybody)
+        Self::new(Replay::Everybody)
     }
 }
 
@@ -103,7 +103,7 @@ impl Feed<Notification> {
     /// [`NOTIFICATIONS`] goes, where a receiver has still to read them.
     #[must_use]
     pub fn of_notifications() -> (Publisher<Notification>, Self) {
-        Self::new(Past::TheFirst)
+        Self::new(Replay::TheFirst)
     }
 }
 
@@ -114,22 +114,22 @@ impl<T> Clone for Feed<T> {
 }
 
 impl<T> Feed<T> {
-    fn line(&self) -> MutexGuard<'_, Line<T>> {
+    fn queue(&self) -> MutexGuard<'_, Queue<T>> {
         // Each change is whole.
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl<T: Item> Feed<T> {
-    fn new(past: Past) -> (Publisher<T>, Self) {
-        let feed = Self(Arc::new(Mutex::new(Line::new(past))));
+    fn new(replay: Replay) -> (Publisher<T>, Self) {
+        let feed = Self(Arc::new(Mutex::new(Queue::new(replay))));
         (Publisher(feed.clone()), feed)
     }
 
     /// One more receiver, also after the end.
     #[must_use]
     pub fn subscribe(&self) -> Receiver<T> {
-        let name = self.line().subscribe();
+        let name = self.queue().subscribe();
         Receiver { feed: self.clone(), name }
     }
 }
@@ -143,14 +143,14 @@ impl<T: Item> Publisher<T> {
 
     /// One more item.
     pub fn publish(&self, item: T) {
-        let woken = self.0.line().put(item);
+        let woken = self.0.queue().put(item);
         woken.into_iter().for_each(Waker::wake);
     }
 }
 
 impl<T: Item> Drop for Publisher<T> {
     fn drop(&mut self) {
-        let woken = self.0.line().finish();
+        let woken = self.0.queue().finish();
         woken.into_iter().for_each(Waker::wake);
     }
 }
@@ -158,17 +158,17 @@ impl<T: Item> Drop for Publisher<T> {
 impl<T: Item> Receiver<T> {
     /// The next item, or how many were missed; `None` after the last one.
     pub fn poll_recv(&mut self, context: &mut Context<'_>) -> Poll<Option<Result<T, Missed>>> {
-        let mut line = self.feed.line();
-        match line.take(self.name) {
+        let mut queue = self.feed.queue();
+        match queue.take(self.name) {
             Some(Ok(item)) => {
-                drop(line);
+                drop(queue);
                 Poll::Ready(Some(Ok(Arc::unwrap_or_clone(item))))
             }
             Some(Err(missed)) => Poll::Ready(Some(Err(missed))),
-            None if line.is_over() => Poll::Ready(None),
+            None if queue.is_over() => Poll::Ready(None),
             None => {
-                let before = line.wait(self.name, context.waker().clone());
-                drop(line);
+                let before = queue.wait(self.name, context.waker().clone());
+                drop(queue);
                 drop(before);
                 Poll::Pending
             }
@@ -178,8 +178,8 @@ impl<T: Item> Receiver<T> {
 
 impl<T: Item> Drop for Receiver<T> {
     fn drop(&mut self) {
-        let place = self.feed.line().unsubscribe(self.name);
-        drop(place);
+        let cursor = self.feed.queue().unsubscribe(self.name);
+        drop(cursor);
     }
 }
 

@@ -15,8 +15,8 @@ fn notification(n: u64, bytes: usize) -> Notification {
 
 /// Items and bytes.
 fn holds<T>(feed: &Feed<T>) -> (usize, usize) {
-    let line = feed.line();
-    (line.items.len(), line.bytes)
+    let queue = feed.queue();
+    (queue.items.len(), queue.bytes)
 }
 
 fn next<T: Item>(receiver: &mut Receiver<T>) -> Poll<Option<Result<T, Missed>>> {
@@ -55,7 +55,7 @@ fn who_falls_behind_is_told_by_how_much_once() {
     for n in 0..100 {
         publisher.publish(notification(n, size));
         assert!(matches!(next(&mut fast), Poll::Ready(Some(Ok(_)))));
-        assert!(feed.line().bytes <= NOTIFICATIONS);
+        assert!(feed.queue().bytes <= NOTIFICATIONS);
     }
     let got = all(slow);
     let kept = got.iter().filter(|it| it.is_ok()).count();
@@ -115,7 +115,7 @@ fn events_are_there_for_whoever_comes_as_far_as_they_go() {
             cause(),
         ));
     }
-    assert!(feed.line().bytes <= EVENTS);
+    assert!(feed.queue().bytes <= EVENTS);
     for _ in 0..2 {
         let mut late = feed.subscribe();
         let mut count = 0;

@@ -21,11 +21,11 @@ mod provider;
 mod proxy;
 mod url;
 
-pub use opening::{Judged, Opened};
-pub use provider::{Project, Wanted};
+pub use opening::{Opened, ValidatedSettings};
+pub use provider::{Project, ProviderChoice};
 pub use proxy::ProxyChoice;
 
-use url::{Kind, judged};
+use url::{Kind, parse_url};
 
 /// Most bytes of what a session wants to hear of: it goes with each connect.
 const MOST_INTERESTS: usize = 16 * 1_024;
@@ -35,15 +35,15 @@ const CONNECT: Duration = Duration::from_secs(30);
 /// The same where a person may have to sign in first, for which the provider has 60 s.
 const CONNECT_WITH_A_PERSON: Duration = Duration::from_secs(90);
 
-/// What a builder has been told. Nothing is judged before [`Settings::judge`], whatever the order of the calls.
+/// What a builder has been told. Nothing is validated before [`Settings::validate`], whatever the order of the calls.
 ///
 /// ```
 /// use satkeeper_host::{Error, Settings};
-/// assert!(matches!(Settings::default().judge().err(), Some(Error::MissingProvider)));
+/// assert!(matches!(Settings::default().validate().err(), Some(Error::MissingProvider)));
 /// ```
 pub struct Settings {
     /// Where tokens come from.
-    pub provider: Option<Wanted>,
+    pub provider: Option<ProviderChoice>,
     /// The numbers behind the decisions.
     pub policy: Policy,
     /// Which proof-of-possession keys may be used.
@@ -78,7 +78,7 @@ pub struct Settings {
     pub answer_timeout: Duration,
     /// How long a call that has been sent waits for its answer.
     pub call_timeout: Duration,
-    /// How long a session may take to come to be; `None`: as [`Judged::connect_timeout`] says.
+    /// How long a session may take to come to be; `None`: as [`ValidatedSettings::connect_timeout`] says.
     pub connect_timeout: Option<Duration>,
     /// Where the session is kept.
     pub store: Option<Box<dyn Store>>,
@@ -131,20 +131,20 @@ impl Settings {
     /// # Errors
     /// [`Error::MissingProvider`], [`Error::MissingSigner`], [`Error::Setup`], and of the session's
     /// [`SessionError::InvalidUrl`] and [`SessionError::InvalidField`].
-    pub fn judge(self) -> Result<Judged, Error> {
+    pub fn validate(self) -> Result<ValidatedSettings, Error> {
         if matches!(&self.key, KeyChoice::Held { key, .. } if key.is_external()) && !self.has_signer {
             // Else it would come out at the first proof, after a token was minted for the key.
             return Err(Error::MissingSigner);
         }
-        let (plain, proxies) = (self.plain, self.proxy.judge()?);
-        let mut config = Config::new(self.provider.ok_or(Error::MissingProvider)?.judge(plain)?);
+        let (plain, proxies) = (self.plain, self.proxy.validate()?);
+        let mut config = Config::new(self.provider.ok_or(Error::MissingProvider)?.validate(plain)?);
         let mut policy = self.policy;
         // Nobody can promise more than there is (R1).
         policy.tick_counts_sleep &= Clock::start().counts_sleep();
         config.policy = policy.into();
         config.key = self.key;
-        config.relay = self.relay_url.map(|url| judged(&url, plain, Kind::WebSocket)).transpose()?;
-        config.fabric = self.fabric_url.map(|url| judged(&url, plain, Kind::Http)).transpose()?;
+        config.relay = self.relay_url.map(|url| parse_url(&url, plain, Kind::WebSocket)).transpose()?;
+        config.fabric = self.fabric_url.map(|url| parse_url(&url, plain, Kind::Http)).transpose()?;
         config.allow_hosts = self.allow_hosts.map(AllowedHosts::parse).transpose()?;
         config.full_htu = self.full_htu;
         config.ath_on_activation = self.ath_on_activation;
@@ -164,7 +164,7 @@ impl Settings {
             _ => CONNECT,
         };
         let connect_timeout = self.connect_timeout.unwrap_or(usual);
-        Ok(Judged {
+        Ok(ValidatedSettings {
             config,
             connect_timeout,
             seed,

@@ -11,13 +11,13 @@ use satkeeper_core::secret::Seed;
 use satkeeper_core::session::{Config, KeyChoice, Provider, Session, SessionEvent, SessionNews};
 
 use crate::error::Error;
-use crate::keeper::{Keeper, Kept, OPENING};
+use crate::leased_store::{LeasedStore, OPENING, StoredSession};
 use crate::proxy::Proxies;
+use crate::recorder::Recorder;
 use crate::store::Store;
-use crate::tape::Tape;
 
-/// Settings that are in order: what [`Settings::judge`] returns, see [`Wanted`] for an example.
-pub struct Judged {
+/// Settings that are in order: what [`Settings::validate`] returns, see [`ProviderChoice`] for an example.
+pub struct ValidatedSettings {
     pub(super) config: Config,
     pub(super) connect_timeout: Duration,
     pub(super) seed: Seed,
@@ -27,27 +27,27 @@ pub struct Judged {
     pub(super) record_to: Option<PathBuf>,
 }
 
-/// A session that has not started, and what its driver writes: what [`Judged::open`] returns, see [`Wanted`] for an
+/// A session that has not started, and what its driver writes: what [`ValidatedSettings::open`] returns, see [`ProviderChoice`] for an
 /// example.
 #[derive(Debug)]
 pub struct Opened {
     /// The one that was kept, or a new one.
     pub session: Session,
     /// The hold on its store, if it has one.
-    pub keeper: Option<Keeper>,
+    pub store: Option<LeasedStore>,
     /// Its run, if that is recorded.
-    pub tape: Option<Tape>,
+    pub recorder: Option<Recorder>,
     /// What the application is to be told first.
-    pub news: Vec<SessionEvent>,
+    pub notices: Vec<SessionEvent>,
 }
 
-impl fmt::Debug for Judged {
+impl fmt::Debug for ValidatedSettings {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Judged").field("config", &self.config).finish_non_exhaustive()
+        f.debug_struct("ValidatedSettings").field("config", &self.config).finish_non_exhaustive()
     }
 }
 
-impl Judged {
+impl ValidatedSettings {
     /// Whom to trust beside the platform's certificate authorities, for [`Tls::new`](crate::tls::Tls::new).
     #[must_use]
     pub fn ca_pem(&self) -> Option<&[u8]> {
@@ -76,14 +76,14 @@ impl Judged {
     /// The session that was kept, or a new one. Reads and writes files; waits for the store.
     ///
     /// # Errors
-    /// As [`Keeper::open`] and [`Judged::open_with`].
+    /// As [`LeasedStore::open`] and [`ValidatedSettings::open_with`].
     pub fn open(mut self, now: Now) -> Result<Opened, Error> {
         let within = self.opening();
-        let kept = self.take_store().map(|store| Keeper::open_within(store, within)).transpose()?;
+        let kept = self.take_store().map(|store| LeasedStore::open_within(store, within)).transpose()?;
         self.open_with(kept, now)
     }
 
-    /// Its store, for those who open that by other means than waiting, with [`Keeper::open_and`].
+    /// Its store, for those who open that by other means than waiting, with [`LeasedStore::open_and`].
     pub fn take_store(&mut self) -> Option<Box<dyn Store>> {
         self.store.take()
     }
@@ -92,21 +92,21 @@ impl Judged {
     ///
     /// # Errors
     /// [`Error::StoreOfAnother`] where another's session is kept there, or one of another kind of provider; as
-    /// [`Tape::begin`].
-    pub fn open_with(self, kept: Option<(Keeper, Kept)>, now: Now) -> Result<Opened, Error> {
+    /// [`Recorder::begin`].
+    pub fn open_with(self, kept: Option<(LeasedStore, StoredSession)>, now: Now) -> Result<Opened, Error> {
         let within = self.opening();
         let Self { config, seed, record_to, store: _, connect_timeout: _, ca_pem: _, proxies: _ } = self;
-        let (mut session, keeper, news) = match kept {
+        let (mut session, store, notices) = match kept {
             None => (Session::new(config, seed), None, Vec::new()),
-            Some((keeper, mut kept)) => {
-                let mut news = std::mem::take(&mut kept.news);
-                news.iter_mut().for_each(|told| told.at = now);
-                let session = go_on(config, seed, kept, &keeper, now, &mut news)?;
-                (session, Some(keeper), news)
+            Some((store, mut kept)) => {
+                let mut notices = std::mem::take(&mut kept.notices);
+                notices.iter_mut().for_each(|told| told.at = now);
+                let session = go_on(config, seed, kept, &store, now, &mut notices)?;
+                (session, Some(store), notices)
             }
         };
-        let tape = record_to.map(|path| Tape::begin(&path, &mut session, now, within)).transpose()?;
-        Ok(Opened { session, keeper, tape, news })
+        let recorder = record_to.map(|path| Recorder::begin(&path, &mut session, now, within)).transpose()?;
+        Ok(Opened { session, store, recorder, notices })
     }
 }
 
@@ -114,10 +114,10 @@ impl Judged {
 fn go_on(
     config: Config,
     seed: Seed,
-    kept: Kept,
-    keeper: &Keeper,
+    kept: StoredSession,
+    store: &LeasedStore,
     now: Now,
-    news: &mut Vec<SessionEvent>,
+    notices: &mut Vec<SessionEvent>,
 ) -> Result<Session, Error> {
     let Some(record) = kept.record else { return Ok(Session::new(config, seed)) };
     // One mistyped name, or one token for another, must not cost anybody's session. Who begins to say whose tokens
@@ -126,7 +126,7 @@ fn go_on(
     let begins_to_say = record.whose().is_none() && matches!(config.provider, Provider::Callback { .. });
     if record.whose() != ours.as_deref() && !begins_to_say {
         let theirs = record.whose().unwrap_or("an application that does not say whose").to_owned();
-        return Err(Error::StoreOfAnother { store: keeper.name().to_owned(), theirs });
+        return Err(Error::StoreOfAnother { store: store.name().to_owned(), theirs });
     }
     let fits = |key: &ProofKey| match config.key {
         KeyChoice::Auto => true,
@@ -147,7 +147,7 @@ fn go_on(
         Provider::Static(_) => "the token that its session began with is another",
         _ => "nobody had said whose session it keeps",
     };
-    let cause = SessionError::Store { message: format!("{}: {why}", keeper.name()) };
-    news.push(SessionEvent::new(now, SessionNews::RecordUnused, Some(cause)));
+    let cause = SessionError::Store { message: format!("{}: {why}", store.name()) };
+    notices.push(SessionEvent::new(now, SessionNews::RecordUnused, Some(cause)));
     Ok(Session::new(config, seed))
 }

@@ -5,22 +5,22 @@ use satkeeper_core::session::{Credential, Provider};
 use satkeeper_core::wire::rest::{CreateSubscriberToken, GuestToken, Space};
 use satkeeper_core::wire::url::Plain;
 
-use super::url::{Kind, judged, with_scheme};
+use super::url::{Kind, parse_url, with_scheme};
 use crate::error::Error;
 
-/// A provider as it was named; its URLs are judged when all is known.
+/// A provider as it was named; its URLs are validated when all is known.
 ///
 /// ```
-/// use satkeeper_host::{Clock, Settings, Wanted};
-/// let provider = Some(Wanted::embed("c2c_7acc0e5e968706a032983cd80cdca219", "embeds.signalwire.com"));
+/// use satkeeper_host::{Clock, Settings, ProviderChoice};
+/// let provider = Some(ProviderChoice::embed("c2c_7acc0e5e968706a032983cd80cdca219", "embeds.signalwire.com"));
 /// let settings = Settings { provider, ..Settings::default() };
-/// let opened = settings.judge()?.open(Clock::start().now())?;
-/// assert!(!opened.session.is_restored() && opened.keeper.is_none());
+/// let opened = settings.validate()?.open(Clock::start().now())?;
+/// assert!(!opened.session.is_restored() && opened.store.is_none());
 /// # Ok::<(), satkeeper_host::Error>(())
 /// ```
 #[derive(Debug)]
 #[non_exhaustive]
-pub enum Wanted {
+pub enum ProviderChoice {
     /// One that is ready made: the application's own functions, or one that the session implements itself.
     Ready(Provider),
     /// An embed token and its host.
@@ -49,11 +49,11 @@ pub enum Wanted {
 /// A space and the project credentials for it.
 ///
 /// ```
-/// use satkeeper_host::{Error, Project, Settings, Wanted};
+/// use satkeeper_host::{Error, Project, Settings, ProviderChoice};
 /// let request = Default::default();
 /// let space = Project::new("example.signalwire.com", "project:id", "api-token");
-/// let provider = Some(Wanted::Subscriber { space, request });
-/// let refused = Settings { provider, ..Settings::default() }.judge().err();
+/// let provider = Some(ProviderChoice::Subscriber { space, request });
+/// let refused = Settings { provider, ..Settings::default() }.validate().err();
 /// assert!(refused.is_some_and(|error| error.code() == "invalid_field"), "an id has no colon");
 /// ```
 #[derive(Debug)]
@@ -70,13 +70,13 @@ impl Project {
         Self { url: with_scheme(space), id: id.to_owned(), api_token: Secret::new(api_token) }
     }
 
-    fn judge(self, plain: Plain) -> Result<Space, Error> {
-        let url = judged(&self.url, plain, Kind::Http)?;
+    fn validate(self, plain: Plain) -> Result<Space, Error> {
+        let url = parse_url(&self.url, plain, Kind::Http)?;
         Ok(Space::new(url, &self.id, &self.api_token)?)
     }
 }
 
-impl Wanted {
+impl ProviderChoice {
     /// One token, ready made.
     #[must_use]
     pub fn static_token(token: impl Into<String>) -> Self {
@@ -89,18 +89,20 @@ impl Wanted {
         Self::Embed { token: Secret::new(token), host: with_scheme(host) }
     }
 
-    pub(super) fn judge(self, plain: Plain) -> Result<Provider, Error> {
+    pub(super) fn validate(self, plain: Plain) -> Result<Provider, Error> {
         Ok(match self {
             Self::Ready(provider) => provider,
-            Self::Embed { token, host } => Provider::Embed { token, host: judged(&host, plain, Kind::Http)? },
+            Self::Embed { token, host } => {
+                Provider::Embed { token, host: parse_url(&host, plain, Kind::Http)? }
+            }
             Self::Subscriber { space, request } => {
-                let space = space.judge(plain)?;
+                let space = space.validate(plain)?;
                 // So that a field that is no good is told now and not by the first mint.
                 request.request(&space)?;
                 Provider::Subscriber { space, request }
             }
             Self::Guest { space, request } => {
-                let space = space.judge(plain)?;
+                let space = space.validate(plain)?;
                 request.request(&space)?;
                 Provider::Guest { space, request }
             }

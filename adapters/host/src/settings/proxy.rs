@@ -9,10 +9,10 @@ use crate::proxy::Proxies;
 ///
 /// ```
 /// use satkeeper_core::secret::Secret;
-/// use satkeeper_host::{ProxyChoice, Settings, Wanted};
+/// use satkeeper_host::{ProxyChoice, Settings, ProviderChoice};
 /// let proxy = ProxyChoice::Through(Secret::new("socks5://proxy.example.com"));
-/// let provider = Some(Wanted::static_token("eyJ…"));
-/// let refused = Settings { proxy, provider, ..Settings::default() }.judge().err();
+/// let provider = Some(ProviderChoice::static_token("eyJ…"));
+/// let refused = Settings { proxy, provider, ..Settings::default() }.validate().err();
 /// assert!(refused.is_some_and(|error| error.code() == "invalid_field"));
 /// ```
 #[derive(Clone, Debug, Default)]
@@ -28,7 +28,7 @@ pub enum ProxyChoice {
 }
 
 impl ProxyChoice {
-    pub(super) fn judge(&self) -> Result<Proxies, Error> {
+    pub(super) fn validate(&self) -> Result<Proxies, Error> {
         match self {
             Self::Environment => Ok(Proxies::from_env()),
             Self::None => Ok(Proxies::none()),

@@ -16,7 +16,7 @@ pub(super) enum Kind {
     WebSocket,
 }
 
-pub(super) fn judged(url: &str, plain: Plain, kind: Kind) -> Result<SecureUrl, Error> {
+pub(super) fn parse_url(url: &str, plain: Plain, kind: Kind) -> Result<SecureUrl, Error> {
     let url = SecureUrl::parse(url, plain)?;
     match (kind, url.is_websocket()) {
         (Kind::Http, true) => Err(SessionError::InvalidUrl { reason: "it is not http or https" }.into()),

@@ -20,7 +20,7 @@ use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::tungstenite::handshake::server::{Request, Response};
 use tokio_tungstenite::{WebSocketStream, accept_hdr_async};
 
-use super::{INBOX, News, Sockets};
+use super::{INBOX, SocketEvent, Sockets};
 use crate::dial::Dialer;
 
 const ONE: SocketId = SocketId(1);
@@ -30,14 +30,14 @@ fn url(text: &str) -> SecureUrl {
     SecureUrl::parse(text, Plain::Loopback).unwrap()
 }
 
-fn begin(ca_pem: Option<&str>) -> (Sockets, mpsc::Receiver<News>) {
+fn begin(ca_pem: Option<&str>) -> (Sockets, mpsc::Receiver<SocketEvent>) {
     Sockets::new(Dialer::new(Tls::new(ca_pem.map(str::as_bytes)).unwrap(), Proxies::none()))
 }
 
 /// A socket that is open, and the server's end of it.
-async fn pair() -> (Sockets, mpsc::Receiver<News>, WebSocketStream<TcpStream>) {
+async fn pair() -> (Sockets, mpsc::Receiver<SocketEvent>, WebSocketStream<TcpStream>) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let (mut sockets, mut news) = begin(None);
+    let (mut sockets, mut events) = begin(None);
     sockets.open(ONE, url(&format!("ws://{}/", listener.local_addr().unwrap())), Duration::from_secs(5));
     let (stream, _) = listener.accept().await.unwrap();
     #[allow(clippy::result_large_err)]
@@ -46,23 +46,26 @@ async fn pair() -> (Sockets, mpsc::Receiver<News>, WebSocketStream<TcpStream>) {
         Ok(response)
     };
     let server = accept_hdr_async(stream, date).await.unwrap();
-    let Some(News { socket: ONE, input: SessionInput::Opened { date, .. }, .. }) = news.recv().await else {
+    let Some(SocketEvent { socket: ONE, input: SessionInput::Opened { date, .. }, .. }) = events.recv().await
+    else {
         panic!("opened")
     };
     assert_eq!(date.as_deref(), Some(DATE));
-    (sockets, news, server)
+    (sockets, events, server)
 }
 
-async fn closed(news: &mut mpsc::Receiver<News>) -> SessionError {
-    match news.recv().await {
-        Some(News { socket: ONE, input: SessionInput::Closed { error: Some(error), .. }, .. }) => error,
+async fn closed(events: &mut mpsc::Receiver<SocketEvent>) -> SessionError {
+    match events.recv().await {
+        Some(SocketEvent { socket: ONE, input: SessionInput::Closed { error: Some(error), .. }, .. }) => {
+            error
+        }
         _ => panic!("a closed socket"),
     }
 }
 
 #[tokio::test]
 async fn frames_go_both_ways_in_order() {
-    let (mut sockets, mut news, mut server) = pair().await;
+    let (mut sockets, mut events, mut server) = pair().await;
     for n in 0..5 {
         sockets.send(ONE, Secret::new(format!("{n}"))).unwrap();
     }
@@ -72,11 +75,11 @@ async fn frames_go_both_ways_in_order() {
     server.send(Message::text("hello")).await.unwrap();
     server.send(Message::binary(vec![1, 2])).await.unwrap();
     assert!(
-        matches!(news.recv().await, Some(News { socket: ONE, input: SessionInput::Frame { text, .. }, .. }) if text == "hello")
+        matches!(events.recv().await, Some(SocketEvent { socket: ONE, input: SessionInput::Frame { text, .. }, .. }) if text == "hello")
     );
     assert!(matches!(
-        news.recv().await,
-        Some(News { socket: ONE, input: SessionInput::OddFrame { .. }, .. })
+        events.recv().await,
+        Some(SocketEvent { socket: ONE, input: SessionInput::OddFrame { .. }, .. })
     ));
     assert!(sockets.knows(ONE));
 }
@@ -91,33 +94,33 @@ async fn pings_are_answered_without_the_session() {
 // proves R36.8
 #[tokio::test]
 async fn the_largest_frame_passes_and_a_larger_one_ends_the_socket() {
-    let (_sockets, mut news, mut server) = pair().await;
+    let (_sockets, mut events, mut server) = pair().await;
     server.send(Message::text("x".repeat(MAX_MESSAGE))).await.unwrap();
     assert!(
-        matches!(news.recv().await, Some(News { socket: ONE, input: SessionInput::Frame { text, .. }, .. }) if text.len() == MAX_MESSAGE)
+        matches!(events.recv().await, Some(SocketEvent { socket: ONE, input: SessionInput::Frame { text, .. }, .. }) if text.len() == MAX_MESSAGE)
     );
     let _ = server.send(Message::text("x".repeat(MAX_MESSAGE + 1))).await;
     assert!(matches!(
-        news.recv().await,
-        Some(News { socket: ONE, input: SessionInput::OddFrame { .. }, .. })
+        events.recv().await,
+        Some(SocketEvent { socket: ONE, input: SessionInput::OddFrame { .. }, .. })
     ));
-    assert!(matches!(closed(&mut news).await, SessionError::Transport { .. }));
+    assert!(matches!(closed(&mut events).await, SessionError::Transport { .. }));
 }
 
 #[tokio::test]
 async fn a_close_is_told_with_its_code() {
-    let (_sockets, mut news, mut server) = pair().await;
+    let (_sockets, mut events, mut server) = pair().await;
     let frame =
         tokio_tungstenite::tungstenite::protocol::CloseFrame { code: 1012.into(), reason: "later".into() };
     server.close(Some(frame)).await.unwrap();
-    assert!(closed(&mut news).await.to_string().contains("1012 later"));
+    assert!(closed(&mut events).await.to_string().contains("1012 later"));
     // The answer to the Close comes too.
     while let Some(Ok(_)) = server.next().await {}
 }
 
 #[tokio::test]
 async fn what_is_queued_is_sent_before_the_goodbye() {
-    let (mut sockets, news, mut server) = pair().await;
+    let (mut sockets, events, mut server) = pair().await;
     for n in 0..100 {
         sockets.send(ONE, Secret::new(format!("{n}"))).unwrap();
     }
@@ -131,7 +134,7 @@ async fn what_is_queued_is_sent_before_the_goodbye() {
         assert!(matches!(server.next().await.unwrap().unwrap(), Message::Close(_)));
         assert!(server.next().await.is_none());
     };
-    let ((), ()) = tokio::join!(serve, sockets.finish(news));
+    let ((), ()) = tokio::join!(serve, sockets.finish(events));
 }
 
 // survives W10
@@ -139,12 +142,12 @@ async fn what_is_queued_is_sent_before_the_goodbye() {
 async fn nor_does_a_server_that_floods_keep_anything_from_being_sent() {
     // Which of the things that a socket waits for is seen first is by chance.
     for _ in 0..20 {
-        let (mut sockets, news, mut server) = pair().await;
+        let (mut sockets, events, mut server) = pair().await;
         // More than anybody has room for: the socket waits to be heard.
         for _ in 0..2 * INBOX {
             server.send(Message::text("flood")).await.unwrap();
         }
-        while news.len() < INBOX {
+        while events.len() < INBOX {
             tokio::task::yield_now().await;
         }
         for n in 0..10 {
@@ -156,13 +159,13 @@ async fn nor_does_a_server_that_floods_keep_anything_from_being_sent() {
             }
             assert!(matches!(server.next().await.unwrap().unwrap(), Message::Close(_)));
         };
-        let ((), ()) = tokio::join!(sockets.finish(news), serve);
+        let ((), ()) = tokio::join!(sockets.finish(events), serve);
     }
 }
 
 #[tokio::test]
 async fn a_peer_that_does_not_read_is_given_up_and_never_waited_for() {
-    let (mut sockets, news, _server) = pair().await;
+    let (mut sockets, events, _server) = pair().await;
     let begun = Instant::now();
     let frame = "x".repeat(64 * 1024);
     let mut taken = 0;
@@ -176,7 +179,7 @@ async fn a_peer_that_does_not_read_is_given_up_and_never_waited_for() {
     };
     assert!(matches!(error, SessionError::Transport { .. }));
     assert!(!sockets.knows(ONE));
-    sockets.finish(news).await;
+    sockets.finish(events).await;
     assert!(begun.elapsed() < Duration::from_secs(5));
 }
 
@@ -184,18 +187,18 @@ async fn a_peer_that_does_not_read_is_given_up_and_never_waited_for() {
 #[tokio::test]
 async fn whoever_does_not_speak_websocket_is_told_apart() {
     let refusing = Canned::start("HTTP/1.1 403 Forbidden\r\nContent-Length: 6\r\n\r\n", b"canary", false);
-    let (mut sockets, mut news) = begin(None);
+    let (mut sockets, mut events) = begin(None);
     sockets.open(ONE, url(&format!("ws://{}/", refusing.address)), Duration::from_secs(5));
-    let told = closed(&mut news).await.to_string();
+    let told = closed(&mut events).await.to_string();
     assert!(told.contains("403") && !told.contains("canary"), "{told}");
 
     let silent = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let silent_url = url(&format!("ws://{}/", silent.local_addr().unwrap()));
     sockets.open(ONE, silent_url, Duration::from_millis(200));
-    assert!(matches!(closed(&mut news).await, SessionError::Timeout { after_ms: 200, .. }));
+    assert!(matches!(closed(&mut events).await, SessionError::Timeout { after_ms: 200, .. }));
 
     sockets.open(ONE, url("ws://127.0.0.1:1/"), Duration::from_secs(5));
-    assert!(matches!(closed(&mut news).await, SessionError::Unreachable { .. }));
+    assert!(matches!(closed(&mut events).await, SessionError::Unreachable { .. }));
 
     // And at which step it hung, on the way to one that is not reached at all.
     let proxy = silent.local_addr().unwrap();
@@ -205,9 +208,9 @@ async fn whoever_does_not_speak_websocket_is_told_apart() {
         (Proxies::through(&format!("http://{proxy}")).unwrap(), "wss://relay.test/".to_owned(), "the proxy"),
     ] {
         let tls = Tls::new(Some(identity.ca_pem.as_bytes())).unwrap();
-        let (mut sockets, mut news) = Sockets::new(Dialer::new(tls, proxies));
+        let (mut sockets, mut events) = Sockets::new(Dialer::new(tls, proxies));
         sockets.open(ONE, url(&to), Duration::from_millis(200));
-        let error = closed(&mut news).await;
+        let error = closed(&mut events).await;
         assert!(matches!(&error, SessionError::Unreachable { message } if message.contains(word)), "{error}");
     }
 }
@@ -218,14 +221,14 @@ async fn a_server_that_is_not_trusted_gets_no_byte() {
     let identity = Identity::new("localhost", false).speaking(&[b"h2", b"http/1.1"]);
     let server = Sealed::start(&identity);
     let address = url(&format!("wss://localhost:{}/", server.port));
-    let (mut sockets, mut news) = begin(None);
+    let (mut sockets, mut events) = begin(None);
     sockets.open(ONE, address.clone(), Duration::from_secs(5));
-    assert!(closed(&mut news).await.to_string().contains("certificate"));
+    assert!(closed(&mut events).await.to_string().contains("certificate"));
     assert_eq!(server.received.load(Ordering::SeqCst), 0);
 
-    let (mut sockets, mut news) = begin(Some(&identity.ca_pem));
+    let (mut sockets, mut events) = begin(Some(&identity.ca_pem));
     sockets.open(ONE, address, Duration::from_secs(5));
-    assert!(closed(&mut news).await.to_string().contains("204"));
+    assert!(closed(&mut events).await.to_string().contains("204"));
     assert!(server.received.load(Ordering::SeqCst) > 0);
     // A WebSocket must not be agreed upon as HTTP/2.
     assert!(server.protocol.lock().unwrap().is_empty());
@@ -249,17 +252,20 @@ const FRAMES: &[u8] = b"\x81\x02{}\x88\x0d\x03\xf6bad gateway";
 async fn an_upgrade_through_gateways_is_one_and_their_close_is_told() {
     for head in HEADS {
         let server = Upgrading::start(head, FRAMES);
-        let (mut sockets, mut news) = begin(None);
+        let (mut sockets, mut events) = begin(None);
         sockets.open(ONE, url(&format!("ws://{}/", server.address)), Duration::from_secs(5));
         assert!(
-            matches!(news.recv().await, Some(News { socket: ONE, input: SessionInput::Opened { .. }, .. })),
+            matches!(
+                events.recv().await,
+                Some(SocketEvent { socket: ONE, input: SessionInput::Opened { .. }, .. })
+            ),
             "{head}"
         );
         // What came along with the answer is not lost.
         assert!(
-            matches!(news.recv().await, Some(News { socket: ONE, input: SessionInput::Frame { text, .. }, .. }) if text == "{}")
+            matches!(events.recv().await, Some(SocketEvent { socket: ONE, input: SessionInput::Frame { text, .. }, .. }) if text == "{}")
         );
-        let told = closed(&mut news).await.to_string();
+        let told = closed(&mut events).await.to_string();
         assert!(told.contains("1014 bad gateway") && told.contains(&server.address.to_string()), "{told}");
     }
 }
@@ -268,9 +274,9 @@ async fn an_upgrade_through_gateways_is_one_and_their_close_is_told() {
 #[tokio::test]
 async fn a_refused_upgrade_says_how_long_to_wait() {
     let server = Upgrading::start("HTTP/1.1 503 Busy\r\nRetry-After: 7\r\nContent-Length: 0\r\n\r\n", b"");
-    let (mut sockets, mut news) = begin(None);
+    let (mut sockets, mut events) = begin(None);
     sockets.open(ONE, url(&format!("ws://{}/", server.address)), Duration::from_secs(5));
     let peer = server.address.to_string();
     let refused = SessionError::UpgradeRefused { peer, status: 503, retry_after_ms: Some(7_000) };
-    assert_eq!(closed(&mut news).await, refused);
+    assert_eq!(closed(&mut events).await, refused);
 }

@@ -1,4 +1,4 @@
-//! One line of items, in which each receiver has its place.
+//! One queue of items, on which each receiver has its cursor.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
@@ -18,13 +18,13 @@ pub const BEFORE_THE_FIRST: usize = 256 * 1024;
 
 /// Who is given what was told before they came.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum Past {
+pub(super) enum Replay {
     Everybody,
     TheFirst,
     Nobody,
 }
 
-pub(super) struct Line<T> {
+pub(super) struct Queue<T> {
     /// The oldest first, each with its weight.
     pub(super) items: VecDeque<(Arc<T>, usize)>,
     pub(super) bytes: usize,
@@ -33,13 +33,13 @@ pub(super) struct Line<T> {
     /// The bytes of all items before it.
     gone: u64,
     /// By the receivers' names.
-    places: BTreeMap<u64, Place>,
+    cursors: BTreeMap<u64, Cursor>,
     next_name: u64,
-    past: Past,
+    replay: Replay,
     is_over: bool,
 }
 
-pub(super) struct Place {
+pub(super) struct Cursor {
     /// The number of the item that is read next.
     next: u64,
     /// The bytes of all items before that.
@@ -47,54 +47,54 @@ pub(super) struct Place {
     waker: Option<Waker>,
 }
 
-impl<T> Line<T> {
-    pub(super) const fn new(past: Past) -> Self {
+impl<T> Queue<T> {
+    pub(super) const fn new(replay: Replay) -> Self {
         Self {
             items: VecDeque::new(),
             bytes: 0,
             first: 0,
             gone: 0,
-            places: BTreeMap::new(),
+            cursors: BTreeMap::new(),
             next_name: 0,
-            past,
+            replay,
             is_over: false,
         }
     }
 
     /// One more receiver; what it is called.
     pub(super) fn subscribe(&mut self) -> u64 {
-        let (next, passed) = match self.past {
+        let (next, passed) = match self.replay {
             // What is not there any more is long past, and of no use to somebody who only comes now.
-            Past::Everybody => (self.first, self.gone),
-            Past::TheFirst => (0, 0),
-            Past::Nobody => (self.end(), self.gone.saturating_add(self.bytes as u64)),
+            Replay::Everybody => (self.first, self.gone),
+            Replay::TheFirst => (0, 0),
+            Replay::Nobody => (self.end(), self.gone.saturating_add(self.bytes as u64)),
         };
-        if self.past == Past::TheFirst {
-            self.past = Past::Nobody;
+        if self.replay == Replay::TheFirst {
+            self.replay = Replay::Nobody;
         }
         let name = self.next_name;
         self.next_name = name.saturating_add(1);
-        self.places.insert(name, Place { next, passed, waker: None });
+        self.cursors.insert(name, Cursor { next, passed, waker: None });
         name
     }
 
-    /// This receiver has gone. What comes back is to be dropped when the line is free: with a waker a whole task may go,
+    /// This receiver has gone. What comes back is to be dropped when the queue is free: with a waker a whole task may go,
     /// and a receiver in it.
     #[must_use]
-    pub(super) fn unsubscribe(&mut self, name: u64) -> Option<Place> {
-        let place = self.places.remove(&name);
+    pub(super) fn unsubscribe(&mut self, name: u64) -> Option<Cursor> {
+        let cursor = self.cursors.remove(&name);
         self.let_go();
-        place
+        cursor
     }
 
     /// Whom to wake when there is something for this receiver. The one before comes back, as in
-    /// [`Line::unsubscribe`].
+    /// [`Queue::unsubscribe`].
     #[must_use]
     pub(super) fn wait(&mut self, name: u64, waker: Waker) -> Option<Waker> {
-        self.places.get_mut(&name)?.waker.replace(waker)
+        self.cursors.get_mut(&name)?.waker.replace(waker)
     }
 
-    /// Nothing comes any more. Those who wait are to be woken when the line is free.
+    /// Nothing comes any more. Those who wait are to be woken when the queue is free.
     #[must_use]
     pub(super) fn finish(&mut self) -> Vec<Waker> {
         self.is_over = true;
@@ -110,10 +110,10 @@ impl<T> Line<T> {
     }
 
     fn budget(&self) -> usize {
-        match self.past {
-            Past::Everybody => EVENTS,
-            Past::TheFirst => BEFORE_THE_FIRST,
-            Past::Nobody => NOTIFICATIONS,
+        match self.replay {
+            Replay::Everybody => EVENTS,
+            Replay::TheFirst => BEFORE_THE_FIRST,
+            Replay::Nobody => NOTIFICATIONS,
         }
     }
 
@@ -127,23 +127,23 @@ impl<T> Line<T> {
 
     /// What nobody can come to read any more.
     fn let_go(&mut self) {
-        if self.past != Past::Nobody {
+        if self.replay != Replay::Nobody {
             return;
         }
-        let next = self.places.values().map(|place| place.next).min().unwrap_or_else(|| self.end());
+        let next = self.cursors.values().map(|cursor| cursor.next).min().unwrap_or_else(|| self.end());
         while self.first < next && !self.items.is_empty() {
             self.shift();
         }
     }
 
-    /// Those who wait; to be woken when the line is free, since a waker may do anything.
+    /// Those who wait; to be woken when the queue is free, since a waker may do anything.
     fn wakers(&mut self) -> Vec<Waker> {
-        self.places.values_mut().filter_map(|place| place.waker.take()).collect()
+        self.cursors.values_mut().filter_map(|cursor| cursor.waker.take()).collect()
     }
 }
 
-impl<T: Item> Line<T> {
-    /// One more item. Those who wait are to be woken when the line is free.
+impl<T: Item> Queue<T> {
+    /// One more item. Those who wait are to be woken when the queue is free.
     #[must_use]
     pub(super) fn put(&mut self, item: T) -> Vec<Waker> {
         let weight = item.weight();
@@ -160,17 +160,17 @@ impl<T: Item> Line<T> {
     /// What this receiver is given next, if there is something.
     pub(super) fn take(&mut self, name: u64) -> Option<Result<Arc<T>, Missed>> {
         let (first, gone) = (self.first, self.gone);
-        let place = self.places.get_mut(&name)?;
-        if place.next < first {
-            let missed = Missed::new(first.saturating_sub(place.next), gone.saturating_sub(place.passed));
-            (place.next, place.passed) = (first, gone);
+        let cursor = self.cursors.get_mut(&name)?;
+        if cursor.next < first {
+            let missed = Missed::new(first.saturating_sub(cursor.next), gone.saturating_sub(cursor.passed));
+            (cursor.next, cursor.passed) = (first, gone);
             return Some(Err(missed));
         }
-        let index = usize::try_from(place.next.saturating_sub(first)).ok()?;
+        let index = usize::try_from(cursor.next.saturating_sub(first)).ok()?;
         let (item, weight) = self.items.get(index)?;
         let item = Arc::clone(item);
-        place.next = place.next.saturating_add(1);
-        place.passed = place.passed.saturating_add(*weight as u64);
+        cursor.next = cursor.next.saturating_add(1);
+        cursor.passed = cursor.passed.saturating_add(*weight as u64);
         self.let_go();
         Some(Ok(item))
     }

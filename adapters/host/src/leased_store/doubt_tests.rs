@@ -7,7 +7,7 @@ use std::time::Duration;
 use satkeeper_core::secret::{Secret, Seed};
 use satkeeper_core::session::{Config, Credential, Provider, Record, Session, StoreFailure};
 
-use super::Keeper;
+use super::LeasedStore;
 use crate::store::{FileStore, Lease, MemoryStore, Store, StoreError, Written};
 
 const SOON: Duration = Duration::from_secs(30);
@@ -43,8 +43,8 @@ impl Remote {
         Self { there: Arc::default(), seen: None, way: Arc::new(Mutex::new(Way::Open)), certain_for }
     }
 
-    fn keeper(&self) -> Keeper {
-        Keeper::new("redis://store.test".to_owned(), Box::new(self.clone()))
+    fn leased(&self) -> LeasedStore {
+        LeasedStore::new("redis://store.test".to_owned(), Box::new(self.clone()))
     }
 
     fn goes(&self, way: Way) {
@@ -101,9 +101,9 @@ impl Lease for Remote {
     }
 }
 
-fn saved(keeper: &Keeper, record: &Record) -> Result<(), StoreFailure> {
+fn saved(leased: &LeasedStore, record: &Record) -> Result<(), StoreFailure> {
     let (teller, told) = channel();
-    keeper.save(Box::new(record.clone()), move |came| teller.send(came).unwrap());
+    leased.save(Box::new(record.clone()), move |came| teller.send(came).unwrap());
     told.recv_timeout(SOON).unwrap()
 }
 
@@ -111,31 +111,31 @@ fn saved(keeper: &Keeper, record: &Record) -> Result<(), StoreFailure> {
 fn a_write_of_our_own_whose_reply_was_lost_is_nobody_elses() {
     // proves R11.3
     let store = Remote::new(Duration::MAX);
-    let keeper = store.keeper();
-    assert!(saved(&keeper, &record("first")).is_ok());
+    let leased = store.leased();
+    assert!(saved(&leased, &record("first")).is_ok());
     for newest in ["second", "third"] {
         store.goes(Way::ReplyLost);
-        assert!(matches!(saved(&keeper, &record("lost")), Err(StoreFailure::Failed(_))));
+        assert!(matches!(saved(&leased, &record("lost")), Err(StoreFailure::Failed(_))));
         store.goes(Way::Closed);
-        assert!(matches!(saved(&keeper, &record("never arrived")), Err(StoreFailure::Failed(_))));
+        assert!(matches!(saved(&leased, &record("never arrived")), Err(StoreFailure::Failed(_))));
         store.goes(Way::Open);
-        assert!(saved(&keeper, &record(newest)).is_ok());
+        assert!(saved(&leased, &record(newest)).is_ok());
         assert!(store.holds(&record(newest)));
     }
     store.goes(Way::Repeated);
-    assert!(saved(&keeper, &record("fourth")).is_ok(), "it is there");
+    assert!(saved(&leased, &record("fourth")).is_ok(), "it is there");
 }
 
 #[test]
 fn another_holders_write_is_never_taken_for_our_own() {
     // proves R11.1, R11.2
     let store = Remote::new(Duration::MAX);
-    let keeper = store.keeper();
+    let leased = store.leased();
     store.goes(Way::Closed);
-    assert!(matches!(saved(&keeper, &record("never arrived")), Err(StoreFailure::Failed(_))));
+    assert!(matches!(saved(&leased, &record("never arrived")), Err(StoreFailure::Failed(_))));
     store.goes(Way::Open);
     *store.there.lock().unwrap() = Some(record("another's").encode());
-    assert!(matches!(saved(&keeper, &record("second")), Err(StoreFailure::Taken(_))));
+    assert!(matches!(saved(&leased, &record("second")), Err(StoreFailure::Taken(_))));
     assert!(store.holds(&record("another's")), "nothing is overwritten");
 }
 
@@ -145,9 +145,9 @@ fn who_may_hold_it_beside_us_is_known_by_the_store_alone() {
     let failed = |certain_for| {
         let store = Remote::new(certain_for);
         store.goes(Way::Closed);
-        let keeper = store.keeper();
-        let unanswered = keeper.unanswered("no answer within 2000 ms");
-        (saved(&keeper, &record("token")).unwrap_err(), unanswered)
+        let leased = store.leased();
+        let unanswered = leased.unanswered("no answer within 2000 ms");
+        (saved(&leased, &record("token")).unwrap_err(), unanswered)
     };
     let unsure = failed(Duration::ZERO);
     assert!(matches!(unsure, (StoreFailure::Unsure(_), StoreFailure::Unsure(_))), "{unsure:?}");

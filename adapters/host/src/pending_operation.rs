@@ -13,12 +13,12 @@ pub const LATE: Duration = Duration::from_secs(60);
 ///
 /// ```
 /// use satkeeper_core::session::{RequestId, SessionInput};
-/// use satkeeper_host::Errand;
-/// let input = Errand::Key(RequestId(7)).fail("it panicked");
+/// use satkeeper_host::PendingOperation;
+/// let input = PendingOperation::Key(RequestId(7)).fail("it panicked");
 /// assert!(matches!(input, SessionInput::Key { id: RequestId(7), result: Err(_) }));
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Errand {
+pub enum PendingOperation {
     /// An HTTP request.
     Request(RequestId),
     /// A call of the application's provider.
@@ -31,7 +31,7 @@ pub enum Errand {
     Store(RequestId),
 }
 
-impl Errand {
+impl PendingOperation {
     /// The input that says why nothing came of it: transient, the session will ask again.
     #[must_use]
     pub fn fail(self, message: &str) -> SessionInput {

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use satkeeper_core::secret::{Secret, Seed};
 use satkeeper_core::session::{Config, Credential, Provider, Record, Session, StoreFailure};
 
-use super::{Keeper, PATIENCE};
+use super::{LeasedStore, PATIENCE};
 use crate::store::{Lease, MemoryStore, Part, Store, StoreError};
 
 pub(super) const SOON: Duration = Duration::from_secs(30);
@@ -90,19 +90,19 @@ impl Lease for Hangs {
 fn a_store_that_hangs_has_one_write_under_way_and_the_newest_next() {
     // survives W5
     let store = Hangs::default();
-    let (keeper, _) = Keeper::open(Box::new(store.clone())).unwrap();
+    let (leased, _) = LeasedStore::open(Box::new(store.clone())).unwrap();
     let (teller, told) = channel();
     for at in 0..100_usize {
         let teller = teller.clone();
-        keeper.save(record(&format!("token {at}")), move |came| teller.send((at, came.is_ok())).unwrap());
+        leased.save(record(&format!("token {at}")), move |came| teller.send((at, came.is_ok())).unwrap());
         while store.begun() == 0 {
             std::thread::yield_now();
         }
     }
     // Whoever ends now waits no longer than is left of two seconds, and is not kept by it.
-    assert!(keeper.patience() <= PATIENCE);
+    assert!(leased.patience() <= PATIENCE);
     let (freer, freed) = channel();
-    keeper.release(move |()| freer.send(()).unwrap());
+    leased.release(move |()| freer.send(()).unwrap());
     assert!(freed.try_recv().is_err());
     assert_eq!(store.begun(), 1, "one write, and what came after it waits");
     store.let_go();
@@ -122,15 +122,15 @@ fn a_store_that_hangs_has_one_write_under_way_and_the_newest_next() {
 fn what_is_erased_is_not_brought_back() {
     // proves R33.6
     let store = MemoryStore::new();
-    let (keeper, _) = Keeper::open(Box::new(store.clone())).unwrap();
+    let (leased, _) = LeasedStore::open(Box::new(store.clone())).unwrap();
     let (teller, told) = channel();
-    keeper.erase(|_| {});
-    keeper.save(record("late"), move |came| teller.send(came.is_ok()).unwrap());
+    leased.erase(|_| {});
+    leased.save(record("late"), move |came| teller.send(came.is_ok()).unwrap());
     assert_eq!(told.recv_timeout(SOON), Ok(true));
     let (freer, freed) = channel();
-    keeper.release(move |()| freer.send(()).unwrap());
+    leased.release(move |()| freer.send(()).unwrap());
     freed.recv_timeout(SOON).unwrap();
-    assert!(Keeper::open(Box::new(store)).unwrap().1.record.is_none());
+    assert!(LeasedStore::open(Box::new(store)).unwrap().1.record.is_none());
 }
 
 /// Never opens.
@@ -152,7 +152,7 @@ fn a_store_that_does_not_open_is_given_up() {
     // survives W5
     let store = Hangs::default();
     let begun = Instant::now();
-    let opened = Keeper::open_within(Box::new(Stuck(store.clone())), Duration::from_millis(20));
+    let opened = LeasedStore::open_within(Box::new(Stuck(store.clone())), Duration::from_millis(20));
     assert!(begun.elapsed() >= Duration::from_millis(20));
     let error = opened.err().unwrap().to_string();
     assert!(error.contains("/mnt/away: it did not open"), "{error}");
@@ -179,17 +179,17 @@ fn a_write_that_panics_is_a_failed_one() {
             Err(StoreError::InUse)
         }
     }
-    let keeper = Keeper::new("/mnt/odd".to_owned(), Box::new(Panics));
+    let leased = LeasedStore::new("/mnt/odd".to_owned(), Box::new(Panics));
     let (teller, told) = channel();
     for _ in 0..2 {
         let teller = teller.clone();
-        keeper.save(record("token"), move |came| teller.send(came).unwrap());
+        leased.save(record("token"), move |came| teller.send(came).unwrap());
         let Ok(Err(StoreFailure::Unsure(error))) = told.recv_timeout(SOON) else { panic!("it was written") };
         assert_eq!(error.to_string(), "the store failed: /mnt/odd: it panicked");
     }
     // survives W4
     // Who finds that the store is somebody else's hears just that.
-    keeper.erase(move |came| teller.send(came).unwrap());
+    leased.erase(move |came| teller.send(came).unwrap());
     assert!(matches!(told.recv_timeout(SOON), Ok(Err(StoreFailure::Taken(_)))));
 }
 
@@ -250,17 +250,17 @@ impl Lease for Repeats {
 // survives W18
 #[test]
 fn what_a_store_of_the_applications_repeats_is_not_told() {
-    let mut told = vec![Keeper::open(Box::new(Repeats { opens: false })).err().unwrap().to_string()];
-    let (keeper, kept) = Keeper::open(Box::new(Repeats { opens: true })).unwrap();
-    told.extend(kept.news.iter().map(|news| news.cause.clone().unwrap().to_string()));
+    let mut told = vec![LeasedStore::open(Box::new(Repeats { opens: false })).err().unwrap().to_string()];
+    let (leased, kept) = LeasedStore::open(Box::new(Repeats { opens: true })).unwrap();
+    told.extend(kept.notices.iter().map(|notice| notice.cause.clone().unwrap().to_string()));
     let (teller, heard) = channel();
     for erase in [false, true] {
         let teller = teller.clone();
         let tell = move |came: Result<(), StoreFailure>| teller.send(came.unwrap_err()).unwrap();
         if erase {
-            keeper.erase(tell)
+            leased.erase(tell)
         } else {
-            keeper.save(record("token"), tell)
+            leased.save(record("token"), tell)
         }
         let StoreFailure::Unsure(error) = heard.recv_timeout(SOON).unwrap() else { panic!("failed") };
         told.push(error.to_string());
@@ -276,11 +276,11 @@ fn what_a_store_of_the_applications_repeats_is_not_told() {
 #[test]
 fn a_clone_that_is_left_over_does_not_hold_the_store() {
     let store = MemoryStore::new();
-    let (keeper, _) = Keeper::open(Box::new(store.clone())).unwrap();
-    let late = keeper.clone();
+    let (leased, _) = LeasedStore::open(Box::new(store.clone())).unwrap();
+    let late = leased.clone();
     let (freer, freed) = channel();
-    keeper.release(move |()| freer.send(()).unwrap());
+    leased.release(move |()| freer.send(()).unwrap());
     freed.recv_timeout(SOON).unwrap();
-    assert!(Keeper::open(Box::new(store)).is_ok());
+    assert!(LeasedStore::open(Box::new(store)).is_ok());
     drop(late);
 }

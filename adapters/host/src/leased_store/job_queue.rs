@@ -44,7 +44,7 @@ pub(super) enum Job {
     Release(Tell<()>),
 }
 
-pub(super) struct Desk {
+pub(super) struct JobQueue {
     /// Until then nobody else holds the store, by its own word.
     certain_until: Instant,
     /// Here while no thread has it; gone for good once it has been released.
@@ -52,21 +52,21 @@ pub(super) struct Desk {
     /// The thread is at something since then.
     busy: Option<Instant>,
     /// There is a thread.
-    manned: bool,
+    has_thread: bool,
     erase: Option<Vec<Tell<Stored>>>,
     key: Option<(Secret, Tell<Option<ProofKey>>)>,
     record: Option<(Box<Record>, VecDeque<Tell<Stored>>)>,
     release: Option<Tell<()>>,
 }
 
-impl Desk {
+impl JobQueue {
     pub(super) fn new(lease: Box<dyn Lease>) -> Self {
         let mut held = Held { lease, unsaved: None, erased: false, unsaid: VecDeque::new() };
         Self {
             certain_until: held.certain_until(),
             held: Some(held),
             busy: None,
-            manned: false,
+            has_thread: false,
             erase: None,
             key: None,
             record: None,
@@ -102,12 +102,12 @@ impl Desk {
 
     /// Whether a thread is to be started.
     pub(super) const fn begins(&mut self) -> bool {
-        !std::mem::replace(&mut self.manned, true)
+        !std::mem::replace(&mut self.has_thread, true)
     }
 
     /// There is no thread to be had: what will not be done.
     pub(super) fn give_up(&mut self) -> Vec<Job> {
-        self.manned = false;
+        self.has_thread = false;
         std::iter::from_fn(|| self.job()).collect()
     }
 
@@ -115,7 +115,7 @@ impl Desk {
     pub(super) fn next(&mut self, now: Instant) -> Option<(Held, Job)> {
         let next = self.job().and_then(|job| Some((self.held.take()?, job)));
         self.busy = next.as_ref().map(|_| now);
-        self.manned = next.is_some();
+        self.has_thread = next.is_some();
         next
     }
 

@@ -6,7 +6,7 @@ use std::sync::mpsc::channel;
 use satkeeper_core::secret::Secret;
 use satkeeper_core::session::{Record, SessionNews, StoreFailure};
 
-use super::Keeper;
+use super::LeasedStore;
 use super::tests::{SOON, record};
 use crate::store::{FileStore, Lease, MemoryStore, Store, StoreError};
 
@@ -15,8 +15,8 @@ use crate::store::{FileStore, Lease, MemoryStore, Store, StoreError};
 fn where_a_file_lies_is_told_whatever_it_is_called() {
     let folder = Folder::new("x6F-ZTVksAsb6C4gGN7gX3dDb79owcZTb09N3DSY");
     let path = folder.write("session", b"no record");
-    let (_keeper, kept) = Keeper::open(Box::new(FileStore::new(&path))).unwrap();
-    let told = kept.news[0].cause.clone().unwrap().to_string();
+    let (_keeper, kept) = LeasedStore::open(Box::new(FileStore::new(&path))).unwrap();
+    let told = kept.notices[0].cause.clone().unwrap().to_string();
     let [place] = folder.set_aside().try_into().unwrap();
     assert!(told.contains(&place.display().to_string()), "{told}");
 }
@@ -26,7 +26,7 @@ struct Folder(PathBuf);
 
 impl Folder {
     fn new(name: &str) -> Self {
-        let path = std::env::temp_dir().join(format!("satkeeper-keeper-{name}-{}", std::process::id()));
+        let path = std::env::temp_dir().join(format!("satkeeper-leased-{name}-{}", std::process::id()));
         std::fs::create_dir_all(&path).unwrap();
         Self(path)
     }
@@ -68,22 +68,22 @@ fn what_cannot_be_read_is_set_aside_and_told() {
     for odd in [cut, newer, zeros, vec![0xff; 10], vec![b'a'; (1 << 20) + 1], b"something else".to_vec()] {
         let folder = Folder::new("odd");
         let path = folder.write("session", &odd);
-        let (keeper, kept) = Keeper::open(Box::new(FileStore::new(&path))).unwrap();
+        let (leased, kept) = LeasedStore::open(Box::new(FileStore::new(&path))).unwrap();
         assert!(kept.record.is_none());
-        let [news] = kept.news.as_slice() else { panic!("{:?}", kept.news) };
-        assert_eq!(news.event, SessionNews::SetAside);
+        let [notice] = kept.notices.as_slice() else { panic!("{:?}", kept.notices) };
+        assert_eq!(notice.event, SessionNews::SetAside);
         let [place] = folder.set_aside().try_into().unwrap();
-        let why = news.cause.clone().unwrap().to_string();
+        let why = notice.cause.clone().unwrap().to_string();
         assert!(why.contains(&place.display().to_string()), "{why}");
         assert!(std::fs::read(&place).unwrap() == odd, "it lies there whole");
         // And what the session writes from now on can be read.
         let (teller, told) = channel();
-        keeper.save(record("token"), move |came| teller.send(came.is_ok()).unwrap());
+        leased.save(record("token"), move |came| teller.send(came.is_ok()).unwrap());
         assert_eq!(told.recv_timeout(SOON), Ok(true));
         let (freer, freed) = channel();
-        keeper.release(move |()| freer.send(()).unwrap());
+        leased.release(move |()| freer.send(()).unwrap());
         freed.recv_timeout(SOON).unwrap();
-        let again = Keeper::open(Box::new(FileStore::new(&path)));
+        let again = LeasedStore::open(Box::new(FileStore::new(&path)));
         assert!(again.unwrap().1.record.is_some());
     }
 }
@@ -130,8 +130,8 @@ impl Lease for Lacking {
 #[test]
 fn what_a_store_cannot_do_is_told_and_lived_with() {
     // survives W4
-    let (_keeper, kept) = Keeper::open(Box::new(Lacking)).unwrap();
-    let told = kept.news.iter().map(|it| (it.event, it.cause.clone().unwrap().to_string()));
+    let (_keeper, kept) = LeasedStore::open(Box::new(Lacking)).unwrap();
+    let told = kept.notices.iter().map(|it| (it.event, it.cause.clone().unwrap().to_string()));
     let said = |what: &str| (SessionNews::StoreLacks, format!("the store failed: /mnt/old: {what}"));
     assert_eq!(told.collect::<Vec<_>>(), [said("it knows no locks"), said("it cannot be flushed")]);
 }
@@ -145,19 +145,19 @@ fn what_no_store_could_read_again_is_not_written() {
     let large = Record::decode(text.as_bytes()).unwrap();
     assert!(text.len() < Record::MOST && large.encode().len() > Record::MOST);
     let store = MemoryStore::new();
-    let (keeper, _) = Keeper::open(Box::new(store.clone())).unwrap();
+    let (leased, _) = LeasedStore::open(Box::new(store.clone())).unwrap();
     let (teller, told) = channel();
     for record in [record("token"), Box::new(large)] {
         let teller = teller.clone();
-        keeper.save(record, move |came| teller.send(came).unwrap());
+        leased.save(record, move |came| teller.send(came).unwrap());
         let came = told.recv_timeout(SOON).unwrap();
         if let Err(failure) = came {
             let StoreFailure::Failed(error) = failure else { panic!("{failure:?}") };
             assert!(error.to_string().contains("larger than 1 MiB"), "{error}");
             let (freer, freed) = channel();
-            keeper.release(move |()| freer.send(()).unwrap());
+            leased.release(move |()| freer.send(()).unwrap());
             freed.recv_timeout(SOON).unwrap();
-            let there = Keeper::open(Box::new(store)).unwrap().1.record.unwrap();
+            let there = LeasedStore::open(Box::new(store)).unwrap().1.record.unwrap();
             assert!(there.encode() == super::tests::record("token").encode(), "the one before it stays");
             return;
         }
@@ -171,10 +171,10 @@ fn a_key_that_is_none_is_set_aside_unless_it_is_shared() {
     let folder = Folder::new("odd-key");
     let path = folder.write("session", b"");
     let key = folder.write("session.key.pem", b"no key");
-    let (_keeper, kept) = Keeper::open(Box::new(FileStore::new(&path))).unwrap();
-    assert!(kept.key.is_none() && kept.news.len() == 1 && !key.exists());
+    let (_keeper, kept) = LeasedStore::open(Box::new(FileStore::new(&path))).unwrap();
+    assert!(kept.key.is_none() && kept.notices.len() == 1 && !key.exists());
     let shared = folder.write("shared.pem", b"no key");
     let store = FileStore::new(folder.0.join("other")).shared_key(&shared);
-    let error = Keeper::open(Box::new(store)).err().unwrap().to_string();
+    let error = LeasedStore::open(Box::new(store)).err().unwrap().to_string();
     assert!(error.contains("shared with other sessions") && shared.exists(), "{error}");
 }

@@ -19,11 +19,11 @@ use crate::error::Error;
 use crate::keys;
 use crate::store::{Lease, Store};
 
-mod desk;
 mod foreign;
+mod job_queue;
 mod opening;
 
-use desk::{Desk, Job};
+use job_queue::{Job, JobQueue};
 
 /// How long a store may take for what somebody waits for: the last write of a session, a key.
 pub const PATIENCE: Duration = Duration::from_secs(2);
@@ -42,56 +42,56 @@ type Tell<T> = Box<dyn FnOnce(T) + Send>;
 /// A session's own hold on its store. Cheap to clone; the lease ends with the last clone.
 ///
 /// ```
-/// use satkeeper_host::{keeper::Keeper, store::MemoryStore};
+/// use satkeeper_host::{leased_store::LeasedStore, store::MemoryStore};
 /// let store = MemoryStore::new();
-/// let (keeper, kept) = Keeper::open(Box::new(store.clone()))?;
+/// let (leased, kept) = LeasedStore::open(Box::new(store.clone()))?;
 /// assert!(kept.record.is_none() && kept.key.is_none());
-/// assert!(Keeper::open(Box::new(store)).is_err(), "one at a time");
-/// # drop(keeper);
+/// assert!(LeasedStore::open(Box::new(store)).is_err(), "one at a time");
+/// # drop(leased);
 /// # Ok::<(), satkeeper_host::Error>(())
 /// ```
 #[derive(Clone)]
-pub struct Keeper(Arc<Shared>);
+pub struct LeasedStore(Arc<Shared>);
 
 struct Shared {
     /// What errors call the store.
     name: String,
-    desk: Mutex<Desk>,
+    jobs: Mutex<JobQueue>,
 }
 
 /// What a store had of a session.
 #[derive(Debug)]
-pub struct Kept {
+pub struct StoredSession {
     /// The session.
     pub record: Option<Record>,
     /// Its key.
     pub key: Option<ProofKey>,
     /// What the application is to be told of the store before anything else.
-    pub news: Vec<SessionEvent>,
+    pub notices: Vec<SessionEvent>,
 }
 
-impl fmt::Debug for Keeper {
+impl fmt::Debug for LeasedStore {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Keeper").field("store", &self.0.name).finish_non_exhaustive()
+        f.debug_struct("LeasedStore").field("store", &self.0.name).finish_non_exhaustive()
     }
 }
 
-impl Keeper {
+impl LeasedStore {
     /// Takes the store and reads what is in it; waits for that, [`OPENING`] at most. A record or key that cannot be
-    /// read is set aside and told of in [`Kept::news`]: the session begins anew.
+    /// read is set aside and told of in [`StoredSession::notices`]: the session begins anew.
     ///
     /// # Errors
     /// [`SessionError::Store`] where the store is in use, is refused, cannot be read, or does not answer;
     /// [`SessionError::DpopInit`] where a key that is shared with other sessions is none.
-    pub fn open(store: Box<dyn Store>) -> Result<(Self, Kept), Error> {
+    pub fn open(store: Box<dyn Store>) -> Result<(Self, StoredSession), Error> {
         Self::open_within(store, OPENING)
     }
 
     /// The same; waits so long at most.
     ///
     /// # Errors
-    /// As [`Keeper::open`].
-    pub fn open_within(store: Box<dyn Store>, limit: Duration) -> Result<(Self, Kept), Error> {
+    /// As [`LeasedStore::open`].
+    pub fn open_within(store: Box<dyn Store>, limit: Duration) -> Result<(Self, StoredSession), Error> {
         let (name, (teller, told)) = (store.name(), sync_channel(1));
         // Who has stopped waiting drops what has been opened, and so lets go of it.
         Self::open_and(store, move |opened| drop(teller.send(opened)));
@@ -103,7 +103,10 @@ impl Keeper {
 
     /// The same on a thread of its own, without waiting: `tell` hears what came of it. For whoever waits by other
     /// means; [`does_not_open`] is the error once they have waited long enough.
-    pub fn open_and(store: Box<dyn Store>, tell: impl FnOnce(Result<(Self, Kept), Error>) + Send + 'static) {
+    pub fn open_and(
+        store: Box<dyn Store>,
+        tell: impl FnOnce(Result<(Self, StoredSession), Error>) + Send + 'static,
+    ) {
         let name = store.name();
         let others = OPENING_NOW.fetch_add(1, Ordering::SeqCst);
         let counted = Counted;
@@ -129,7 +132,7 @@ impl Keeper {
     }
 
     fn new(name: String, lease: Box<dyn Lease>) -> Self {
-        Self(Arc::new(Shared { name, desk: Mutex::new(Desk::new(lease)) }))
+        Self(Arc::new(Shared { name, jobs: Mutex::new(JobQueue::new(lease)) }))
     }
 
     /// Writes the record, and before it the key if that could not be written yet: a record of tokens whose key is
@@ -139,30 +142,30 @@ impl Keeper {
     /// While another write is under way it waits, and gives way to a newer one, which holds all that this does: then
     /// both hear what came of that. Once all has been erased there is nothing to write.
     pub fn save(&self, record: Box<Record>, tell: impl FnOnce(Result<(), StoreFailure>) + Send + 'static) {
-        self.ask(|desk| desk.save(record, Box::new(tell)));
+        self.ask(|jobs| jobs.save(record, Box::new(tell)));
     }
 
     /// Erases record and key, for good: nothing that is still under way may bring them back (R33).
     pub fn erase(&self, tell: impl FnOnce(Result<(), StoreFailure>) + Send + 'static) {
-        self.ask(|desk| desk.erase(Box::new(tell)));
+        self.ask(|jobs| jobs.erase(Box::new(tell)));
     }
 
     /// Keeps a new key, before its first use. Tells the one to be used in its place where another session that shares
     /// it was faster; `None`: it is the one, or could not be kept, which is told with the next record.
     pub fn keep_key(&self, pem: Secret, tell: impl FnOnce(Option<ProofKey>) + Send + 'static) {
-        self.ask(|desk| desk.keep_key(pem, Box::new(tell)));
+        self.ask(|jobs| jobs.keep_key(pem, Box::new(tell)));
     }
 
     /// The session is over: another one may have the store, once what is being done to it is done. `tell` hears
-    /// when that is so; how long to wait for it, [`Keeper::patience`] says.
+    /// when that is so; how long to wait for it, [`LeasedStore::patience`] says.
     pub fn release(self, tell: impl FnOnce(()) + Send + 'static) {
-        self.ask(|desk| desk.release(Box::new(tell)));
+        self.ask(|jobs| jobs.release(Box::new(tell)));
     }
 
     /// What is left of [`PATIENCE`] for what is being done to the store.
     #[must_use]
     pub fn patience(&self) -> Duration {
-        let since = self.desk().busy_since();
+        let since = self.jobs().busy_since();
         since.map_or(PATIENCE, |since| PATIENCE.saturating_sub(since.elapsed()))
     }
 
@@ -170,7 +173,7 @@ impl Keeper {
     /// said when it answered last.
     #[must_use]
     pub fn unanswered(&self, why: &str) -> StoreFailure {
-        self.desk().unanswered(store(&self.0.name, why))
+        self.jobs().unanswered(store(&self.0.name, why))
     }
 
     /// What errors call the store.
@@ -180,22 +183,22 @@ impl Keeper {
     }
 
     /// Notes something to be done, and sees to it that a thread does it.
-    fn ask(&self, note: impl FnOnce(&mut Desk)) {
-        let mut desk = self.desk();
-        note(&mut desk);
-        if !desk.begins() {
+    fn ask(&self, note: impl FnOnce(&mut JobQueue)) {
+        let mut jobs = self.jobs();
+        note(&mut jobs);
+        if !jobs.begins() {
             return;
         }
-        drop(desk);
+        drop(jobs);
         let shared = Arc::clone(&self.0);
         if let Err(why) = spawn(move || shared.work()) {
-            let jobs = self.desk().give_up();
+            let jobs = self.jobs().give_up();
             jobs.into_iter().for_each(|job| job.fail(&self.0.name, &why));
         }
     }
 
-    fn desk(&self) -> MutexGuard<'_, Desk> {
-        lock(&self.0.desk)
+    fn jobs(&self) -> MutexGuard<'_, JobQueue> {
+        lock(&self.0.jobs)
     }
 }
 
@@ -203,7 +206,7 @@ impl Shared {
     /// What the thread does: one thing after the other until there is nothing to do.
     fn work(&self) {
         loop {
-            let Some((mut held, job)) = lock(&self.desk).next(Instant::now()) else { return };
+            let Some((mut held, job)) = lock(&self.jobs).next(Instant::now()) else { return };
             if let Job::Release(tell) = job {
                 drop(held);
                 tell(());
@@ -211,7 +214,7 @@ impl Shared {
             }
             let tell = job.carry_out(&self.name, &mut held);
             let certain_until = held.certain_until();
-            lock(&self.desk).give_back(held, certain_until);
+            lock(&self.jobs).give_back(held, certain_until);
             tell();
         }
     }
@@ -221,7 +224,7 @@ impl Shared {
 /// long as this process. Blocks while it is made, 60 to 200 ms for RSA.
 ///
 /// ```
-/// use satkeeper_host::keeper::make_key;
+/// use satkeeper_host::leased_store::make_key;
 /// let key = make_key(None, satkeeper_core::lifecycle::KeyAlgorithm::Es256)?;
 /// assert_eq!(key.thumbprint().len(), 43);
 /// # Ok::<(), satkeeper_core::error::Error>(())
@@ -229,18 +232,18 @@ impl Shared {
 ///
 /// # Errors
 /// As [`keys::generate`].
-pub fn make_key(keeper: Option<&Keeper>, algorithm: KeyAlgorithm) -> Result<ProofKey, SessionError> {
+pub fn make_key(leased: Option<&LeasedStore>, algorithm: KeyAlgorithm) -> Result<ProofKey, SessionError> {
     let (key, pem) = keys::generate_to_keep(algorithm)?;
-    let Some(keeper) = keeper else { return Ok(key) };
+    let Some(leased) = leased else { return Ok(key) };
     let (teller, told) = sync_channel(1);
-    keeper.keep_key(pem, move |kept| drop(teller.send(kept)));
+    leased.keep_key(pem, move |kept| drop(teller.send(kept)));
     Ok(told.recv_timeout(PATIENCE).ok().flatten().unwrap_or(key))
 }
 
 /// A store that has not opened within this time.
 ///
 /// ```
-/// use satkeeper_host::keeper::{OPENING, does_not_open};
+/// use satkeeper_host::leased_store::{OPENING, does_not_open};
 /// let error = does_not_open("/mnt/alice.session", OPENING);
 /// assert!(error.to_string().contains("/mnt/alice.session: it did not open within 5s"));
 /// ```

@@ -24,22 +24,22 @@ const MOST_WAITING: usize = 1 << 20;
 /// Writes down what the machine of a session hears and says ([`Session::record_run`]): after each step, and on a thread of
 /// its own, so that a disk which hangs holds nobody up. What there is no room for is counted; a line `{"missing":3}`
 /// stands in its place, and the run can be played up to there. Dropped, it ends when all has been written.
-pub struct Tape(Arc<Shared>);
+pub struct Recorder(Arc<Shared>);
 
-impl fmt::Debug for Tape {
+impl fmt::Debug for Recorder {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Tape").finish_non_exhaustive()
+        f.debug_struct("Recorder").finish_non_exhaustive()
     }
 }
 
 #[derive(Default)]
 struct Shared {
-    roll: Mutex<Roll>,
+    backlog: Mutex<Backlog>,
     changed: Condvar,
 }
 
 #[derive(Default)]
-struct Roll {
+struct Backlog {
     /// Lines that wait, each with its end.
     waiting: String,
     /// How many came after those, and found no room.
@@ -52,7 +52,7 @@ struct Roll {
     tell: Option<Box<dyn FnOnce() + Send>>,
 }
 
-impl Tape {
+impl Recorder {
     /// Begins the run of a session that has not started, after what is in the file. A new one can be read by its
     /// owner only. Waits for the file to be opened, so long at most.
     ///
@@ -62,8 +62,8 @@ impl Tape {
         let refused = |error: io::Error| Error::Setup {
             message: format!("the run's file {}: {error}", path.display()),
         };
-        let tape = Self(Arc::default());
-        let (shared, place, (teller, told)) = (Arc::clone(&tape.0), path.to_owned(), sync_channel(1));
+        let recorder = Self(Arc::default());
+        let (shared, place, (teller, told)) = (Arc::clone(&recorder.0), path.to_owned(), sync_channel(1));
         let run = move || match open(&place) {
             Ok(file) => {
                 let _ = teller.send(Ok(()));
@@ -75,35 +75,35 @@ impl Tape {
         let opened = told.recv_timeout(within).unwrap_or_else(|_| Err(ErrorKind::TimedOut.into()));
         opened.map_err(refused)?;
         session.record_run(now, random::bytes()?);
-        tape.write(session);
-        Ok(tape)
+        recorder.write(session);
+        Ok(recorder)
     }
 
     /// Has written what is new.
     pub fn write(&self, session: &mut Session) {
         let lines = session.take_run();
         if !lines.is_empty() {
-            let mut roll = self.0.roll();
-            lines.iter().for_each(|line| roll.add(line));
-            drop(roll);
+            let mut backlog = self.0.backlog();
+            lines.iter().for_each(|line| backlog.add(line));
+            drop(backlog);
             self.0.changed.notify_one();
         }
     }
 
     /// The session is over. `tell` hears when all has been written, or cannot be.
     pub fn finish(self, tell: impl FnOnce() + Send + 'static) {
-        let mut roll = self.0.roll();
-        if roll.is_done {
-            drop(roll);
+        let mut backlog = self.0.backlog();
+        if backlog.is_done {
+            drop(backlog);
             return tell();
         }
-        roll.tell = Some(Box::new(tell));
+        backlog.tell = Some(Box::new(tell));
     }
 }
 
-impl Drop for Tape {
+impl Drop for Recorder {
     fn drop(&mut self) {
-        self.0.roll().is_over = true;
+        self.0.backlog().is_over = true;
         self.0.changed.notify_one();
     }
 }
@@ -116,7 +116,7 @@ fn open(path: &Path) -> io::Result<File> {
     private(OpenOptions::new().append(true).create(true)).open(path)
 }
 
-impl Roll {
+impl Backlog {
     fn add(&mut self, line: &str) {
         // Room comes back all at once, when what waits is taken: what is missing is always newer than that.
         if self.missing > 0
@@ -143,15 +143,17 @@ impl Roll {
 
 impl Shared {
     /// Nobody panics while he has it.
-    fn roll(&self) -> MutexGuard<'_, Roll> {
-        self.roll.lock().unwrap_or_else(PoisonError::into_inner)
+    fn backlog(&self) -> MutexGuard<'_, Backlog> {
+        self.backlog.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// What the thread does.
     fn write_to(&self, mut file: impl io::Write) {
         loop {
-            let nothing = |roll: &mut Roll| roll.waiting.is_empty() && roll.missing == 0 && !roll.is_over;
-            let waited = self.changed.wait_while(self.roll(), nothing);
+            let nothing = |backlog: &mut Backlog| {
+                backlog.waiting.is_empty() && backlog.missing == 0 && !backlog.is_over
+            };
+            let waited = self.changed.wait_while(self.backlog(), nothing);
             let text = waited.unwrap_or_else(PoisonError::into_inner).take();
             if text.is_empty() {
                 break;
@@ -161,10 +163,10 @@ impl Shared {
                 break;
             }
         }
-        let mut roll = self.roll();
-        roll.is_done = true;
-        let tell = roll.tell.take();
-        drop(roll);
+        let mut backlog = self.backlog();
+        backlog.is_done = true;
+        let tell = backlog.tell.take();
+        drop(backlog);
         if let Some(tell) = tell {
             tell();
         }
@@ -173,7 +175,7 @@ impl Shared {
 
 #[cfg(test)]
 mod tests {
-    use super::{MOST_WAITING, Shared, Tape};
+    use super::{MOST_WAITING, Recorder, Shared};
     use satkeeper_core::Now;
     use satkeeper_core::secret::{Secret, Seed};
     use satkeeper_core::session::{Config, Credential, Provider, Session, SessionInput};
@@ -193,7 +195,7 @@ mod tests {
     }
 
     fn place(name: &str) -> PathBuf {
-        std::env::temp_dir().join(format!("satkeeper-tape-{name}-{}", std::process::id()))
+        std::env::temp_dir().join(format!("satkeeper-recorder-{name}-{}", std::process::id()))
     }
 
     #[cfg(unix)]
@@ -202,20 +204,20 @@ mod tests {
         // survives W2
         let path = place("pipe");
         assert!(Command::new("mkfifo").arg(&path).status().unwrap().success());
-        let error = Tape::begin(&path, &mut session(), Now::new(0, 0), SOON).unwrap_err().to_string();
+        let error = Recorder::begin(&path, &mut session(), Now::new(0, 0), SOON).unwrap_err().to_string();
         std::fs::remove_file(&path).unwrap();
-        assert!(error.contains("not a file") && error.contains("satkeeper-tape-pipe"), "{error}");
+        assert!(error.contains("not a file") && error.contains("satkeeper-recorder-pipe"), "{error}");
     }
 
     #[test]
     fn what_is_said_is_in_the_file_when_it_is_told_to_be() {
         let (path, mut session) = (place("whole"), session());
         let now = Now::new(0, 0);
-        let tape = Tape::begin(&path, &mut session, now, SOON).unwrap();
+        let recorder = Recorder::begin(&path, &mut session, now, SOON).unwrap();
         let _ = session.step(now, SessionInput::Start);
-        tape.write(&mut session);
+        recorder.write(&mut session);
         let (teller, told) = channel();
-        tape.finish(move || teller.send(()).unwrap());
+        recorder.finish(move || teller.send(()).unwrap());
         told.recv_timeout(SOON).unwrap();
         let text = std::fs::read_to_string(&path).unwrap();
         std::fs::remove_file(&path).unwrap();
@@ -245,23 +247,23 @@ mod tests {
     #[test]
     fn a_disk_that_hangs_holds_nobody_up_and_leaves_a_gap_that_is_told() {
         // survives W2
-        let tape = Tape(Arc::<Shared>::default());
+        let recorder = Recorder(Arc::<Shared>::default());
         let ((begins, begun), (opens, gate), written) = (channel(), channel(), Arc::default());
         let (shared, slow) =
-            (Arc::clone(&tape.0), Slow { begun: begins, gate, written: Arc::clone(&written) });
+            (Arc::clone(&recorder.0), Slow { begun: begins, gate, written: Arc::clone(&written) });
         let writing = thread::spawn(move || shared.write_to(slow));
         let line = "x".repeat(MOST_WAITING / 8);
         let add = |count: usize| {
-            let mut roll = tape.0.roll();
-            (0..count).for_each(|_| roll.add(&line));
-            drop(roll);
-            tape.0.changed.notify_one();
+            let mut backlog = recorder.0.backlog();
+            (0..count).for_each(|_| backlog.add(&line));
+            drop(backlog);
+            recorder.0.changed.notify_one();
         };
         add(1);
         begun.recv_timeout(SOON).unwrap();
         // While that one hangs.
         add(20);
-        assert!(tape.0.roll().waiting.len() <= MOST_WAITING);
+        assert!(recorder.0.backlog().waiting.len() <= MOST_WAITING);
         opens.send(()).unwrap();
         begun.recv_timeout(SOON).unwrap();
         add(1);
@@ -269,7 +271,7 @@ mod tests {
         begun.recv_timeout(SOON).unwrap();
         opens.send(()).unwrap();
         let (teller, told) = channel();
-        tape.finish(move || teller.send(()).unwrap());
+        recorder.finish(move || teller.send(()).unwrap());
         told.recv_timeout(SOON).unwrap();
         writing.join().unwrap();
         let text = String::from_utf8(written.lock().unwrap().clone()).unwrap();

@@ -15,7 +15,7 @@ use crate::files;
 use crate::providers::{Chosen, builtin, secret};
 use crate::run_args::{ProviderKind, RunArgs};
 use crate::sentences::{Level, Sentence};
-use crate::signals::{Wish, Wishes};
+use crate::signals::{SignalRequest, SignalRequests};
 
 /// For `--help`.
 pub(crate) const SIGNALS: &str = "\
@@ -28,9 +28,9 @@ handed to the session, another API or click-to-call token serves from the next r
 and the system's authorities): new connections go by it, open ones stay. --events: its file is opened anew by its \
 name, so that it can be moved away before. What cannot be read changes nothing, and is told";
 
-/// Grants wishes, each on a task of its own: the session's own affairs come first.
-pub(crate) struct Wishing {
-    wishes: Wishes,
+/// Serves requests, each on a task of its own: the session's own affairs come first.
+pub(crate) struct SignalHandler {
+    requests: SignalRequests,
     args: Arc<RunArgs>,
     /// The file that the secret came from, and what of it is in use.
     file: Option<(PathBuf, Arc<Mutex<Secret>>)>,
@@ -41,14 +41,14 @@ pub(crate) struct Wishing {
     told: UnboundedReceiver<Sentence>,
 }
 
-impl Wishing {
+impl SignalHandler {
     /// Remembers what a session begins with.
     pub(crate) fn new(
         args: Arc<RunArgs>,
         chosen: &Chosen,
         network: &Network,
         log: Option<LogFile>,
-        wishes: Wishes,
+        requests: SignalRequests,
     ) -> Self {
         let file = match chosen {
             Chosen::Builtin { found, .. } => {
@@ -57,31 +57,31 @@ impl Wishing {
             Chosen::Exec(_) => None,
         };
         let (tell, told) = mpsc::unbounded_channel();
-        Self { wishes, args, file, network: network.clone(), log, tell, told }
+        Self { requests, args, file, network: network.clone(), log, tell, told }
     }
 
-    /// Grants what is wished for until there is something to tell of it; `None`: the terminal has gone, and whoever
+    /// Serves what is asked for until there is something to tell of it; `None`: the terminal has gone, and whoever
     /// sat there. Cancel safe.
     pub(crate) async fn next(&mut self, client: &Client) -> Option<Sentence> {
         loop {
             tokio::select! {
-                wish = self.wishes.next() => match wish {
-                    Wish::TerminalGone => return None,
-                    wish => self.grant(wish, client),
+                request = self.requests.next() => match request {
+                    SignalRequest::TerminalGone => return None,
+                    request => self.serve(request, client),
                 },
                 said = self.told.recv() => return said,
             }
         }
     }
 
-    /// Begins to grant one.
-    fn grant(&self, wish: Wish, client: &Client) {
+    /// Begins to serve one.
+    fn serve(&self, request: SignalRequest, client: &Client) {
         let (client, tell) = (client.clone(), self.tell.clone());
-        match wish {
-            Wish::Renew => drop(tokio::spawn(renew(client, tell))),
-            Wish::NetworkChanged => drop(tokio::spawn(look(client, tell))),
-            Wish::ReadAgain => self.read_again(client, tell),
-            Wish::TerminalGone => {}
+        match request {
+            SignalRequest::Renew => drop(tokio::spawn(renew(client, tell))),
+            SignalRequest::NetworkChanged => drop(tokio::spawn(look(client, tell))),
+            SignalRequest::ReadAgain => self.read_again(client, tell),
+            SignalRequest::TerminalGone => {}
         }
     }
 
