@@ -56,8 +56,8 @@
 //! assert!(step.wake_at.is_some());
 //! ```
 //!
-//! Whole programs are in `examples`: `by_hand` (no network, virtual time) and `event_loop` (a thousand sessions on
-//! one thread, with `mio` and no runtime).
+//! What such a driver owes the session is in [`odd_event_loop`]. Whole programs are in `examples`: `by_hand` (no network,
+//! virtual time) and `event_loop` (a thousand sessions on one thread, with `mio` and no runtime).
 
 #![no_std]
 #![deny(missing_debug_implementations)]
@@ -86,5 +86,8 @@ pub mod rules {}
 
 #[doc = include_str!("../docs/failures.md")]
 pub mod failures {}
+
+#[doc = include_str!("../docs/odd-event-loop.md")]
+pub mod odd_event_loop {}
 
 pub use time::{Millis, Now, Tick, UnixMillis};

@@ -18,7 +18,7 @@
 //! | limit how long that may take | [`Builder::connect_timeout`]: a first token that fails to come is asked for until then |
 //! | take tokens from others | [`Builder::allow_hosts`]: where they may lead |
 //! | speak JSON-RPC over the session | [`Client::call`], [`Client::notifications`] |
-//! | build a phone | [`phone`], the guide |
+//! | build a phone, a gateway | [`phone`], [`gateway`]: the guides |
 //! | make HTTP requests with its token | [`Client::credential`] |
 //! | know what goes on | [`Client::events`] and [`EventKind`], [`Client::status`], [`Client::why`], `tracing` with target `satkeeper` |
 //! | bring a token, renew now | [`Client::update_token`], [`Client::refresh_now`] |
@@ -70,6 +70,9 @@ mod work;
 
 #[doc = include_str!("../docs/phone.md")]
 pub mod phone {}
+
+#[doc = include_str!("../docs/gateway.md")]
+pub mod gateway {}
 
 pub use builder::Builder;
 pub use client::Client;
