@@ -22,7 +22,7 @@ const SHIFT: Duration = Duration::from_secs(6);
 
 type Result<T> = std::result::Result<T, Box<dyn Error>>;
 
-fn main() -> Result<()> {
+pub(crate) fn main() -> Result<()> {
     // The server for this example is an async one; the client is not.
     let runtime = tokio::runtime::Runtime::new()?;
     let life = Duration::from_secs(8);
@@ -57,6 +57,9 @@ fn work(server: &Server, store: &Path) -> Result<()> {
     server.faults().add(Fault::next(Target::SubscriberInfo, 1, refused))?;
     let status = fetch(&client, &format!("{}/api/fabric/subscriber/info", server.http_url()))?;
     println!("our own request: {status}");
+    if status != 200 {
+        return Err(format!("refused with {status}, twice").into());
+    }
 
     // What ends a program of yours comes here: a signal, a message, the end of its input.
     thread::sleep(SHIFT);

@@ -1,5 +1,9 @@
 //! What is particular to the client on threads: the application's own code blocks, for longer than anybody waits,
-//! and the session goes on.
+//! and the session goes on. And its example `gateway`.
+#![allow(clippy::print_stdout, reason = "shown when a test fails")]
+
+#[path = "../examples/gateway.rs"]
+mod gateway;
 
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard};
@@ -114,4 +118,9 @@ fn the_last_handle_may_go_while_others_wait_for_its_end() {
     assert!(waiting.join().expect("no panic").is_none(), "it never was");
     assert!(credential.get().is_none());
     assert!(stage.all_closed());
+}
+
+#[test]
+fn a_gateway_goes_on_after_a_restart() {
+    gateway::main().expect("both processes do their work");
 }

@@ -26,7 +26,7 @@ const SHIFT: Duration = Duration::from_secs(6);
 type Result<T> = std::result::Result<T, Box<dyn Error + Send + Sync>>;
 
 #[tokio::main]
-async fn main() -> Result<()> {
+pub(crate) async fn main() -> Result<()> {
     let life = Duration::from_secs(8);
     let server = Server::start(Config { sat_ttl: life, device_ttl: life, ..Config::plain() }).await?;
     let folder = std::env::temp_dir().join(format!("satkeeper-gateway-{}", std::process::id()));
@@ -58,6 +58,9 @@ async fn work(server: &Server, store: &Path) -> Result<()> {
     server.faults().add(Fault::next(Target::SubscriberInfo, 1, refused))?;
     let status = fetch(&client, &format!("{}/api/fabric/subscriber/info", server.http_url())).await?;
     println!("our own request: {status}");
+    if status != StatusCode::OK {
+        return Err(format!("refused with {status}, twice").into());
+    }
 
     tokio::select! {
         _ = tokio::time::sleep(SHIFT) => {}

@@ -1,6 +1,8 @@
-//! The example `phone`: each of its steps happens, and it says so where one does not.
+//! The examples: each step of `phone` happens, and it says so where one does not; `gateway` comes to its end.
 #![allow(clippy::print_stdout, reason = "shown when a test fails")]
 
+#[path = "../examples/gateway.rs"]
+mod gateway;
 #[path = "../examples/phone/media.rs"]
 mod media;
 #[path = "../examples/phone/phone.rs"]
@@ -71,4 +73,9 @@ async fn options_that_are_none_are_refused() {
         let error = script::run(args, place::config()).await.expect_err("not enough");
         assert!(error.to_string().starts_with("phone [--space URL"), "{error}");
     }
+}
+
+#[test]
+fn a_gateway_goes_on_after_a_restart() {
+    gateway::main().expect("both processes do their work");
 }
