@@ -84,20 +84,65 @@ impl Map {
         let mut text = String::from(
             "# From phase to phase\n\n\
              Every way there is from one phase of `Lifecycle` to another in the searched slices, and what leads along it. Written\n\
-             by `core/tests/model` (`UPDATE_GOLDEN=1`), compared by the same test. `tick`: a deadline.\n\n",
+             by `core/tests/model` (`UPDATE_GOLDEN=1`), compared by the same test. Causes are grouped by whose they are; of an\n\
+             answer stands how it came out, and not what ends and times it told. `a deadline`: of any kind.\n\n",
         );
         text.push_str(&self.arrows());
-        text.push_str("\n| from | to | by |\n|---|---|---|\n");
+        text.push_str("\n| from | to | the application | answers | the connection | time |\n|---|---|---|---|---|---|\n");
         for from in PHASES {
             for to in PHASES {
                 if let Some(by) = self.arrows.get(&(from, to)) {
-                    let by: Vec<&str> = by.iter().map(String::as_str).collect();
-                    let _ = writeln!(text, "| {from} | {to} | {} |", by.join("; "));
+                    let _ = writeln!(text, "| {from} | {to} | {} |", Causes::of(by).cells().join(" | "));
                 }
             }
         }
         text
     }
+}
+
+/// What leads along one arrow, by whose it is.
+#[derive(Default)]
+struct Causes<'a> {
+    application: BTreeSet<&'a str>,
+    /// By command, how its answers came out.
+    answers: BTreeMap<&'a str, BTreeSet<&'a str>>,
+    connection: BTreeSet<&'a str>,
+    time: BTreeSet<&'a str>,
+}
+
+impl<'a> Causes<'a> {
+    fn of(letters: &'a BTreeSet<String>) -> Self {
+        let mut causes = Self::default();
+        for letter in letters {
+            match letter.split_once(": ") {
+                Some((command, outcome)) => {
+                    causes.answers.entry(command).or_default().insert(outcome_of(outcome));
+                }
+                None if letter == "tick" => drop(causes.time.insert("a deadline")),
+                None if ["restart", "socket", "parting"].iter().any(|it| letter.starts_with(it)) => {
+                    causes.connection.insert(letter);
+                }
+                None => drop(causes.application.insert(letter)),
+            }
+        }
+        causes
+    }
+
+    fn cells(&self) -> [String; 4] {
+        let listed = |words: &BTreeSet<&str>, by| words.iter().copied().collect::<Vec<_>>().join(by);
+        let list = |words| listed(words, "; ");
+        let answers =
+            self.answers.iter().map(|(command, outcomes)| format!("{command}: {}", listed(outcomes, ", ")));
+        let answers = answers.collect::<Vec<_>>().join("; ");
+        [list(&self.application), answers, list(&self.connection), list(&self.time)]
+    }
+}
+
+/// How an answer came out, without the ends and times that it told.
+fn outcome_of(outcome: &str) -> &str {
+    let told = [" for ", " until ", " without ", " about ", " by ", ", "];
+    let end = told.iter().filter_map(|mark| outcome.find(mark)).min().unwrap_or(outcome.len());
+    outcome.get(..end).unwrap_or(outcome)
 }
 
 /// Compares the diagram within a document with what is committed.
