@@ -117,7 +117,18 @@ impl Seed {
 #[cfg(test)]
 mod tests {
     use super::{Secret, Seed};
-    use zeroize::Zeroize;
+    use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
+
+    #[test]
+    fn what_is_secret_is_wiped_when_it_is_dropped() {
+        // proves R36.3: by its type, whatever becomes of the fields
+        const fn is_wiped_on_drop<T: ZeroizeOnDrop>(_: &T) {}
+        is_wiped_on_drop(&Seed::from_bytes([7; 32]));
+        let secret = Secret::new("abc");
+        is_wiped_on_drop(&secret);
+        let text: &Zeroizing<_> = &secret.0;
+        assert_eq!(text.as_str(), "abc");
+    }
 
     #[test]
     fn equality_is_of_the_whole_text() {

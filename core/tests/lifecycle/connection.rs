@@ -378,3 +378,27 @@ fn some_refusals_of_a_resume_leave_its_state() {
         assert_eq!(story.phase(), Phase::Live);
     }
 }
+
+#[test]
+fn who_was_ended_with_many_others_comes_back_in_turn() {
+    // proves R19.4
+    // survives P36
+    for (resumable, most) in [(true, 3_000), (false, 10_000)] {
+        let mut waits = std::collections::BTreeSet::new();
+        for seed in 0..40 {
+            let mut story = unscoped().jittered(seed).refreshes().begin();
+            story.until(20_000);
+            if resumable {
+                story.resume_state();
+            }
+            let socket = story.socket();
+            story.input(Input::ServerRestart { socket, wipe: !resumable });
+            story.until(20_000 + most + 100);
+            let opened = story.times("open")[1] - 20_000;
+            assert!(opened <= most, "{opened}: {}", story.script);
+            assert_eq!((story.phase(), story.lives().len()), (Phase::Live, 2));
+            waits.insert(opened * 10 / most);
+        }
+        assert!(waits.len() >= 8, "spread: {waits:?}");
+    }
+}

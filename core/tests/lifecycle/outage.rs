@@ -77,7 +77,7 @@ fn rounds_go_on_where_they_were() {
 
 #[test]
 fn an_endpoint_that_fails_is_asked_as_if_nothing_had_been() {
-    // proves R13.1, R18.1
+    // proves R13.1, R13.2, R18.1
     let mut story = opening().begin();
     story.always("refresh", Treatment::Fail(UNAVAILABLE));
     story.until(6_800_000);

@@ -180,7 +180,7 @@ fn what_is_told_has_a_stable_code_and_says_nothing_in_confidence() {
 
 #[test]
 fn after_the_end_nothing_is_kept_and_nothing_is_taken() {
-    // proves R29.3, R36.3
+    // proves R29.3, R36.1
     let mut world = World::start(Config::new(subscriber()));
     world.push_state();
     assert!(world.session.record().encode().expose().contains(CANARY));

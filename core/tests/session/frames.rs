@@ -144,6 +144,7 @@ fn malformed_frames_are_dropped_with_an_event_and_nothing_else() {
 
 #[test]
 fn a_flood_of_malformed_frames_is_told_in_a_few_words() {
+    // proves R32.8
     // survives W17
     let mut world = unbound();
     world.clear();
@@ -168,6 +169,7 @@ fn a_flood_of_malformed_frames_is_told_in_a_few_words() {
 
 #[test]
 fn what_waits_for_a_connect_is_bounded_in_bytes() {
+    // proves R32.3
     // survives W1
     let mut world = World::new(Config::new(CALLBACK).key(KeyChoice::None));
     let token = sat("one", "relay.sw.test");

@@ -115,6 +115,7 @@ fn a_store_that_fails_is_warned_of_and_ends_nothing() {
 
 #[test]
 fn a_server_cannot_make_the_record_outgrow_its_store() {
+    // proves R32.6
     // survives W3
     let mut world = begun();
     let large = format!("{CANARY}{}", "x".repeat(16 * 1024));
