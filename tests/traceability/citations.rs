@@ -27,7 +27,7 @@ fn headings(path: &str) -> BTreeSet<String> {
 }
 
 /// Whatever is cited and is not there, with the place.
-pub fn dangling() -> Vec<String> {
+pub(crate) fn dangling() -> Vec<String> {
     let texts: Vec<String> = texts("");
     let name = |path: &String| path.rsplit('/').next().unwrap_or_default().to_owned();
     let known = Known {

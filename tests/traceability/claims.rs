@@ -8,10 +8,10 @@ use crate::sources::{read, texts};
 const ROOTS: [&str; 6] = ["tests", "core/tests", "core/src", "adapters", "fixtures", "fuzz"];
 
 /// Ids, and how often each file claims them.
-pub type Claims = BTreeMap<String, BTreeMap<String, usize>>;
+pub(crate) type Claims = BTreeMap<String, BTreeMap<String, usize>>;
 
 /// Whether it is one letter and a number, or a rule with the number of a clause.
-pub fn is_id(word: &str) -> bool {
+pub(crate) fn is_id(word: &str) -> bool {
     let is_number = |text: &str| !text.is_empty() && text.chars().all(|digit| digit.is_ascii_digit());
     let mut chars = word.chars();
     let letter = chars.next().unwrap_or_default();
@@ -22,13 +22,13 @@ pub fn is_id(word: &str) -> bool {
 }
 
 /// All ids in a text.
-pub fn ids(text: &str) -> impl Iterator<Item = &str> {
+pub(crate) fn ids(text: &str) -> impl Iterator<Item = &str> {
     let words = text.split(|c: char| !c.is_ascii_alphanumeric() && c != '.');
     words.map(|word| word.trim_matches('.')).filter(|word| is_id(word))
 }
 
 /// What one line claims: nothing, unless it is a comment that begins so.
-pub fn claimed(line: &str) -> impl Iterator<Item = &str> {
+pub(crate) fn claimed(line: &str) -> impl Iterator<Item = &str> {
     let line = line.trim_start();
     let comment = ["///", "//", "#"].iter().find_map(|mark| line.strip_prefix(mark)).unwrap_or_default();
     let comment = comment.trim_start();
@@ -40,7 +40,7 @@ pub fn claimed(line: &str) -> impl Iterator<Item = &str> {
 }
 
 /// What the whole repository claims.
-pub fn claims() -> Claims {
+pub(crate) fn claims() -> Claims {
     let mut claims = Claims::new();
     let paths = ROOTS.iter().flat_map(|root| texts(root));
     for path in paths.filter(|path| path.ends_with(".rs") || path.ends_with(".txt")) {

@@ -8,23 +8,23 @@ use crate::sources::{read, texts};
 const FOLDER: &str = "core/docs/rules";
 
 /// One rule.
-pub struct Rule {
+pub(crate) struct Rule {
     /// `R12`.
-    pub id: String,
+    pub(crate) id: String,
     /// In the order of the table.
-    pub clauses: Vec<Clause>,
+    pub(crate) clauses: Vec<Clause>,
 }
 
 /// One row of a rule's table.
-pub struct Clause {
+pub(crate) struct Clause {
     /// `R12.3`.
-    pub id: String,
+    pub(crate) id: String,
     /// Where it comes from.
-    pub source: String,
+    pub(crate) source: String,
 }
 
 /// The files with rules in them.
-pub fn sections() -> Vec<String> {
+pub(crate) fn sections() -> Vec<String> {
     let of_rules = |path: &String| path.ends_with(".md") && !path.ends_with("README.md");
     texts(FOLDER).into_iter().filter(of_rules).collect()
 }
@@ -37,7 +37,7 @@ fn cells(line: &str) -> Option<[&str; 5]> {
 }
 
 /// All rules, by their numbers.
-pub fn all() -> Vec<Rule> {
+pub(crate) fn all() -> Vec<Rule> {
     let mut rules: Vec<Rule> = Vec::new();
     for path in sections() {
         let text = read(&path);
@@ -67,12 +67,12 @@ pub fn all() -> Vec<Rule> {
 }
 
 /// The ids of all clauses.
-pub fn clauses() -> Vec<String> {
+pub(crate) fn clauses() -> Vec<String> {
     all().into_iter().flat_map(|rule| rule.clauses).map(|clause| clause.id).collect()
 }
 
 /// The text of a section with the test column as the claims have it.
-pub fn with_tests(section: &str, claims: &Claims) -> String {
+pub(crate) fn with_tests(section: &str, claims: &Claims) -> String {
     let mut text = String::new();
     for line in section.lines() {
         match cells(line) {

@@ -9,18 +9,18 @@ const SKIPPED: [&str; 3] = ["target", "corpus", "node_modules"];
 const ENDINGS: [&str; 7] = ["rs", "txt", "md", "toml", "patch", "sh", "py"];
 
 /// The repository's own folder.
-pub fn workspace() -> PathBuf {
+pub(crate) fn workspace() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("the workspace's folder").to_owned()
 }
 
 /// A text of the repository, by its path in it.
-pub fn read(path: &str) -> String {
+pub(crate) fn read(path: &str) -> String {
     let text = std::fs::read_to_string(workspace().join(path));
     text.unwrap_or_else(|error| panic!("{path}: {error}")).replace("\r\n", "\n")
 }
 
 /// The paths of all texts below a folder of the repository, with `/` on every platform, in order.
-pub fn texts(folder: &str) -> Vec<String> {
+pub(crate) fn texts(folder: &str) -> Vec<String> {
     let mut found = Vec::new();
     collect(&workspace(), &workspace().join(folder), &mut found);
     found.sort();
