@@ -11,17 +11,13 @@ use serde_json::value::RawValue;
 
 use crate::error::Error;
 use crate::lifecycle::{AskId, Generation, Input, SocketId};
-use crate::time::{Millis, Tick};
-use crate::wire::rpc::{self, MAX_FRAME, RpcError};
-use crate::wire::{connect, reauthenticate};
-
-use crate::session::Session;
-use crate::session::application::asks::OWN_ASKS;
-use crate::session::connection::sockets::lost;
-use crate::session::machine::frames::Answer;
+use crate::session::ids::Ids;
 use crate::session::turn::Turn;
 use crate::session::vocabulary::ids::CallId;
 use crate::session::vocabulary::output::SessionOutput;
+use crate::time::{Millis, Tick};
+use crate::wire::rpc::{self, MAX_FRAME};
+use crate::wire::{connect, reauthenticate};
 
 /// Most calls that are open at once.
 const MOST: usize = 1_024;
@@ -46,7 +42,6 @@ pub(crate) struct Calls {
     /// Methods that were refused for the credential once more under a newer token: that is the answer, and starts nothing
     /// more until the next token (R24).
     denied: VecDeque<(String, Generation)>,
-    next_ask: u64,
 }
 
 struct Call {
@@ -94,6 +89,41 @@ impl Call {
     }
 }
 
+/// A refusal by the server.
+pub(crate) struct Refused {
+    pub(crate) error: Error,
+    /// Another token may help.
+    pub(crate) is_for_credential: bool,
+}
+
+/// A call that has come to its end.
+pub(crate) struct Ended {
+    pub(crate) id: CallId,
+    pub(crate) method: String,
+    /// Where its answer was waited for.
+    pub(crate) sent_on: Option<SocketId>,
+    pub(crate) result: Result<Box<RawValue>, Error>,
+}
+
+impl Call {
+    fn ends(self, result: Result<Box<RawValue>, Error>) -> Ended {
+        let sent_on = match self.stage {
+            Stage::Sent { socket, .. } => Some(socket),
+            Stage::Waiting { .. } | Stage::Refused { .. } => None,
+        };
+        Ended { id: self.id, method: self.method, sent_on, result }
+    }
+
+    fn gives_up(self, timeout: Millis) -> Ended {
+        let error = match &self.stage {
+            Stage::Refused { error, .. } => error.clone(),
+            Stage::Sent { .. } => Error::Timeout { what: "a call".into(), after_ms: timeout },
+            Stage::Waiting { .. } => Error::Timeout { what: "a live session".into(), after_ms: PATIENCE },
+        };
+        self.ends(Err(error))
+    }
+}
+
 impl Calls {
     fn is_denied(&self, method: &str, under: Generation) -> bool {
         self.denied.iter().any(|(denied, generation)| denied == method && *generation >= under)
@@ -125,13 +155,6 @@ impl Calls {
         (!repeated).then_some(generation)
     }
 
-    /// A name for an ask of the session's own.
-    pub(crate) fn own_ask(&mut self) -> AskId {
-        let ask = AskId(OWN_ASKS.saturating_add(self.next_ask));
-        self.next_ask = self.next_ask.saturating_add(1);
-        ask
-    }
-
     /// Whether the application waits for such a call.
     pub(crate) fn is_open(&self, is_it: impl Fn(&str) -> bool) -> bool {
         self.open.iter().any(|call| call.id < OWN_CALL && is_it(&call.method))
@@ -155,160 +178,141 @@ impl Calls {
     pub(crate) fn due(&self, timeout: Millis) -> Option<(Tick, CallId)> {
         self.open.iter().map(|call| (call.due(timeout), call.id)).min()
     }
-}
 
-impl Session {
-    pub(crate) fn call(&mut self, turn: &mut Turn, id: CallId, method: String, params: &Value) {
-        let refused = match serde_json::value::to_raw_value(params) {
-            _ if self.over => Error::SessionOver,
-            _ if matches!(method.as_str(), connect::METHOD | reauthenticate::METHOD) => {
-                Error::InvalidField { field: "method", reason: "it is the session's own" }
-            }
-            _ if id >= OWN_CALL => {
-                Error::InvalidField { field: "call", reason: "numbers from 2^63 on are the session's own" }
-            }
-            _ if self.calls.open.iter().any(|call| call.id == id) => {
-                Error::InvalidField { field: "call", reason: "a call of this name is open" }
-            }
-            Ok(params) => {
-                let stage = Stage::Waiting { since: turn.now.tick };
-                let call = Call { id, method, params, stage, repeated: false };
-                if call.size() > MAX_FRAME {
-                    Error::InvalidField { field: "params", reason: "the frame would exceed 1 MiB" }
-                } else if self.calls.has_room(call.size()) {
-                    return self.calls.open.push_back(call);
-                } else {
-                    Error::Throttled { retry_after_ms: self.config.call_timeout }
-                }
-            }
-            Err(_) => Error::InvalidField { field: "params", reason: "they cannot be written as JSON" },
-        };
-        turn.put(SessionOutput::Returned { call: id, result: Err(refused) });
+    /// A call of the application's, to be sent when the session is live.
+    pub(crate) fn make(
+        &mut self,
+        now: Tick,
+        (id, method): (CallId, String),
+        params: &Value,
+        timeout: Millis,
+    ) -> Result<(), Error> {
+        let refused = |field, reason| Err(Error::InvalidField { field, reason });
+        let params = serde_json::value::to_raw_value(params);
+        if matches!(method.as_str(), connect::METHOD | reauthenticate::METHOD) {
+            return refused("method", "it is the session's own");
+        }
+        if id >= OWN_CALL {
+            return refused("call", "numbers from 2^63 on are the session's own");
+        }
+        if self.open.iter().any(|call| call.id == id) {
+            return refused("call", "a call of this name is open");
+        }
+        let Ok(params) = params else { return refused("params", "they cannot be written as JSON") };
+        let call = Call { id, method, params, stage: Stage::Waiting { since: now }, repeated: false };
+        if call.size() > MAX_FRAME {
+            return refused("params", "the frame would exceed 1 MiB");
+        }
+        if !self.has_room(call.size()) {
+            return Err(Error::Throttled { retry_after_ms: timeout });
+        }
+        self.open.push_back(call);
+        Ok(())
     }
 
     /// A call of the session's own, without parameters. One that is `repeated` is refused without a renewal.
-    pub(crate) fn call_own(&mut self, turn: &mut Turn, id: CallId, method: &str, repeated: bool) {
-        let stage = Stage::Waiting { since: turn.now.tick };
+    pub(crate) fn make_own(&mut self, now: Tick, id: CallId, method: &str, repeated: bool) {
+        let stage = Stage::Waiting { since: now };
         let (method, params) =
             (method.to_owned(), RawValue::from_string("{}".to_owned()).unwrap_or_default());
-        self.calls.open.push_back(Call { id, method, params, stage, repeated });
+        self.open.push_back(Call { id, method, params, stage, repeated });
     }
 
-    pub(crate) fn cancel_call(&mut self, id: CallId) {
-        self.calls.take(|call| call.id == id && id < OWN_CALL);
+    /// Nobody waits for it any more.
+    pub(crate) fn drop_call(&mut self, id: CallId) {
+        self.take(|call| call.id == id);
     }
 
-    /// Sends what waits, once the socket is authenticated.
-    pub(crate) fn flush_calls(&mut self, turn: &mut Turn) {
-        let Some(socket) = self.serving_socket() else { return };
-        let generation = self.lifecycle.status().generation;
-        for call in self.calls.open.iter_mut().filter(|call| call.is_waiting()) {
-            let frame = self.ids.frame();
+    /// Sends what waits, on the socket that serves.
+    pub(crate) fn flush(&mut self, turn: &mut Turn, ids: &mut Ids, socket: SocketId, generation: Generation) {
+        for call in self.open.iter_mut().filter(|call| call.is_waiting()) {
+            let frame = ids.frame();
             let text = rpc::request(&frame, &call.method, &call.params);
             call.stage = Stage::Sent { socket, frame, at: turn.now.tick, generation };
             turn.put(SessionOutput::Send { socket, text });
         }
     }
 
-    /// An answer that is not the lifecycle's. Whether somebody waits for it, on this socket.
-    pub(crate) fn call_answered(
-        &mut self,
-        turn: &mut Turn,
-        on: SocketId,
-        frame: &str,
-        answer: Answer<'_>,
-    ) -> bool {
-        let is_it = |call: &Call| match &call.stage {
+    /// Which call a frame on this socket answers.
+    pub(crate) fn sent_as(&self, on: SocketId, frame: &str) -> Option<CallId> {
+        let is_it = |call: &&Call| match &call.stage {
             Stage::Sent { socket, frame: sent, .. } => *socket == on && sent == frame,
             _ => false,
         };
-        let Some(at) = self.calls.open.iter().position(is_it) else { return false };
+        self.open.iter().find(is_it).map(|call| call.id)
+    }
+
+    /// It has been answered. One that was refused for its credential waits for the lifecycle, which is asked to renew under
+    /// the name that `ask` gives.
+    pub(crate) fn answered(
+        &mut self,
+        turn: &mut Turn,
+        id: CallId,
+        answer: Result<Box<RawValue>, Refused>,
+        ask: impl FnOnce() -> AskId,
+    ) -> Option<Ended> {
+        let at = self.open.iter().position(|call| call.id == id)?;
         let result = match answer {
-            Ok(result) => Ok(result.to_owned()),
-            Err(refusal) => {
-                let refusal = RpcError::parse(refusal);
-                let error = refusal.to_error(&self.secrets());
-                if refusal.is_auth_refusal()
-                    && let Some(generation) = self.calls.refused(at)
-                {
-                    let ask = self.calls.own_ask();
-                    if let Some(call) = self.calls.open.get_mut(at) {
+            Ok(result) => Ok(result),
+            Err(Refused { error, is_for_credential }) => {
+                let renewed = if is_for_credential { self.refused(at) } else { None };
+                if let Some(generation) = renewed {
+                    let ask = ask();
+                    if let Some(call) = self.open.get_mut(at) {
                         call.stage = Stage::Refused { ask, at: turn.now.tick, error };
                     }
                     turn.feed(Input::Rejected { ask, generation });
-                    return true;
+                    return None;
                 }
                 Err(error)
             }
         };
-        if let Some(call) = self.calls.open.remove(at) {
-            self.returned(turn, &call, result);
-        }
-        true
+        self.open.remove(at).map(|call| call.ends(result))
     }
 
-    /// The end of a call: the application's, or the session's own.
-    fn returned(&mut self, turn: &mut Turn, call: &Call, result: Result<Box<RawValue>, Error>) {
-        if call.id >= OWN_CALL {
-            return self.online_answered(turn, result.as_deref().map_err(Clone::clone));
-        }
-        if let Ok(result) = &result {
-            self.heard_of_presence(&call.method, result);
-        }
-        turn.put(SessionOutput::Returned { call: call.id, result });
+    /// Which call waits for what becomes of this ask.
+    pub(crate) fn refused_by(&self, ask: AskId) -> Option<CallId> {
+        let is_it = |call: &&Call| matches!(call.stage, Stage::Refused { ask: asked, .. } if asked == ask);
+        self.open.iter().find(is_it).map(|call| call.id)
     }
 
-    /// The lifecycle's verdict on a rejection: repeat the call once, or give its own error back.
-    pub(crate) fn call_verdict(&mut self, turn: &mut Turn, ask: AskId, recovered: bool) {
-        let is_it = |call: &Call| matches!(call.stage, Stage::Refused { ask: asked, .. } if asked == ask);
-        let Some(at) = self.calls.open.iter().position(is_it) else { return };
-        let is_own = self.calls.open.get(at).is_some_and(|call| call.id >= OWN_CALL);
-        if recovered && is_own && self.online_is_overtaken(turn.now.tick) {
-            self.calls.open.remove(at);
-        } else if recovered {
-            if let Some(call) = self.calls.open.get_mut(at) {
-                call.repeated = true;
-                call.stage = Stage::Waiting { since: turn.now.tick };
-            }
-        } else if let Some(call) = self.calls.open.remove(at) {
-            self.give_up(turn, call);
+    /// The credential is a newer one: the call is sent once more.
+    pub(crate) fn repeat(&mut self, now: Tick, id: CallId) {
+        if let Some(call) = self.open.iter_mut().find(|call| call.id == id) {
+            call.repeated = true;
+            call.stage = Stage::Waiting { since: now };
         }
     }
 
-    /// Time limits.
-    pub(crate) fn watch_calls(&mut self, turn: &mut Turn) {
-        let timeout = self.config.call_timeout;
-        while let Some(call) = self.calls.take(|call| call.due(timeout) <= turn.now.tick) {
-            if let Stage::Sent { socket, .. } = call.stage {
-                self.question(turn, socket);
-            }
-            self.give_up(turn, call);
-        }
+    /// Nothing more will come of it.
+    pub(crate) fn give_up(&mut self, id: CallId, timeout: Millis) -> Option<Ended> {
+        self.take(|call| call.id == id).map(|call| call.gives_up(timeout))
     }
 
-    /// The socket is gone: nobody knows whether what was sent on it has been done.
-    pub(crate) fn calls_lost(&mut self, turn: &mut Turn, socket: SocketId) {
+    /// The next one whose time is over.
+    pub(crate) fn expired(&mut self, now: Tick, timeout: Millis) -> Option<Ended> {
+        self.take(|call| call.due(timeout) <= now).map(|call| call.gives_up(timeout))
+    }
+
+    /// The next one that a socket has taken with it: nobody knows whether what was sent on it has been done.
+    pub(crate) fn lost(&mut self, socket: SocketId, why: impl FnOnce() -> Error) -> Option<Ended> {
         let is_lost = |call: &Call| matches!(call.stage, Stage::Sent { socket: sent, .. } if sent == socket);
-        while let Some(call) = self.calls.take(is_lost) {
-            let result = Err(lost("the connection was lost before the answer came"));
-            self.returned(turn, &call, result);
-        }
+        self.take(is_lost).map(|call| call.ends(Err(why())))
     }
 
-    pub(crate) fn fail_calls(&mut self, turn: &mut Turn) {
-        while let Some(call) = self.calls.open.pop_front() {
-            self.returned(turn, &call, Err(Error::SessionOver));
-        }
+    /// The next one, at the end of the session.
+    pub(crate) fn last(&mut self) -> Option<Ended> {
+        self.open.pop_front().map(|call| call.ends(Err(Error::SessionOver)))
     }
 
-    fn give_up(&mut self, turn: &mut Turn, call: Call) {
-        let error = match &call.stage {
-            Stage::Refused { error, .. } => error.clone(),
-            Stage::Sent { .. } => {
-                Error::Timeout { what: "a call".into(), after_ms: self.config.call_timeout }
-            }
-            Stage::Waiting { .. } => Error::Timeout { what: "a live session".into(), after_ms: PATIENCE },
-        };
-        self.returned(turn, &call, Err(error));
+    /// Bounded; the session has one call of its own at most.
+    pub(crate) fn check(&self) -> Result<(), &'static str> {
+        if self.open.iter().filter(|call| call.id >= OWN_CALL).count() > 1 {
+            return Err("two calls of the session's own are open");
+        }
+        if self.open.len() > MOST.saturating_add(1) || self.denied.len() > MOST_DENIED {
+            return Err("too many calls are remembered");
+        }
+        Ok(())
     }
 }

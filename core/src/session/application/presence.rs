@@ -2,28 +2,27 @@
 //! session is live, since no source tells whether it survives a restored session and the official client does so; and
 //! again after failures.
 
-use alloc::borrow::ToOwned;
-
 use serde_json::value::RawValue;
 
 use crate::error::Error;
-use crate::time::{Millis, Tick};
-use crate::wire::json;
-use crate::wire::rpc::{RpcError, failing_result, is_auth_refusal};
-
-use crate::session::Session;
-use crate::session::application::calls::OWN_CALL;
+use crate::session::ids::Ids;
 use crate::session::turn::Turn;
 use crate::session::vocabulary::event::SessionNews;
+use crate::time::{Millis, Tick};
+use crate::wire::json;
+use crate::wire::rpc::{failing_result, is_auth_refusal};
 
-const ONLINE: &str = "subscriber.online";
+/// What says so.
+pub(crate) const ONLINE: &str = "subscriber.online";
 const OFFLINE: &str = "subscriber.offline";
 /// After the first failure; twice as long after each further one.
 const FIRST_PAUSE: Millis = 5_000;
 const LONGEST_PAUSE: Millis = 60_000;
 
-#[derive(Default)]
-pub(crate) struct Online {
+/// One attempt at a time; while one is under way nothing is due.
+pub(crate) struct Presence {
+    /// The session does this at all.
+    is_wanted: bool,
     /// The application has said that it does not want to be reached for now.
     is_away: bool,
     is_asked: bool,
@@ -35,74 +34,82 @@ pub(crate) struct Online {
     was_refused: bool,
 }
 
-fn is_presence(method: &str) -> bool {
+/// Whether a call is about being reached.
+pub(crate) fn is_presence(method: &str) -> bool {
     matches!(method, ONLINE | OFFLINE)
 }
 
-impl Session {
+impl Presence {
+    pub(crate) const fn new(is_wanted: bool) -> Self {
+        Self {
+            is_wanted,
+            is_away: false,
+            is_asked: false,
+            due: None,
+            failures: 0,
+            waits_for_token: false,
+            was_refused: false,
+        }
+    }
+
     /// The session is live, perhaps again.
-    pub(crate) fn online_is_due(&mut self, now: Tick) {
-        self.online.failures = 0;
-        self.online.waits_for_token = false;
-        self.online.was_refused = false;
-        self.online.due = Some(now);
+    pub(crate) const fn live(&mut self, now: Tick) {
+        self.failures = 0;
+        self.waits_for_token = false;
+        self.was_refused = false;
+        self.due = Some(now);
     }
 
     /// Another token is in force.
-    pub(crate) fn online_has_token(&mut self, now: Tick) {
-        if core::mem::take(&mut self.online.waits_for_token) {
-            self.online.due = Some(now);
+    pub(crate) fn has_token(&mut self, now: Tick) {
+        if core::mem::take(&mut self.waits_for_token) {
+            self.due = Some(now);
         }
     }
 
-    pub(crate) fn online_due(&self) -> Option<Tick> {
-        let is_wanted = self.config.online && !self.online.is_away && !self.online.is_asked;
-        // What the application says of it itself comes first, and may be the last word.
-        let is_free = || !self.calls.is_open(is_presence) && self.serving_socket().is_some();
-        self.online.due.filter(|_| is_wanted && is_free())
+    /// When it is to be said, where it may be: the session is live, and the application says nothing of it itself, which
+    /// comes first and may be the last word.
+    pub(crate) fn due(&self, may_be_said: impl FnOnce() -> bool) -> Option<Tick> {
+        let is_wanted = self.is_wanted && !self.is_away && !self.is_asked;
+        self.due.filter(|_| is_wanted && may_be_said())
     }
 
-    pub(crate) fn watch_online(&mut self, turn: &mut Turn) {
-        if self.online_due().is_some_and(|due| due <= turn.now.tick) {
-            self.online.due = None;
-            self.online.is_asked = true;
-            self.call_own(turn, OWN_CALL, ONLINE, self.online.was_refused);
-        }
+    /// It is being said. Whether a refusal is no reason to renew.
+    pub(crate) const fn ask(&mut self) -> bool {
+        self.due = None;
+        self.is_asked = true;
+        self.was_refused
     }
 
     /// The own call, which was refused, is not to be repeated: the application has spoken meanwhile.
-    pub(crate) fn online_is_overtaken(&mut self, now: Tick) -> bool {
-        let is_overtaken = self.online.is_away || self.calls.is_open(is_presence);
+    pub(crate) const fn is_overtaken(&mut self, now: Tick, application_speaks: bool) -> bool {
+        let is_overtaken = self.is_away || application_speaks;
         if is_overtaken {
-            self.online.is_asked = false;
-            self.online.due = Some(now);
+            self.is_asked = false;
+            self.due = Some(now);
         }
         is_overtaken
     }
 
     /// A call of the application's own has succeeded: whether it wants to be reached is its to say.
-    pub(crate) fn heard_of_presence(&mut self, method: &str, result: &RawValue) {
+    pub(crate) fn heard(&mut self, method: &str, result: &RawValue) {
         if is_presence(method) && failing_result(&json::glance(result)).is_none() {
-            self.online.is_away = method == OFFLINE;
+            self.is_away = method == OFFLINE;
             // What was due has been said.
-            self.online.due = None;
+            self.due = None;
         }
     }
 
-    pub(crate) fn online_answered(&mut self, turn: &mut Turn, result: Result<&RawValue, Error>) {
-        self.online.is_asked = false;
+    /// The own call has come to its end.
+    pub(crate) fn answered(&mut self, turn: &mut Turn, ids: &Ids, is_live: bool, result: Result<(), Error>) {
+        self.is_asked = false;
         // The next `Live` says it anew.
-        if self.serving_socket().is_none() || self.online.is_away {
+        if !is_live || self.is_away {
             return;
         }
-        let refused = |refusal: &RpcError| refusal.to_error(&self.secrets());
-        let result = result.and_then(|result| match failing_result(&json::glance(result)) {
-            Some(refusal) => Err(refused(&refusal)),
-            None => Ok(()),
-        });
         match result {
             Ok(()) => {
-                self.online.failures = 0;
+                self.failures = 0;
                 turn.news(SessionNews::Registered, None);
             }
             Err(error) => {
@@ -111,20 +118,20 @@ impl Session {
                     Error::Rpc { code, message, .. }
                         if matches!(code, 401 | 403) || is_auth_refusal(*code, message, None) =>
                     {
-                        self.online.waits_for_token = true;
-                        self.online.was_refused = true;
+                        self.waits_for_token = true;
+                        self.was_refused = true;
                         None
                     }
                     Error::Rpc { code: -32_601, .. } => None,
                     _ => {
-                        let most = FIRST_PAUSE << self.online.failures.min(8);
-                        let pause = self.ids.pause(most.min(LONGEST_PAUSE), self.online.failures);
+                        let most = FIRST_PAUSE << self.failures.min(8);
+                        let pause = ids.pause(most.min(LONGEST_PAUSE), self.failures);
                         Some(turn.now.tick.after(pause))
                     }
                 };
-                self.online.failures = self.online.failures.saturating_add(1);
-                self.online.due = next;
-                turn.news(SessionNews::RegistrationFailed { next }, Some(error.to_owned()));
+                self.failures = self.failures.saturating_add(1);
+                self.due = next;
+                turn.news(SessionNews::RegistrationFailed { next }, Some(error));
             }
         }
     }

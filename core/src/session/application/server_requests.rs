@@ -5,15 +5,9 @@ use alloc::collections::VecDeque;
 
 use crate::error::Error;
 use crate::lifecycle::SocketId;
-use crate::time::{Millis, Tick};
-use crate::wire::rpc::{self, Id, MAX_FRAME};
-
-use crate::session::Session;
-use crate::session::connection::sockets::Stage;
-use crate::session::turn::Turn;
-use crate::session::vocabulary::answer::Answer;
 use crate::session::vocabulary::ids::NotificationId;
-use crate::session::vocabulary::output::SessionOutput;
+use crate::time::{Millis, Tick};
+use crate::wire::rpc::Id;
 
 /// Most that wait at once; the oldest are given up.
 const MOST: usize = 256;
@@ -26,7 +20,7 @@ const MOST_PAST: usize = 64;
 
 /// Oldest first.
 #[derive(Default)]
-pub(crate) struct Requests {
+pub(crate) struct ServerRequests {
     waiting: VecDeque<Request>,
     past: VecDeque<Past>,
     next: u64,
@@ -58,13 +52,14 @@ struct Request {
     came: Tick,
 }
 
-const TOO_EARLY: &str = "the connection that it came on is not let in yet; try again";
+/// The connect is not answered: what waits for it can be lost with it.
+pub(crate) const TOO_EARLY: &str = "the connection that it came on is not let in yet; try again";
 const ANSWERED: &str = "it has been answered before";
 const LATE: &str = "its time is over";
 const CROWDED: &str = "too many newer requests came after it";
-const LOST: &str = "the connection that it came on is lost, and the answer with it";
+pub(crate) const LOST: &str = "the connection that it came on is lost, and the answer with it";
 
-impl Requests {
+impl ServerRequests {
     pub(crate) fn open(&mut self, id: &Id, socket: SocketId, now: Tick) -> Opened {
         // One that is there twice is one: it is answered once.
         let is_waiting = self.waiting.iter().any(|request| request.socket == socket && request.id == *id);
@@ -116,39 +111,27 @@ impl Requests {
         let past = self.past.iter().find(|past| past.name == name);
         past.map_or("no request of this name waits for one", |past| past.why)
     }
-}
 
-impl Session {
-    pub(crate) fn respond_to(&mut self, turn: &mut Turn, name: NotificationId, answer: &Answer) {
-        let result = self.answer(turn, name, answer);
-        turn.put(SessionOutput::Responded { notification: name, result });
+    /// The request that waits under this name, and the socket that it came on.
+    pub(crate) fn find(&self, name: NotificationId) -> Result<(Id, SocketId), Error> {
+        let waiting = self.waiting.iter().find(|request| request.name == name);
+        let found = waiting.map(|request| (request.id.clone(), request.socket));
+        found.ok_or_else(|| Error::AnswerNotTaken { reason: self.why_not(name) })
     }
 
-    fn answer(&mut self, turn: &mut Turn, name: NotificationId, answer: &Answer) -> Result<(), Error> {
-        if self.over {
-            return Err(Error::SessionOver);
+    pub(crate) fn answered(&mut self, name: NotificationId) {
+        self.close(ANSWERED, |request| request.name == name);
+    }
+
+    /// Each name once; bounded.
+    pub(crate) fn check(&self) -> Result<(), &'static str> {
+        let names = self.waiting.iter().map(|request| request.name);
+        if names.clone().zip(names.skip(1)).any(|(one, next)| one >= next) {
+            return Err("the server's requests are not in the order in which they came");
         }
-        let waiting = self.requests.waiting.iter().find(|request| request.name == name);
-        let Some((id, socket)) = waiting.map(|request| (request.id.clone(), request.socket)) else {
-            return Err(Error::AnswerNotTaken { reason: self.requests.why_not(name) });
-        };
-        if self.socket_mut(socket).is_some_and(|socket| socket.stage != Stage::Authenticated) {
-            // What waits for it can be lost with it. The request still waits.
-            return Err(Error::AnswerNotTaken { reason: TOO_EARLY });
+        if self.waiting.len() > MOST || self.past.len() > MOST_PAST || self.size() > MOST_BYTES {
+            return Err("too many of the server's requests are remembered");
         }
-        let text = match answer {
-            Ok(result) => rpc::success(&id, result),
-            Err(refusal) => rpc::failure(&id, refusal.code, &refusal.message),
-        };
-        if text.len() > MAX_FRAME {
-            // It still waits: another answer may do.
-            return Err(Error::InvalidField { field: "answer", reason: "the frame would exceed 1 MiB" });
-        }
-        self.requests.close(ANSWERED, |request| request.name == name);
-        if self.respond(turn, socket, Some(text)) {
-            Ok(())
-        } else {
-            Err(Error::AnswerNotTaken { reason: LOST })
-        }
+        Ok(())
     }
 }

@@ -1,48 +1,49 @@
-//! The lifecycle's commands, carried out.
+//! The lifecycle's commands, carried out. This stands with the machine: it touches secrets, sockets, requests under way and
+//! the settings.
 
 use alloc::borrow::ToOwned;
 use alloc::string::String;
 
-use crate::dpop::Claims;
 use crate::error::Error;
 use crate::lifecycle::{
-    Action, Command, CommandId, Failure, KeyAlgorithm, Outcome, Reply, TokenFacts, TokenId,
+    Action, Command, CommandId, Failure, KeyAlgorithm, Outcome, Reply, SocketId, TokenFacts, TokenId,
 };
 use crate::secret::Secret;
+use crate::session::Session;
+use crate::session::connection::ice;
+use crate::session::reports::fault::Fault;
+use crate::session::requests::{Pending, Purpose};
+use crate::session::turn::Turn;
+use crate::session::vocabulary::output::{ProviderCall, SessionOutput};
+use crate::session::vocabulary::provider::Provider;
 use crate::time::{Millis, Now, UnixMillis};
 use crate::wire::http::HttpRequest;
 use crate::wire::rest::{self, Endpoint};
 
-use crate::session::Session;
-use crate::session::connection::ice;
-use crate::session::machine::facts::{EMBED_LIFE, SUBSCRIBER_LIFE, UNBOUND_SCOPE_LIFE};
-use crate::session::machine::signing::{Proof, Signed, Wanted};
-use crate::session::reports::journal::Fault;
-use crate::session::requests::{Device, Exchange, Purpose};
-use crate::session::turn::Turn;
-use crate::session::vocabulary::event::SessionNews;
-use crate::session::vocabulary::output::{ProviderCall, SessionOutput};
-use crate::session::vocabulary::provider::Provider;
+use super::facts::{EMBED_LIFE, SUBSCRIBER_LIFE, UNBOUND_SCOPE_LIFE};
 
 impl Session {
-    pub(crate) fn carry_out(&mut self, turn: &mut Turn, command: &Command) {
+    pub(super) fn carry_out(&mut self, turn: &mut Turn, command: &Command) {
         self.journal.open(command, turn.now);
         let done = match command.action {
             Action::MakeKey { algorithm } => self.make_key(turn, command, algorithm),
             Action::Mint { fingerprint } => self.provide(turn, command, false, fingerprint),
             Action::Refresh => {
-                let key = self.keys.newest().map(|key| key.algorithm().into());
+                let key = self.secrets.keys.newest().map(|key| key.algorithm().into());
                 self.provide(turn, command, true, key)
             }
             Action::Inspect { base } => self.inspect(turn, command, base),
             Action::Activate { .. }
             | Action::Renew { .. }
             | Action::Authenticate { .. }
-            | Action::Reauthenticate { .. } => self.send_proved(turn, command, false, None),
+            | Action::Reauthenticate { .. } => self.begin(turn, command, false),
             Action::Open { socket, token } => self.open(turn, command, socket, token),
-            Action::Probe { socket } => self.probe(turn, command, socket),
+            Action::Probe { socket } => {
+                self.sockets.probe(turn, &mut self.ids, socket, command.id).map_err(Fault::from)
+            }
             Action::Close { socket } => {
-                self.close(turn, socket);
+                turn.put(SessionOutput::Close { socket });
+                self.lose_socket(turn, socket);
                 turn.reply(command.id, Reply::Finished);
                 Ok(())
             }
@@ -61,7 +62,7 @@ impl Session {
     }
 
     /// A command has failed; the error is kept for whoever is told of it.
-    pub(crate) fn fail(
+    pub(super) fn fail(
         &mut self,
         turn: &mut Turn,
         command: CommandId,
@@ -70,94 +71,42 @@ impl Session {
         signed_at: Option<UnixMillis>,
     ) {
         if command == ice::OWN {
-            return self.ice_failed(turn, Some(fault.error));
+            return self.ice.fail(turn, self.clock_offset(), Some(fault.error));
         }
         self.journal.fail(command, fault.error);
         turn.done(command, Outcome { result: Err(fault.failure), server_time, signed_at });
     }
 
-    /// The commands that carry a proof: begun without one, gone on with when an external signer has signed,
-    /// repeated for a nonce.
-    pub(crate) fn send_proved(
+    fn open(
         &mut self,
         turn: &mut Turn,
         command: &Command,
-        repeated: bool,
-        signed: Option<Signed>,
+        socket: SocketId,
+        token: TokenId,
     ) -> Result<(), Fault> {
-        match command.action {
-            Action::Activate { base: token, offset } => {
-                let endpoint = Endpoint::DeviceToken;
-                self.exchange(turn, command, Device { endpoint, token, offset, repeated }, signed)
-            }
-            Action::Renew { bound: token, offset } => {
-                let endpoint = Endpoint::DeviceRefresh;
-                self.exchange(turn, command, Device { endpoint, token, offset, repeated }, signed)
-            }
-            Action::Authenticate { socket, token, resume, offset } => {
-                self.authenticate(turn, command, socket, token, resume, offset, signed)
-            }
-            Action::Reauthenticate { socket, token, offset } => {
-                self.reauthenticate(turn, command, socket, token, offset, signed)
-            }
-            _ => Ok(()),
-        }
-    }
-
-    /// One exchange for a client-bound token; a repetition for a nonce is another request within the same
-    /// command.
-    fn exchange(
-        &mut self,
-        turn: &mut Turn,
-        command: &Command,
-        device: Device,
-        signed: Option<Signed>,
-    ) -> Result<(), Fault> {
-        let Some(known) = self.tokens.get(device.token) else { return Err(unknown_token()) };
-        let (token, fabric) = (known.token.clone(), known.routing.fabric().clone());
-        let renews = device.endpoint == Endpoint::DeviceRefresh;
-        let ath = (renews || self.config.ath_on_activation).then(|| known.ath());
-        let url = device.endpoint.url(&fabric);
-        let htu = if self.config.full_htu { url.htu() } else { device.endpoint.path().to_owned() };
-        let claims = Claims::Http { htm: device.endpoint.method().name(), htu: &htu, ath: ath.as_deref() };
-        let Device { token: authorizes, offset, repeated, .. } = device;
-        let origin = url.origin();
-        let wanted = Wanted { token: authorizes, claims: &claims, offset, origin: &origin, repeated };
-        let signed = match signed {
-            Some(signed) => signed,
-            None => match self.sign(turn, command, &wanted)? {
-                Proof::Signed(signed) => signed,
-                Proof::Asked => return Ok(()),
-                Proof::None => return Err(Fault::no_key("there is none")),
-            },
-        };
-        let life = self.lifecycle.policy().device_life / 1_000;
-        let build = if renews { rest::device_refresh } else { rest::device_token };
-        let request = build(&fabric, &token, &signed.proof, life)?;
-        let mut exchange = self.exchange_for(turn.now, command, Purpose::Device(device));
-        exchange.signed = Some((signed.at, signed.key));
-        exchange.secrets.push(signed.proof);
-        self.send(turn, exchange, request);
+        let known = self.secrets.tokens.get(token).ok_or_else(unknown_token)?;
+        let (url, deadline) = (known.routing.relay().clone(), command.deadline);
+        self.sockets.open(turn, socket, command.id, SessionOutput::Open { socket, url, deadline });
         Ok(())
     }
 
     fn make_key(&mut self, turn: &mut Turn, command: &Command, algorithm: KeyAlgorithm) -> Result<(), Fault> {
         // One that came too late for its own command serves the next.
-        if self.keys.get(algorithm).is_some() {
+        if self.secrets.keys.get(algorithm).is_some() {
             turn.reply(command.id, Reply::KeyMade);
             return Ok(());
         }
-        let exchange = self.exchange_for(turn.now, command, Purpose::Key(algorithm));
-        turn.put(SessionOutput::MakeKey { id: exchange.id, algorithm, deadline: exchange.deadline });
-        self.exchanges.open(exchange);
+        let pending = self.pending_for(turn.now, command, Purpose::Key(algorithm));
+        turn.put(SessionOutput::MakeKey { id: pending.id, algorithm, deadline: pending.deadline });
+        self.pending.open(pending);
         Ok(())
     }
 
     fn inspect(&mut self, turn: &mut Turn, command: &Command, base: TokenId) -> Result<(), Fault> {
-        let Some(known) = self.tokens.get(base) else { return Err(unknown_token()) };
+        let Some(known) = self.secrets.tokens.get(base) else { return Err(unknown_token()) };
         let request = rest::subscriber_info(known.routing.fabric(), &known.token)?;
-        let exchange = self.exchange_for(turn.now, command, Purpose::Inspect { base });
-        self.send(turn, exchange, request);
+        let pending = self.pending_for(turn.now, command, Purpose::Inspect { base });
+        self.pending.send(turn, pending, request);
         Ok(())
     }
 
@@ -186,9 +135,9 @@ impl Session {
                 } else {
                     (ProviderCall::Authenticate { fingerprint }, key)
                 };
-                let exchange = self.exchange_for(turn.now, command, Purpose::Callback { key });
-                turn.put(SessionOutput::AskProvider { id: exchange.id, call, deadline: exchange.deadline });
-                self.exchanges.open(exchange);
+                let pending = self.pending_for(turn.now, command, Purpose::Callback { key });
+                turn.put(SessionOutput::AskProvider { id: pending.id, call, deadline: pending.deadline });
+                self.pending.open(pending);
                 Ok(())
             }
             Provider::Embed { token, host } => {
@@ -206,7 +155,9 @@ impl Session {
                 if !renewal {
                     return self.create(turn, command, key);
                 }
-                let Some(secret) = self.source.usable(turn.now) else { return Err(Fault::no_secret()) };
+                let Some(secret) = self.secrets.refresh_token.usable(turn.now) else {
+                    return Err(Fault::no_secret());
+                };
                 let (secret, request) = (secret.clone(), rest::refresh_subscriber_token(space, secret));
                 let endpoint = Endpoint::RefreshSubscriberToken;
                 self.ask_space(turn, command, endpoint, None, SUBSCRIBER_LIFE, request, secret)
@@ -227,9 +178,8 @@ impl Session {
         }
         let most = if wanted.is_short_lived() { UNBOUND_SCOPE_LIFE } else { Millis::MAX };
         let life = self.life_until(turn.now, wanted.expire_at).unwrap_or(SUBSCRIBER_LIFE).min(most);
-        if wanted.is_short_lived() && !self.told_short_lived {
-            self.told_short_lived = true;
-            turn.news(SessionNews::ScopeWithoutFingerprint, None);
+        if wanted.is_short_lived() {
+            self.notices.short_lived(turn);
         }
         let secret = wanted.password.clone().unwrap_or_else(|| Secret::new(""));
         self.ask_space(
@@ -256,43 +206,37 @@ impl Session {
     ) -> Result<(), Fault> {
         // A field that is refused before it is sent will be refused for ever.
         let request = request.map_err(|error| Fault::new(Failure::Rejected, error))?;
-        let purpose = Purpose::Space { endpoint, key, life, epoch: self.source.epoch };
-        let mut exchange = self.exchange_for(turn.now, command, purpose);
-        exchange.secrets.push(secret);
+        let purpose = Purpose::Space { endpoint, key, life, epoch: self.secrets.refresh_token.epoch };
+        let mut pending = self.pending_for(turn.now, command, purpose);
+        pending.secrets.push(secret);
         if endpoint == Endpoint::RefreshSubscriberToken {
-            self.source.present(exchange.id);
+            self.secrets.refresh_token.present(pending.id);
             if self.config.durable {
-                self.write_intent(turn, command, exchange, request);
+                self.write_intent(turn, command, pending, request);
                 return Ok(());
             }
         }
-        self.send(turn, exchange, request);
+        self.pending.send(turn, pending, request);
         Ok(())
     }
 
-    pub(crate) fn send(&mut self, turn: &mut Turn, exchange: Exchange, request: HttpRequest) {
-        let exchange = exchange.carrying(&request);
-        turn.put(SessionOutput::Request { id: exchange.id, request, deadline: exchange.deadline });
-        self.exchanges.open(exchange);
-    }
-
-    pub(crate) fn exchange_for(&mut self, now: Now, command: &Command, purpose: Purpose) -> Exchange {
-        Exchange::new(self.ids.request(), command, now, purpose)
+    pub(super) fn pending_for(&mut self, now: Now, command: &Command, purpose: Purpose) -> Pending {
+        Pending::new(self.ids.request(), command, now, purpose)
     }
 
     fn fingerprint(&self, key: Option<KeyAlgorithm>) -> Option<String> {
-        self.keys.get(key?).map(|key| key.thumbprint().to_owned())
+        self.secrets.keys.get(key?).map(|key| key.thumbprint().to_owned())
     }
 
     /// How long it is until a configured `expire_at`, in the server's time as far as that is known.
     fn life_until(&self, now: Now, expire_at: Option<u64>) -> Option<Millis> {
-        let server = now.unix.shifted(self.lifecycle.status().clock_offset.unwrap_or(0));
+        let server = now.unix.shifted(self.clock_offset());
         Some(expire_at?.saturating_mul(1_000).saturating_sub(server.0))
     }
 }
 
 /// What a provider's answer says of its token, besides the lifetime that was asked for or is documented.
-pub(crate) const fn assumed(token: TokenId, life: Millis, new_secret: bool) -> TokenFacts {
+pub(super) const fn assumed(token: TokenId, life: Millis, new_secret: bool) -> TokenFacts {
     let statement = crate::lifecycle::Statement {
         expires_at: None,
         expires_in: None,
@@ -305,6 +249,6 @@ pub(crate) const fn assumed(token: TokenId, life: Millis, new_secret: bool) -> T
 }
 
 /// The lifecycle asks only for what it holds, and what it holds is not forgotten.
-pub(crate) fn unknown_token() -> Fault {
+pub(super) fn unknown_token() -> Fault {
     Fault::from(Error::credentials("the token is not held any more"))
 }

@@ -16,7 +16,6 @@ use crate::session::Session;
 use crate::session::turn::Turn;
 use crate::session::vocabulary::config::Config;
 use crate::session::vocabulary::credential::Credential;
-use crate::session::vocabulary::event::SessionNews;
 
 /// Documented lifetime of a subscriber's and of a guest's token (protocol.md 1.7).
 pub(crate) const SUBSCRIBER_LIFE: Millis = 7_200_000;
@@ -29,16 +28,16 @@ const DEVICE_LIFE: Millis = 900_000;
 
 impl Session {
     /// Checks a token at the door (R31) and gives it its number.
-    pub(crate) fn admit(&mut self, token: &Secret) -> Result<TokenId> {
+    pub(super) fn admit(&mut self, token: &Secret) -> Result<TokenId> {
         let header = SatHeader::decode(token)?;
         let routing = self.routing(header.ch.as_deref())?;
-        Ok(self.tokens.admit(token, routing))
+        Ok(self.secrets.tokens.admit(token, routing))
     }
 
     /// A client-bound token is what the server says it is (R31): a header that names no host, or does not
     /// decode, leaves it with the hosts of the token that it was exchanged from. One that names a host which is not
     /// allowed is refused (R31).
-    pub(crate) fn admit_bound(&mut self, token: &Secret, from: Routing) -> Result<TokenId> {
+    pub(super) fn admit_bound(&mut self, token: &Secret, from: Routing) -> Result<TokenId> {
         let ch = SatHeader::decode(token).ok().and_then(|header| header.ch);
         let named = match ch.filter(|ch| ch.contains('.')).map(|ch| self.routing(Some(&ch))) {
             Some(Err(refused @ Error::HostNotAllowed { .. })) => return Err(refused),
@@ -47,11 +46,11 @@ impl Session {
         };
         // Equal hosts are kept once.
         let routing = named.filter(|routing| *routing != from).unwrap_or(from);
-        Ok(self.tokens.admit(token, routing))
+        Ok(self.secrets.tokens.admit(token, routing))
     }
 
     /// A token from the application or its provider.
-    pub(crate) fn admit_credential(
+    pub(super) fn admit_credential(
         &mut self,
         turn: &mut Turn,
         credential: &Credential,
@@ -63,23 +62,23 @@ impl Session {
     }
 
     /// What an exchange of a device says of the token that it brought.
-    pub(crate) fn device_statement(&mut self, turn: &mut Turn, reply: &TokenReply) -> Statement {
-        let expires_at = self.read(turn, "expires_at", reply.expires_at).map(UnixMillis);
-        let expires_in = self.read(turn, "expires_in", reply.expires_in);
+    pub(super) fn device_statement(&mut self, turn: &mut Turn, reply: &TokenReply) -> Statement {
+        let expires_at = self.notices.read(turn, "expires_at", reply.expires_at).map(UnixMillis);
+        let expires_in = self.notices.read(turn, "expires_in", reply.expires_in);
         let is_stated = expires_at.is_some() || expires_in.is_some();
         let assumed_life = (!is_stated).then_some(DEVICE_LIFE);
         Statement { expires_at, expires_in, assumed_life, ..Statement::default() }
     }
 
     /// What subscriber/info says of the token that it was asked with.
-    pub(crate) fn info_statement(
+    pub(super) fn info_statement(
         &mut self,
         turn: &mut Turn,
         token: TokenId,
         info: &SubscriberInfo,
     ) -> Statement {
         Statement {
-            expires_at: self.read(turn, "sat_claims.expires_at", info.expires_at).map(UnixMillis),
+            expires_at: self.notices.read(turn, "sat_claims.expires_at", info.expires_at).map(UnixMillis),
             scope: info.refreshable,
             cnf: self.confirm(Some(token), &info.confirmation),
             ..Statement::default()
@@ -87,7 +86,7 @@ impl Session {
     }
 
     /// What a connect or reauthenticate result says; of `token`, where it does speak of that one.
-    pub(crate) fn authorization_statement(
+    pub(super) fn authorization_statement(
         &mut self,
         turn: &mut Turn,
         token: Option<TokenId>,
@@ -96,6 +95,7 @@ impl Session {
         let Some(authorization) = authorization else { return Statement::default() };
         Statement {
             expires_at: self
+                .notices
                 .read(turn, "authorization.fabric_subscriber.expires_at", authorization.expires_at)
                 .map(UnixMillis),
             scope: authorization.refreshable,
@@ -105,7 +105,7 @@ impl Session {
     }
 
     /// The hosts for a `ch`, or those that the configuration puts in their place.
-    pub(crate) fn routing(&self, ch: Option<&str>) -> Result<Routing> {
+    pub(super) fn routing(&self, ch: Option<&str>) -> Result<Routing> {
         let Config { relay, fabric, allow_hosts, .. } = &self.config;
         let rules = Rules { relay: relay.as_ref(), fabric: fabric.as_ref(), allowed: allow_hosts.as_ref() };
         Routing::resolve(ch, rules)
@@ -116,11 +116,11 @@ impl Session {
         match cnf {
             Cnf::Unknown => Confirmation::Unknown,
             Cnf::None => Confirmation::Unbound,
-            Cnf::Thumbprint(thumbprint) => match self.keys.named(thumbprint) {
+            Cnf::Thumbprint(thumbprint) => match self.secrets.keys.named(thumbprint) {
                 None => Confirmation::Others,
                 Some(key) => {
                     if let Some(token) = token {
-                        self.tokens.bind(token, Some(key));
+                        self.secrets.tokens.bind(token, Some(key));
                     }
                     Confirmation::Ours
                 }
@@ -138,42 +138,28 @@ impl Session {
             }
             ms => Parsed { ms: Some(ms), oddity: None },
         };
-        self.read(turn, FIELD, parsed).map(UnixMillis)
+        self.notices.read(turn, FIELD, parsed).map(UnixMillis)
     }
 
-    /// A time that was read; what was odd about it is told once for each field (R31).
-    fn read(&mut self, turn: &mut Turn, field: &'static str, parsed: Parsed) -> Option<u64> {
-        if let Some(oddity) = parsed.oddity {
-            let seen = (field, oddity);
-            if !self.odd_times.contains(&seen) {
-                self.odd_times.push(seen);
-                turn.news(SessionNews::OddTime { field, oddity }, None);
-            }
-        }
-        parsed.ms
+    /// How far the server's clock is ahead of the local one, as far as is known.
+    pub(super) fn clock_offset(&self) -> i64 {
+        self.inner.lifecycle.status().clock_offset.unwrap_or(0)
     }
 
     /// Every secret that a server could echo: what is held, and what is under way.
-    pub(crate) fn secrets(&self) -> Vec<&Secret> {
-        let kept = [self.resume.state.as_ref(), self.source.secret()];
-        let ice = self.connection.iter().flat_map(|connection| connection.secrets());
-        let states = self.sockets.iter().filter_map(|socket| socket.early_state.as_ref());
-        let waiting = self.sockets.iter().flat_map(|socket| &socket.waiting);
-        let proofs = waiting.filter_map(|waiting| waiting.proof.as_ref());
-        let sent = self.exchanges.secrets();
-        self.tokens
-            .secrets()
-            .chain(kept.into_iter().flatten())
-            .chain(ice)
-            .chain(states)
-            .chain(proofs)
-            .chain(sent)
+    pub(crate) fn confidential(&self) -> Vec<&Secret> {
+        self.secrets
+            .texts()
+            .chain(self.resume.state())
+            .chain(self.shown.secrets())
+            .chain(self.sockets.secrets())
+            .chain(self.pending.secrets())
             .collect()
     }
 }
 
 /// The server's time, if that is what it is.
-pub(crate) fn server_time(ms: Option<u64>) -> Option<UnixMillis> {
+pub(super) fn server_time(ms: Option<u64>) -> Option<UnixMillis> {
     ms.filter(|ms| PLAUSIBLE.contains(ms)).map(UnixMillis)
 }
 

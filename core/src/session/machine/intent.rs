@@ -1,4 +1,5 @@
-//! That a one-time secret will be presented is written down first (R12).
+//! That a one-time secret will be presented is written down first (R12). This stands with the machine: it touches the
+//! refresh token, the record, requests under way and the lifecycle's last call.
 
 use alloc::borrow::ToOwned;
 use alloc::boxed::Box;
@@ -8,8 +9,8 @@ use crate::lifecycle::{Command, CommandId};
 use crate::wire::http::HttpRequest;
 
 use crate::session::Session;
-use crate::session::reports::journal::Fault;
-use crate::session::requests::{Exchange, Purpose};
+use crate::session::reports::fault::Fault;
+use crate::session::requests::{Pending, Purpose};
 use crate::session::turn::Turn;
 use crate::session::vocabulary::event::SessionNews;
 use crate::session::vocabulary::input::StoreFailure;
@@ -18,51 +19,51 @@ use crate::session::vocabulary::output::SessionOutput;
 impl Session {
     /// A one-time secret is about to be presented. Writing that has 2 s of its own, whatever is left of a token (R13), but
     /// for the last call before that ends.
-    pub(crate) fn write_intent(
+    pub(super) fn write_intent(
         &mut self,
         turn: &mut Turn,
         command: &Command,
-        exchange: Exchange,
+        pending: Pending,
         request: HttpRequest,
     ) {
-        if self.source.is_intended() {
+        if self.secrets.refresh_token.is_intended() {
             // It stands in the record since an attempt that went no further.
-            return self.send(turn, exchange, request);
+            return self.pending.send(turn, pending, request);
         }
         let now = turn.now.tick;
-        let last_call = self.lifecycle.last_call();
-        let own = now.after(self.lifecycle.policy().local);
-        let mut intent = self.exchange_for(turn.now, command, Purpose::Intent { presents: exchange.id });
+        let last_call = self.inner.lifecycle.last_call();
+        let own = now.after(self.inner.lifecycle.policy().local);
+        let mut intent = self.pending_for(turn.now, command, Purpose::Intent { presents: pending.id });
         intent.deadline = last_call.filter(|last| *last > now).map_or(own, |last| last.min(own));
         let (id, deadline) = (intent.id, intent.deadline);
         turn.put(SessionOutput::Persist { id, record: Box::new(self.record()), deadline });
-        if last_call.is_some_and(|last| last <= now) && self.store_failure.is_some() {
+        if last_call.is_some_and(|last| last <= now) && self.store.failure().is_some() {
             // Whatever the store says of it now comes too late, but that somebody else has taken it.
-            self.exchanges.open(intent);
-            return self.intent_failed(turn, command.id, exchange, request, true);
+            self.pending.open(intent);
+            return self.intent_failed(turn, command.id, pending, request, true);
         }
-        intent.next = Some(Box::new((exchange, request)));
-        self.exchanges.open(intent);
+        intent.next = Some(Box::new((pending, request)));
+        self.pending.open(intent);
     }
 
     /// It has been written, or not.
-    pub(crate) fn intent_stored(
+    pub(super) fn intent_stored(
         &mut self,
         turn: &mut Turn,
-        mut intent: Exchange,
+        mut intent: Pending,
         result: Result<(), StoreFailure>,
     ) {
         let next = intent.next.take().map(|next| *next);
         match (result, next, intent.purpose) {
             (Ok(()), next, Purpose::Intent { presents }) => {
-                self.source.intended(presents);
-                if let Some((exchange, request)) = next {
-                    self.present(turn, exchange, request);
+                self.secrets.refresh_token.intended(presents);
+                if let Some((pending, request)) = next {
+                    self.present(turn, pending, request);
                 }
             }
-            (Err(failure), Some((exchange, request)), _) => {
+            (Err(failure), Some((pending, request)), _) => {
                 let is_certain = matches!(failure, StoreFailure::Failed(_));
-                self.intent_failed(turn, intent.command, exchange, request, is_certain);
+                self.intent_failed(turn, intent.command, pending, request, is_certain);
             }
             _ => {}
         }
@@ -74,19 +75,19 @@ impl Session {
         &mut self,
         turn: &mut Turn,
         command: CommandId,
-        exchange: Exchange,
+        pending: Pending,
         request: HttpRequest,
         is_certain: bool,
     ) {
-        let is_last = self.lifecycle.last_call().is_none_or(|last| last <= turn.now.tick);
-        if is_certain && is_last && self.source.is_presented(exchange.id) {
-            turn.news(SessionNews::PresentedUnwritten, self.store_failure.clone());
-            return self.present(turn, exchange, request);
+        let is_last = self.inner.lifecycle.last_call().is_none_or(|last| last <= turn.now.tick);
+        if is_certain && is_last && self.secrets.refresh_token.is_presented(pending.id) {
+            turn.news(SessionNews::PresentedUnwritten, self.store.failure().cloned());
+            return self.present(turn, pending, request);
         }
-        self.source.withdraw(exchange.id);
+        self.secrets.refresh_token.withdraw(pending.id);
         let fault = if is_certain {
             let message = "that the refresh token will be presented could not be written".to_owned();
-            Fault::from(self.store_failure.clone().unwrap_or(Error::Store { message }))
+            Fault::from(self.store.failure().cloned().unwrap_or(Error::Store { message }))
         } else {
             Fault::no_secret()
         };
@@ -94,27 +95,27 @@ impl Session {
     }
 
     /// It goes out, unless its time is over, or the secret is another by now or another provider's.
-    fn present(&mut self, turn: &mut Turn, exchange: Exchange, request: HttpRequest) {
-        if !self.source.is_presented(exchange.id) {
-            self.fail(turn, exchange.command, Fault::no_secret(), None, None);
-        } else if exchange.is_late(turn.now) {
-            self.source.withdraw(exchange.id);
+    fn present(&mut self, turn: &mut Turn, pending: Pending, request: HttpRequest) {
+        if !self.secrets.refresh_token.is_presented(pending.id) {
+            self.fail(turn, pending.command, Fault::no_secret(), None, None);
+        } else if pending.is_late(turn.now) {
+            self.secrets.refresh_token.withdraw(pending.id);
         } else {
-            self.send(turn, exchange, request);
+            self.pending.send(turn, pending, request);
         }
     }
 
     /// A store that does not answer has failed; what it answers later is heard all the same.
-    pub(crate) fn watch_intents(&mut self, turn: &mut Turn) {
+    pub(super) fn watch_intents(&mut self, turn: &mut Turn) {
         let now = turn.now;
-        while let Some(mut intent) = self.exchanges.take_if(|open| open.next.is_some() && open.is_late(now)) {
+        while let Some(mut intent) = self.pending.take_if(|open| open.next.is_some() && open.is_late(now)) {
             let after_ms = intent.sent.tick.until(now.tick);
-            self.store_failure = Some(Error::Timeout { what: "a write of the record".into(), after_ms });
+            self.store.heard(Some(Error::Timeout { what: "a write of the record".into(), after_ms }));
             let (command, next) = (intent.command, intent.next.take());
-            self.exchanges.open(intent);
+            self.pending.open(intent);
             if let Some(next) = next {
-                let (exchange, request) = *next;
-                self.intent_failed(turn, command, exchange, request, true);
+                let (pending, request) = *next;
+                self.intent_failed(turn, command, pending, request, true);
             }
         }
     }

@@ -1,4 +1,4 @@
-//! Writing the record and going on from it (R11, R30).
+//! Writing the record and going on from it (R11, R30). This stands with the machine: each part has its share of the record.
 
 use alloc::borrow::ToOwned;
 use alloc::boxed::Box;
@@ -12,9 +12,11 @@ use crate::wire::routing::Routing;
 use crate::wire::sat::SatHeader;
 
 use crate::session::Session;
+use crate::session::connection::resume::Resume;
 use crate::session::ids::Ids;
-use crate::session::record::{Contents, Record, Text, WrittenKey};
-use crate::session::reports::journal::Fault;
+use crate::session::record::store::Store;
+use crate::session::record::{Contents, Record, WrittenKey};
+use crate::session::reports::fault::Fault;
 use crate::session::requests::Purpose;
 use crate::session::secrets::refresh_token::RefreshToken;
 use crate::session::turn::Turn;
@@ -29,17 +31,15 @@ impl Session {
     pub fn record(&self) -> Record {
         let mut contents = Contents::new(
             &self.config.provider,
-            self.lifecycle.snapshot(),
-            self.tokens.newest(),
-            self.resume.project.clone(),
+            self.inner.lifecycle.snapshot(),
+            self.secrets.tokens.newest(),
             self.ids.counters(),
         );
-        contents.tokens = self.tokens.written();
-        contents.forgotten = self.tokens.forgotten();
-        contents.state = self.resume.state.clone().map(Text);
-        contents.protocol.clone_from(&self.resume.protocol);
-        contents.one_time = self.source.written();
-        contents.key = self.keys.newest().map(|key| WrittenKey {
+        contents.tokens = self.secrets.tokens.written();
+        contents.forgotten = self.secrets.tokens.forgotten();
+        self.resume.write(&mut contents);
+        contents.one_time = self.secrets.refresh_token.written();
+        contents.key = self.secrets.keys.newest().map(|key| WrittenKey {
             algorithm: key.algorithm().into(),
             thumbprint: key.thumbprint().to_owned(),
         });
@@ -73,68 +73,67 @@ impl Session {
                 Err(_) => fallback.clone(),
             };
             if let Some(routing) = routing {
-                session.tokens.take_over(written, routing);
+                session.secrets.tokens.take_over(written, routing);
             }
         }
-        session.tokens.remember(&contents.forgotten, contents.newest);
-        let snapshot = contents.snapshot.clone().only(|id| session.tokens.get(id).is_some());
-        session.lifecycle = Lifecycle::restore(Arc::clone(&session.config.policy), &seed, &snapshot, now);
-        let lifecycle = &session.lifecycle;
-        session.tokens.forget(|id| lifecycle.holds(id));
+        session.secrets.tokens.remember(&contents.forgotten, contents.newest);
+        let snapshot = contents.snapshot.clone().only(|id| session.secrets.tokens.get(id).is_some());
+        session.inner.lifecycle =
+            Lifecycle::restore(Arc::clone(&session.config.policy), &seed, &snapshot, now);
+        let lifecycle = &session.inner.lifecycle;
+        session.secrets.tokens.forget(|id| lifecycle.holds(id));
         session.ids = Ids::resumed(seed, contents.counters);
         let last = RequestId(session.ids.counters().requests);
-        session.source = RefreshToken::restored(contents.one_time.as_ref(), last, now);
-        session.resume.state = contents.state.clone().map(|Text(state)| state);
-        session.resume.protocol.clone_from(&contents.protocol);
-        session.resume.project.clone_from(&contents.project);
-        session.restored = true;
+        session.secrets.refresh_token = RefreshToken::restored(contents.one_time.as_ref(), last, now);
+        session.resume = Resume::restored(contents);
+        session.store = Store::restored();
         session
     }
 
     /// Whether it goes on from a record.
     #[must_use]
     pub const fn is_restored(&self) -> bool {
-        self.restored
+        self.store.is_restored()
     }
 
-    pub(crate) fn persist(&mut self, turn: &mut Turn, command: &Command) {
-        let exchange = self.exchange_for(turn.now, command, Purpose::Store);
-        let (id, deadline) = (exchange.id, exchange.deadline);
+    pub(super) fn persist(&mut self, turn: &mut Turn, command: &Command) {
+        let pending = self.pending_for(turn.now, command, Purpose::Store);
+        let (id, deadline) = (pending.id, pending.deadline);
         turn.put(SessionOutput::Persist { id, record: Box::new(self.record()), deadline });
-        self.exchanges.open(exchange);
+        self.pending.open(pending);
     }
 
-    pub(crate) fn erase(&mut self, turn: &mut Turn, command: &Command) {
-        let exchange = self.exchange_for(turn.now, command, Purpose::Store);
-        turn.put(SessionOutput::Erase { id: exchange.id, deadline: exchange.deadline });
-        self.exchanges.open(exchange);
+    pub(super) fn erase(&mut self, turn: &mut Turn, command: &Command) {
+        let pending = self.pending_for(turn.now, command, Purpose::Store);
+        turn.put(SessionOutput::Erase { id: pending.id, deadline: pending.deadline });
+        self.pending.open(pending);
     }
 
     /// The record has been written or erased, or not.
-    pub(crate) fn stored(
+    pub(super) fn stored(
         &mut self,
         turn: &mut Turn,
         id: RequestId,
         result: core::result::Result<(), StoreFailure>,
     ) {
         let is_store = |purpose: &Purpose| matches!(purpose, Purpose::Store | Purpose::Intent { .. });
-        let Some(exchange) = self.exchanges.take(id, is_store) else { return };
+        let Some(pending) = self.pending.take(id, is_store) else { return };
         let failure = match &result {
             Ok(()) => None,
             Err(StoreFailure::Taken(error) | StoreFailure::Failed(error) | StoreFailure::Unsure(error)) => {
                 Some(error.clone())
             }
         };
-        self.store_failure.clone_from(&failure);
-        let is_intent = matches!(exchange.purpose, Purpose::Intent { .. });
+        self.store.heard(failure.clone());
+        let is_intent = matches!(pending.purpose, Purpose::Intent { .. });
         match (result, failure) {
             (Err(StoreFailure::Taken(_)), Some(error)) => {
                 let fault = Fault::new(Failure::Conflict, error);
-                self.fail(turn, exchange.command, fault, None, None);
+                self.fail(turn, pending.command, fault, None, None);
             }
-            (result, _) if is_intent => self.intent_stored(turn, exchange, result),
-            (_, None) => turn.reply(exchange.command, Reply::Finished),
-            (_, Some(error)) => self.fail(turn, exchange.command, Fault::from(error), None, None),
+            (result, _) if is_intent => self.intent_stored(turn, pending, result),
+            (_, None) => turn.reply(pending.command, Reply::Finished),
+            (_, Some(error)) => self.fail(turn, pending.command, Fault::from(error), None, None),
         }
     }
 

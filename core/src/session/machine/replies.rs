@@ -17,53 +17,53 @@ use crate::wire::text::Cleaner;
 use crate::session::Session;
 use crate::session::machine::commands::{assumed, unknown_token};
 use crate::session::machine::facts::server_time;
-use crate::session::reports::journal::Fault;
-use crate::session::requests::{Device, Exchange, Purpose};
+use crate::session::reports::fault::Fault;
+use crate::session::requests::{Device, Pending, Purpose};
 use crate::session::turn::Turn;
 use crate::session::vocabulary::credential::{Credential, ProviderError};
 use crate::session::vocabulary::ids::RequestId;
 
 impl Session {
-    pub(crate) fn http(&mut self, turn: &mut Turn, id: RequestId, result: Result<HttpResponse>) {
-        if self.info.is_answer(id) {
-            return self.info_came(turn, result);
+    pub(super) fn http(&mut self, turn: &mut Turn, id: RequestId, result: Result<HttpResponse>) {
+        if self.application.lookup.is_answer(id) {
+            return self.subscriber_came(turn, result);
         }
         let is_http = |purpose: &Purpose| {
             matches!(purpose, Purpose::Space { .. } | Purpose::Inspect { .. } | Purpose::Device(_))
         };
-        let Some(exchange) = self.exchanges.take(id, is_http) else { return };
+        let Some(pending) = self.pending.take(id, is_http) else { return };
         let date = result.as_ref().ok().and_then(|response| server_time(response.told_unix_ms()));
         if let Ok(response) = &result {
-            self.nonces.learn(&exchange.origin, response.dpop_nonce.as_deref());
+            self.secrets.nonces.learn(&pending.origin, response.dpop_nonce.as_deref());
         }
-        match exchange.purpose {
+        match pending.purpose {
             Purpose::Space { endpoint, key, life, epoch } => {
                 let orphan = result.as_ref().ok().and_then(TokenReply::orphaned_secret);
-                let reply = result.and_then(|response| self.token_reply(endpoint, &exchange, &response));
+                let reply = result.and_then(|response| self.token_reply(endpoint, &pending, &response));
                 let reply = reply.map_err(|error| (error, orphan));
-                let is_current = epoch == self.source.epoch;
-                match self.provided(&exchange, endpoint, key, life, is_current, reply) {
-                    Ok(facts) => self.succeed(turn, &exchange, Reply::Token(facts), date),
-                    Err(fault) => self.fail(turn, exchange.command, fault, date, None),
+                let is_current = epoch == self.secrets.refresh_token.epoch;
+                match self.provided(&pending, endpoint, key, life, is_current, reply) {
+                    Ok(facts) => self.succeed(turn, &pending, Reply::Token(facts), date),
+                    Err(fault) => self.fail(turn, pending.command, fault, date, None),
                 }
             }
             Purpose::Inspect { base } => {
                 let info = result.and_then(|response| {
-                    let secrets = exchange.secrets.iter().chain(self.secrets()).collect::<Vec<_>>();
+                    let secrets = pending.secrets.iter().chain(self.confidential()).collect::<Vec<_>>();
                     SubscriberInfo::parse(&response, &secrets)
                 });
                 match info {
                     Ok(info) => {
-                        self.show_subscriber(turn, info.subscriber.clone());
+                        self.shown.show_subscriber(turn, info.subscriber.clone());
                         let statement = self.info_statement(turn, base, &info);
-                        self.succeed(turn, &exchange, Reply::Inspected(statement), date);
+                        self.succeed(turn, &pending, Reply::Inspected(statement), date);
                     }
-                    Err(error) => self.fail(turn, exchange.command, error.into(), date, None),
+                    Err(error) => self.fail(turn, pending.command, error.into(), date, None),
                 }
             }
             Purpose::Device(device) => {
-                let reply = result.and_then(|it| self.token_reply(device.endpoint, &exchange, &it));
-                self.exchanged(turn, &exchange, device, date, reply);
+                let reply = result.and_then(|it| self.token_reply(device.endpoint, &pending, &it));
+                self.exchanged(turn, &pending, device, date, reply);
             }
             Purpose::Key(_)
             | Purpose::Callback { .. }
@@ -73,63 +73,63 @@ impl Session {
         }
     }
 
-    pub(crate) fn credential_came(
+    pub(super) fn credential_came(
         &mut self,
         turn: &mut Turn,
         id: RequestId,
         result: core::result::Result<Credential, ProviderError>,
     ) {
-        let Some(exchange) = self.exchanges.take(id, |it| matches!(it, Purpose::Callback { .. })) else {
+        let Some(pending) = self.pending.take(id, |it| matches!(it, Purpose::Callback { .. })) else {
             return;
         };
-        let Purpose::Callback { key } = exchange.purpose else { return };
+        let Purpose::Callback { key } = pending.purpose else { return };
         let facts = match result {
             Ok(credential) => self.admit_credential(turn, &credential).map_err(Fault::from),
             Err(error) => Err(self.provider_fault(error)),
         };
         match facts {
             Ok(facts) => {
-                self.tokens.bind(facts.token, key);
-                self.succeed(turn, &exchange, Reply::Token(facts), None);
+                self.secrets.tokens.bind(facts.token, key);
+                self.succeed(turn, &pending, Reply::Token(facts), None);
             }
-            Err(fault) => self.fail(turn, exchange.command, fault, None, None),
+            Err(fault) => self.fail(turn, pending.command, fault, None, None),
         }
     }
 
-    pub(crate) fn key_came(&mut self, turn: &mut Turn, id: RequestId, result: Result<ProofKey>) {
-        let Some(exchange) = self.exchanges.take(id, |it| matches!(it, Purpose::Key(_))) else { return };
-        let Purpose::Key(wanted) = exchange.purpose else { return };
+    pub(super) fn key_came(&mut self, turn: &mut Turn, id: RequestId, result: Result<ProofKey>) {
+        let Some(pending) = self.pending.take(id, |it| matches!(it, Purpose::Key(_))) else { return };
+        let Purpose::Key(wanted) = pending.purpose else { return };
         let fault = match result {
             Ok(key) if crate::lifecycle::KeyAlgorithm::from(key.algorithm()) == wanted => {
-                self.keys.keep(key);
-                return self.succeed(turn, &exchange, Reply::KeyMade, None);
+                self.secrets.keys.keep(key);
+                return self.succeed(turn, &pending, Reply::KeyMade, None);
             }
             Ok(_) => Fault::no_key("the driver brought a key of another kind"),
             Err(error @ Error::DpopInit { .. }) => Fault::from(error),
             Err(error) => Fault::no_key(&error.to_string()),
         };
-        self.fail(turn, exchange.command, fault, None, None);
+        self.fail(turn, pending.command, fault, None, None);
     }
 
-    fn succeed(&self, turn: &mut Turn, exchange: &Exchange, reply: Reply, date: Option<UnixMillis>) {
-        let outcome = Outcome { result: Ok(reply), server_time: date, signed_at: exchange.signed_at() };
-        turn.done(exchange.command, outcome);
+    fn succeed(&self, turn: &mut Turn, pending: &Pending, reply: Reply, date: Option<UnixMillis>) {
+        let outcome = Outcome { result: Ok(reply), server_time: date, signed_at: pending.signed_at() };
+        turn.done(pending.command, outcome);
     }
 
     fn token_reply(
         &self,
         endpoint: Endpoint,
-        exchange: &Exchange,
+        pending: &Pending,
         response: &HttpResponse,
     ) -> Result<TokenReply> {
-        let secrets = exchange.secrets.iter().chain(self.secrets()).collect::<Vec<_>>();
+        let secrets = pending.secrets.iter().chain(self.confidential()).collect::<Vec<_>>();
         TokenReply::parse(endpoint, response, &secrets)
     }
 
     /// A space's answer.
     fn provided(
         &mut self,
-        exchange: &Exchange,
+        pending: &Pending,
         endpoint: Endpoint,
         key: Option<KeyAlgorithm>,
         life: u64,
@@ -141,20 +141,22 @@ impl Session {
         match reply {
             Ok(reply) => {
                 let new_secret = match reply.refresh_token {
-                    Some(secret) if rotates => self.source.keep(secret, exchange.id, exchange.sent),
+                    Some(secret) if rotates => {
+                        self.secrets.refresh_token.keep(secret, pending.id, pending.sent)
+                    }
                     _ => false,
                 };
                 // What this request has presented; a new one that came with the answer it has not.
-                self.source.spent(exchange.id);
+                self.secrets.refresh_token.spent(pending.id);
                 let token = self.admit(&reply.token)?;
-                self.tokens.bind(token, key);
+                self.secrets.tokens.bind(token, key);
                 Ok(assumed(token, life, new_secret))
             }
             Err((error, orphan)) => {
                 if let Some(secret) = orphan.filter(|_| rotates) {
-                    self.source.keep(secret, exchange.id, exchange.sent);
+                    self.secrets.refresh_token.keep(secret, pending.id, pending.sent);
                 } else if rotates && renews {
-                    self.source.failed(exchange.id, &error);
+                    self.secrets.refresh_token.failed(pending.id, &error);
                 }
                 Err(error.into())
             }
@@ -165,25 +167,25 @@ impl Session {
     fn exchanged(
         &mut self,
         turn: &mut Turn,
-        exchange: &Exchange,
+        pending: &Pending,
         device: Device,
         date: Option<UnixMillis>,
         reply: Result<TokenReply>,
     ) {
         let error = match reply {
             Ok(reply) => {
-                let from = self.tokens.get(device.token);
-                let key = exchange.signed.map(|(_, key)| key);
+                let from = self.secrets.tokens.get(device.token);
+                let key = pending.signed.map(|(_, key)| key);
                 let Some(routing) = from.map(|known| known.routing.clone()) else {
                     // Nobody waits for it any more.
-                    return self.fail(turn, exchange.command, unknown_token(), date, exchange.signed_at());
+                    return self.fail(turn, pending.command, unknown_token(), date, pending.signed_at());
                 };
                 match self.admit_bound(&reply.token, routing) {
                     Ok(token) => {
-                        self.tokens.bind(token, key);
+                        self.secrets.tokens.bind(token, key);
                         let statement = self.device_statement(turn, &reply);
                         let facts = TokenFacts { token, statement, new_secret: false };
-                        return self.succeed(turn, exchange, Reply::Token(facts), date);
+                        return self.succeed(turn, pending, Reply::Token(facts), date);
                     }
                     Err(refused) => refused,
                 }
@@ -192,14 +194,14 @@ impl Session {
         };
         let wants_nonce = matches!(&error, Error::Http(http) if http.wants_nonce);
         let mut fault = Fault::from(error);
-        if wants_nonce && !device.repeated && !exchange.is_late(turn.now) {
+        if wants_nonce && !device.repeated && !pending.is_late(turn.now) {
             let Device { token, offset, .. } = device;
             let action = match device.endpoint {
                 Endpoint::DeviceRefresh => Action::Renew { bound: token, offset },
                 _ => Action::Activate { base: token, offset },
             };
-            let command = Command { id: exchange.command, deadline: exchange.deadline, action };
-            match self.send_proved(turn, &command, true, None) {
+            let command = Command { id: pending.command, deadline: pending.deadline, action };
+            match self.begin(turn, &command, true) {
                 Ok(()) => return,
                 Err(other) => fault = other,
             }
@@ -211,12 +213,12 @@ impl Session {
             Error::TokenRefresh { message: "devices/refresh failed".to_owned(), source }
         };
         let fault = Fault::new(fault.failure, error);
-        self.fail(turn, exchange.command, fault, date, exchange.signed_at());
+        self.fail(turn, pending.command, fault, date, pending.signed_at());
     }
 
     /// What the application's own code says are its own words.
     fn provider_fault(&self, error: ProviderError) -> Fault {
-        let secrets = self.secrets();
+        let secrets = self.confidential();
         let cleaner = Cleaner::new(&secrets);
         match error {
             ProviderError::Rejected(message) => Fault::from(Error::Provider {

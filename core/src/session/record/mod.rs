@@ -17,6 +17,8 @@ use crate::wire::text::{encode, json_error};
 
 use crate::session::vocabulary::provider::Provider;
 
+pub(super) mod store;
+
 /// What the first bytes say of a record.
 const FORMAT: &str = "satkeeper record";
 
@@ -126,13 +128,7 @@ pub(crate) struct Contents {
 
 impl Contents {
     /// What a session has, to be filled in.
-    pub(crate) fn new(
-        provider: &Provider,
-        snapshot: Snapshot,
-        newest: u32,
-        project: String,
-        counters: Counters,
-    ) -> Self {
+    pub(crate) fn new(provider: &Provider, snapshot: Snapshot, newest: u32, counters: Counters) -> Self {
         Self {
             format: FORMAT.to_owned(),
             version: VERSION,
@@ -144,7 +140,7 @@ impl Contents {
             newest,
             state: None,
             protocol: None,
-            project,
+            project: String::new(),
             one_time: None,
             key: None,
             counters,

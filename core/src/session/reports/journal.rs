@@ -8,6 +8,7 @@ use alloc::string::String;
 
 use crate::error::{Error, ProviderFault};
 use crate::lifecycle::{Cause, Command, CommandId, Event, Failure, Warning};
+use crate::session::reports::fault::Fault;
 use crate::time::{Millis, Now, Tick};
 
 /// Most commands that are remembered.
@@ -16,58 +17,6 @@ const MOST: usize = 64;
 /// Most of them that succeeded: the lifecycle finds fault with what was brought at once, or tells of it a few
 /// commands later, at its end.
 const MOST_SUCCEEDED: usize = 6;
-
-/// An error, and what the lifecycle hears of it.
-pub(crate) struct Fault {
-    pub(crate) failure: Failure,
-    pub(crate) error: Error,
-}
-
-impl Fault {
-    pub(crate) const fn new(failure: Failure, error: Error) -> Self {
-        Self { failure, error }
-    }
-
-    /// There is no key, or it cannot sign (R35).
-    pub(crate) fn no_key(message: &str) -> Self {
-        Self::new(Failure::NoKey, Error::DpopInit { message: message.to_owned() })
-    }
-}
-
-impl Fault {
-    /// There is no refresh token that may be presented.
-    pub(crate) fn no_secret() -> Self {
-        let message = "there is no refresh token that may be presented".to_owned();
-        Self::new(Failure::NoSecret, Error::TokenRefresh { message, source: None })
-    }
-}
-
-impl From<Error> for Fault {
-    fn from(error: Error) -> Self {
-        let failure = match &error {
-            Error::Http(http) if !http.own && http.status < 500 => {
-                Failure::Page { status: http.status, retry_after: http.retry_after_ms }
-            }
-            Error::Http(http) => Failure::Http { status: http.status, retry_after: http.retry_after_ms },
-            Error::UpgradeRefused { status, retry_after_ms, .. } => {
-                Failure::Http { status: *status, retry_after: *retry_after_ms }
-            }
-            Error::Rpc { code, .. } => Failure::Rpc { code: *code, credential: false },
-            Error::Timeout { .. } => Failure::Timeout,
-            Error::DpopInit { .. } => Failure::NoKey,
-            Error::Provider { kind: ProviderFault::Rejected, .. } => Failure::Rejected,
-            Error::Provider { .. } => Failure::Provider { retry_after: None },
-            Error::Throttled { retry_after_ms } => Failure::Provider { retry_after: Some(*retry_after_ms) },
-            Error::InvalidCredentials { .. }
-            | Error::InvalidField { .. }
-            | Error::InvalidUrl { .. }
-            | Error::HostNotAllowed { .. }
-            | Error::UnexpectedReply { .. } => Failure::Malformed,
-            _ => Failure::Transport,
-        };
-        Self { failure, error }
-    }
-}
 
 struct Entry {
     command: CommandId,
@@ -78,7 +27,7 @@ struct Entry {
     error: Option<Box<Error>>,
 }
 
-/// Oldest first, bounded.
+/// Oldest first, bounded; of each command the newest entry.
 #[derive(Default)]
 pub(crate) struct Journal(VecDeque<Entry>);
 
@@ -182,38 +131,6 @@ pub(crate) const fn cause(event: &Event) -> Option<Cause> {
 mod tests {
     use super::*;
     use crate::lifecycle::Action;
-    use crate::wire::http::HttpResponse;
-    use crate::wire::rest::{Endpoint, HttpError};
-
-    #[test]
-    fn the_lifecycle_hears_the_kind_of_an_error() {
-        // proves R31.1
-        let text = || "x".to_owned();
-        let answer = HttpResponse::new(503, "");
-        let http = HttpError::of(Endpoint::DeviceToken, &answer, &[]).into();
-        let provider = |kind| Error::Provider { kind, message: text() };
-        let invalid = Error::InvalidField { field: "reference", reason: "it is empty" };
-        for (error, failure) in [
-            (http, Failure::Http { status: 503, retry_after: None }),
-            (
-                Error::Rpc { code: -7, message: text(), data: None },
-                Failure::Rpc { code: -7, credential: false },
-            ),
-            (Error::Timeout { what: "it".into(), after_ms: 1 }, Failure::Timeout),
-            (Error::DpopInit { message: text() }, Failure::NoKey),
-            (provider(ProviderFault::Rejected), Failure::Rejected),
-            (provider(ProviderFault::Transient), Failure::Provider { retry_after: None }),
-            (Error::Throttled { retry_after_ms: 9 }, Failure::Provider { retry_after: Some(9) }),
-            (Error::credentials("x"), Failure::Malformed),
-            (Error::reply("it", "x"), Failure::Malformed),
-            (Error::InvalidUrl { reason: "x" }, Failure::Malformed),
-            (Error::HostNotAllowed { host: text() }, Failure::Malformed),
-            (invalid, Failure::Malformed),
-            (Error::Transport { message: text() }, Failure::Transport),
-        ] {
-            assert_eq!(Fault::from(error).failure, failure);
-        }
-    }
 
     #[test]
     fn a_verdict_of_the_lifecycles_own_has_its_words() {

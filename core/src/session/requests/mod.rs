@@ -1,4 +1,5 @@
-//! Requests to the driver without an answer yet.
+//! Requests to the driver without an answer yet: each is answered once, in its own kind, and what went along in
+//! confidence is known until then.
 
 use alloc::boxed::Box;
 use alloc::string::String;
@@ -13,14 +14,16 @@ use crate::time::{Millis, Now, Tick, UnixMillis};
 use crate::wire::http::{HeaderValue, HttpRequest};
 use crate::wire::rest::Endpoint;
 
-use crate::session::machine::signing::Unsigned;
+use crate::session::secrets::proofs::Unsigned;
+use crate::session::turn::Turn;
 use crate::session::vocabulary::ids::RequestId;
+use crate::session::vocabulary::output::SessionOutput;
 
 /// Most that are remembered; the governor lets far fewer be made in the time that an answer can take.
 const MOST: usize = 32;
 
 /// A request to the driver. It stays here past its deadline: a late answer can bring a one-time secret.
-pub(crate) struct Exchange {
+pub(crate) struct Pending {
     pub(crate) id: RequestId,
     pub(crate) command: CommandId,
     pub(crate) deadline: Tick,
@@ -28,14 +31,14 @@ pub(crate) struct Exchange {
     pub(crate) purpose: Purpose,
     /// What was sent in confidence, to be cut out of what comes back.
     pub(crate) secrets: Vec<Secret>,
-    /// `scheme://host[:port]`, which nonces are kept by.
+    /// `scheme://host[:port]`, which nonces are kept by; of an HTTP request.
     pub(crate) origin: String,
     /// The server time in the proof, and the kind of its key.
     pub(crate) signed: Option<(UnixMillis, KeyAlgorithm)>,
     /// What the driver is to sign.
     pub(crate) unsigned: Option<Unsigned>,
     /// What is to be sent once this has been answered.
-    pub(crate) next: Option<Box<(Exchange, HttpRequest)>>,
+    pub(crate) next: Option<Box<(Pending, HttpRequest)>>,
 }
 
 /// What it was made for.
@@ -82,7 +85,7 @@ pub(crate) struct Device {
     pub(crate) repeated: bool,
 }
 
-impl Exchange {
+impl Pending {
     pub(crate) const fn new(id: RequestId, command: &Command, now: Now, purpose: Purpose) -> Self {
         Self {
             id,
@@ -123,23 +126,42 @@ impl Exchange {
 
 /// Oldest first. Between renewals there is none, so no room is kept for one.
 #[derive(Default)]
-pub(crate) struct Exchanges(Vec<Exchange>);
+pub(crate) struct PendingRequests(Vec<Pending>);
 
-impl Exchanges {
+impl PendingRequests {
     pub(crate) fn secrets(&self) -> impl Iterator<Item = &Secret> {
-        self.0.iter().flat_map(|exchange| &exchange.secrets)
+        self.0.iter().flat_map(|pending| &pending.secrets)
     }
 
-    pub(crate) fn open(&mut self, exchange: Exchange) {
+    pub(crate) fn open(&mut self, pending: Pending) {
         if self.0.len() >= MOST {
             self.0.remove(0);
         }
         self.0.reserve_exact(1);
-        self.0.push(exchange);
+        self.0.push(pending);
+    }
+
+    /// Goes out.
+    pub(crate) fn send(&mut self, turn: &mut Turn, pending: Pending, request: HttpRequest) {
+        let pending = pending.carrying(&request);
+        turn.put(SessionOutput::Request { id: pending.id, request, deadline: pending.deadline });
+        self.open(pending);
+    }
+
+    /// Bounded; each name once.
+    pub(crate) fn check(&self) -> Result<(), &'static str> {
+        let ids = self.0.iter().map(|open| open.id);
+        if self.0.len() > MOST {
+            return Err("too many requests to the driver are remembered");
+        }
+        if ids.clone().zip(ids.skip(1)).any(|(one, next)| one == next) {
+            return Err("a request to the driver is there twice");
+        }
+        Ok(())
     }
 
     /// The first for which this holds.
-    pub(crate) fn take_if(&mut self, is_it: impl Fn(&Exchange) -> bool) -> Option<Exchange> {
+    pub(crate) fn take_if(&mut self, is_it: impl Fn(&Pending) -> bool) -> Option<Pending> {
         let at = self.0.iter().position(is_it)?;
         let taken = self.0.remove(at);
         self.0.shrink_to_fit();
@@ -152,7 +174,7 @@ impl Exchanges {
     }
 
     /// Each is answered once, and in its own kind.
-    pub(crate) fn take(&mut self, id: RequestId, is_kind: impl Fn(&Purpose) -> bool) -> Option<Exchange> {
+    pub(crate) fn take(&mut self, id: RequestId, is_kind: impl Fn(&Purpose) -> bool) -> Option<Pending> {
         self.take_if(|open| open.id == id && is_kind(&open.purpose))
     }
 }
@@ -170,10 +192,10 @@ mod tests {
     use crate::wire::rest::Space;
     use crate::wire::url::{Plain, SecureUrl};
 
-    fn exchange(id: u64) -> Exchange {
+    fn pending(id: u64) -> Pending {
         let command = Command { id: CommandId(1), deadline: Tick(10), action: Action::Refresh };
         let callback = Purpose::Callback { key: None };
-        Exchange::new(RequestId(id), &command, Now::new(0, 0), callback)
+        Pending::new(RequestId(id), &command, Now::new(0, 0), callback)
     }
 
     #[test]
@@ -182,7 +204,7 @@ mod tests {
         let url = SecureUrl::parse("https://space.test", Plain::Never).unwrap();
         let space = Space::new(url, "project", &Secret::new("PTtoken")).unwrap();
         let request = crate::wire::rest::refresh_subscriber_token(&space, &Secret::new("r")).unwrap();
-        let sent = exchange(1).carrying(&request);
+        let sent = pending(1).carrying(&request);
         let known = |text: &str| sent.secrets.iter().any(|secret| secret.expose() == text);
         assert!(known("PTtoken") && known("cHJvamVjdDpQVHRva2Vu"));
         assert_eq!(sent.origin, "https://space.test");
@@ -191,15 +213,15 @@ mod tests {
     #[test]
     fn each_is_answered_once_in_its_own_kind() {
         // proves R29.1, R29.2
-        let mut exchanges = Exchanges::default();
+        let mut requests = PendingRequests::default();
         for id in 0..100 {
-            exchanges.open(exchange(id));
+            requests.open(pending(id));
         }
-        assert_eq!(exchanges.0.len(), MOST);
-        assert!(exchanges.take(RequestId(0), |_| true).is_none());
-        assert!(exchanges.take(RequestId(99), |it| matches!(it, Purpose::Key(_))).is_none());
-        assert!(exchanges.take(RequestId(99), |_| true).is_some());
-        assert!(exchanges.take(RequestId(99), |_| true).is_none());
-        assert!(exchange(1).is_late(Now::new(10, 0)) && !exchange(1).is_late(Now::new(9, 0)));
+        assert_eq!(requests.0.len(), MOST);
+        assert!(requests.take(RequestId(0), |_| true).is_none());
+        assert!(requests.take(RequestId(99), |it| matches!(it, Purpose::Key(_))).is_none());
+        assert!(requests.take(RequestId(99), |_| true).is_some());
+        assert!(requests.take(RequestId(99), |_| true).is_none());
+        assert!(pending(1).is_late(Now::new(10, 0)) && !pending(1).is_late(Now::new(9, 0)));
     }
 }

@@ -35,6 +35,15 @@ impl Keys {
         }
     }
 
+    /// At most one of each kind.
+    pub(crate) fn check(&self) -> Result<(), &'static str> {
+        match self.0.as_slice() {
+            [] | [_] => Ok(()),
+            [one, other] if one.algorithm() != other.algorithm() => Ok(()),
+            _ => Err("there are two keys of a kind"),
+        }
+    }
+
     pub(crate) fn get(&self, algorithm: KeyAlgorithm) -> Option<&ProofKey> {
         self.0.iter().find(|key| KeyAlgorithm::from(key.algorithm()) == algorithm)
     }

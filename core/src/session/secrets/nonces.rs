@@ -21,6 +21,11 @@ impl Nonces {
         self.0.push((origin.to_owned(), nonce.to_owned()));
     }
 
+    /// One of each origin, and only so many.
+    pub(crate) fn check(&self) -> Result<(), &'static str> {
+        if self.0.len() > MOST { Err("too many nonces are kept") } else { Ok(()) }
+    }
+
     pub(crate) fn of(&self, origin: &str) -> Option<&str> {
         self.0.iter().find(|(known, _)| known == origin).map(|(_, nonce)| nonce.as_str())
     }

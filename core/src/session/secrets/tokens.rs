@@ -122,6 +122,17 @@ impl Tokens {
         self.known.iter().map(|known| &known.token)
     }
 
+    /// None is newer than the newest; what is remembered is bounded.
+    pub(crate) fn check(&self) -> Result<(), &'static str> {
+        if self.known.iter().any(|known| known.id.0 > self.newest) {
+            return Err("a token is newer than the newest");
+        }
+        if self.forgotten.len() > MOST_FORGOTTEN {
+            return Err("too many forgotten tokens are remembered");
+        }
+        Ok(())
+    }
+
     /// Wipes the bytes of what is not needed any more.
     pub(crate) fn forget(&mut self, needed: impl Fn(TokenId) -> bool) {
         for at in (0..self.known.len()).rev() {

@@ -5,6 +5,7 @@ pub(super) mod config;
 pub(super) mod credential;
 pub(super) mod event;
 pub(super) mod ids;
+pub(super) mod in_force;
 pub(super) mod input;
 pub(super) mod kind;
 pub(super) mod notification;
