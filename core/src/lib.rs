@@ -12,10 +12,11 @@
 //!   adapter)                                      proofs    "wake me at …"
 //! ```
 //!
-//! * [`lifecycle::Lifecycle`]: every decision. Pure and total: plain data, integer time, seeded draws; knows
+//! * [`lifecycle::Lifecycle`]: every decision about the credential. Pure and total: plain data, integer time, seeded draws; knows
 //!   tokens by number and facts. For property tests, fuzzers, simulators.
-//! * [`session::Session`]: no decision. Wire formats, secrets, proofs of possession, liveness of the socket.
-//!   For people with an event loop of their own.
+//! * [`session::Session`]: wire formats, secrets, proofs of possession, liveness of the socket. What it decides needs
+//!   bytes, or is not about the credential: the [module](session) has the list. For people with an event loop of their
+//!   own.
 //! * The crates `satkeeper` (tokio) and `satkeeper-blocking` (threads) are drivers. For everybody else.
 //!
 //! Below them, usable by themselves: [`dpop`] (proofs, RFC 9449; thumbprints, RFC 7638), [`wire`] (JSON-RPC

@@ -97,7 +97,6 @@ use crate::error::Error;
 use crate::lifecycle::{Input, Lifecycle, Status, Why};
 use crate::secret::Seed;
 use crate::time::Now;
-use crate::wire::text::Cleaner;
 
 use application::Application;
 use connection::ice::Ice;
@@ -229,7 +228,7 @@ impl Session {
     /// have put into it. What a session tells has been through this; for what a driver writes to its log.
     #[must_use]
     pub fn fit_to_show(&self, error: Error) -> Error {
-        error.without(Cleaner::new(&self.confidential()))
+        self.clean(error)
     }
 
     /// What must hold after every step; the first thing that does not, if any. For tests, fuzzers and the

@@ -5,9 +5,9 @@
 
 pub mod connect;
 pub mod connection;
-pub mod endpoint;
+pub(crate) mod endpoint;
 pub mod http;
-pub mod ice;
+mod ice;
 pub mod json;
 pub mod push;
 pub mod reauthenticate;

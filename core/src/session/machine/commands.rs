@@ -5,18 +5,15 @@ use alloc::borrow::ToOwned;
 use alloc::string::String;
 
 use crate::error::Error;
-use crate::lifecycle::{
-    Action, Command, CommandId, Failure, KeyAlgorithm, Outcome, Reply, SocketId, TokenFacts, TokenId,
-};
+use crate::lifecycle::{Action, Command, Failure, KeyAlgorithm, Reply, SocketId, TokenFacts, TokenId};
 use crate::secret::Secret;
 use crate::session::Session;
-use crate::session::connection::ice;
 use crate::session::reports::fault::Fault;
-use crate::session::requests::{Pending, Purpose};
+use crate::session::requests::Purpose;
 use crate::session::turn::Turn;
 use crate::session::vocabulary::output::{ProviderCall, SessionOutput};
 use crate::session::vocabulary::provider::Provider;
-use crate::time::{Millis, Now, UnixMillis};
+use crate::time::{Millis, Now};
 use crate::wire::http::HttpRequest;
 use crate::wire::rest::{self, Endpoint};
 
@@ -59,22 +56,6 @@ impl Session {
         if let Err(fault) = done {
             self.fail(turn, command.id, fault, None, None);
         }
-    }
-
-    /// A command has failed; the error is kept for whoever is told of it.
-    pub(super) fn fail(
-        &mut self,
-        turn: &mut Turn,
-        command: CommandId,
-        fault: Fault,
-        server_time: Option<UnixMillis>,
-        signed_at: Option<UnixMillis>,
-    ) {
-        if command == ice::OWN {
-            return self.ice.fail(turn, self.clock_offset(), Some(fault.error));
-        }
-        self.journal.fail(command, fault.error);
-        turn.done(command, Outcome { result: Err(fault.failure), server_time, signed_at });
     }
 
     fn open(
@@ -218,10 +199,6 @@ impl Session {
         }
         self.pending.send(turn, pending, request);
         Ok(())
-    }
-
-    pub(super) fn pending_for(&mut self, now: Now, command: &Command, purpose: Purpose) -> Pending {
-        Pending::new(self.ids.request(), command, now, purpose)
     }
 
     fn fingerprint(&self, key: Option<KeyAlgorithm>) -> Option<String> {

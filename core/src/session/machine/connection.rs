@@ -9,7 +9,7 @@ use crate::error::Error;
 use crate::lifecycle::{Failure, Input, SocketId};
 use crate::session::Session;
 use crate::session::connection::admission::NOTHING_LOST;
-use crate::session::connection::ice::{Around, Due};
+use crate::session::connection::ice::Due;
 use crate::session::connection::socket::Stage;
 use crate::session::connection::sockets::lost;
 use crate::session::reports::fault::Fault;
@@ -76,11 +76,6 @@ impl Session {
         self.sockets.replied(turn, &self.inner.lifecycle, socket);
     }
 
-    /// The socket that frames of the application may go out on: the one that serves.
-    pub(super) fn serving_socket(&self) -> Option<SocketId> {
-        self.around().serving()
-    }
-
     /// The session is live on a socket: what its server has said is shown, before the event that says so. What has
     /// survived is to be told after it.
     pub(super) fn admitted(&mut self, turn: &mut Turn) -> SessionNews {
@@ -104,16 +99,6 @@ impl Session {
     pub(super) fn show_connection(&mut self, turn: &mut Turn, now: Connection) {
         self.ice.learn(turn.now, &now);
         self.shown.show_connection(turn, now);
-    }
-
-    /// What the ICE credentials' renewal depends on.
-    pub(super) fn around(&self) -> Around<'_> {
-        Around {
-            now: self.now,
-            lifecycle: &self.inner.lifecycle,
-            sockets: &self.sockets,
-            newest: self.secrets.tokens.newest_held(),
-        }
     }
 
     pub(super) fn watch_ice(&mut self, turn: &mut Turn) {

@@ -1,7 +1,5 @@
 //! Replies as the facts that cross into the lifecycle (R31).
 
-use alloc::vec::Vec;
-
 use crate::error::{Error, Result};
 use crate::lifecycle::{Confirmation, Statement, TokenFacts, TokenId};
 use crate::secret::Secret;
@@ -139,22 +137,6 @@ impl Session {
             ms => Parsed { ms: Some(ms), oddity: None },
         };
         self.notices.read(turn, FIELD, parsed).map(UnixMillis)
-    }
-
-    /// How far the server's clock is ahead of the local one, as far as is known.
-    pub(super) fn clock_offset(&self) -> i64 {
-        self.inner.lifecycle.status().clock_offset.unwrap_or(0)
-    }
-
-    /// Every secret that a server could echo: what is held, and what is under way.
-    pub(crate) fn confidential(&self) -> Vec<&Secret> {
-        self.secrets
-            .texts()
-            .chain(self.resume.state())
-            .chain(self.shown.secrets())
-            .chain(self.sockets.secrets())
-            .chain(self.pending.secrets())
-            .collect()
     }
 }
 

@@ -13,19 +13,13 @@ pub(super) mod replies;
 pub(super) mod run;
 pub(super) mod signing;
 pub(super) mod tell;
+pub(super) mod view;
 
 use crate::lifecycle::{Input, Outcome, Output, Start};
 use crate::session::Session;
-use crate::session::connection::resume::Resume;
-use crate::session::connection::shown::Shown;
-use crate::session::connection::sockets::Sockets;
-use crate::session::requests::PendingRequests;
-use crate::session::secrets::Secrets;
 use crate::session::turn::Turn;
-use crate::session::vocabulary::config::KeyChoice;
 use crate::session::vocabulary::input::{SessionInput, StoreFailure};
 use crate::session::vocabulary::output::SessionWake;
-use crate::session::vocabulary::provider::Provider;
 use crate::time::Tick;
 use crate::wire::time::http_date;
 
@@ -54,7 +48,7 @@ impl Session {
             })),
             SessionInput::Tick => turn.feed(Input::Tick),
             SessionInput::Http { id, result } => {
-                let result = result.map_err(|error| self.fit_to_show(error));
+                let result = result.map_err(|error| self.clean(error));
                 self.http(turn, id, result);
             }
             SessionInput::Opened { socket, date } => {
@@ -66,23 +60,23 @@ impl Session {
                 self.odd_frame(turn, socket, "it is not text, or larger than 1 MiB");
             }
             SessionInput::Closed { socket, error } => {
-                let error = error.map(|error| self.fit_to_show(error));
+                let error = error.map(|error| self.clean(error));
                 self.closed(turn, socket, error);
             }
             SessionInput::Credential { id, result } => self.credential_came(turn, id, result),
             SessionInput::Key { id, result } => {
-                let result = result.map_err(|error| self.fit_to_show(error));
+                let result = result.map_err(|error| self.clean(error));
                 self.key_came(turn, id, result);
             }
             SessionInput::Signature { id, result } => {
-                let result = result.map_err(|error| self.fit_to_show(error));
+                let result = result.map_err(|error| self.clean(error));
                 self.signature_came(turn, id, result);
             }
             SessionInput::Stored { id, result } => {
                 let result = result.map_err(|failure| match failure {
-                    StoreFailure::Failed(error) => StoreFailure::Failed(self.fit_to_show(error)),
-                    StoreFailure::Taken(error) => StoreFailure::Taken(self.fit_to_show(error)),
-                    StoreFailure::Unsure(error) => StoreFailure::Unsure(self.fit_to_show(error)),
+                    StoreFailure::Failed(error) => StoreFailure::Failed(self.clean(error)),
+                    StoreFailure::Taken(error) => StoreFailure::Taken(self.clean(error)),
+                    StoreFailure::Unsure(error) => StoreFailure::Unsure(self.clean(error)),
                 });
                 self.stored(turn, id, result);
             }
@@ -135,18 +129,6 @@ impl Session {
         self.watch_presence(turn);
         self.watch_ice(turn);
         self.notices.watch(turn);
-    }
-
-    /// The lifecycle is over: nothing secret is kept, nothing is waited for.
-    fn put_away(&mut self) {
-        self.over = true;
-        self.sockets = Sockets::default();
-        self.resume = Resume::default();
-        self.shown = Shown::default();
-        self.pending = PendingRequests::default();
-        self.secrets = Secrets::default();
-        self.config.key = KeyChoice::None;
-        self.config.provider = Provider::callback(self.config.provider.facts());
     }
 
     /// The least of the parts' deadlines.

@@ -5,7 +5,7 @@ use alloc::boxed::Box;
 use alloc::sync::Arc;
 
 use crate::error::{Error, Result};
-use crate::lifecycle::{Command, Failure, Lifecycle, Reply};
+use crate::lifecycle::{Command, Lifecycle};
 use crate::secret::{Secret, Seed};
 use crate::time::Now;
 use crate::wire::routing::Routing;
@@ -16,13 +16,11 @@ use crate::session::connection::resume::Resume;
 use crate::session::ids::Ids;
 use crate::session::record::store::Store;
 use crate::session::record::{Contents, Record, WrittenKey};
-use crate::session::reports::fault::Fault;
 use crate::session::requests::Purpose;
 use crate::session::secrets::refresh_token::RefreshToken;
 use crate::session::turn::Turn;
 use crate::session::vocabulary::config::{Config, KeyChoice};
 use crate::session::vocabulary::ids::RequestId;
-use crate::session::vocabulary::input::StoreFailure;
 use crate::session::vocabulary::output::SessionOutput;
 
 impl Session {
@@ -107,34 +105,6 @@ impl Session {
         let pending = self.pending_for(turn.now, command, Purpose::Store);
         turn.put(SessionOutput::Erase { id: pending.id, deadline: pending.deadline });
         self.pending.open(pending);
-    }
-
-    /// The record has been written or erased, or not.
-    pub(super) fn stored(
-        &mut self,
-        turn: &mut Turn,
-        id: RequestId,
-        result: core::result::Result<(), StoreFailure>,
-    ) {
-        let is_store = |purpose: &Purpose| matches!(purpose, Purpose::Store | Purpose::Intent { .. });
-        let Some(pending) = self.pending.take(id, is_store) else { return };
-        let failure = match &result {
-            Ok(()) => None,
-            Err(StoreFailure::Taken(error) | StoreFailure::Failed(error) | StoreFailure::Unsure(error)) => {
-                Some(error.clone())
-            }
-        };
-        self.store.heard(failure.clone());
-        let is_intent = matches!(pending.purpose, Purpose::Intent { .. });
-        match (result, failure) {
-            (Err(StoreFailure::Taken(_)), Some(error)) => {
-                let fault = Fault::new(Failure::Conflict, error);
-                self.fail(turn, pending.command, fault, None, None);
-            }
-            (result, _) if is_intent => self.intent_stored(turn, pending, result),
-            (_, None) => turn.reply(pending.command, Reply::Finished),
-            (_, Some(error)) => self.fail(turn, pending.command, Fault::from(error), None, None),
-        }
     }
 
     /// The hosts that a token's own header names.

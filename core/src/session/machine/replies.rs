@@ -7,7 +7,7 @@ use alloc::vec::Vec;
 
 use crate::dpop::ProofKey;
 use crate::error::{Error, ProviderFault, Result};
-use crate::lifecycle::{Action, Command, Failure, KeyAlgorithm, Outcome, Reply, TokenFacts};
+use crate::lifecycle::{Action, Command, Failure, KeyAlgorithm, Reply, TokenFacts};
 use crate::secret::Secret;
 use crate::time::UnixMillis;
 use crate::wire::http::HttpResponse;
@@ -22,6 +22,7 @@ use crate::session::requests::{Device, Pending, Purpose};
 use crate::session::turn::Turn;
 use crate::session::vocabulary::credential::{Credential, ProviderError};
 use crate::session::vocabulary::ids::RequestId;
+use crate::session::vocabulary::input::StoreFailure;
 
 impl Session {
     pub(super) fn http(&mut self, turn: &mut Turn, id: RequestId, result: Result<HttpResponse>) {
@@ -111,11 +112,6 @@ impl Session {
         self.fail(turn, pending.command, fault, None, None);
     }
 
-    fn succeed(&self, turn: &mut Turn, pending: &Pending, reply: Reply, date: Option<UnixMillis>) {
-        let outcome = Outcome { result: Ok(reply), server_time: date, signed_at: pending.signed_at() };
-        turn.done(pending.command, outcome);
-    }
-
     fn token_reply(
         &self,
         endpoint: Endpoint,
@@ -160,6 +156,34 @@ impl Session {
                 }
                 Err(error.into())
             }
+        }
+    }
+
+    /// The record has been written or erased, or not.
+    pub(super) fn stored(
+        &mut self,
+        turn: &mut Turn,
+        id: RequestId,
+        result: core::result::Result<(), StoreFailure>,
+    ) {
+        let is_store = |purpose: &Purpose| matches!(purpose, Purpose::Store | Purpose::Intent { .. });
+        let Some(pending) = self.pending.take(id, is_store) else { return };
+        let failure = match &result {
+            Ok(()) => None,
+            Err(StoreFailure::Taken(error) | StoreFailure::Failed(error) | StoreFailure::Unsure(error)) => {
+                Some(error.clone())
+            }
+        };
+        self.store.heard(failure.clone());
+        let is_intent = matches!(pending.purpose, Purpose::Intent { .. });
+        match (result, failure) {
+            (Err(StoreFailure::Taken(_)), Some(error)) => {
+                let fault = Fault::new(Failure::Conflict, error);
+                self.fail(turn, pending.command, fault, None, None);
+            }
+            (result, _) if is_intent => self.intent_stored(turn, pending, result),
+            (_, None) => turn.reply(pending.command, Reply::Finished),
+            (_, Some(error)) => self.fail(turn, pending.command, Fault::from(error), None, None),
         }
     }
 

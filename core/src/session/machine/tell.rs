@@ -5,10 +5,16 @@ use crate::error::Error;
 use crate::lifecycle::{Cause, Event, Failure, TeardownReason, Warning};
 use crate::session::Session;
 use crate::session::application::asks::OWN_ASKS;
-use crate::session::connection::sockets::lost;
+use crate::session::connection::resume::Resume;
+use crate::session::connection::shown::Shown;
+use crate::session::connection::sockets::{Sockets, lost};
 use crate::session::reports::journal::cause;
+use crate::session::requests::PendingRequests;
+use crate::session::secrets::Secrets;
 use crate::session::turn::Turn;
+use crate::session::vocabulary::config::KeyChoice;
 use crate::session::vocabulary::event::SessionNews;
+use crate::session::vocabulary::provider::Provider;
 
 impl Session {
     /// Tells an event of the lifecycle, with the error behind it.
@@ -73,5 +79,17 @@ impl Session {
         } else {
             self.application.asks.settle(turn, ask, result);
         }
+    }
+
+    /// The lifecycle is over: nothing secret is kept, nothing is waited for.
+    fn put_away(&mut self) {
+        self.over = true;
+        self.sockets = Sockets::default();
+        self.resume = Resume::default();
+        self.shown = Shown::default();
+        self.pending = PendingRequests::default();
+        self.secrets = Secrets::default();
+        self.config.key = KeyChoice::None;
+        self.config.provider = Provider::callback(self.config.provider.facts());
     }
 }
