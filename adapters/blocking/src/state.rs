@@ -27,7 +27,7 @@ impl PublishedState {
     /// That of a session that has not started.
     pub(crate) fn new(dispatcher: &Dispatcher) -> Self {
         Self {
-            status: Watch::new(dispatcher.session().status()),
+            status: Watch::new(dispatcher.status()),
             credential: Watch::new(None),
             connection: Watch::new(None),
             subscriber: Watch::new(None),

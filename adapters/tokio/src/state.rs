@@ -36,7 +36,7 @@ impl PublishedState {
     /// Both sides, of a session that has not started.
     pub(crate) fn new(dispatcher: &Dispatcher) -> (Self, StateReceivers) {
         let published = Self {
-            status: watch::Sender::new(dispatcher.session().status()),
+            status: watch::Sender::new(dispatcher.status()),
             credential: watch::Sender::new(None),
             connection: watch::Sender::new(None),
             subscriber: watch::Sender::new(None),

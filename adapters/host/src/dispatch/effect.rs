@@ -1,6 +1,5 @@
 //! What a dispatcher has its adapter do.
 
-use std::fmt;
 use std::sync::Arc;
 
 use satkeeper_core::Tick;
@@ -8,6 +7,7 @@ use satkeeper_core::lifecycle::Status;
 use satkeeper_core::session::{Connection, InForce, Session, SessionOutput, Subscriber};
 
 /// What is to be done next; see [`Dispatcher::poll`](super::Dispatcher::poll).
+#[derive(Debug)]
 pub enum Effect<P> {
     /// Begin this; what comes of it is an input. None that is for the application is among these.
     Perform(SessionOutput),
@@ -22,19 +22,6 @@ pub enum Effect<P> {
     /// The session is over, and who waited for it has been told: end what is under way, then
     /// [`close`](super::Dispatcher::close).
     Over,
-}
-
-impl<P> fmt::Debug for Effect<P> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Perform(_) => "Perform",
-            Self::Show(_) => "Show",
-            Self::SetProvider(_) => "SetProvider",
-            Self::NetworkChanged => "NetworkChanged",
-            Self::Wait(_) => "Wait",
-            Self::Over => "Over",
-        })
-    }
 }
 
 /// What handles can look at, as it is now; whether it is news, [`report`](crate::report) says.

@@ -9,7 +9,7 @@
 //! # use satkeeper_core::secret::{Secret, Seed};
 //! use satkeeper_core::Now;
 //! use satkeeper_host::Opened;
-//! use satkeeper_host::dispatch::{Effect, Dispatcher};
+//! use satkeeper_host::dispatch::{Dispatcher, Effect};
 //! # let config = Config::new(Provider::Static(Credential::new(Secret::new("no token at all"))));
 //! # let session = Session::new(config, Seed::from_bytes([7; 32]));
 //! # let opened = Opened { session, store: None, recorder: None, notices: Vec::new() };
@@ -62,6 +62,7 @@ use std::collections::VecDeque;
 use std::fmt;
 use std::time::Duration;
 
+use satkeeper_core::lifecycle::Status;
 use satkeeper_core::session::{
     EventKind, Notification, Session, SessionEvent, SessionInput, SessionOutput, SessionStep,
 };
@@ -152,8 +153,8 @@ impl<P> Dispatcher<P> {
 
     /// Where the session stands.
     #[must_use]
-    pub const fn session(&self) -> &Session {
-        &self.session
+    pub fn status(&self) -> Status {
+        self.session.status()
     }
 
     /// Something has happened.
