@@ -13,7 +13,7 @@ pub const LONGEST_SLEEP: Duration = Duration::from_secs(30);
 const YEAR: Duration = Duration::from_secs(365 * 86_400);
 
 /// Reads both clocks. Ticks count milliseconds since the client started, those that the machine slept through among them,
-/// where it has such a clock (R1). Where it has none, [`Settings::judge`](crate::Settings::judge) tells the lifecycle so
+/// where it has such a clock (R1). Where it has none, [`Settings::validate`](crate::Settings::validate) tells the lifecycle so
 /// (`Policy::tick_counts_sleep`), which then compares ticks with the wall clock.
 ///
 /// ```

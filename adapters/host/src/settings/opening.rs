@@ -16,7 +16,7 @@ use crate::proxy::Proxies;
 use crate::recorder::Recorder;
 use crate::store::Store;
 
-/// Settings that are in order: what [`Settings::validate`] returns, see [`ProviderChoice`] for an example.
+/// Settings that are in order: what [`Settings::validate`](super::Settings::validate) returns, see [`ProviderChoice`](super::ProviderChoice) for an example.
 pub struct ValidatedSettings {
     pub(super) config: Config,
     pub(super) connect_timeout: Duration,
@@ -27,7 +27,7 @@ pub struct ValidatedSettings {
     pub(super) record_to: Option<PathBuf>,
 }
 
-/// A session that has not started, and what its driver writes: what [`ValidatedSettings::open`] returns, see [`ProviderChoice`] for an
+/// A session that has not started, and what its driver writes: what [`ValidatedSettings::open`] returns, see [`ProviderChoice`](super::ProviderChoice) for an
 /// example.
 #[derive(Debug)]
 pub struct Opened {
