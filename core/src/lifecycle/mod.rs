@@ -46,10 +46,11 @@ mod machine;
 mod record;
 mod renewal;
 mod tokens;
+mod view;
 mod vocabulary;
 mod waiters;
 
-pub use record::Snapshot;
+pub use record::snapshot::Snapshot;
 pub use vocabulary::command::{Action, ClockOffset, Command, Output};
 pub use vocabulary::event::{
     AskError, Cause, Event, FallbackReason, Ignored, Mechanism, TeardownReason, Warning,

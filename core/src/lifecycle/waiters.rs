@@ -13,12 +13,12 @@ pub(super) const MOST_WAITERS: usize = 64;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Waiter {
     pub(super) id: AskId,
-    pub(super) kind: Kind,
+    pub(super) kind: WaitFor,
     pub(super) since: At,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Kind {
+pub(super) enum WaitFor {
     /// For a token in force that was asked for no earlier than this.
     Renewal { order: u64 },
     /// For this token, or one exchanged from it.
@@ -35,14 +35,14 @@ pub(super) struct Waiters {
 
 impl Waiters {
     pub(super) fn awaits(&self, token: TokenId) -> bool {
-        self.list.iter().any(|it| it.kind == Kind::Update(token))
+        self.list.iter().any(|it| it.kind == WaitFor::Update(token))
     }
 
     /// The latest that a renewal must have been asked for, for somebody who waits.
     pub(super) fn wanted(&self) -> Option<u64> {
         let orders = self.list.iter().filter_map(|it| match it.kind {
-            Kind::Renewal { order } => Some(order),
-            Kind::Update(_) => None,
+            WaitFor::Renewal { order } => Some(order),
+            WaitFor::Update(_) => None,
         });
         orders.max()
     }
@@ -51,15 +51,15 @@ impl Waiters {
     pub(super) fn ask_anew(&mut self, then: u64, next: u64) {
         for waiter in &mut self.list {
             match &mut waiter.kind {
-                Kind::Renewal { order } if *order <= then => *order = next,
-                Kind::Renewal { .. } | Kind::Update(_) => {}
+                WaitFor::Renewal { order } if *order <= then => *order = next,
+                WaitFor::Renewal { .. } | WaitFor::Update(_) => {}
             }
         }
     }
 
     /// When the first of them has waited long enough for a renewal.
     pub(super) fn patience(&self, span: Millis) -> Option<At> {
-        let renewals = self.list.iter().filter(|it| matches!(it.kind, Kind::Renewal { .. }));
+        let renewals = self.list.iter().filter(|it| matches!(it.kind, WaitFor::Renewal { .. }));
         renewals.map(|it| it.since.saturating_add(span)).min()
     }
 

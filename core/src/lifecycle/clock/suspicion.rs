@@ -69,8 +69,8 @@ impl Suspicion {
 
 /// Time that was slept through, as a server's time has shown.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(in crate::lifecycle) struct Slept {
-    pub(in crate::lifecycle) span: Millis,
+pub(crate) struct Slept {
+    pub(crate) span: Millis,
     /// When, as far as anybody knows.
     suspected: Suspicion,
 }
@@ -78,7 +78,7 @@ pub(in crate::lifecycle) struct Slept {
 impl Slept {
     /// How much of it was over when this came: at least, at most. They differ where the wall clock had run ahead by more than
     /// was slept.
-    pub(in crate::lifecycle) fn before(&self, at: At) -> (Millis, Millis) {
+    pub(crate) fn before(&self, at: At) -> (Millis, Millis) {
         let since = self.suspected.since(at);
         let before = self.suspected.span().saturating_sub(since);
         (self.span.saturating_sub(since), self.span.min(before))

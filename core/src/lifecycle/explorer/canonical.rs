@@ -23,7 +23,7 @@ use crate::lifecycle::record::Writing;
 use crate::lifecycle::renewal::Renewal;
 use crate::lifecycle::renewal::attempts::Attempt;
 use crate::lifecycle::renewal::key::KeyState;
-use crate::lifecycle::waiters::{Kind, Waiters};
+use crate::lifecycle::waiters::{WaitFor, Waiters};
 use crate::lifecycle::{Cause, Failure, Lifecycle, Mode, ProviderFacts, TokenId, Told};
 use crate::time::Millis;
 
@@ -71,8 +71,8 @@ impl<'a> Line<'a> {
         let held = machine.tokens.held.iter();
         let mut places: Vec<TokenId> = held.clone().map(|token| token.id).collect();
         let wanted = machine.waiters.list.iter().filter_map(|waiter| match waiter.kind {
-            Kind::Update(token) => Some(token),
-            Kind::Renewal { .. } => None,
+            WaitFor::Update(token) => Some(token),
+            WaitFor::Renewal { .. } => None,
         });
         let asked = machine.attempts.list.iter().filter_map(|attempt| attempt.action.token());
         let coming = machine.link.coming.map(|coming| coming.token);
@@ -278,11 +278,11 @@ impl<'a> Line<'a> {
         let Waiters { list, cause } = waiters;
         for waiter in list {
             match waiter.kind {
-                Kind::Renewal { order } => {
+                WaitFor::Renewal { order } => {
                     let since = self.since(waiter.since, self.machine.policy.ask_patience);
                     self.say(format_args!(" waits#{}{since:+}", self.rank(order)));
                 }
-                Kind::Update(token) => self.say(format_args!(" waits:{}", self.place(token))),
+                WaitFor::Update(token) => self.say(format_args!(" waits:{}", self.place(token))),
             }
         }
         if self.view.asks {

@@ -133,6 +133,20 @@ impl Paces {
     pub(crate) const fn all(&mut self) -> [&mut Pace; 4] {
         [&mut self.mint, &mut self.refresh, &mut self.activate, &mut self.renew]
     }
+
+    /// At the end of a life the next request does not wait (R16).
+    pub(crate) fn hurry(&mut self) {
+        for pace in self.all() {
+            pace.hurry();
+        }
+    }
+
+    /// What waits because nobody answered does not wait any more.
+    pub(crate) fn wake(&mut self, now: At) {
+        for pace in self.all() {
+            pace.wake(now);
+        }
+    }
 }
 
 /// `first · 2ⁿ`, saturating.

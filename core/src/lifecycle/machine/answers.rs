@@ -3,10 +3,10 @@
 use crate::lifecycle::clock::At;
 use crate::lifecycle::limits::pace::Class;
 use crate::lifecycle::renewal::attempts::Attempt;
-use crate::lifecycle::tokens::token::{Heard, Inspection, Saved, Token};
+use crate::lifecycle::tokens::token::{Heard, Saved, Token};
 use crate::lifecycle::{
     Action, Cause, CommandId, Confirmation, Event, Failure, Ignored, Lifecycle, Mode, Outcome, Reply,
-    Statement, TeardownReason, TokenId, Warning,
+    Statement, Warning,
 };
 
 impl Lifecycle {
@@ -77,7 +77,7 @@ impl Lifecycle {
             (Action::Inspect { base }, Ok(Reply::Inspected(says))) => {
                 // subscriber/info names special capabilities only: without them there is no scope.
                 let scope = says.scope.or(Some(false));
-                self.inspected(base);
+                self.tokens.inspected(base);
                 self.stated(base, &Statement { scope, ..*says }, heard(false));
                 if says.cnf == Confirmation::Others {
                     self.found_foreign(base, command);
@@ -85,7 +85,7 @@ impl Lifecycle {
             }
             // A question ends nothing (R25).
             (Action::Inspect { base }, Err(failure)) => {
-                self.inspected(base);
+                self.tokens.inspected(base);
                 if self.hope.since.is_some() && self.tokens.good(self.clock.now()).next().is_none() {
                     self.tell_failed_connect(Cause { command, failure: *failure });
                 }
@@ -134,7 +134,7 @@ impl Lifecycle {
     }
 
     /// A server told its time in an answer of its own, to something asked at `sent` (R3).
-    pub(super) fn observe(&mut self, time: crate::time::UnixMillis, sent: At) {
+    pub(in crate::lifecycle) fn observe(&mut self, time: crate::time::UnixMillis, sent: At) {
         let first = !self.clock.is_told();
         if let Some(slept) = self.clock.observe(time, sent, &self.policy) {
             self.hope.reach.stand(slept.span);
@@ -163,79 +163,8 @@ impl Lifecycle {
         if self.link.is_live() {
             return;
         }
-        for pace in self.renewal.paces.all() {
-            pace.wake(now);
-        }
+        self.renewal.paces.wake(now);
         self.link.pace.wake(now);
-    }
-
-    /// An answer says something of a token.
-    pub(super) fn stated(&mut self, id: TokenId, says: &Statement, heard: Heard) {
-        let Some(token) = self.tokens.get_mut(id) else { return };
-        let noted = token.note(says, heard, &self.clock, &self.policy);
-        let base = token.base_id();
-        self.compare_bound_lives(id, says, heard.exchange);
-        if let (Some(base), Some(scope)) = (base, says.scope)
-            && let Some(facts) = self.tokens.get_mut(base).and_then(Token::base_mut)
-        {
-            facts.scope.get_or_insert(scope);
-        }
-        if noted.absurd {
-            self.warn(Warning::Clamped { token: id });
-        }
-        if let Some(by) = noted.shortened {
-            self.warn(Warning::ExpiryShortened { token: id, by });
-        }
-    }
-
-    pub(super) fn inspected(&mut self, base: TokenId) {
-        if let Some(facts) = self.tokens.get_mut(base).and_then(Token::base_mut) {
-            facts.inspection = Inspection::Over;
-        }
-    }
-
-    /// subscriber/info names another key for this token: it is of no use, unless the server has accepted it, or is judging
-    /// it. Whoever brought it has brought nothing.
-    fn found_foreign(&mut self, id: TokenId, command: CommandId) {
-        if self.tokens.in_force == Some(id) {
-            return;
-        }
-        // What is known already is no news.
-        let Some(token) = self.tokens.get_mut(id).filter(|token| !token.barren) else { return };
-        token.barren = true;
-        self.warn(Warning::ForeignKey { token: id });
-        self.book_vain(id, Class::Barren);
-        if self.is_judged(id) {
-            return;
-        }
-        if self.tokens.held.iter().any(|held| held.id != id) {
-            // What was held before goes on, and is renewed as before.
-            self.tokens.remove(id);
-        }
-        let now = self.clock.now();
-        let cause = Cause { command, failure: Failure::NoKey };
-        self.hope.cause = Some(cause);
-        if self.tokens.good(now).next().is_none() && !self.link.is_live() {
-            self.hope.lose(now);
-            self.hope.told = true;
-            self.tell_failed_connect(cause);
-        }
-    }
-
-    /// It has been shown to the server, which has not answered.
-    pub(super) fn is_judged(&self, id: TokenId) -> bool {
-        self.attempts.any(|action| match action {
-            Action::Authenticate { token, .. } | Action::Reauthenticate { token, .. } => *token == id,
-            _ => false,
-        })
-    }
-
-    // ---- The record ----
-
-    /// Somebody else holds the session: nothing more is presented, nothing overwritten (R11).
-    pub(super) fn hand_over(&mut self, command: CommandId) {
-        let cause = Cause { command, failure: Failure::Conflict };
-        self.end(TeardownReason::HandedOver, Some(cause));
     }
 
     fn written(&mut self) {

@@ -1,13 +1,11 @@
-//! The end of sockets: lost, doubted, restarted by the server, closed; and what the server says on them meanwhile (R21, R22).
+//! The end of sockets: lost, doubted, restarted by the server; and what the server says on them meanwhile (R21, R22).
 
-use crate::lifecycle::clock::At;
-use crate::lifecycle::connection::{Parting, Serving};
+use crate::lifecycle::connection::Serving;
 use crate::lifecycle::limits::pace::Pace;
 use crate::lifecycle::limits::random::Domain;
 use crate::lifecycle::{
     Action, Cause, Event, Failure, Generation, Ignored, Lifecycle, Mode, SocketId, Warning,
 };
-use crate::time::Millis;
 
 impl Lifecycle {
     /// A socket is gone, whoever says so; `doubt`: it may still be open (R22).
@@ -60,22 +58,6 @@ impl Lifecycle {
         self.warn(Warning::ConnectionLost { cause, next: None });
     }
 
-    pub(super) fn replace_parting(&mut self, socket: SocketId, until: At, was: Option<Serving>) {
-        self.part();
-        self.link.parting = Some(Parting { socket, until, was });
-    }
-
-    /// Whether this one was replaced, or is about to be, and is still read.
-    pub(super) fn is_parting(&self, socket: SocketId) -> bool {
-        self.link.parting.is_some_and(|parting| parting.socket == socket)
-    }
-
-    /// Whether this one is about to be replaced: a reply of its own on it would make that needless.
-    #[must_use]
-    pub fn is_doubted(&self, socket: SocketId) -> bool {
-        self.link.parting.is_some_and(|parting| parting.socket == socket && parting.was.is_some())
-    }
-
     /// A reply of its own has come on a socket that was doubted. It serves again, unless the one that is to take its place
     /// has shown itself to the server already (R22).
     pub(super) fn socket_answers(&mut self, socket: SocketId) {
@@ -99,13 +81,6 @@ impl Lifecycle {
         // Whatever a fresh connect has said meanwhile: here its token has been accepted.
         self.hope.regain();
         self.tell(Event::Live { resumed: true, generation: self.tokens.generation });
-    }
-
-    /// Closes a socket that was replaced.
-    pub(super) fn part(&mut self) {
-        if let Some(Parting { socket, .. }) = self.link.parting.take() {
-            self.command(Action::Close { socket }, self.policy.local);
-        }
     }
 
     /// The server ends many at once: who comes back does so in turn (R19).
@@ -149,30 +124,5 @@ impl Lifecycle {
             }
         };
         self.record.unsaved = true;
-    }
-
-    /// Closes all sockets.
-    pub(super) fn close_sockets(&mut self) {
-        self.part();
-        let serving = self.link.serving.take().map(|serving| serving.socket);
-        let coming = self.link.coming.take().map(|coming| coming.socket);
-        for socket in serving.into_iter().chain(coming) {
-            self.attempts.retire(|attempt| attempt.socket() == Some(socket));
-            self.command(Action::Close { socket }, self.policy.local);
-        }
-    }
-
-    /// Asks the serving socket for a sign of life.
-    pub(super) fn probe(&mut self, span: Millis) {
-        let Some(serving) = self.link.serving else { return };
-        if !self.attempts.any(|action| matches!(action, Action::Probe { .. })) {
-            self.command(Action::Probe { socket: serving.socket }, span);
-        }
-    }
-
-    pub(super) fn is_alive(&mut self) {
-        if let Some(serving) = &mut self.link.serving {
-            serving.unsure = false;
-        }
     }
 }

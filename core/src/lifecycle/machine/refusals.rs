@@ -1,12 +1,11 @@
 //! What a failed connect or resume says of its token, of the state and of the next try (R10, R19, R21).
 
-use super::connecting::MOST_RESUMES;
-use crate::lifecycle::clock::At;
-use crate::lifecycle::limits::pace::{Class, doubled};
+use crate::lifecycle::limits::pace::Class;
 use crate::lifecycle::limits::random::Domain;
 use crate::lifecycle::renewal::attempts::Attempt;
 use crate::lifecycle::tokens::token::Word;
-use crate::lifecycle::{Action, Cause, Failure, Lifecycle, SocketId, TeardownReason, TokenId, Warning};
+use crate::lifecycle::view::sockets::MOST_RESUMES;
+use crate::lifecycle::{Action, Cause, Failure, Lifecycle, SocketId, TeardownReason, TokenId};
 use crate::time::UnixMillis;
 
 /// The server does not speak this version of the protocol, says the server.
@@ -150,43 +149,11 @@ impl Lifecycle {
         if self.is_hopeless(&look) {
             if self.hope.since.is_none() {
                 // Waits of when the session was served are for no time like this (R16).
-                self.hurry();
+                self.renewal.paces.hurry();
             }
             self.hope.lose(now);
             self.hope.told = true;
         }
         self.tell_failed_connect(cause);
-    }
-
-    /// Puts off what is shown, and who is asked, after a refusal: 5, 10, 20, 40 and then 60 s, less a tenth at random.
-    pub(super) fn next_round(&mut self, vague: bool) {
-        let most = if vague { self.policy.shown_again_max / 2 } else { self.policy.shown_again_max };
-        let wait = doubled(self.policy.shown_again, self.link.round).min(most);
-        self.link.round = self.link.round.saturating_add(1);
-        let drawn = self.random.below(Domain::Reconnect, wait / 10);
-        self.link.next_round = self.clock.now().saturating_add(wait).saturating_sub(drawn);
-    }
-
-    /// Waits before the next socket: equal jitter, doubling, up to 3 s in the first minute, then 30 s.
-    pub(super) fn back_off(&mut self, asked_at: At, failure: Failure) {
-        let now = self.clock.now();
-        let since = *self.link.down_since.get_or_insert(now);
-        let most = match now.saturating_sub(since) {
-            age if age < self.policy.early_outage => self.policy.reconnect_early,
-            age if age < self.policy.middle_outage => self.policy.reconnect_middle,
-            _ => self.policy.reconnect,
-        };
-        let asked = self.retry_after(failure.retry_after());
-        let from = if failure == Failure::Timeout { asked_at } else { now };
-        let class = match Class::of(failure) {
-            Class::Refusal => Class::Refusal,
-            _ => Class::Unanswered,
-        };
-        self.link.pace.failed(from, class, (self.policy.wait_min, most), asked, &mut self.random);
-    }
-
-    /// The reason why there is no session yet, or again.
-    pub(super) fn tell_failed_connect(&mut self, cause: Cause) {
-        self.warn(Warning::ConnectFailed { cause, next: None });
     }
 }

@@ -5,7 +5,7 @@ pub(crate) mod token;
 use alloc::vec::Vec;
 
 use crate::lifecycle::clock::At;
-use crate::lifecycle::tokens::token::{Kind, Token};
+use crate::lifecycle::tokens::token::{Inspection, Kind, Token};
 use crate::lifecycle::{Generation, TokenId};
 use crate::time::Millis;
 
@@ -96,6 +96,13 @@ impl Tokens {
         self.held.insert(at, token);
     }
 
+    /// What this base can do has been asked, whatever was answered.
+    pub(crate) fn inspected(&mut self, base: TokenId) {
+        if let Some(facts) = self.get_mut(base).and_then(Token::base_mut) {
+            facts.inspection = Inspection::Over;
+        }
+    }
+
     pub(crate) fn remove(&mut self, id: TokenId) -> Option<Token> {
         let at = self.held.iter().position(|token| token.id == id)?;
         Some(self.held.remove(at))
@@ -172,22 +179,16 @@ impl Tokens {
 
 #[cfg(test)]
 mod tests {
-    use super::super::{Lifecycle, Policy};
     use super::*;
     use crate::lifecycle::tokens::token::Base;
-    use crate::lifecycle::{Statement, TokenFacts};
-    use crate::secret::Seed;
 
     #[test]
     fn the_newest_good_base_is_no_crowd() {
         // proves R6.1: of many bound tokens one has no known end, and ends no later for that
-        let mut machine = Lifecycle::new(Policy::default(), &Seed::from_bytes([1; 32]));
         let mut tokens = Tokens::default();
         for number in 0..8 {
             let kind = if number < 2 { Kind::Base(Base::default()) } else { Kind::Bound { of: TokenId(0) } };
-            let facts =
-                TokenFacts { token: TokenId(number), statement: Statement::default(), new_secret: false };
-            let mut token = machine.token(&facts, kind, u64::from(number), 0, None, false);
+            let mut token = Token::new(TokenId(number), kind, u64::from(number));
             token.ends = (number < 7).then_some(if number == 1 { 3_600_000 } else { 1_000 });
             tokens.hold(token);
             tokens.hold_no_more_than_needed(0, |_| false);

@@ -151,6 +151,30 @@ pub(crate) struct Noted {
 }
 
 impl Token {
+    /// One of which nothing is known yet.
+    pub(crate) const fn new(id: TokenId, kind: Kind, order: u64) -> Self {
+        Self {
+            id,
+            kind,
+            order,
+            due: 0,
+            sent: 0,
+            received: 0,
+            by: None,
+            first: false,
+            draw: 0,
+            renew_by: None,
+            ends: None,
+            word: Word::Nobody,
+            undated: None,
+            refused: false,
+            life_told: [false; 2],
+            accepted: false,
+            barren: false,
+            saved: Saved::No,
+        }
+    }
+
     pub(crate) const fn is_bound(&self) -> bool {
         matches!(self.kind, Kind::Bound { .. })
     }

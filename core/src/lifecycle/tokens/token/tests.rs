@@ -23,26 +23,8 @@ fn clock(at: Millis, fast: i64) -> Clock {
 
 /// One of which nobody has said anything.
 fn token(kind: Kind, clock: &Clock, sent: At) -> Token {
-    Token {
-        id: TokenId(1),
-        kind,
-        order: 1,
-        due: sent,
-        sent,
-        received: clock.now(),
-        by: Some(Endpoint::Renew),
-        first: false,
-        draw: 0,
-        renew_by: None,
-        ends: None,
-        word: Word::Nobody,
-        undated: None,
-        refused: false,
-        life_told: [false; 2],
-        accepted: false,
-        barren: false,
-        saved: Saved::No,
-    }
+    let token = Token::new(TokenId(1), kind, 1);
+    Token { due: sent, sent, received: clock.now(), by: Some(Endpoint::Renew), ..token }
 }
 
 fn bound(clock: &Clock, sent: At) -> Token {

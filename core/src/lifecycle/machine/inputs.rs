@@ -4,11 +4,10 @@ use alloc::vec::Vec;
 
 use crate::lifecycle::limits::pace::Pace;
 use crate::lifecycle::renewal::attempts::{Attempt, Endpoint};
-use crate::lifecycle::tokens::token::{Base, Heard, Kind, Token};
-use crate::lifecycle::waiters::{self, Waiter};
+use crate::lifecycle::tokens::token::Token;
 use crate::lifecycle::{
-    Action, AskError, AskId, Cause, Confirmation, Event, Failure, Ignored, Input, Lifecycle, Link, Mechanism,
-    Mode, ProviderFacts, Start, TeardownReason, TokenFacts, TokenId,
+    AskError, Cause, Event, Failure, Input, Lifecycle, Link, Mechanism, Mode, ProviderFacts, Start,
+    TeardownReason, TokenId,
 };
 
 impl Lifecycle {
@@ -35,10 +34,6 @@ impl Lifecycle {
             Input::Destroy => self.finish(TeardownReason::Destroyed),
         }
         self.find_hope();
-    }
-
-    fn out_of_place(&mut self) {
-        self.tell(Event::Ignored(Ignored::OutOfPlace));
     }
 
     fn start(&mut self, start: &Start) {
@@ -85,9 +80,7 @@ impl Lifecycle {
             return;
         }
         self.network_hint = Some(now);
-        for pace in self.renewal.paces.all() {
-            pace.wake(now);
-        }
+        self.renewal.paces.wake(now);
         self.link.pace.wake(now);
         // What has been on its way for long was sent on the network of before.
         let old = self.policy.reconnect_early;
@@ -111,68 +104,6 @@ impl Lifecycle {
         }
     }
 
-    // ---- A token of the application's own ----
-
-    fn update_token(&mut self, ask: AskId, facts: &TokenFacts) {
-        if !self.wait(ask, waiters::Kind::Update(facts.token)) {
-            return;
-        }
-        let now = self.clock.now();
-        let is_it = |held: &Token| held.id == facts.token || held.base_id() == Some(facts.token);
-        let is_no_news = self.link.is_live() && self.tokens.in_force().is_some_and(is_it);
-        let says = &facts.statement;
-        let refused = self.tokens.get(facts.token).is_some_and(|token| token.refused || token.barren);
-        let useless = refused || says.cnf == Confirmation::Others || says.expires_in == Some(0);
-        let refusal = if useless {
-            Some(AskError::InvalidCredentials)
-        } else if !is_no_news && self.budget(0) > now {
-            // Each token that is brought costs an inspection and a push.
-            Some(AskError::Throttled)
-        } else {
-            None
-        };
-        if let Some(error) = refusal {
-            self.waiters.take(|waiter| waiter.id == ask);
-            return self.tell(Event::Failed { ask, error });
-        }
-        let older = self.waiters.take(|it| it.id != ask && matches!(it.kind, waiters::Kind::Update(_)));
-        for Waiter { id, .. } in older {
-            self.tell(Event::Failed { ask: id, error: AskError::Superseded });
-        }
-        if is_no_news {
-            self.waiters.take(|waiter| waiter.id == ask);
-            return self.tell(Event::Recovered { ask, generation: self.tokens.generation });
-        }
-        self.renewal.budget.take(now, self.exchange_period());
-        // What was asked before may be another user's (R15).
-        self.attempts.retire(|attempt| attempt.is_exchange());
-        let order = self.attempts.next;
-        self.attempts.next = order.saturating_add(1);
-        self.tokens.floor = order;
-        self.link.state = None;
-        self.link.cut_by = None;
-        self.give_up_coming();
-        self.attempts.retire(|attempt| matches!(attempt.action, Action::Reauthenticate { .. }));
-        self.renewal.paces.activate.forgive();
-        self.renewal.paces.renew.forgive();
-        (self.renewal.remint, self.renewal.rekeyed) = (false, false);
-        let known = self.tokens.remove(facts.token);
-        let kind = match known.map(|known| known.kind) {
-            Some(kind @ Kind::Bound { .. }) => kind,
-            // What was learned of it is not asked for again.
-            Some(Kind::Base(Base { scope, cnf, inspection, .. })) => {
-                Kind::Base(Base { scope, cnf, inspection, ..Base::default() })
-            }
-            None => Kind::Base(Base::default()),
-        };
-        let token = self.token(facts, kind, order, now, None, false);
-        let heard = Heard { sent: now, told: None, exchange: true };
-        self.hold(token, &facts.statement, heard);
-        if !self.link.is_live() {
-            self.link.pace.wake(now);
-        }
-    }
-
     fn set_provider(&mut self, provider: ProviderFacts) {
         if matches!(self.mode, Mode::Ending(..) | Mode::Over(_)) {
             return self.out_of_place();
@@ -191,8 +122,6 @@ impl Lifecycle {
             base.told_no_mechanism = false;
         }
     }
-
-    // ---- Rest and end ----
 
     fn suspend(&mut self) {
         if self.mode != Mode::Running {
@@ -220,25 +149,10 @@ impl Lifecycle {
         if self.tokens.held.is_empty() && self.renewal.minted {
             self.hope.lose(now);
         }
-        for pace in self.renewal.paces.all() {
-            pace.wake(now);
-        }
+        self.renewal.paces.wake(now);
         for token in &mut self.tokens.held {
             token.refused = false;
         }
         self.spread_work();
-    }
-
-    /// The application is done with it, as it says. Who leaves keeps what the next process resumes with.
-    fn finish(&mut self, reason: TeardownReason) {
-        match self.mode {
-            Mode::Ending(..) | Mode::Over(_) => self.out_of_place(),
-            Mode::Idle | Mode::Running | Mode::Suspended => {
-                if reason != TeardownReason::Left {
-                    self.link.state = None;
-                }
-                self.end(reason, None);
-            }
-        }
     }
 }

@@ -1,13 +1,12 @@
 //! Who waits is answered for what was asked (R27).
 
-use super::look::Look;
-use crate::lifecycle::tokens::token::{Kind as TokenKind, Token};
-use crate::lifecycle::waiters::{Kind, MOST_WAITERS, Waiter};
+use crate::lifecycle::tokens::token::{Kind, Token};
+use crate::lifecycle::waiters::{MOST_WAITERS, WaitFor, Waiter};
 use crate::lifecycle::{AskError, AskId, Cause, Event, Generation, Lifecycle, Mode, TokenId};
 
 impl Lifecycle {
     /// Registers somebody who waits; refuses when that is impossible.
-    pub(super) fn wait(&mut self, ask: AskId, kind: Kind) -> bool {
+    pub(super) fn wait(&mut self, ask: AskId, kind: WaitFor) -> bool {
         let refusal = match self.mode {
             Mode::Running => (self.waiters.list.len() >= MOST_WAITERS).then_some(AskError::Throttled),
             Mode::Idle | Mode::Suspended => Some(AskError::Suspended),
@@ -36,7 +35,7 @@ impl Lifecycle {
             .budget(self.policy.exchange_reserve)
             .max(self.renewal.paces.refresh.asked.max(self.renewal.paces.mint.asked))
             <= now;
-        if self.wait(ask, Kind::Renewal { order }) && order == self.attempts.next && alone && !soon {
+        if self.wait(ask, WaitFor::Renewal { order }) && order == self.attempts.next && alone && !soon {
             self.waiters.take(|waiter| waiter.id == ask);
             self.tell(Event::Failed { ask, error: AskError::Throttled });
         }
@@ -59,35 +58,9 @@ impl Lifecycle {
         let behind = self.link.serving.is_some_and(|serving| serving.known != self.tokens.generation);
         match newest.or(in_force.filter(|_| behind)) {
             Some(order) => {
-                self.wait(ask, Kind::Renewal { order });
+                self.wait(ask, WaitFor::Renewal { order });
             }
             None => self.ask_for_renewal(ask),
-        }
-    }
-
-    /// Somebody waits for what cannot come.
-    pub(super) fn some_wait_in_vain(&self, look: &Look<'_>) -> bool {
-        self.waiters.list.iter().any(|waiter| self.is_in_vain(waiter, look))
-    }
-
-    fn is_in_vain(&self, waiter: &Waiter, look: &Look<'_>) -> bool {
-        match waiter.kind {
-            Kind::Renewal { order } => {
-                !self.tokens.held.is_empty()
-                    && !self.can_be_brought(look)
-                    && !self.is_undecided(look)
-                    && !self
-                        .attempts
-                        .list
-                        .iter()
-                        .any(crate::lifecycle::renewal::attempts::Attempt::is_exchange)
-                    && !self.tokens.held.iter().any(|token| token.order >= order)
-            }
-            Kind::Update(token) => {
-                let is_it = |held: &&Token| held.id == token || held.base_id() == Some(token);
-                let may_be = |held: &Token| held.lasts(look.now) && (!held.barren || self.is_judged(held.id));
-                !self.tokens.held.iter().filter(is_it).any(may_be)
-            }
         }
     }
 
@@ -98,8 +71,8 @@ impl Lifecycle {
         self.waiters.take(|waiter| vain.contains(waiter));
         for waiter in vain {
             let error = match waiter.kind {
-                Kind::Renewal { .. } => AskError::NoMechanism,
-                Kind::Update(_) => {
+                WaitFor::Renewal { .. } => AskError::NoMechanism,
+                WaitFor::Update(_) => {
                     // What was there before is shown again.
                     self.tokens.floor = 0;
                     AskError::InvalidCredentials
@@ -113,7 +86,7 @@ impl Lifecycle {
     pub(super) fn tell_pending(&mut self) {
         let (now, span) = (self.clock.now(), self.policy.ask_patience);
         let over = |waiter: &Waiter| {
-            matches!(waiter.kind, Kind::Renewal { .. }) && waiter.since.saturating_add(span) <= now
+            matches!(waiter.kind, WaitFor::Renewal { .. }) && waiter.since.saturating_add(span) <= now
         };
         let error = self.waiters.cause.map_or(AskError::Pending, AskError::Exchange);
         for waiter in self.waiters.take(over) {
@@ -126,12 +99,12 @@ impl Lifecycle {
         let Some(token) = self.tokens.get(id) else { return };
         let (order, generation) = (token.order, self.tokens.generation);
         let base = match token.kind {
-            TokenKind::Bound { of } => of,
-            TokenKind::Base(_) => id,
+            Kind::Bound { of } => of,
+            Kind::Base(_) => id,
         };
         let settled = self.waiters.take(|waiter| match waiter.kind {
-            Kind::Renewal { order: wanted } => order >= wanted,
-            Kind::Update(wanted) => wanted == id || wanted == base,
+            WaitFor::Renewal { order: wanted } => order >= wanted,
+            WaitFor::Update(wanted) => wanted == id || wanted == base,
         });
         self.waiters.cause = None;
         for waiter in settled {
@@ -142,15 +115,16 @@ impl Lifecycle {
     /// The server refused a token that the application brought, or one exchanged from it: which one that was.
     pub(super) fn fail_update(&mut self, id: TokenId, cause: Cause) -> Option<TokenId> {
         let base = self.tokens.get(id).and_then(Token::base_id).unwrap_or(id);
-        let is_it = |waiter: &Waiter| waiter.kind == Kind::Update(id) || waiter.kind == Kind::Update(base);
+        let is_it =
+            |waiter: &Waiter| waiter.kind == WaitFor::Update(id) || waiter.kind == WaitFor::Update(base);
         let failed = self.waiters.take(is_it);
         let brought = failed.first().map(|waiter| waiter.kind)?;
         for waiter in failed {
             self.tell(Event::Failed { ask: waiter.id, error: AskError::Exchange(cause) });
         }
         match brought {
-            Kind::Update(token) => Some(token),
-            Kind::Renewal { .. } => None,
+            WaitFor::Update(token) => Some(token),
+            WaitFor::Renewal { .. } => None,
         }
     }
 }

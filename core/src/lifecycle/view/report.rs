@@ -1,5 +1,6 @@
 //! What the machine says of itself, and what must hold after every step.
 
+use crate::lifecycle::clock::At;
 use crate::lifecycle::limits::pace::Paces;
 use crate::lifecycle::tokens::token::Token;
 use crate::lifecycle::{Lifecycle, Mode, Phase, Policy, SocketId, Status, TokenId, Wake, Why};
@@ -84,6 +85,10 @@ impl Lifecycle {
         Some(why)
     }
 
+    pub(in crate::lifecycle) fn tick(&self, at: At) -> Tick {
+        self.clock.tick_of(at.max(self.clock.now()))
+    }
+
     /// The numbers that it decides with.
     #[must_use]
     pub fn policy(&self) -> &Policy {
@@ -132,5 +137,11 @@ impl Lifecycle {
     /// A session rightly waits for nothing but inputs where it is live without a known end.
     fn rests(&self) -> bool {
         self.link.is_live() && self.tokens.end(self.clock.now(), false).is_none()
+    }
+
+    /// Whether the machine may still ask for something to be done with this token.
+    #[must_use]
+    pub fn holds(&self, token: TokenId) -> bool {
+        self.tokens.get(token).is_some()
     }
 }

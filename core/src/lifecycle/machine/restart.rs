@@ -1,110 +1,17 @@
-//! What outlives the process, and when it is written (R13).
+//! What a process leaves behind, and how another goes on with it (R13, R36).
 
 use alloc::sync::Arc;
-use alloc::vec::Vec;
-use serde::{Deserialize, Serialize};
 
-use super::{Lifecycle, Policy};
 use crate::lifecycle::clock::{At, Clock, moved};
 use crate::lifecycle::limits::pace::{Pace, Paces};
-use crate::lifecycle::renewal::key::Key;
+use crate::lifecycle::record::snapshot::Snapshot;
 use crate::lifecycle::tokens::token::{Base, Inspection, Kind, Saved, Token, Undated, Word};
-use crate::lifecycle::{Generation, Random, TokenId};
+use crate::lifecycle::{Generation, Lifecycle, Policy, Random};
 use crate::secret::Seed;
-use crate::time::{Millis, Now, UnixMillis};
+use crate::time::{Now, UnixMillis};
 
 /// The greatest of numbers that only grow which is believed of a snapshot: there must be others after it.
 const GREATEST: u64 = u64::MAX / 2;
-
-/// What is unwritten, and the write under way.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(super) struct Writing {
-    pub(super) durable: bool,
-    pub(super) unsaved: bool,
-    /// It does not wait for others to be written with it: a token, a secret.
-    urgent: bool,
-    last: At,
-    pub(super) pace: Pace,
-}
-
-impl Writing {
-    pub(super) const fn is_urgent(&self) -> bool {
-        self.unsaved && self.urgent
-    }
-
-    pub(super) const fn urge(&mut self) {
-        (self.unsaved, self.urgent) = (true, true);
-    }
-
-    /// When the record is written next.
-    pub(super) fn due(&self, interval: Millis) -> Option<At> {
-        let gathered = if self.urgent { 0 } else { self.last.saturating_add(interval) };
-        (self.durable && self.unsaved).then(|| gathered.max(self.pace.ready()))
-    }
-
-    pub(super) const fn begin(&mut self, now: At) {
-        (self.unsaved, self.urgent, self.last) = (false, false, now);
-    }
-}
-
-/// What `canonical` is made of.
-#[cfg(feature = "model")]
-impl Writing {
-    pub(super) const fn facts(&self) -> (bool, bool, At, &Pace) {
-        let Self { durable, unsaved, urgent: _, last, pace } = self;
-        (*durable, *unsaved, *last, pace)
-    }
-}
-
-/// What of a [`Lifecycle`] outlives its process: tokens by their numbers, what is known of them and of the server, how
-/// many draws were made. No secret, nothing of sockets, of commands under way, of who waits.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Snapshot {
-    /// The time now, as all others here: the server's, or the wall clock's while that is not known.
-    taken: UnixMillis,
-    /// These times are the server's.
-    dated: bool,
-    drawn: [u64; 4],
-    held: Vec<Token>,
-    in_force: Option<TokenId>,
-    generation: Generation,
-    state: Option<Generation>,
-    next: u64,
-    assumed: [Option<Millis>; 2],
-    spans: [Millis; 4],
-    paces: Paces,
-    key: Key,
-    ever_live: bool,
-    /// There is no hope: what the reach-clock has shown since that began.
-    hopeless: Option<Millis>,
-    round: u32,
-}
-
-impl Snapshot {
-    /// Counts acknowledgements.
-    #[must_use]
-    pub const fn generation(&self) -> Generation {
-        self.generation
-    }
-
-    /// When it was taken: the server's time, or the local one while the server's is not known.
-    #[must_use]
-    pub const fn taken(&self) -> UnixMillis {
-        self.taken
-    }
-
-    /// The same without the tokens that `keep` does not know.
-    #[must_use]
-    pub fn only(mut self, keep: impl Fn(TokenId) -> bool) -> Self {
-        self.held.retain(|token| keep(token.id));
-        self
-    }
-
-    /// The tokens in it, asked for first: first.
-    pub fn tokens(&self) -> impl Iterator<Item = TokenId> + '_ {
-        self.held.iter().map(|token| token.id)
-    }
-}
 
 fn shifted(token: &Token, by: i64) -> Token {
     let mut token = token.clone();

@@ -1,0 +1,85 @@
+//! What the server has accepted (R6, R27).
+
+use crate::lifecycle::renewal::attempts::Endpoint;
+use crate::lifecycle::tokens::token::Token;
+use crate::lifecycle::{Action, Event, Lifecycle, TokenId};
+
+impl Lifecycle {
+    /// The server has accepted something. What it has refused before stays the reason why nothing else serves, for as long
+    /// as that is held.
+    pub(super) fn server_accepts(&mut self) {
+        self.renewal.unasked = false;
+        self.link.accepted();
+        self.link.cause = self.link.cause.filter(|_| self.tokens.held.iter().any(|token| token.refused));
+    }
+
+    /// The server has accepted this token.
+    pub(super) fn accepted(&mut self, id: TokenId) {
+        let now = self.clock.now();
+        let Some(token) = self.tokens.get(id) else { return };
+        let (order, due, bound) = (token.order, token.due, token.is_bound());
+        let brought_by = token.by.filter(|_| !token.accepted);
+        let before = self.tokens.in_force;
+        let attempts = &self.attempts;
+        let changed = self.tokens.accept(id, |base| {
+            attempts.any(|action| matches!(action, Action::Activate { base: of, .. } if *of == base))
+        });
+        self.server_accepts();
+        self.link.cut_by = None;
+        let hopeless = self.hope.since.is_some();
+        self.hope.regain();
+        if changed {
+            self.record.urge();
+            if let Some(endpoint) = brought_by {
+                self.renewal.pace(endpoint).is_accepted();
+            }
+            // What it took to get a socket is nobody's latency.
+            let served = self.link.serving.is_some_and(|serving| serving.since <= due);
+            // One that comes into force once more took no longer than it did then.
+            if brought_by.is_some() && !hopeless && served {
+                self.attempts.learn(now.saturating_sub(due));
+            }
+        }
+        if order >= self.tokens.floor {
+            if self.tokens.floor > 0 {
+                // The state of before is another user's, and so are its tokens.
+                self.link.state = None;
+                let floor = self.tokens.floor;
+                let base = self.tokens.get(id).and_then(Token::base_id);
+                self.tokens.held.retain(|token| token.order >= floor || Some(token.id) == base);
+            }
+            self.tokens.floor = 0;
+        }
+        if changed
+            && bound
+            && let Some(age) = self.tokens.suspect.take()
+        {
+            let [_, assumed] = &mut self.tokens.assumed;
+            *assumed = Some(age);
+        }
+        if changed && before.is_some() {
+            self.tell_renewed(id);
+        } else {
+            self.tell_bound(id);
+        }
+        self.settle(id);
+    }
+
+    fn tell_renewed(&mut self, id: TokenId) {
+        self.tell_bound(id);
+        let Some(token) = self.tokens.get(id) else { return };
+        let (by, ends) = (token.by.map(Endpoint::mechanism), token.ends.map(|at| self.clock.tick_of(at)));
+        self.tell(Event::Renewed { generation: self.tokens.generation, token: id, by, ends });
+    }
+
+    /// Tells of the first bound token of a base that comes into force, on whatever way.
+    fn tell_bound(&mut self, id: TokenId) {
+        let Some(of) = self.tokens.get(id).and_then(Token::base_id) else { return };
+        if let Some(base) = self.tokens.get_mut(of).and_then(Token::base_mut)
+            && !base.has_been_bound
+        {
+            base.has_been_bound = true;
+            self.tell(Event::Bound { token: id });
+        }
+    }
+}
