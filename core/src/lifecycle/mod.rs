@@ -11,11 +11,13 @@
 //! | `clock` | K: one tick, one offset to the server's clock, the reach-clock |
 //! | `tokens` | T: what is known of a token, above all its end; those that are held |
 //! | `limits` | P: back-off, rate limiter, draws |
-//! | `renewal` | A, P: who brings tokens, the key, what was asked and is not answered |
+//! | `attempts` | A: what was asked and is not answered |
+//! | `renewal` | A, P: who brings tokens, and the key that binds them |
 //! | `connection` | C: the socket that serves, and the one that is coming |
 //! | `hope` | H: the only end |
 //! | `waiters` | W: who waits, and for what |
 //! | `record` | S: what outlives the process |
+//! | `told` | what the application has been told |
 //! | `view` | what is due, and when: read from all of them, changes nothing |
 //! | `machine` | what changes: one file for each kind of input, answer and act |
 //! | `explorer` | what a search over all states needs (feature `model`) |
@@ -36,6 +38,7 @@
 //! ));
 //! ```
 
+mod attempts;
 mod clock;
 mod connection;
 #[cfg(feature = "model")]
@@ -46,6 +49,7 @@ mod machine;
 mod record;
 mod renewal;
 mod tokens;
+mod told;
 mod view;
 mod vocabulary;
 mod waiters;
@@ -71,6 +75,7 @@ use core::fmt;
 use crate::secret::Seed;
 use crate::time::Tick;
 
+use attempts::Attempts;
 use clock::{At, Clock};
 use connection::Link;
 #[cfg(feature = "model")]
@@ -80,8 +85,8 @@ use limits::bucket::Bucket;
 #[cfg(not(feature = "model"))]
 use limits::random::Random;
 use renewal::Renewal;
-use renewal::attempts::Attempts;
 use tokens::Tokens;
+use told::Told;
 use waiters::Waiters;
 
 /// What one step produced. Run the outputs in order; step again at `wake_at` or before.
@@ -130,13 +135,6 @@ enum Mode {
     Suspended,
     Ending(TeardownReason, Option<Cause>),
     Over(TeardownReason),
-}
-
-/// What the application has been told.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-struct Told {
-    fallback: Vec<FallbackReason>,
-    expiring: Option<Generation>,
 }
 
 impl fmt::Debug for Lifecycle {

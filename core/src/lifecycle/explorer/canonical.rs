@@ -15,16 +15,16 @@ use alloc::string::String;
 use alloc::vec::Vec;
 use core::fmt::{Arguments, Write as _};
 
+use crate::lifecycle::attempts::Attempt;
 use crate::lifecycle::clock::At;
 use crate::lifecycle::explorer::View;
 use crate::lifecycle::hope::Hope;
 use crate::lifecycle::limits::pace::Pace;
 use crate::lifecycle::record::Writing;
 use crate::lifecycle::renewal::Renewal;
-use crate::lifecycle::renewal::attempts::Attempt;
 use crate::lifecycle::renewal::key::KeyState;
 use crate::lifecycle::waiters::{WaitFor, Waiters};
-use crate::lifecycle::{Cause, Failure, Lifecycle, Mode, ProviderFacts, TokenId, Told};
+use crate::lifecycle::{Cause, Failure, Lifecycle, Mode, ProviderFacts, TokenId};
 use crate::time::Millis;
 
 /// Times further away than this are all the same: above every sum of constants that meets a comparison.
@@ -70,11 +70,11 @@ impl<'a> Line<'a> {
     fn of(machine: &'a Lifecycle, view: View) -> Self {
         let held = machine.tokens.held.iter();
         let mut places: Vec<TokenId> = held.clone().map(|token| token.id).collect();
-        let wanted = machine.waiters.list.iter().filter_map(|waiter| match waiter.kind {
+        let wanted = machine.waiters.iter().filter_map(|waiter| match waiter.kind {
             WaitFor::Update(token) => Some(token),
             WaitFor::Renewal { .. } => None,
         });
-        let asked = machine.attempts.list.iter().filter_map(|attempt| attempt.action.token());
+        let asked = machine.attempts.iter().filter_map(|attempt| attempt.action.token());
         let coming = machine.link.coming.map(|coming| coming.token);
         for token in held.filter_map(|token| token.base_id()).chain(wanted).chain(asked).chain(coming) {
             if !places.contains(&token) {
@@ -130,7 +130,7 @@ impl<'a> Line<'a> {
     fn rank(&self, order: u64) -> usize {
         let held = self.machine.tokens.held.iter().map(|token| token.order);
         let heard = |attempt: &&Attempt| attempt.is_exchange() && (!attempt.late || self.view.late_answers);
-        let exchanges = self.machine.attempts.list.iter().filter(heard);
+        let exchanges = self.machine.attempts.iter().filter(heard);
         held.chain(exchanges.map(|attempt| attempt.id.0)).filter(|other| *other < order).count()
     }
 
@@ -142,18 +142,7 @@ impl<'a> Line<'a> {
             random: _,
             clock,
             mode,
-            renewal:
-                Renewal {
-                    provider: ProviderFacts { can_refresh, can_mint_again, may_be_asked_twice },
-                    key,
-                    paces,
-                    budget,
-                    minted,
-                    unasked,
-                    remint,
-                    rekeyed,
-                    spread,
-                },
+            renewal,
             tokens,
             attempts,
             sockets,
@@ -161,26 +150,30 @@ impl<'a> Line<'a> {
             hope,
             waiters,
             record,
-            told: Told { fallback, expiring },
+            told,
             network_hint,
             wake: _,
             out: _,
         } = self.machine;
+        let (fallback, expiring) = told.facts();
+        let Renewal { key, paces, budget, .. } = renewal;
+        let ProviderFacts { can_refresh, can_mint_again, may_be_asked_twice } = renewal.provider();
+        let ([minted, unasked, remint, rekeyed], spread) = (renewal.flags(), renewal.spread());
         match mode {
             Mode::Over(reason) => return self.say(format_args!("over {}", reason.name())),
             Mode::Ending(reason, cause) => {
                 self.say(format_args!("ending {}{}", reason.name(), self.cause(*cause)));
                 self.flag(record.is_urgent(), "unsaved");
-                self.pace("persist", &record.pace);
+                self.pace("persist", record.facts().3);
                 return self.attempts(attempts);
             }
             Mode::Idle => self.text.push_str("idle"),
             Mode::Running => self.text.push_str("running"),
             Mode::Suspended => self.text.push_str("suspended"),
         }
-        self.flag(*can_refresh, "can-refresh");
-        self.flag(*can_mint_again, "can-mint");
-        self.flag(*may_be_asked_twice, "twice");
+        self.flag(can_refresh, "can-refresh");
+        self.flag(can_mint_again, "can-mint");
+        self.flag(may_be_asked_twice, "twice");
         let (state, algorithm, proved, may_switch) = key.facts();
         if state != KeyState::Declined || self.view.deaths {
             self.say(format_args!(" key:{state:?}/{algorithm:?}"));
@@ -188,14 +181,14 @@ impl<'a> Line<'a> {
             self.flag(may_switch, "may-switch");
         }
         self.link(link);
-        self.flag(hope.ever_live, "was-live");
-        self.flag(*minted, "minted");
-        self.flag(*remint, "remint");
-        self.flag(*rekeyed, "rekeyed");
-        self.flag(*unasked, "of-the-record");
-        self.flag(hope.unreachable, "unreachable");
-        if *spread > 0 {
-            self.lately("spread", *spread, policy.early_outage);
+        self.flag(hope.ever_live(), "was-live");
+        self.flag(minted, "minted");
+        self.flag(remint, "remint");
+        self.flag(rekeyed, "rekeyed");
+        self.flag(unasked, "of-the-record");
+        self.flag(hope.flags().0, "unreachable");
+        if spread > 0 {
+            self.lately("spread", spread, policy.early_outage);
         }
         if let Some(at) = network_hint {
             self.lately("hint", *at, policy.network_hint);
@@ -205,7 +198,7 @@ impl<'a> Line<'a> {
         }
         self.hope(hope);
         self.tokens(tokens);
-        self.flag(*expiring == Some(tokens.generation), "told-expiring");
+        self.flag(expiring == Some(tokens.generation), "told-expiring");
         let mut reasons: Vec<&str> = fallback.iter().map(|reason| reason.name()).collect();
         reasons.sort_unstable();
         for reason in reasons {
@@ -238,17 +231,17 @@ impl<'a> Line<'a> {
     }
 
     fn hope(&mut self, hope: &Hope) {
-        let Hope { since, told, cause, reach, spent, ever_live: _, unreachable: _, later } = hope;
+        let (since, spent, (_, later)) = (hope.since(), hope.spent(), hope.flags());
         let policy = &self.machine.policy;
-        let (run, last, reached) = reach.facts();
+        let (run, last, reached) = hope.reach.facts();
         if since.is_some() {
             self.say(format_args!(" hopeless/{}", run.min(policy.patience)));
-            self.flag(*told, "told");
+            self.flag(hope.was_told(), "told");
             if let Some(at) = spent {
-                self.say(format_args!(" spent{:+}", self.since(*at, policy.awaited)));
+                self.say(format_args!(" spent{:+}", self.since(at, policy.awaited)));
             }
         }
-        self.flag(*later, "later");
+        self.flag(later, "later");
         // Who has hope begins anew when it is lost.
         match last {
             Some((at, answered)) if since.is_some() => {
@@ -261,7 +254,7 @@ impl<'a> Line<'a> {
         if policy.unreached < FAR.unsigned_abs() {
             self.say(format_args!(" reached{:+}", self.since(reached, policy.unreached)));
         }
-        self.flag(cause.is_some(), &format!("cause{}", self.cause(*cause)));
+        self.flag(hope.cause().is_some(), &format!("cause{}", self.cause(hope.cause())));
     }
 
     fn record(&mut self, record: &Writing) {
@@ -275,7 +268,7 @@ impl<'a> Line<'a> {
     }
 
     fn waiters(&mut self, waiters: &Waiters) {
-        let Waiters { list, cause } = waiters;
+        let (list, cause) = waiters.facts();
         for waiter in list {
             match waiter.kind {
                 WaitFor::Renewal { order } => {
@@ -286,7 +279,7 @@ impl<'a> Line<'a> {
             }
         }
         if self.view.asks {
-            self.flag(cause.is_some(), &format!("waits-for{}", self.cause(*cause)));
+            self.flag(cause.is_some(), &format!("waits-for{}", self.cause(cause)));
         }
     }
 

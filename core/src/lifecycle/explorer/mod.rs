@@ -7,7 +7,7 @@ pub(crate) mod draws;
 
 use alloc::vec::Vec;
 
-use crate::lifecycle::renewal::attempts::Attempt;
+use crate::lifecycle::attempts::Attempt;
 use crate::lifecycle::{Action, AskId, CommandId, Lifecycle, Mode, Policy, SocketId, TokenId};
 use crate::time::Tick;
 
@@ -138,13 +138,13 @@ impl Lifecycle {
             deadline: self.clock.tick_of(attempt.deadline),
             late: attempt.late,
         };
-        self.attempts.list.iter().map(asked).collect()
+        self.attempts.iter().map(asked).collect()
     }
 
     /// Who waits for an outcome.
     #[must_use]
     pub fn waiting(&self) -> Vec<AskId> {
-        self.waiters.list.iter().map(|waiter| waiter.id).collect()
+        self.waiters.iter().map(|waiter| waiter.id).collect()
     }
 
     /// The newest base that is held.
@@ -172,7 +172,7 @@ impl Lifecycle {
             .tokens
             .get(token)
             .is_some_and(|held| held.saved == crate::lifecycle::tokens::token::Saved::Yes);
-        !self.record.durable || saved || self.record.pace.failures > 0
+        saved || self.record.holds_up_nothing()
     }
 
     /// The socket that is coming.

@@ -1,6 +1,6 @@
 //! What the server has accepted (R6, R27).
 
-use crate::lifecycle::renewal::attempts::Endpoint;
+use crate::lifecycle::attempts::Endpoint;
 use crate::lifecycle::tokens::token::Token;
 use crate::lifecycle::{Action, Event, Lifecycle, TokenId};
 
@@ -8,7 +8,7 @@ impl Lifecycle {
     /// The server has accepted something. What it has refused before stays the reason why nothing else serves, for as long
     /// as that is held.
     pub(super) fn server_accepts(&mut self) {
-        self.renewal.unasked = false;
+        self.renewal.accepted();
         self.link.accepted();
         self.link.cause = self.link.cause.filter(|_| self.tokens.held.iter().any(|token| token.refused));
     }
@@ -26,7 +26,7 @@ impl Lifecycle {
         });
         self.server_accepts();
         self.link.cut_by = None;
-        let hopeless = self.hope.since.is_some();
+        let hopeless = self.hope.is_lost();
         self.hope.regain();
         if changed {
             self.record.urge();

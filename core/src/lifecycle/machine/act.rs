@@ -40,7 +40,7 @@ impl Lifecycle {
     }
 
     fn warn_of_expiry(&mut self) {
-        self.told.expiring = Some(self.tokens.generation);
+        self.told.expiring(self.tokens.generation);
         let Some(token) = self.tokens.in_force() else { return };
         let (Some(at), assumed) = (token.ends, token.sure_end().is_none()) else { return };
         let (ends, mechanism) = (self.clock.tick_of(at), self.mechanism(&self.look()));
@@ -49,7 +49,7 @@ impl Lifecycle {
 
     fn tell_fallback(&mut self) {
         if let Some(reason) = self.fallback_reason(&self.look()) {
-            self.told.fallback.push(reason);
+            self.told.fallback(reason);
             self.warn(Warning::RefreshFallback { reason });
         }
     }

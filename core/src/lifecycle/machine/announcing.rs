@@ -1,8 +1,8 @@
 //! What is announced: the next try, as it will be (R28). It is a fact of the state that a step leaves, and said then: what
 //! else is due in the same step may change it.
 
+use crate::lifecycle::attempts::Endpoint;
 use crate::lifecycle::clock::At;
-use crate::lifecycle::renewal::attempts::Endpoint;
 use crate::lifecycle::{Action, Event, Lifecycle, Mode, Output, Warning};
 use crate::time::Tick;
 

@@ -1,8 +1,8 @@
 //! What came of a command: one function for each kind.
 
+use crate::lifecycle::attempts::Attempt;
 use crate::lifecycle::clock::At;
 use crate::lifecycle::limits::pace::Class;
-use crate::lifecycle::renewal::attempts::Attempt;
 use crate::lifecycle::tokens::token::{Heard, Saved, Token};
 use crate::lifecycle::{
     Action, Cause, CommandId, Confirmation, Event, Failure, Ignored, Lifecycle, Mode, Outcome, Reply,
@@ -29,7 +29,7 @@ impl Lifecycle {
             self.observe(time, attempt.asked);
         }
         if attempt.is_exchange() {
-            self.hope.later = outcome.result.as_ref().is_err_and(|failure| failure.says_later());
+            self.hope.hear(outcome.result.as_ref().is_err_and(|failure| failure.says_later()));
         }
         match is_from_afar(&attempt, outcome) {
             Some(true) => {
@@ -40,11 +40,11 @@ impl Lifecycle {
                     }
                     self.hope.reach.answered(self.clock.now());
                 }
-                if core::mem::take(&mut self.hope.unreachable) {
+                if self.hope.somebody_answers() {
                     self.wake_unanswered();
                 }
             }
-            Some(false) => self.hope.unreachable = true,
+            Some(false) => self.hope.nobody_answers(),
             None => {}
         }
         // Its deadline has passed, and nobody has said anything: the place is given up, not the answer.
@@ -86,7 +86,7 @@ impl Lifecycle {
             // A question ends nothing (R25).
             (Action::Inspect { base }, Err(failure)) => {
                 self.tokens.inspected(base);
-                if self.hope.since.is_some() && self.tokens.good(self.clock.now()).next().is_none() {
+                if self.hope.is_lost() && self.tokens.good(self.clock.now()).next().is_none() {
                     self.tell_failed_connect(Cause { command, failure: *failure });
                 }
             }
@@ -127,7 +127,7 @@ impl Lifecycle {
             (_, Ok(_)) => {
                 // Put back and fail it: a driver that mixes answers up must not stall the session.
                 self.tell(Event::Ignored(Ignored::WrongReply(command)));
-                self.attempts.list.push(attempt);
+                self.attempts.put_back(attempt);
                 self.done(command, &Outcome::failed(Failure::Malformed));
             }
         }
@@ -138,17 +138,11 @@ impl Lifecycle {
         let first = !self.clock.is_told();
         if let Some(slept) = self.clock.observe(time, sent, &self.policy) {
             self.hope.reach.stand(slept.span);
-            for waiter in &mut self.waiters.list {
-                waiter.since = waiter.since.saturating_add(slept.span);
-            }
+            self.waiters.slept(slept.span);
             for token in &mut self.tokens.held {
                 token.move_by(slept.before(token.received));
             }
-            for attempt in &mut self.attempts.list {
-                let (_, by) = slept.before(attempt.asked);
-                attempt.asked = attempt.asked.saturating_add(by);
-                attempt.deadline = attempt.deadline.saturating_add(by);
-            }
+            self.attempts.move_by(|asked| slept.before(asked).1);
         }
         if first && self.clock.is_told() {
             for token in &mut self.tokens.held {
@@ -168,7 +162,7 @@ impl Lifecycle {
     }
 
     fn written(&mut self) {
-        self.record.pace.forgive();
+        self.record.written();
         for token in &mut self.tokens.held {
             if token.saved == Saved::Underway {
                 token.saved = Saved::Yes;
@@ -177,7 +171,6 @@ impl Lifecycle {
     }
 
     fn not_written(&mut self, attempt: &Attempt, failure: Failure) {
-        self.record.unsaved = true;
         for token in &mut self.tokens.held {
             if token.saved == Saved::Underway {
                 token.saved = Saved::No;
@@ -185,7 +178,7 @@ impl Lifecycle {
         }
         let now = self.clock.now();
         let most = self.policy.wait_unanswered_idle;
-        self.record.pace.failed(now, Class::Unanswered, (self.policy.wait_min, most), None, &mut self.random);
+        self.record.not_written(now, (self.policy.wait_min, most), &mut self.random);
         // At rest and at the end, too: the next process will not find it.
         self.warn(Warning::StoreFailed { cause: Cause { command: attempt.id, failure } });
     }

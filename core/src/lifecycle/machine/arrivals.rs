@@ -1,8 +1,8 @@
 //! Tokens that came, and those that brought nothing (R9, R14).
 
+use crate::lifecycle::attempts::{Attempt, Endpoint};
 use crate::lifecycle::limits::pace::Class;
 use crate::lifecycle::limits::random::Domain;
-use crate::lifecycle::renewal::attempts::{Attempt, Endpoint};
 use crate::lifecycle::tokens::token::{Base, Heard, Kind, Token};
 use crate::lifecycle::{
     Action, Cause, Confirmation, Failure, Lifecycle, Statement, TeardownReason, TokenFacts, TokenId, Warning,
@@ -25,13 +25,12 @@ impl Lifecycle {
             self.stated(facts.token, &says, Heard { exchange: false, ..heard });
             if !was_bound && !refused && self.tokens.in_force == Some(facts.token) && self.link.is_live() {
                 // Who asked has what there is.
-                self.waiters.cause = None;
+                self.waiters.forget();
             }
             return self.brought_nothing(attempt);
         }
         let minted = matches!(attempt.action, Action::Mint { .. });
-        self.renewal.rekeyed &= !minted;
-        self.renewal.remint &= !minted && self.renewal.rekeyed;
+        self.renewal.base_came(minted);
         self.take(attempt, facts, Kind::Base(Base::default()), heard);
     }
 
@@ -41,7 +40,7 @@ impl Lifecycle {
             return self.brought_nothing(attempt);
         }
         self.renewal.key.prove();
-        self.told.fallback.clear();
+        self.told.forget_fallback();
         self.take(attempt, facts, Kind::Bound { of }, heard);
     }
 
@@ -121,7 +120,7 @@ impl Lifecycle {
 
     /// What came is of no use, or gains nothing: the attempt has failed (R9).
     fn brought_nothing(&mut self, attempt: &Attempt) {
-        if self.tokens.held.is_empty() && !self.renewal.provider.can_mint_again {
+        if self.tokens.held.is_empty() && !self.renewal.provider().can_mint_again {
             // Who is asked once has been asked.
             let cause = Cause { command: attempt.id, failure: Failure::Malformed };
             return self.end(TeardownReason::MintFailed, Some(cause));

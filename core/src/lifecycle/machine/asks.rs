@@ -1,29 +1,29 @@
 //! Who waits is answered for what was asked (R27).
 
 use crate::lifecycle::tokens::token::{Kind, Token};
-use crate::lifecycle::waiters::{MOST_WAITERS, WaitFor, Waiter};
+use crate::lifecycle::waiters::{WaitFor, Waiter};
 use crate::lifecycle::{AskError, AskId, Cause, Event, Generation, Lifecycle, Mode, TokenId};
 
 impl Lifecycle {
     /// Registers somebody who waits; refuses when that is impossible.
     pub(super) fn wait(&mut self, ask: AskId, kind: WaitFor) -> bool {
         let refusal = match self.mode {
-            Mode::Running => (self.waiters.list.len() >= MOST_WAITERS).then_some(AskError::Throttled),
+            Mode::Running => self.waiters.are_too_many().then_some(AskError::Throttled),
             Mode::Idle | Mode::Suspended => Some(AskError::Suspended),
             Mode::Ending(..) | Mode::Over(_) => Some(AskError::SessionOver),
         };
         let since = self.clock.now();
         match refusal {
             Some(error) => self.tell(Event::Failed { ask, error }),
-            None => self.waiters.list.push(Waiter { id: ask, kind, since }),
+            None => self.waiters.add(ask, kind, since),
         }
         refusal.is_none()
     }
 
     /// Shares the exchange that is under way, else asks for one.
     pub(super) fn ask_for_renewal(&mut self, ask: AskId) {
-        let open = self.attempts.list.iter().find(|attempt| attempt.is_exchange() && !attempt.late);
-        let order = open.map_or(self.attempts.next, |attempt| attempt.id.0);
+        let open = self.attempts.iter().find(|attempt| attempt.is_exchange() && !attempt.late);
+        let order = open.map_or(self.attempts.next(), |attempt| attempt.id.0);
         if let Some(base) = self.tokens.newest_base_mut().and_then(Token::base_mut)
             && self.mode == Mode::Running
         {
@@ -35,7 +35,7 @@ impl Lifecycle {
             .budget(self.policy.exchange_reserve)
             .max(self.renewal.paces.refresh.asked.max(self.renewal.paces.mint.asked))
             <= now;
-        if self.wait(ask, WaitFor::Renewal { order }) && order == self.attempts.next && alone && !soon {
+        if self.wait(ask, WaitFor::Renewal { order }) && order == self.attempts.next() && alone && !soon {
             self.waiters.take(|waiter| waiter.id == ask);
             self.tell(Event::Failed { ask, error: AskError::Throttled });
         }
@@ -67,7 +67,7 @@ impl Lifecycle {
     pub(super) fn deny_in_vain(&mut self) {
         let look = self.look();
         let vain: alloc::vec::Vec<Waiter> =
-            self.waiters.list.iter().filter(|waiter| self.is_in_vain(waiter, &look)).copied().collect();
+            self.waiters.iter().filter(|waiter| self.is_in_vain(waiter, &look)).copied().collect();
         self.waiters.take(|waiter| vain.contains(waiter));
         for waiter in vain {
             let error = match waiter.kind {
@@ -88,7 +88,7 @@ impl Lifecycle {
         let over = |waiter: &Waiter| {
             matches!(waiter.kind, WaitFor::Renewal { .. }) && waiter.since.saturating_add(span) <= now
         };
-        let error = self.waiters.cause.map_or(AskError::Pending, AskError::Exchange);
+        let error = self.waiters.cause().map_or(AskError::Pending, AskError::Exchange);
         for waiter in self.waiters.take(over) {
             self.tell(Event::Failed { ask: waiter.id, error });
         }
@@ -106,7 +106,7 @@ impl Lifecycle {
             WaitFor::Renewal { order: wanted } => order >= wanted,
             WaitFor::Update(wanted) => wanted == id || wanted == base,
         });
-        self.waiters.cause = None;
+        self.waiters.forget();
         for waiter in settled {
             self.tell(Event::Recovered { ask: waiter.id, generation });
         }

@@ -56,7 +56,7 @@ impl Lifecycle {
         } else if let Some(parting) = &mut self.link.parting {
             (parting.until, parting.was) = (now.saturating_add(self.policy.parting), None);
         }
-        let again = core::mem::replace(&mut self.hope.ever_live, true);
+        let again = self.hope.go_live();
         let stated = self.link.coming_stated == Some(socket);
         self.link.coming_stated = None;
         if !resumed {

@@ -11,8 +11,7 @@ impl Lifecycle {
             // Who has served until now was there until now.
             self.hope.reach.reached(now);
         }
-        self.hope.lose(now);
-        self.hope.told = true;
+        self.hope.lose_and_tell(now);
         self.renewal.paces.hurry();
         let lasting = self.tokens.held.iter().any(|token| token.lasts(now));
         if !lasting {
@@ -20,13 +19,13 @@ impl Lifecycle {
             self.link.cause = None;
             let look = self.look();
             let renewing = self.can_be_brought(&look) || self.attempts.awaits(now, Millis::MAX).is_some();
-            self.told.expiring = Some(self.tokens.generation);
+            self.told.expiring(self.tokens.generation);
             self.tell(Event::Expired { renewing });
             // What is still being waited for is the reason.
-            let asked = self.attempts.list.iter().rev().find(|attempt| attempt.is_exchange());
+            let asked = self.attempts.iter().rev().find(|attempt| attempt.is_exchange());
             if let Some(command) = asked.map(|attempt| attempt.id) {
                 self.tell_failed_connect(Cause { command, failure: Failure::Timeout });
-            } else if let Some(cause) = self.hope.cause {
+            } else if let Some(cause) = self.hope.cause() {
                 self.tell_failed_connect(cause);
             }
         } else if let Some(cause) = self.link.cause {
@@ -38,7 +37,7 @@ impl Lifecycle {
     /// What serves has not ended, as has been said since: the session is live again (R25).
     pub(super) fn find_hope(&mut self) {
         let good = || self.tokens.good(self.clock.now()).next().is_some();
-        if self.hope.told && self.mode == Mode::Running && self.is_served() && good() {
+        if self.hope.was_told() && self.mode == Mode::Running && self.is_served() && good() {
             self.hope.regain();
             self.tell(Event::Live { resumed: true, generation: self.tokens.generation });
         }
@@ -58,17 +57,17 @@ impl Lifecycle {
         } else {
             TeardownReason::Expired
         };
-        let cause = self.link.cause.or(self.hope.cause);
+        let cause = self.link.cause.or(self.hope.cause());
         self.end(reason, cause);
     }
 
     /// Puts everything away and ends. Nothing in flight can bring the session back.
     pub(in crate::lifecycle) fn end(&mut self, reason: TeardownReason, cause: Option<Cause>) {
-        self.attempts.list.clear();
+        self.attempts.clear();
         self.close_sockets();
         // Who begins anew begins with as much patience as ever.
         self.hope.regain();
-        if self.record.durable && reason != TeardownReason::HandedOver {
+        if self.record.is_kept() && reason != TeardownReason::HandedOver {
             let action = if reason == TeardownReason::Destroyed { Action::Erase } else { Action::Persist };
             self.record.begin(self.clock.now());
             self.command(action, self.policy.local);

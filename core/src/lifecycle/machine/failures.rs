@@ -1,7 +1,7 @@
 //! Attempts to get a token that failed (R9, R18).
 
+use crate::lifecycle::attempts::{Attempt, Endpoint};
 use crate::lifecycle::limits::pace::Class;
-use crate::lifecycle::renewal::attempts::{Attempt, Endpoint};
 use crate::lifecycle::tokens::token::{Token, Word};
 use crate::lifecycle::{
     Action, Cause, Failure, KeyAlgorithm, Lifecycle, Outcome, TeardownReason, TokenId, Warning,
@@ -14,12 +14,12 @@ impl Lifecycle {
         if failure == Failure::Conflict {
             return self.hand_over(attempt.id);
         }
-        if failure == Failure::NoSecret && self.renewal.provider.can_mint_again {
-            self.renewal.remint = true;
+        if failure == Failure::NoSecret && self.renewal.provider().can_mint_again {
+            self.renewal.mint_again();
             return;
         }
         if self.tokens.held.is_empty()
-            && (!self.renewal.provider.can_mint_again || failure == Failure::Rejected)
+            && (!self.renewal.provider().can_mint_again || failure == Failure::Rejected)
         {
             if self.attempts.get(attempt.id).is_none() {
                 // Who is asked once has answered: its error goes to the caller.
@@ -37,7 +37,7 @@ impl Lifecycle {
             && !matches!(failure, Failure::Http { status: 429, .. })
         {
             // What is asked again is the endpoint, by a mint (R12); but who only says "later" gives the secret back.
-            self.renewal.remint = true;
+            self.renewal.mint_again();
         }
         if failure == Failure::NoKey {
             self.renewal.key.failed();
@@ -66,11 +66,11 @@ impl Lifecycle {
             return;
         }
         let activates = matches!(attempt.action, Action::Activate { .. });
-        if refused && activates && !self.hope.ever_live && self.switch_key() {
+        if refused && activates && !self.hope.ever_live() && self.switch_key() {
             self.renewal.paces.activate.failures = 1;
             return;
         }
-        self.waiters.cause = Some(cause);
+        self.waiters.hear(cause);
         self.tell_failed(attempt, failure, Class::of(failure), failure.retry_after());
     }
 
@@ -102,12 +102,12 @@ impl Lifecycle {
         let mut pace = *self.renewal.pace(endpoint);
         pace.failed(from, class, waits, asked, &mut self.random);
         *self.renewal.pace(endpoint) = pace;
-        if self.hope.since.is_none() && self.tokens.held.is_empty() {
+        if !self.hope.is_lost() && self.tokens.held.is_empty() {
             self.hope.lose(now);
         }
         let cause = Cause { command: attempt.id, failure };
-        self.hope.cause = Some(cause);
-        self.record.unsaved = true;
+        self.hope.blame(cause);
+        self.record.note();
         let mechanism = endpoint.mechanism();
         self.warn(Warning::RefreshFailed { attempt: pace.failures, mechanism, cause, next: None });
     }
@@ -125,10 +125,9 @@ impl Lifecycle {
 
     /// The server may not take this kind of key: once, take the other kind and mint anew. What is held serves meanwhile.
     pub(super) fn switch_key(&mut self) -> bool {
-        if !self.renewal.provider.can_mint_again || !self.renewal.key.switch() {
+        if !self.renewal.switch_key() {
             return false;
         }
-        (self.renewal.remint, self.renewal.rekeyed) = (true, true);
         self.warn(Warning::KeySwitched { to: KeyAlgorithm::Rs256 });
         true
     }

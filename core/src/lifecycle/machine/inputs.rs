@@ -2,8 +2,7 @@
 
 use alloc::vec::Vec;
 
-use crate::lifecycle::limits::pace::Pace;
-use crate::lifecycle::renewal::attempts::{Attempt, Endpoint};
+use crate::lifecycle::attempts::{Attempt, Endpoint};
 use crate::lifecycle::tokens::token::Token;
 use crate::lifecycle::{
     AskError, Cause, Event, Failure, Input, Lifecycle, Link, Mechanism, Mode, ProviderFacts, Start,
@@ -42,9 +41,8 @@ impl Lifecycle {
         }
         self.mode = Mode::Running;
         self.hope.reach.reached(self.clock.now());
-        self.renewal.provider = start.provider;
-        self.record.durable = start.durable;
-        self.renewal.key = self.renewal.key.started(start.key, start.provider.can_mint_again);
+        self.record.keep(start.durable);
+        self.renewal.start(start.provider, start.key);
         let lost_key = self.renewal.key.is_wanted();
         for base in self.tokens.held.iter_mut().filter_map(Token::base_mut) {
             // Who said so may have thought better of it.
@@ -59,9 +57,8 @@ impl Lifecycle {
             self.tokens.held.iter().filter(|it| of_use(it)).filter_map(Token::base_id).collect();
         self.tokens.held.retain(|token| of_use(token) || bases.contains(&token.id));
         self.tokens.in_force = self.tokens.in_force.filter(|id| self.tokens.get(*id).is_some());
-        self.renewal.minted = !self.tokens.held.is_empty();
-        self.renewal.unasked = self.renewal.minted;
-        if self.renewal.minted {
+        self.renewal.begin(!self.tokens.held.is_empty());
+        if !self.tokens.held.is_empty() {
             self.spread_work();
         } else {
             self.link.state = None;
@@ -87,36 +84,28 @@ impl Lifecycle {
         let stuck = |attempt: &Attempt| attempt.asked.saturating_add(old) <= now;
         if let Some(coming) = self.link.coming
             && let Some(attempt) =
-                self.attempts.list.iter().find(|it| it.socket() == Some(coming.socket) && stuck(it)).copied()
+                self.attempts.iter().find(|it| it.socket() == Some(coming.socket) && stuck(it)).copied()
         {
             // Nobody has failed: it is made anew at once.
             self.give_up_coming();
             self.tell_failed_connect(Cause { command: attempt.id, failure: Failure::Transport });
         }
         // A provider that is to be asked but once at a time may be busy with a person.
-        let twice = self.renewal.provider.may_be_asked_twice;
+        let twice = self.renewal.provider().may_be_asked_twice;
         let ours = |attempt: &Attempt| match Endpoint::of(&attempt.action) {
             Some(endpoint) => twice || endpoint.mechanism() == Mechanism::Bound,
             None => false,
         };
-        for attempt in self.attempts.list.iter_mut().filter(|it| ours(it) && stuck(it)) {
-            attempt.deadline = attempt.deadline.min(now);
-        }
+        self.attempts.cut_short(now, |attempt| ours(attempt) && stuck(attempt));
     }
 
     fn set_provider(&mut self, provider: ProviderFacts) {
         if matches!(self.mode, Mode::Ending(..) | Mode::Over(_)) {
             return self.out_of_place();
         }
-        self.renewal.provider = provider;
+        self.renewal.replace_provider(provider, !self.tokens.held.is_empty());
         self.attempts.retire(|attempt| attempt.is_exchange());
-        if self.tokens.held.is_empty() {
-            self.renewal.minted = false;
-        }
-        self.renewal.paces.mint = Pace::default();
-        self.renewal.paces.refresh = Pace::default();
-        self.renewal.remint = false;
-        self.told.fallback.clear();
+        self.told.forget_fallback();
         for base in self.tokens.held.iter_mut().filter_map(Token::base_mut) {
             base.rejected = false;
             base.told_no_mechanism = false;
@@ -146,7 +135,7 @@ impl Lifecycle {
         // Time at rest was nobody's to reach anybody in (R5).
         self.hope.regain();
         self.hope.reach.reached(now);
-        if self.tokens.held.is_empty() && self.renewal.minted {
+        if self.tokens.held.is_empty() && self.renewal.has_minted() {
             self.hope.lose(now);
         }
         self.renewal.paces.wake(now);

@@ -20,7 +20,7 @@ impl Lifecycle {
             return self.tell(Event::Ignored(Ignored::StaleSocket));
         }
         if self.link.coming.is_some_and(|coming| coming.socket == socket) {
-            let attempt = self.attempts.list.iter().find(|attempt| attempt.socket() == Some(socket)).copied();
+            let attempt = self.attempts.iter().find(|attempt| attempt.socket() == Some(socket)).copied();
             if let Some(attempt) = attempt {
                 self.coming_failed(socket, &attempt, Failure::Transport, None);
             }
@@ -123,6 +123,6 @@ impl Lifecycle {
                 self.link.state.or(Some(Generation(0)))
             }
         };
-        self.record.unsaved = true;
+        self.record.note();
     }
 }

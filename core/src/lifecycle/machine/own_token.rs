@@ -39,16 +39,13 @@ impl Lifecycle {
         self.renewal.budget.take(now, self.exchange_period());
         // What was asked before may be another user's (R15).
         self.attempts.retire(|attempt| attempt.is_exchange());
-        let order = self.attempts.next;
-        self.attempts.next = order.saturating_add(1);
+        let order = self.attempts.number();
         self.tokens.floor = order;
         self.link.state = None;
         self.link.cut_by = None;
         self.give_up_coming();
         self.attempts.retire(|attempt| matches!(attempt.action, Action::Reauthenticate { .. }));
-        self.renewal.paces.activate.forgive();
-        self.renewal.paces.renew.forgive();
-        (self.renewal.remint, self.renewal.rekeyed) = (false, false);
+        self.renewal.own_token_came();
         let known = self.tokens.remove(facts.token);
         let kind = match known.map(|known| known.kind) {
             Some(kind @ Kind::Bound { .. }) => kind,

@@ -82,7 +82,7 @@ impl Lifecycle {
                 // another.
                 serving.known = self.tokens.generation;
                 let order = self.tokens.in_force().map_or(0, |token| token.order);
-                self.waiters.ask_anew(order, self.attempts.next);
+                self.waiters.ask_anew(order, self.attempts.next());
             }
         }
         if failure == Failure::Timeout {

@@ -1,8 +1,8 @@
 //! What a failed connect or resume says of its token, of the state and of the next try (R10, R19, R21).
 
+use crate::lifecycle::attempts::Attempt;
 use crate::lifecycle::limits::pace::Class;
 use crate::lifecycle::limits::random::Domain;
-use crate::lifecycle::renewal::attempts::Attempt;
 use crate::lifecycle::tokens::token::Word;
 use crate::lifecycle::view::sockets::MOST_RESUMES;
 use crate::lifecycle::{Action, Cause, Failure, Lifecycle, SocketId, TeardownReason, TokenId};
@@ -34,7 +34,7 @@ impl Lifecycle {
         }
         self.back_off(attempt.asked, failure);
         if connecting && matches!(failure, Failure::Rpc { code: INCOMPATIBLE, .. }) {
-            if !self.hope.ever_live {
+            if !self.hope.ever_live() {
                 return self.end(TeardownReason::Incompatible, Some(cause));
             }
             self.link.pace.not_before = self.clock.now().saturating_add(self.policy.incompatible);
@@ -70,7 +70,7 @@ impl Lifecycle {
             _ => {
                 self.link.state = None;
                 let refused = matches!(failure, Failure::Rpc { credential: true, .. });
-                self.link.looked_twice |= refused && (self.provider_can() || self.renewal.unasked);
+                self.link.looked_twice |= refused && (self.provider_can() || self.renewal.is_unasked());
             }
         }
     }
@@ -138,21 +138,20 @@ impl Lifecycle {
             // That is asked round by round.
             self.renewal.pace(endpoint).not_before = now;
         }
-        self.record.unsaved = true;
+        self.record.note();
         let look = self.look();
         let asked = !look.provider_can && !self.first_mint_is_left(&look);
         let awaited = self.attempts.awaits(now, self.policy.awaited).is_some();
-        let over = !self.hope.ever_live && !look.any_good && asked && !awaited;
+        let over = !self.hope.ever_live() && !look.any_good && asked && !awaited;
         if over {
             return self.end(TeardownReason::InvalidCredentials, Some(cause));
         }
         if self.is_hopeless(&look) {
-            if self.hope.since.is_none() {
+            if !self.hope.is_lost() {
                 // Waits of when the session was served are for no time like this (R16).
                 self.renewal.paces.hurry();
             }
-            self.hope.lose(now);
-            self.hope.told = true;
+            self.hope.lose_and_tell(now);
         }
         self.tell_failed_connect(cause);
     }

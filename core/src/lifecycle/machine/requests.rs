@@ -1,14 +1,14 @@
 //! Asking somebody for a token, or of one (R14, R18).
 
+use crate::lifecycle::attempts::Endpoint;
 use crate::lifecycle::clock::At;
-use crate::lifecycle::renewal::attempts::Endpoint;
 use crate::lifecycle::tokens::token::{Inspection, Token};
 use crate::lifecycle::{Action, Lifecycle, Mechanism, TokenId};
 use crate::time::Millis;
 
 impl Lifecycle {
     pub(super) fn mint(&mut self, since: Option<At>) {
-        (self.renewal.minted, self.renewal.unasked) = (true, false);
+        self.renewal.mint();
         let fingerprint = self.renewal.key.is_ready().then_some(self.renewal.key.algorithm());
         self.exchange(Action::Mint { fingerprint }, since);
     }
@@ -48,7 +48,7 @@ impl Lifecycle {
 
     /// When a call of the application's provider yields its place (R14).
     fn provider_span(&self) -> Millis {
-        if !self.renewal.provider.may_be_asked_twice {
+        if !self.renewal.provider().may_be_asked_twice {
             return self.policy.provider_max;
         }
         let left = self.left().unwrap_or(0);

@@ -48,9 +48,9 @@ impl Lifecycle {
             in_force: self.tokens.in_force,
             generation: self.tokens.generation,
             state: self.link.state,
-            next: self.attempts.next,
+            next: self.attempts.next(),
             assumed: self.tokens.assumed,
-            spans: self.attempts.spans,
+            spans: self.attempts.spans(),
             paces: Paces {
                 mint: paced(mint, by),
                 refresh: paced(refresh, by),
@@ -58,8 +58,8 @@ impl Lifecycle {
                 renew: paced(renew, by),
             },
             key: self.renewal.key,
-            ever_live: self.hope.ever_live,
-            hopeless: self.hope.since.map(|_| self.hope.reach.shown()),
+            ever_live: self.hope.ever_live(),
+            hopeless: self.hope.since().map(|_| self.hope.reach.shown()),
             round: self.link.round,
         }
     }
@@ -109,8 +109,7 @@ impl Lifecycle {
         tokens.assumed = snapshot.assumed.map(|life| life.filter(|life| *life >= policy.attempt_max));
         let newest = tokens.held.last().map_or(0, |token| token.order.saturating_add(1));
         machine.link.state = snapshot.state.filter(|_| machine.tokens.in_force.is_some());
-        machine.attempts.next = snapshot.next.min(GREATEST).max(newest);
-        machine.attempts.spans = snapshot.spans;
+        machine.attempts.restore(snapshot.next.min(GREATEST).max(newest), snapshot.spans);
         machine.renewal.paces = snapshot.paces;
         for pace in machine.renewal.paces.all() {
             // No wait is longer.
@@ -119,11 +118,7 @@ impl Lifecycle {
             pace.sent = 0;
         }
         machine.renewal.key = snapshot.key.restored();
-        machine.hope.ever_live = snapshot.ever_live;
-        if let Some(run) = snapshot.hopeless {
-            machine.hope.lose(now);
-            machine.hope.reach.go_on(run);
-        }
+        machine.hope.restore(snapshot.ever_live, snapshot.hopeless, now);
         machine.link.round = snapshot.round;
         machine
     }

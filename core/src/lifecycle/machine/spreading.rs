@@ -11,13 +11,13 @@ impl Lifecycle {
     pub(super) fn spread_work(&mut self) {
         let now = self.clock.now();
         let lately =
-            self.renewal.spread > 0 && now < self.renewal.spread.saturating_add(self.policy.early_outage);
+            self.renewal.spread() > 0 && now < self.renewal.spread().saturating_add(self.policy.early_outage);
         if lately || !self.policy.jitter {
             return;
         }
         let lead = self.tokens.good(now).next().and_then(|token| self.lead(token));
         let range = lead.map_or(self.policy.spread, |lead| (lead / 4).min(self.policy.spread));
-        self.renewal.spread = now.saturating_add(self.random.below(Domain::Spread, range));
+        self.renewal.spread_until(now.saturating_add(self.random.below(Domain::Spread, range)));
     }
 
     /// Puts off what is shown, and who is asked, after a refusal: 5, 10, 20, 40 and then 60 s, less a tenth at random.

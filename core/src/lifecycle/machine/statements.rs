@@ -65,10 +65,9 @@ impl Lifecycle {
         }
         let now = self.clock.now();
         let cause = Cause { command, failure: Failure::NoKey };
-        self.hope.cause = Some(cause);
+        self.hope.blame(cause);
         if self.tokens.good(now).next().is_none() && !self.link.is_live() {
-            self.hope.lose(now);
-            self.hope.told = true;
+            self.hope.lose_and_tell(now);
             self.tell_failed_connect(cause);
         }
     }

@@ -46,10 +46,7 @@ impl Lifecycle {
         self.hope.reach.stand(late.unwrap_or(0));
         // What came meanwhile comes now: it is not late before it could be heard.
         let heard = self.clock.now().saturating_add(self.policy.local);
-        for attempt in self.attempts.list.iter_mut().filter(|attempt| !attempt.spared) {
-            attempt.spared = true;
-            attempt.deadline = attempt.deadline.max(heard);
-        }
+        self.attempts.spare(heard);
         if let Some(serving) = &mut self.link.serving {
             serving.unsure = true;
         }

@@ -2,22 +2,56 @@
 
 pub(crate) mod snapshot;
 
+use crate::lifecycle::Random;
 use crate::lifecycle::clock::At;
-use crate::lifecycle::limits::pace::Pace;
+use crate::lifecycle::limits::pace::{Class, Pace};
 use crate::time::Millis;
 
 /// What is unwritten, and the write under way.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Writing {
-    pub(crate) durable: bool,
-    pub(crate) unsaved: bool,
+    durable: bool,
+    unsaved: bool,
     /// It does not wait for others to be written with it: a token, a secret.
     urgent: bool,
     last: At,
-    pub(crate) pace: Pace,
+    pace: Pace,
 }
 
 impl Writing {
+    /// A record is kept, or not.
+    pub(crate) const fn keep(&mut self, durable: bool) {
+        self.durable = durable;
+    }
+
+    pub(crate) const fn is_kept(&self) -> bool {
+        self.durable
+    }
+
+    /// What is not written does not wait for it: there is no record, or none can be written.
+    pub(crate) const fn holds_up_nothing(&self) -> bool {
+        !self.durable || self.pace.failures > 0
+    }
+
+    pub(crate) const fn failures(&self) -> u32 {
+        self.pace.failures
+    }
+
+    /// Something has changed that can wait for others.
+    pub(crate) const fn note(&mut self) {
+        self.unsaved = true;
+    }
+
+    pub(crate) const fn written(&mut self) {
+        self.pace.forgive();
+    }
+
+    /// It is written again, after a wait of these.
+    pub(crate) fn not_written(&mut self, now: At, waits: (Millis, Millis), random: &mut Random) {
+        self.unsaved = true;
+        self.pace.failed(now, Class::Unanswered, waits, None, random);
+    }
+
     pub(crate) const fn is_urgent(&self) -> bool {
         self.unsaved && self.urgent
     }

@@ -2,9 +2,9 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::lifecycle::attempts::Endpoint;
 use crate::lifecycle::clock::{At, Clock, YEAR_9999};
 use crate::lifecycle::limits::random::share;
-use crate::lifecycle::renewal::attempts::Endpoint;
 use crate::lifecycle::{Confirmation, Policy, Statement, TokenId};
 use crate::time::{Millis, UnixMillis};
 

@@ -20,7 +20,7 @@ impl Lifecycle {
                     // A secret that has come late is kept (R12).
                     agenda.offer(self.next_write().map(|_| agenda_now), Wake::Persist);
                 } else {
-                    agenda.offer_if(self.attempts.list.is_empty(), Wake::Farewell);
+                    agenda.offer_if(self.attempts.is_empty(), Wake::Farewell);
                 }
                 return agenda.best;
             }
@@ -56,7 +56,7 @@ impl Lifecycle {
     /// Deadlines at which something is decided or said rather than asked for.
     fn offer_judgements(&self, look: &Look<'_>, agenda: &mut Earliest) {
         let hopeless = self.is_hopeless(look) && !self.is_unsure() && !self.tokens.held.is_empty();
-        agenda.offer_if(hopeless && (self.hope.since.is_none() || !self.hope.told), Wake::Hopeless);
+        agenda.offer_if(hopeless && (!self.hope.is_lost() || !self.hope.was_told()), Wake::Hopeless);
         agenda.offer(self.give_up_at(look), Wake::GiveUp);
         agenda.offer_if(self.some_wait_in_vain(look), Wake::Vain);
         agenda.offer(self.waiters.patience(self.policy.ask_patience), Wake::Pending);
@@ -65,7 +65,7 @@ impl Lifecycle {
         }
         agenda.offer(self.link.parting.map(|parting| parting.until), Wake::Part);
         agenda.offer(self.next_expiring(look), Wake::Expiring);
-        let fallback = self.fallback_reason(look).is_some_and(|reason| !self.told.fallback.contains(&reason));
+        let fallback = self.fallback_reason(look).is_some_and(|reason| !self.told.of_fallback(reason));
         agenda.offer_if(fallback, Wake::Fallback);
         agenda.offer_if(self.lacks_mechanism(look), Wake::NoMechanism);
     }
@@ -73,12 +73,12 @@ impl Lifecycle {
     const fn writes_at_the_end(&self) -> bool {
         let gone =
             matches!(self.mode, Mode::Ending(TeardownReason::Destroyed | TeardownReason::HandedOver, _));
-        self.record.durable && !gone
+        self.record.is_kept() && !gone
     }
 
     /// When `credential_expiring` is due for the token in force.
     fn next_expiring(&self, look: &Look<'_>) -> Option<At> {
-        if self.told.expiring == Some(self.tokens.generation) || self.hope.since.is_some() {
+        if self.told.of_expiring(self.tokens.generation) || self.hope.is_lost() {
             return None;
         }
         // What has ended when it is accepted is not about to end.

@@ -1,6 +1,7 @@
 //! Who waits for what cannot come (R27).
 
 use crate::lifecycle::Lifecycle;
+use crate::lifecycle::attempts::Attempt;
 use crate::lifecycle::tokens::token::Token;
 use crate::lifecycle::view::look::Look;
 use crate::lifecycle::waiters::{WaitFor, Waiter};
@@ -8,7 +9,7 @@ use crate::lifecycle::waiters::{WaitFor, Waiter};
 impl Lifecycle {
     /// Somebody waits for what cannot come.
     pub(in crate::lifecycle) fn some_wait_in_vain(&self, look: &Look<'_>) -> bool {
-        self.waiters.list.iter().any(|waiter| self.is_in_vain(waiter, look))
+        self.waiters.iter().any(|waiter| self.is_in_vain(waiter, look))
     }
 
     pub(in crate::lifecycle) fn is_in_vain(&self, waiter: &Waiter, look: &Look<'_>) -> bool {
@@ -17,11 +18,7 @@ impl Lifecycle {
                 !self.tokens.held.is_empty()
                     && !self.can_be_brought(look)
                     && !self.is_undecided(look)
-                    && !self
-                        .attempts
-                        .list
-                        .iter()
-                        .any(crate::lifecycle::renewal::attempts::Attempt::is_exchange)
+                    && !self.attempts.iter().any(Attempt::is_exchange)
                     && !self.tokens.held.iter().any(|token| token.order >= order)
             }
             WaitFor::Update(token) => {

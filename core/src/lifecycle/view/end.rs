@@ -1,7 +1,7 @@
 //! What can still become of a session without a good token: the only end (R25).
 
+use crate::lifecycle::attempts::Attempt;
 use crate::lifecycle::clock::At;
-use crate::lifecycle::renewal::attempts::Attempt;
 use crate::lifecycle::tokens::token::Token;
 use crate::lifecycle::view::look::Look;
 use crate::lifecycle::{Action, Lifecycle, TokenId};
@@ -9,16 +9,16 @@ use crate::lifecycle::{Action, Lifecycle, TokenId};
 impl Lifecycle {
     /// Without a good token: somebody can still bring one, or what was refused may be accepted after all.
     fn can_still_be_served(&self, look: &Look<'_>) -> bool {
-        let asked = self.tokens.held.is_empty() && !self.attempts.list.is_empty();
+        let asked = self.tokens.held.is_empty() && !self.attempts.is_empty();
         let refused = self.tokens.held.iter().any(|token| token.lasts(look.now));
         // Who was never asked for a first token can bring one.
-        let first = !self.renewal.minted || self.first_mint_is_left(look);
-        look.provider_can || first || asked || (refused && self.hope.ever_live)
+        let first = !self.renewal.has_minted() || self.first_mint_is_left(look);
+        look.provider_can || first || asked || (refused && self.hope.ever_live())
     }
 
     /// The only end (R25).
     pub(in crate::lifecycle) fn give_up_at(&self, look: &Look<'_>) -> Option<At> {
-        self.hope.since?;
+        self.hope.since()?;
         if look.any_good || self.is_unsure() {
             return None;
         }
@@ -28,12 +28,12 @@ impl Lifecycle {
             Action::Open { token, .. } | Action::Authenticate { token, .. } => lasts(token),
             _ => false,
         };
-        let judging = self.attempts.list.iter().find(shows).map_or(0, |attempt| attempt.deadline);
+        let judging = self.attempts.iter().find(shows).map_or(0, |attempt| attempt.deadline);
         let awaited = self.attempts.awaits(look.now, self.policy.awaited).unwrap_or(0).max(judging);
         if !self.can_still_be_served(look) {
             return Some(awaited);
         }
-        let at = self.hope.spent.unwrap_or_else(|| self.hope.reach.unreached_for(self.policy.unreached));
+        let at = self.hope.spent().unwrap_or_else(|| self.hope.reach.unreached_for(self.policy.unreached));
         // An answer is awaited, but not one after the other.
         Some(at.max(awaited.min(at.saturating_add(self.policy.awaited))))
     }
@@ -51,7 +51,7 @@ impl Lifecycle {
     /// While there is no hope somebody far away is asked at least now and then: else nobody would know whether it is the
     /// network (R5, R25).
     pub(in crate::lifecycle) fn reaches_out(&self, look: &Look<'_>) -> Option<(At, TokenId)> {
-        let since = self.hope.since.filter(|_| !look.any_good && self.can_still_be_served(look))?;
+        let since = self.hope.since().filter(|_| !look.any_good && self.can_still_be_served(look))?;
         let asking = self.attempts.any(|action| matches!(action, Action::Inspect { .. }));
         let base = look.base.filter(|_| !asking && self.link.coming.is_none())?;
         let last = self.hope.reach.last_asked().max(since);

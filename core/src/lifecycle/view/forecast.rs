@@ -1,7 +1,7 @@
 //! What comes next if nothing happens before but that time passes: of a copy (R28).
 
+use crate::lifecycle::attempts::Attempt;
 use crate::lifecycle::clock::At;
-use crate::lifecycle::renewal::attempts::Attempt;
 use crate::lifecycle::view::earliest::Earliest;
 use crate::lifecycle::{Action, Lifecycle, Mode};
 
@@ -34,7 +34,7 @@ impl Lifecycle {
     fn pass_to(&mut self, at: At) {
         self.clock.pass_to(at);
         self.end_questions(at);
-        if !self.hope.told && self.tokens.good(at).next().is_none() {
+        if !self.hope.was_told() && self.tokens.good(at).next().is_none() {
             self.renewal.paces.hurry();
         }
     }
@@ -53,13 +53,13 @@ impl Lifecycle {
     /// When the next question that nobody has answered counts as answered.
     fn next_question_end(&self) -> Option<At> {
         let asks = |it: &&Attempt| matches!(it.action, Action::Inspect { .. });
-        self.attempts.list.iter().filter(asks).map(|attempt| attempt.deadline).min()
+        self.attempts.iter().filter(asks).map(|attempt| attempt.deadline).min()
     }
 
     /// What has not been answered by then is not answered.
     fn end_questions(&mut self, at: At) {
         let over = |it: &Attempt| matches!(it.action, Action::Inspect { .. }) && it.deadline <= at;
-        for attempt in self.attempts.list.clone().iter().filter(|attempt| over(attempt)) {
+        for attempt in self.attempts.clone().iter().filter(|attempt| over(attempt)) {
             if let Action::Inspect { base } = attempt.action {
                 self.tokens.inspected(base);
             }
@@ -71,7 +71,7 @@ impl Lifecycle {
     /// takes its place is a try (R21).
     fn opens_after_resume(&self) -> Option<At> {
         let resumes = |action| matches!(action, Action::Authenticate { resume: true, .. });
-        let at = self.attempts.list.iter().find(|attempt| resumes(attempt.action))?.deadline;
+        let at = self.attempts.iter().find(|attempt| resumes(attempt.action))?.deadline;
         let mut then = self.clone();
         (then.link.coming, then.link.state) = (None, None);
         then.pass_to(at);

@@ -9,14 +9,14 @@ use crate::time::Millis;
 impl Lifecycle {
     /// A provider that is asked but once at a time needs time for several (R14).
     pub(in crate::lifecycle) fn lead(&self, token: &Token) -> Option<Millis> {
-        let once = !token.is_bound() && !self.renewal.provider.may_be_asked_twice && self.provider_can();
+        let once = !token.is_bound() && !self.renewal.provider().may_be_asked_twice && self.provider_can();
         let room = if once { self.policy.provider_max.saturating_mul(15) / 4 } else { 0 };
         token.lead(self.attempts.longest().saturating_mul(3).max(room), &self.policy)
     }
 
     /// A provider that can renew, by whatever means, and has not said that it will not.
     pub(in crate::lifecycle) fn provider_can(&self) -> bool {
-        let able = self.renewal.provider.can_refresh || self.renewal.provider.can_mint_again;
+        let able = self.renewal.provider().can_refresh || self.renewal.provider().can_mint_again;
         able && !self.tokens.newest_base().and_then(Token::base).is_some_and(|base| base.rejected)
     }
 
@@ -31,7 +31,7 @@ impl Lifecycle {
         let key = self.renewal.key.is_to_be_had();
         known
             && key
-            && !self.renewal.rekeyed
+            && !self.renewal.is_rekeyed()
             && base.cnf != Confirmation::Others
             && token.is_good(self.clock.now())
     }
@@ -50,10 +50,9 @@ impl Lifecycle {
 
     pub(in crate::lifecycle) fn is_demanded(&self) -> bool {
         let Some(order) = self.waiters.wanted() else { return false };
-        let asked = |attempt: &crate::lifecycle::renewal::attempts::Attempt| {
-            attempt.is_exchange() && attempt.id.0 >= order
-        };
-        !self.attempts.list.iter().any(|attempt| asked(attempt) && !attempt.late)
+        let asked =
+            |attempt: &crate::lifecycle::attempts::Attempt| attempt.is_exchange() && attempt.id.0 >= order;
+        !self.attempts.iter().any(|attempt| asked(attempt) && !attempt.late)
             && !self.tokens.held.iter().any(|token| token.order >= order)
     }
 
@@ -100,7 +99,7 @@ impl Lifecycle {
         let settled = base.inspection == Inspection::Over || base.scope.is_some();
         let due = settled && !base.told_no_mechanism && self.mechanism(look) == Mechanism::None;
         // The warning names the end: a connect result is waited for where nobody has named one.
-        due && (self.hope.ever_live || self.tokens.end(look.now, true).is_some())
+        due && (self.hope.ever_live() || self.tokens.end(look.now, true).is_some())
     }
 
     /// It has been shown to the server, which has not answered.

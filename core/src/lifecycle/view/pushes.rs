@@ -41,7 +41,7 @@ impl Lifecycle {
         let candidates = good.filter_map(|token| Some((due(token)?, token)));
         let (at, token) = candidates.min_by_key(|(at, _)| *at)?;
         // Written before it is used, unless writing fails.
-        let written = !self.record.durable || self.record.pace.failures > 0 || token.saved == Saved::Yes;
+        let written = self.record.holds_up_nothing() || token.saved == Saved::Yes;
         // A wait of when the session was served is for no time like that after its end (R16).
         // What was shown with a resume may have served for longer than what was in force.
         let shown = self.tokens.get(serving.token).filter(|_| ended.is_some());

@@ -47,11 +47,9 @@ impl Lifecycle {
             Mode::Over(reason) => Phase::Over(reason),
             Mode::Running if self.tokens.held.is_empty() => Phase::Minting,
             Mode::Running if self.is_served() => Phase::Live,
-            Mode::Running if ended() && (!self.is_unsure() || self.hope.since.is_some()) => Phase::Expired,
-            Mode::Running if self.link.is_live() && self.is_unsure() && self.hope.since.is_none() => {
-                Phase::Live
-            }
-            Mode::Running if self.hope.ever_live => Phase::Reconnecting,
+            Mode::Running if ended() && (!self.is_unsure() || self.hope.is_lost()) => Phase::Expired,
+            Mode::Running if self.link.is_live() && self.is_unsure() && !self.hope.is_lost() => Phase::Live,
+            Mode::Running if self.hope.ever_live() => Phase::Reconnecting,
             Mode::Running => Phase::Connecting,
         }
     }
@@ -67,7 +65,7 @@ impl Lifecycle {
             Wake::Refresh => (look.subject, refresh.failures),
             Wake::Activate => (look.base, activate.failures),
             Wake::Renew => (look.bound, renew.failures),
-            Wake::Persist => (None, self.record.pace.failures),
+            Wake::Persist => (None, self.record.failures()),
             Wake::Expiring => (self.tokens.in_force(), 0),
             Wake::Push => {
                 let pushed = self.next_push(&look).and_then(|(_, token)| self.tokens.get(token));
@@ -117,8 +115,7 @@ impl Lifecycle {
         {
             return Err("something that is due was not done");
         }
-        if self.mode == Mode::Running && self.wake.is_none() && self.attempts.list.is_empty() && !self.rests()
-        {
+        if self.mode == Mode::Running && self.wake.is_none() && self.attempts.is_empty() && !self.rests() {
             return Err("nothing is awaited and nothing is due");
         }
         if let (Some(serving), Some(coming)) = (self.link.serving, self.link.coming)
@@ -127,7 +124,7 @@ impl Lifecycle {
             return Err("a socket is serving and coming");
         }
         if let Some(coming) = self.link.coming
-            && !self.attempts.list.iter().any(|attempt| attempt.socket() == Some(coming.socket))
+            && !self.attempts.iter().any(|attempt| attempt.socket() == Some(coming.socket))
         {
             return Err("a socket is coming that nobody waits for");
         }

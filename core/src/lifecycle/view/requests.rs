@@ -1,8 +1,8 @@
 //! When somebody is asked for a token, and who: routes in turn (R17, R18, R20).
 
+use crate::lifecycle::attempts::{Attempt, Endpoint};
 use crate::lifecycle::clock::At;
 use crate::lifecycle::limits::pace::{Class, Pace};
-use crate::lifecycle::renewal::attempts::{Attempt, Endpoint};
 use crate::lifecycle::tokens::token::Token;
 use crate::lifecycle::view::earliest::Earliest;
 use crate::lifecycle::view::look::Look;
@@ -48,7 +48,7 @@ impl Lifecycle {
     /// Nothing of what the record held is good any more, and nobody renews: who is asked once for a first token has not been
     /// asked by this process.
     pub(in crate::lifecycle) fn first_mint_is_left(&self, look: &Look<'_>) -> bool {
-        self.renewal.unasked && !look.any_good && !look.provider_can
+        self.renewal.is_unasked() && !look.any_good && !look.provider_can
     }
 
     /// When the provider is asked for another base, from then on, and how: by its `refresh()`, and after that has failed
@@ -65,12 +65,12 @@ impl Lifecycle {
         let refresh = self.route(Endpoint::Refresh, look).max(from);
         let mint = self.route(Endpoint::Mint, look).max(from);
         let refused = self.tokens.newest_base().is_none_or(|base| base.refused);
-        let mints = self.renewal.provider.can_mint_again;
-        if mints && (self.renewal.remint || refused || !self.renewal.provider.can_refresh) {
+        let mints = self.renewal.provider().can_mint_again;
+        if mints && (self.renewal.mints_again() || refused || !self.renewal.provider().can_refresh) {
             return Some((mint, Wake::Mint));
         }
         // Who has been asked and may yet answer has not failed this time.
-        let asked = self.attempts.list.iter().any(|it| it.action == Action::Refresh && !it.late);
+        let asked = self.attempts.iter().any(|it| it.action == Action::Refresh && !it.late);
         let failed =
             after(from, self.renewal.paces.refresh.failures, if asked { from } else { refresh }, half);
         match failed.map(|at| at.max(mint)).filter(|at| mints && *at < refresh) {
@@ -84,11 +84,11 @@ impl Lifecycle {
         if self.renewal.key.is_wanted() {
             return;
         }
-        if !self.renewal.minted && !look.any_good {
+        if !self.renewal.has_minted() && !look.any_good {
             return agenda.offer(Some(self.budget(0)), Wake::Mint);
         }
         if self.tokens.held.is_empty() {
-            if self.renewal.provider.can_mint_again && look.provider_can {
+            if self.renewal.provider().can_mint_again && look.provider_can {
                 agenda.offer(Some(self.route(Endpoint::Mint, look)), Wake::Mint);
             }
             return;
@@ -109,7 +109,7 @@ impl Lifecycle {
                 Action::Refresh => it.late && self.renewal.paces.refresh.last == Some(Class::Unanswered),
                 _ => false,
             };
-            let silent = self.attempts.list.iter().any(is_silent);
+            let silent = self.attempts.iter().any(is_silent);
             return offer_provider(Some(if again && !silent { self.link.next_round } else { 0 }), 0);
         }
         // At the first refusal, too, where older ones are left, which have yet to be shown: the rounds begin after them.
@@ -117,18 +117,18 @@ impl Lifecycle {
         let older = in_force.is_some_and(|it| self.tokens.good(look.now).all(|token| token.order < it.order));
         offer_provider((older && !self.link.asked).then_some(0), 0);
         let limits = look.base.and_then(Token::base).is_some_and(|base| base.limits_bound);
-        offer_provider((limits || (self.renewal.remint && self.renewal.rekeyed)).then_some(0), 0);
+        offer_provider((limits || (self.renewal.mints_again() && self.renewal.is_rekeyed())).then_some(0), 0);
         // Somebody waits: it is due now.
         let (due, half) = match look.demanded {
             true => (Some(0), 0),
-            false => (look.due.map(|due| due.max(self.renewal.spread.min(look.half))), look.half),
+            false => (look.due.map(|due| due.max(self.renewal.spread().min(look.half))), look.half),
         };
         let activate = || self.route(Endpoint::Activate, look);
         // While connects are refused the base is shown; what comes of it has to wait.
         let bindable = look.bindable && (self.link.is_live() || self.link.round == 0);
         let Some(bound) = look.bound.filter(|_| self.renewal.key.is_ready()) else {
             offer_provider(due, half);
-            agenda.offer(bindable.then(|| activate().max(self.renewal.spread)), Wake::Activate);
+            agenda.offer(bindable.then(|| activate().max(self.renewal.spread())), Wake::Activate);
             return;
         };
         // One after the other: who has failed has until half the lead.
@@ -154,7 +154,7 @@ impl Lifecycle {
         if bindable {
             // A base that has come after it is exchanged at once.
             let newer = look.base.is_some_and(|base| bound.order < base.order);
-            let from = if newer { Some(self.renewal.spread) } else { renew_failed };
+            let from = if newer { Some(self.renewal.spread()) } else { renew_failed };
             agenda.offer(from.map(|from| from.max(activate())), Wake::Activate);
         }
     }

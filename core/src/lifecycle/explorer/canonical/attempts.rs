@@ -7,11 +7,10 @@ use alloc::vec::Vec;
 
 use super::Line;
 use crate::lifecycle::Action;
-use crate::lifecycle::renewal::attempts::{Attempt, Attempts};
+use crate::lifecycle::attempts::{Attempt, Attempts};
 
 impl Line<'_> {
     pub(super) fn attempts(&mut self, attempts: &Attempts) {
-        let Attempts { list, next: _, .. } = attempts;
         // Of what attempts have taken only the longest counts, and what is as long once that is forgotten.
         let spans: Vec<u64> =
             attempts.spans_in_order().into_iter().map(|span| span.min(super::FAR.unsigned_abs())).collect();
@@ -24,7 +23,7 @@ impl Line<'_> {
             .map(|(at, span)| format!("{span}@{at}"))
             .collect();
         self.flag(!longest.is_empty(), &format!("took:{}", longest.join(",")));
-        for attempt in list {
+        for attempt in attempts.iter() {
             if attempt.late && !self.view.late_answers {
                 self.late(attempt);
             } else {

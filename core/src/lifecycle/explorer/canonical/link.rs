@@ -114,7 +114,7 @@ impl Line<'_> {
         // What it took to get a socket is nobody's latency.
         let look = self.machine.look();
         let held = self.machine.tokens.held.iter().filter(|token| !token.accepted).map(|token| token.due);
-        let heard = self.machine.attempts.list.iter().filter(|it| !it.late || self.view.late_answers);
+        let heard = self.machine.attempts.iter().filter(|it| !it.late || self.view.late_answers);
         let asked = heard.map(|attempt| attempt.due);
         let old = held.chain(asked).chain(look.due).any(|due| due < *since);
         self.flag(old, &format!("since{:+}", self.span(*since)));

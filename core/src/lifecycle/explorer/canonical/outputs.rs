@@ -44,7 +44,7 @@ impl Line<'_> {
     }
 
     fn asked(&self, ask: AskId) -> String {
-        let place = self.machine.waiters.list.iter().position(|waiting| waiting.id == ask);
+        let place = self.machine.waiters.iter().position(|waiting| waiting.id == ask);
         place.map_or_else(String::new, |place| format!(" {place}"))
     }
 

@@ -91,7 +91,7 @@ impl Line<'_> {
         self.flag(*refused, "refused");
         self.flag(*accepted, "accepted");
         self.flag(*barren, "barren");
-        if self.machine.record.durable {
+        if self.machine.record.is_kept() {
             self.flag(*saved == Saved::No, "no-record");
             self.flag(*saved == Saved::Underway, "writing");
         }

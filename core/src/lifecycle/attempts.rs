@@ -80,14 +80,77 @@ impl Attempt {
 /// See the [module](self).
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Attempts {
-    pub(crate) list: Vec<Attempt>,
-    pub(crate) next: u64,
+    list: Vec<Attempt>,
+    next: u64,
     /// What the last four took that brought a token, from asking to its being in force.
-    pub(crate) spans: [Millis; 4],
+    spans: [Millis; 4],
     at: usize,
 }
 
 impl Attempts {
+    /// Asked for first: first.
+    pub(crate) fn iter(&self) -> core::slice::Iter<'_, Attempt> {
+        self.list.iter()
+    }
+
+    pub(crate) const fn is_empty(&self) -> bool {
+        self.list.is_empty()
+    }
+
+    pub(crate) fn clear(&mut self) {
+        self.list.clear();
+    }
+
+    /// The number of what is asked next.
+    pub(crate) const fn next(&self) -> u64 {
+        self.next
+    }
+
+    /// Takes a number in the order of asking, for what the application brings itself.
+    pub(crate) const fn number(&mut self) -> u64 {
+        let number = self.next;
+        self.next = number.saturating_add(1);
+        number
+    }
+
+    /// As the process before had it.
+    pub(crate) const fn restore(&mut self, next: u64, spans: [Millis; 4]) {
+        (self.next, self.spans) = (next, spans);
+    }
+
+    pub(crate) const fn spans(&self) -> [Millis; 4] {
+        self.spans
+    }
+
+    /// What was taken is asked still.
+    pub(crate) fn put_back(&mut self, attempt: Attempt) {
+        self.list.push(attempt);
+    }
+
+    /// Nobody could hear answers: none is late before `heard`, once.
+    pub(crate) fn spare(&mut self, heard: At) {
+        for attempt in self.list.iter_mut().filter(|attempt| !attempt.spared) {
+            attempt.spared = true;
+            attempt.deadline = attempt.deadline.max(heard);
+        }
+    }
+
+    /// Those for which `which` holds yield their places now.
+    pub(crate) fn cut_short(&mut self, now: At, which: impl Fn(&Attempt) -> bool) {
+        for attempt in self.list.iter_mut().filter(|attempt| which(attempt)) {
+            attempt.deadline = attempt.deadline.min(now);
+        }
+    }
+
+    /// Each was asked so much later than the clock of then showed.
+    pub(crate) fn move_by(&mut self, by: impl Fn(At) -> Millis) {
+        for attempt in &mut self.list {
+            let by = by(attempt.asked);
+            attempt.asked = attempt.asked.saturating_add(by);
+            attempt.deadline = attempt.deadline.saturating_add(by);
+        }
+    }
+
     pub(crate) fn add(&mut self, action: Action, asked: At, due: At, deadline: At) -> CommandId {
         let id = CommandId(self.next);
         self.next = self.next.saturating_add(1);

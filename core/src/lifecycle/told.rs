@@ -1,0 +1,46 @@
+//! What the application has been told, and is not told again (R28).
+
+use alloc::vec::Vec;
+
+use crate::lifecycle::{FallbackReason, Generation};
+
+/// See the [module](self).
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Told {
+    /// Each once.
+    fallback: Vec<FallbackReason>,
+    /// Of which token, by its generation, the end was told.
+    expiring: Option<Generation>,
+}
+
+impl Told {
+    pub(crate) const fn expiring(&mut self, generation: Generation) {
+        self.expiring = Some(generation);
+    }
+
+    pub(crate) fn of_expiring(&self, generation: Generation) -> bool {
+        self.expiring == Some(generation)
+    }
+
+    pub(crate) fn fallback(&mut self, reason: FallbackReason) {
+        self.fallback.push(reason);
+    }
+
+    pub(crate) fn of_fallback(&self, reason: FallbackReason) -> bool {
+        self.fallback.contains(&reason)
+    }
+
+    /// What it is told of falling back begins anew: client-bound renewal works, or the provider is another one.
+    pub(crate) fn forget_fallback(&mut self) {
+        self.fallback.clear();
+    }
+}
+
+/// What `canonical` is made of.
+#[cfg(feature = "model")]
+impl Told {
+    pub(crate) fn facts(&self) -> (&[FallbackReason], Option<Generation>) {
+        let Self { fallback, expiring } = self;
+        (fallback, *expiring)
+    }
+}
