@@ -68,7 +68,7 @@ impl Lifecycle {
 
 impl<'a> Line<'a> {
     fn of(machine: &'a Lifecycle, view: View) -> Self {
-        let held = machine.tokens.held.iter();
+        let held = machine.tokens.held().iter();
         let mut places: Vec<TokenId> = held.clone().map(|token| token.id).collect();
         let wanted = machine.waiters.iter().filter_map(|waiter| match waiter.kind {
             WaitFor::Update(token) => Some(token),
@@ -128,7 +128,7 @@ impl<'a> Line<'a> {
 
     /// How many of the tokens that are held, and of those that have been asked for, were asked for before this.
     fn rank(&self, order: u64) -> usize {
-        let held = self.machine.tokens.held.iter().map(|token| token.order);
+        let held = self.machine.tokens.held().iter().map(|token| token.order);
         let heard = |attempt: &&Attempt| attempt.is_exchange() && (!attempt.late || self.view.late_answers);
         let exchanges = self.machine.attempts.iter().filter(heard);
         held.chain(exchanges.map(|attempt| attempt.id.0)).filter(|other| *other < order).count()
@@ -198,7 +198,7 @@ impl<'a> Line<'a> {
         }
         self.hope(hope);
         self.tokens(tokens);
-        self.flag(expiring == Some(tokens.generation), "told-expiring");
+        self.flag(expiring == Some(tokens.generation()), "told-expiring");
         let mut reasons: Vec<&str> = fallback.iter().map(|reason| reason.name()).collect();
         reasons.sort_unstable();
         for reason in reasons {

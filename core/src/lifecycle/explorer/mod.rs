@@ -156,7 +156,7 @@ impl Lifecycle {
     /// The tokens that are held and were refused.
     #[must_use]
     pub fn refused(&self) -> Vec<TokenId> {
-        self.tokens.held.iter().filter(|token| token.refused).map(|token| token.id).collect()
+        self.tokens.held().iter().filter(|token| token.refused).map(|token| token.id).collect()
     }
 
     /// A token is held that can be used.

@@ -10,16 +10,16 @@ impl Lifecycle {
     pub(super) fn server_accepts(&mut self) {
         self.renewal.accepted();
         self.link.accepted();
-        self.link.cause = self.link.cause.filter(|_| self.tokens.held.iter().any(|token| token.refused));
+        self.link.cause = self.link.cause.filter(|_| self.tokens.held().iter().any(|token| token.refused));
     }
 
     /// The server has accepted this token.
     pub(super) fn accepted(&mut self, id: TokenId) {
         let now = self.clock.now();
         let Some(token) = self.tokens.get(id) else { return };
-        let (order, due, bound) = (token.order, token.due, token.is_bound());
+        let (order, due) = (token.order, token.due);
         let brought_by = token.by.filter(|_| !token.accepted);
-        let before = self.tokens.in_force;
+        let before = self.tokens.in_force_id();
         let attempts = &self.attempts;
         let changed = self.tokens.accept(id, |base| {
             attempts.any(|action| matches!(action, Action::Activate { base: of, .. } if *of == base))
@@ -40,22 +40,9 @@ impl Lifecycle {
                 self.attempts.learn(now.saturating_sub(due));
             }
         }
-        if order >= self.tokens.floor {
-            if self.tokens.floor > 0 {
-                // The state of before is another user's, and so are its tokens.
-                self.link.state = None;
-                let floor = self.tokens.floor;
-                let base = self.tokens.get(id).and_then(Token::base_id);
-                self.tokens.held.retain(|token| token.order >= floor || Some(token.id) == base);
-            }
-            self.tokens.floor = 0;
-        }
-        if changed
-            && bound
-            && let Some(age) = self.tokens.suspect.take()
-        {
-            let [_, assumed] = &mut self.tokens.assumed;
-            *assumed = Some(age);
+        if self.tokens.pass_floor(id, order) {
+            // So is the state of before.
+            self.link.state = None;
         }
         if changed && before.is_some() {
             self.tell_renewed(id);
@@ -69,16 +56,13 @@ impl Lifecycle {
         self.tell_bound(id);
         let Some(token) = self.tokens.get(id) else { return };
         let (by, ends) = (token.by.map(Endpoint::mechanism), token.ends.map(|at| self.clock.tick_of(at)));
-        self.tell(Event::Renewed { generation: self.tokens.generation, token: id, by, ends });
+        self.tell(Event::Renewed { generation: self.tokens.generation(), token: id, by, ends });
     }
 
     /// Tells of the first bound token of a base that comes into force, on whatever way.
     fn tell_bound(&mut self, id: TokenId) {
         let Some(of) = self.tokens.get(id).and_then(Token::base_id) else { return };
-        if let Some(base) = self.tokens.get_mut(of).and_then(Token::base_mut)
-            && !base.has_been_bound
-        {
-            base.has_been_bound = true;
+        if self.tokens.bind(of) {
             self.tell(Event::Bound { token: id });
         }
     }

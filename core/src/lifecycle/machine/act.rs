@@ -1,6 +1,6 @@
 //! Doing what is due: one function for each [`Wake`].
 
-use crate::lifecycle::tokens::token::{Saved, Token};
+use crate::lifecycle::tokens::token::Saved;
 use crate::lifecycle::view::earliest::Due;
 use crate::lifecycle::{Action, Failure, Lifecycle, Outcome, Wake, Warning};
 
@@ -40,7 +40,7 @@ impl Lifecycle {
     }
 
     fn warn_of_expiry(&mut self) {
-        self.told.expiring(self.tokens.generation);
+        self.told.expiring(self.tokens.generation());
         let Some(token) = self.tokens.in_force() else { return };
         let (Some(at), assumed) = (token.ends, token.sure_end().is_none()) else { return };
         let (ends, mechanism) = (self.clock.tick_of(at), self.mechanism(&self.look()));
@@ -59,19 +59,13 @@ impl Lifecycle {
         let presumed = self.tokens.end(now, true);
         let ends = presumed.map(|at| self.clock.tick_of(at));
         let assumed = ends.is_some() && self.tokens.end(now, false).is_none();
-        if let Some(base) = self.tokens.newest_base_mut().and_then(Token::base_mut) {
-            base.told_no_mechanism = true;
-        }
+        self.tokens.tell_no_mechanism();
         self.warn(Warning::NoRefreshHandler { ends, assumed });
     }
 
     fn write(&mut self) {
         self.record.begin(self.clock.now());
-        for token in &mut self.tokens.held {
-            if token.saved == Saved::No {
-                token.saved = Saved::Underway;
-            }
-        }
+        self.tokens.save(Saved::No, Saved::Underway);
         self.command(Action::Persist, self.policy.local);
     }
 }

@@ -139,15 +139,11 @@ impl Lifecycle {
         if let Some(slept) = self.clock.observe(time, sent, &self.policy) {
             self.hope.reach.stand(slept.span);
             self.waiters.slept(slept.span);
-            for token in &mut self.tokens.held {
-                token.move_by(slept.before(token.received));
-            }
+            self.tokens.move_by(|received| slept.before(received));
             self.attempts.move_by(|asked| slept.before(asked).1);
         }
         if first && self.clock.is_told() {
-            for token in &mut self.tokens.held {
-                token.date(&self.clock, &self.policy);
-            }
+            self.tokens.date(&self.clock, &self.policy);
         }
     }
 
@@ -163,19 +159,11 @@ impl Lifecycle {
 
     fn written(&mut self) {
         self.record.written();
-        for token in &mut self.tokens.held {
-            if token.saved == Saved::Underway {
-                token.saved = Saved::Yes;
-            }
-        }
+        self.tokens.save(Saved::Underway, Saved::Yes);
     }
 
     fn not_written(&mut self, attempt: &Attempt, failure: Failure) {
-        for token in &mut self.tokens.held {
-            if token.saved == Saved::Underway {
-                token.saved = Saved::No;
-            }
-        }
+        self.tokens.save(Saved::Underway, Saved::No);
         let now = self.clock.now();
         let most = self.policy.wait_unanswered_idle;
         self.record.not_written(now, (self.policy.wait_min, most), &mut self.random);

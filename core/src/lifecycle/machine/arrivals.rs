@@ -23,7 +23,7 @@ impl Lifecycle {
             let says = Statement { expires_in: None, assumed_life: None, ..facts.statement };
             let (was_bound, refused) = (held.is_bound(), held.refused);
             self.stated(facts.token, &says, Heard { exchange: false, ..heard });
-            if !was_bound && !refused && self.tokens.in_force == Some(facts.token) && self.link.is_live() {
+            if !was_bound && !refused && self.tokens.is_in_force(facts.token) && self.link.is_live() {
                 // Who asked has what there is.
                 self.waiters.forget();
             }
@@ -67,11 +67,11 @@ impl Lifecycle {
         let token = Token { due, sent, received: now, by: Some(endpoint), first, draw, ..token };
         self.hold(token, &facts.statement, heard);
         let Some(token) = self.tokens.get(id) else { return self.brought_nothing(attempt) };
-        let in_its_place = |held: &Token| held.is_bound() == bound || Some(held.id) == self.tokens.in_force;
-        let later = self.tokens.held.iter().any(|held| held.order > token.order && in_its_place(held));
+        let in_its_place = |held: &Token| held.is_bound() == bound || self.tokens.is_in_force(held.id);
+        let later = self.tokens.held().iter().any(|held| held.order > token.order && in_its_place(held));
         // One without a known end is no later one.
         let ends_later = |held: &Token| held.id == id || held.reach() < token.reach();
-        let last = token.ends.is_some() && self.tokens.held.iter().all(ends_later);
+        let last = token.ends.is_some() && self.tokens.held().iter().all(ends_later);
         if later && !last {
             self.tokens.remove(id);
             return self.renewal.pace(endpoint).forgive();
@@ -81,15 +81,15 @@ impl Lifecycle {
             held.id != id && held.is_bound() == bound && held.is_good(now) && held.word == token.word
         };
         let renew_by = |held: &Token| Some(held.renew_by?.saturating_sub(self.clock.suspect(held.received)));
-        let before = self.tokens.held.iter().filter(like).filter_map(renew_by).max();
+        let before = self.tokens.held().iter().filter(like).filter_map(renew_by).max();
         let gain = self.policy.gain;
         let gained =
             before.is_none_or(|before| token.renew_by.is_none_or(|by| by > before.saturating_add(gain)));
         // Servers tell their time by the second: what gains nothing and has less than that left may have ended.
         let ended = !token.lasts(if gained { now } else { now.saturating_add(gain) });
         if !gained || ended {
-            if let Some(token) = self.tokens.get_mut(id) {
-                token.barren = ended;
+            if ended {
+                self.tokens.find_useless(id);
             }
             return self.brought_nothing(attempt);
         }
@@ -107,7 +107,7 @@ impl Lifecycle {
     pub(in crate::lifecycle) fn hold(&mut self, token: Token, says: &Statement, heard: Heard) {
         let (id, bound) = (token.id, token.is_bound());
         self.tokens.hold(token);
-        let learned = self.tokens.assumed.get(usize::from(bound)).copied().flatten();
+        let learned = self.tokens.learned(bound);
         let assumed_life = says.assumed_life.map(|life| learned.map_or(life, |learned| life.min(learned)));
         self.stated(id, &Statement { assumed_life, ..*says }, heard);
         self.record.urge();
@@ -120,7 +120,7 @@ impl Lifecycle {
 
     /// What came is of no use, or gains nothing: the attempt has failed (R9).
     fn brought_nothing(&mut self, attempt: &Attempt) {
-        if self.tokens.held.is_empty() && !self.renewal.provider().can_mint_again {
+        if self.tokens.are_none() && !self.renewal.provider().can_mint_again {
             // Who is asked once has been asked.
             let cause = Cause { command: attempt.id, failure: Failure::Malformed };
             return self.end(TeardownReason::MintFailed, Some(cause));

@@ -24,10 +24,8 @@ impl Lifecycle {
     pub(super) fn ask_for_renewal(&mut self, ask: AskId) {
         let open = self.attempts.iter().find(|attempt| attempt.is_exchange() && !attempt.late);
         let order = open.map_or(self.attempts.next(), |attempt| attempt.id.0);
-        if let Some(base) = self.tokens.newest_base_mut().and_then(Token::base_mut)
-            && self.mode == Mode::Running
-        {
-            base.rejected = false;
+        if self.mode == Mode::Running {
+            self.tokens.reject(false);
         }
         let now = self.clock.now();
         let alone = self.waiters.wanted().is_none();
@@ -43,9 +41,9 @@ impl Lifecycle {
 
     /// The application's own request was refused for its credential.
     pub(super) fn rejected_by_server(&mut self, ask: AskId, generation: Generation) {
-        if self.mode == Mode::Running && generation < self.tokens.generation {
+        if self.mode == Mode::Running && generation < self.tokens.generation() {
             // A newer token has come into force since that request was sent.
-            return self.tell(Event::Recovered { ask, generation: self.tokens.generation });
+            return self.tell(Event::Recovered { ask, generation: self.tokens.generation() });
         }
         let now = self.clock.now();
         if let Some(serving) = &mut self.link.serving {
@@ -55,7 +53,7 @@ impl Lifecycle {
         let in_force = self.tokens.in_force().map(|token| token.order);
         let newest = self.tokens.good(now).map(|token| token.order).next();
         let newest = newest.filter(|order| Some(*order) > in_force);
-        let behind = self.link.serving.is_some_and(|serving| serving.known != self.tokens.generation);
+        let behind = self.link.serving.is_some_and(|serving| serving.known != self.tokens.generation());
         match newest.or(in_force.filter(|_| behind)) {
             Some(order) => {
                 self.wait(ask, WaitFor::Renewal { order });
@@ -74,7 +72,7 @@ impl Lifecycle {
                 WaitFor::Renewal { .. } => AskError::NoMechanism,
                 WaitFor::Update(_) => {
                     // What was there before is shown again.
-                    self.tokens.floor = 0;
+                    self.tokens.drop_floor();
                     AskError::InvalidCredentials
                 }
             };
@@ -97,7 +95,7 @@ impl Lifecycle {
     /// A token is in force: those who waited for it have what they wanted.
     pub(super) fn settle(&mut self, id: TokenId) {
         let Some(token) = self.tokens.get(id) else { return };
-        let (order, generation) = (token.order, self.tokens.generation);
+        let (order, generation) = (token.order, self.tokens.generation());
         let base = match token.kind {
             Kind::Bound { of } => of,
             Kind::Base(_) => id,

@@ -67,7 +67,7 @@ impl Lifecycle {
             self.link.resumes = self.link.resumes.saturating_add(1);
         }
         let state = self.link.state;
-        let known = state.unwrap_or(self.tokens.generation);
+        let known = state.unwrap_or(self.tokens.generation());
         self.link.serving = Some(Serving {
             socket,
             command,
@@ -86,13 +86,13 @@ impl Lifecycle {
         if resumed {
             self.server_accepts();
             self.hope.regain();
-            self.tell(Event::Live { resumed, generation: self.tokens.generation });
+            self.tell(Event::Live { resumed, generation: self.tokens.generation() });
         } else {
             // What is told of the token comes after `Live`, which names its generation.
             let before = core::mem::take(&mut self.out);
             self.accepted(token);
             let after = core::mem::replace(&mut self.out, before);
-            let generation = self.tokens.generation;
+            let generation = self.tokens.generation();
             if let Some(serving) = &mut self.link.serving {
                 (serving.known, serving.began) = (generation, generation);
                 serving.stated = stated;

@@ -13,13 +13,13 @@ impl Lifecycle {
         }
         self.hope.lose_and_tell(now);
         self.renewal.paces.hurry();
-        let lasting = self.tokens.held.iter().any(|token| token.lasts(now));
+        let lasting = self.tokens.held().iter().any(|token| token.lasts(now));
         if !lasting {
             // What was refused has ended as well: that is the reason.
             self.link.cause = None;
             let look = self.look();
             let renewing = self.can_be_brought(&look) || self.attempts.awaits(now, Millis::MAX).is_some();
-            self.told.expiring(self.tokens.generation);
+            self.told.expiring(self.tokens.generation());
             self.tell(Event::Expired { renewing });
             // What is still being waited for is the reason.
             let asked = self.attempts.iter().rev().find(|attempt| attempt.is_exchange());
@@ -39,17 +39,17 @@ impl Lifecycle {
         let good = || self.tokens.good(self.clock.now()).next().is_some();
         if self.hope.was_told() && self.mode == Mode::Running && self.is_served() && good() {
             self.hope.regain();
-            self.tell(Event::Live { resumed: true, generation: self.tokens.generation });
+            self.tell(Event::Live { resumed: true, generation: self.tokens.generation() });
         }
     }
 
     pub(super) fn give_up(&mut self) {
         let now = self.clock.now();
-        let reason = if self.tokens.held.is_empty() {
+        let reason = if self.tokens.are_none() {
             TeardownReason::MintFailed
         } else if self
             .tokens
-            .held
+            .held()
             .iter()
             .any(|token| (token.refused || token.barren) && token.ends.is_none_or(|end| now < end))
         {

@@ -2,7 +2,7 @@
 
 use crate::lifecycle::attempts::{Attempt, Endpoint};
 use crate::lifecycle::limits::pace::Class;
-use crate::lifecycle::tokens::token::{Token, Word};
+use crate::lifecycle::tokens::token::Word;
 use crate::lifecycle::{
     Action, Cause, Failure, KeyAlgorithm, Lifecycle, Outcome, TeardownReason, TokenId, Warning,
 };
@@ -18,8 +18,7 @@ impl Lifecycle {
             self.renewal.mint_again();
             return;
         }
-        if self.tokens.held.is_empty()
-            && (!self.renewal.provider().can_mint_again || failure == Failure::Rejected)
+        if self.tokens.are_none() && (!self.renewal.provider().can_mint_again || failure == Failure::Rejected)
         {
             if self.attempts.get(attempt.id).is_none() {
                 // Who is asked once has answered: its error goes to the caller.
@@ -27,10 +26,8 @@ impl Lifecycle {
             }
             self.hope.lose(self.clock.now());
         }
-        if failure == Failure::Rejected
-            && let Some(base) = self.tokens.newest_base_mut().and_then(Token::base_mut)
-        {
-            base.rejected = true;
+        if failure == Failure::Rejected {
+            self.tokens.reject(true);
         }
         if matches!(attempt.action, Action::Refresh)
             && Class::of(failure) == Class::Refusal
@@ -47,7 +44,7 @@ impl Lifecycle {
             && let Some(token) = self.tokens.get(bound).filter(|it| it.accepted && it.word == Word::Assumed)
         {
             let age = self.clock.now().saturating_sub(token.received);
-            self.tokens.suspect = Some(age - age / 8).filter(|age| *age >= self.policy.attempt_max);
+            self.tokens.suspect(age, self.policy.attempt_max);
         }
         let off = outcome.signed_at.is_some_and(|signed| self.clock.is_off(signed, &self.policy));
         if attempt.late {
@@ -102,7 +99,7 @@ impl Lifecycle {
         let mut pace = *self.renewal.pace(endpoint);
         pace.failed(from, class, waits, asked, &mut self.random);
         *self.renewal.pace(endpoint) = pace;
-        if !self.hope.is_lost() && self.tokens.held.is_empty() {
+        if !self.hope.is_lost() && self.tokens.are_none() {
             self.hope.lose(now);
         }
         let cause = Cause { command: attempt.id, failure };

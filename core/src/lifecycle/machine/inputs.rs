@@ -1,12 +1,9 @@
 //! What the application and the driver bring: every input but answers.
 
-use alloc::vec::Vec;
-
 use crate::lifecycle::attempts::{Attempt, Endpoint};
-use crate::lifecycle::tokens::token::Token;
 use crate::lifecycle::{
     AskError, Cause, Event, Failure, Input, Lifecycle, Link, Mechanism, Mode, ProviderFacts, Start,
-    TeardownReason, TokenId,
+    TeardownReason,
 };
 
 impl Lifecycle {
@@ -44,21 +41,13 @@ impl Lifecycle {
         self.record.keep(start.durable);
         self.renewal.start(start.provider, start.key);
         let lost_key = self.renewal.key.is_wanted();
-        for base in self.tokens.held.iter_mut().filter_map(Token::base_mut) {
-            // Who said so may have thought better of it.
-            (base.rejected, base.told_no_mechanism) = (false, false);
-        }
+        self.tokens.ask_anew();
         let now = self.clock.now();
         let able = self.provider_can();
         // What was bound to a key that is lost, and what nobody can renew, begins anew.
-        let of_use = |token: &Token| !(lost_key && token.is_bound()) && (able || token.lasts(now));
-        // A base stays behind what came of it.
-        let bases: Vec<TokenId> =
-            self.tokens.held.iter().filter(|it| of_use(it)).filter_map(Token::base_id).collect();
-        self.tokens.held.retain(|token| of_use(token) || bases.contains(&token.id));
-        self.tokens.in_force = self.tokens.in_force.filter(|id| self.tokens.get(*id).is_some());
-        self.renewal.begin(!self.tokens.held.is_empty());
-        if !self.tokens.held.is_empty() {
+        self.tokens.keep(|token| !(lost_key && token.is_bound()) && (able || token.lasts(now)));
+        self.renewal.begin(!self.tokens.are_none());
+        if !self.tokens.are_none() {
             self.spread_work();
         } else {
             self.link.state = None;
@@ -103,13 +92,10 @@ impl Lifecycle {
         if matches!(self.mode, Mode::Ending(..) | Mode::Over(_)) {
             return self.out_of_place();
         }
-        self.renewal.replace_provider(provider, !self.tokens.held.is_empty());
+        self.renewal.replace_provider(provider, !self.tokens.are_none());
         self.attempts.retire(|attempt| attempt.is_exchange());
         self.told.forget_fallback();
-        for base in self.tokens.held.iter_mut().filter_map(Token::base_mut) {
-            base.rejected = false;
-            base.told_no_mechanism = false;
-        }
+        self.tokens.ask_anew();
     }
 
     fn suspend(&mut self) {
@@ -135,13 +121,11 @@ impl Lifecycle {
         // Time at rest was nobody's to reach anybody in (R5).
         self.hope.regain();
         self.hope.reach.reached(now);
-        if self.tokens.held.is_empty() && self.renewal.has_minted() {
+        if self.tokens.are_none() && self.renewal.has_minted() {
             self.hope.lose(now);
         }
         self.renewal.paces.wake(now);
-        for token in &mut self.tokens.held {
-            token.refused = false;
-        }
+        self.tokens.forgive();
         self.spread_work();
     }
 }

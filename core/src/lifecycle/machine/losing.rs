@@ -80,7 +80,7 @@ impl Lifecycle {
         }
         // Whatever a fresh connect has said meanwhile: here its token has been accepted.
         self.hope.regain();
-        self.tell(Event::Live { resumed: true, generation: self.tokens.generation });
+        self.tell(Event::Live { resumed: true, generation: self.tokens.generation() });
     }
 
     /// The server ends many at once: who comes back does so in turn (R19).
@@ -108,7 +108,7 @@ impl Lifecycle {
     pub(super) fn state_came(&mut self, socket: SocketId) {
         let serving = self.link.serving.as_mut().filter(|serving| serving.socket == socket);
         let coming = self.link.coming.is_some_and(|coming| coming.socket == socket);
-        let anothers = serving.is_some() && self.tokens.floor > 0;
+        let anothers = serving.is_some() && self.tokens.has_floor();
         if self.mode != Mode::Running || (serving.is_none() && !coming) || anothers {
             return self.tell(Event::Ignored(Ignored::StaleSocket));
         }

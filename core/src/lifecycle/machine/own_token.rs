@@ -34,13 +34,13 @@ impl Lifecycle {
         }
         if is_no_news {
             self.waiters.take(|waiter| waiter.id == ask);
-            return self.tell(Event::Recovered { ask, generation: self.tokens.generation });
+            return self.tell(Event::Recovered { ask, generation: self.tokens.generation() });
         }
         self.renewal.budget.take(now, self.exchange_period());
         // What was asked before may be another user's (R15).
         self.attempts.retire(|attempt| attempt.is_exchange());
         let order = self.attempts.number();
-        self.tokens.floor = order;
+        self.tokens.raise_floor(order);
         self.link.state = None;
         self.link.cut_by = None;
         self.give_up_coming();

@@ -34,7 +34,7 @@ impl Lifecycle {
             return;
         }
         self.accepted(token);
-        let generation = self.tokens.generation;
+        let generation = self.tokens.generation();
         if let Some(serving) = self.link.serving.as_mut().filter(|serving| serving.socket == socket) {
             serving.known = generation;
             serving.push = Pace::default();
@@ -55,11 +55,11 @@ impl Lifecycle {
         if refused && let Some(brought) = self.fail_update(token, cause) {
             // The application's own: it has the server's word, and the token goes (R27).
             for gone in [token, brought] {
-                if self.tokens.in_force != Some(gone) {
+                if !self.tokens.is_in_force(gone) {
                     self.tokens.remove(gone);
                 }
             }
-            self.tokens.floor = 0;
+            self.tokens.drop_floor();
             return;
         }
         let now = self.clock.now();
@@ -77,10 +77,10 @@ impl Lifecycle {
                 // Silence is no word of the server's: it makes no refusal, and takes none back.
                 serving.in_vain = refused && serving.push.failures > 1;
             }
-            if refused && self.tokens.in_force == Some(token) {
+            if refused && self.tokens.is_in_force(token) {
                 // The server goes on with what it resumed with: no reason to put that at risk. Who waited for it wants
                 // another.
-                serving.known = self.tokens.generation;
+                serving.known = self.tokens.generation();
                 let order = self.tokens.in_force().map_or(0, |token| token.order);
                 self.waiters.ask_anew(order, self.attempts.next());
             }

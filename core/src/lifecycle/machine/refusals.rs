@@ -3,7 +3,6 @@
 use crate::lifecycle::attempts::Attempt;
 use crate::lifecycle::limits::pace::Class;
 use crate::lifecycle::limits::random::Domain;
-use crate::lifecycle::tokens::token::Word;
 use crate::lifecycle::view::sockets::MOST_RESUMES;
 use crate::lifecycle::{Action, Cause, Failure, Lifecycle, SocketId, TeardownReason, TokenId};
 use crate::time::UnixMillis;
@@ -86,7 +85,7 @@ impl Lifecycle {
             self.link.pace.not_before = now.saturating_add(if off { 0 } else { self.policy.wait_min });
             return self.tell_failed_connect(cause);
         }
-        if self.tokens.in_force == Some(id) && !self.link.looked_twice && !self.link.is_live() {
+        if self.tokens.is_in_force(id) && !self.link.looked_twice && !self.link.is_live() {
             // What was good until now is shown once more.
             self.link.looked_twice = true;
             let look = self.policy.second_look;
@@ -98,9 +97,7 @@ impl Lifecycle {
         let alone = self.tokens.good(now).all(|token| token.id == id);
         // One that has served was not refused for the kind of its key, nor was one of the application's own.
         if new && alone && self.switch_key() {
-            if let Some(token) = self.tokens.get_mut(id) {
-                token.barren = true;
-            }
+            self.tokens.find_useless(id);
             return;
         }
         self.refuse(id, cause);
@@ -120,16 +117,12 @@ impl Lifecycle {
         self.link.cause = Some(cause);
         let brought = self.fail_update(id, cause);
         if brought.is_some() {
-            self.tokens.floor = 0;
+            self.tokens.drop_floor();
         }
-        let Some(token) = self.tokens.get_mut(id) else { return };
-        token.refused = true;
-        let age = now.saturating_sub(token.received);
-        let learns = token.word == Word::Assumed && token.accepted && age >= self.policy.attempt_max;
-        let (bound, accepted) = (token.is_bound(), token.accepted);
-        if learns && let Some(life) = self.tokens.assumed.get_mut(usize::from(bound)) {
-            *life = Some(age);
-        }
+        let Some((bound, accepted)) = self.tokens.get(id).map(|it| (it.is_bound(), it.accepted)) else {
+            return;
+        };
+        self.tokens.refuse(id, now, self.policy.attempt_max);
         if !accepted
             && let Some(endpoint) = self.book_vain(id, Class::Barren)
             && !bound

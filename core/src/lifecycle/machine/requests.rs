@@ -2,7 +2,6 @@
 
 use crate::lifecycle::attempts::Endpoint;
 use crate::lifecycle::clock::At;
-use crate::lifecycle::tokens::token::{Inspection, Token};
 use crate::lifecycle::{Action, Lifecycle, Mechanism, TokenId};
 use crate::time::Millis;
 
@@ -66,9 +65,7 @@ impl Lifecycle {
 
     pub(super) fn inspect(&mut self, base: Option<TokenId>) {
         let Some(base) = base else { return };
-        if let Some(facts) = self.tokens.get_mut(base).and_then(Token::base_mut) {
-            facts.inspection = Inspection::Asked;
-        }
+        self.tokens.inspect(base);
         // A question costs a permit, too, and waits for none.
         self.renewal.budget.take(self.clock.now(), self.exchange_period());
         self.command(Action::Inspect { base }, self.policy.network);

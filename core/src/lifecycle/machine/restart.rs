@@ -44,12 +44,12 @@ impl Lifecycle {
             dated: self.clock.is_told(),
             taken: UnixMillis(moved(self.clock.now(), by.saturating_add_unsigned(slept))),
             drawn: self.random.drawn(),
-            held: self.tokens.held.iter().map(dated).collect(),
-            in_force: self.tokens.in_force,
-            generation: self.tokens.generation,
+            held: self.tokens.held().iter().map(dated).collect(),
+            in_force: self.tokens.in_force_id(),
+            generation: self.tokens.generation(),
             state: self.link.state,
             next: self.attempts.next(),
-            assumed: self.tokens.assumed,
+            assumed: self.tokens.assumed(),
             spans: self.attempts.spans(),
             paces: Paces {
                 mint: paced(mint, by),
@@ -103,12 +103,11 @@ impl Lifecycle {
             }
             tokens.hold(token);
         }
-        tokens.in_force = snapshot.in_force.filter(|id| tokens.get(*id).is_some());
-        tokens.hold_no_more_than_possible();
-        tokens.generation = snapshot.generation.min(Generation(GREATEST));
-        tokens.assumed = snapshot.assumed.map(|life| life.filter(|life| *life >= policy.attempt_max));
-        let newest = tokens.held.last().map_or(0, |token| token.order.saturating_add(1));
-        machine.link.state = snapshot.state.filter(|_| machine.tokens.in_force.is_some());
+        let generation = snapshot.generation.min(Generation(GREATEST));
+        let assumed = snapshot.assumed.map(|life| life.filter(|life| *life >= policy.attempt_max));
+        tokens.restore(snapshot.in_force, generation, assumed);
+        let newest = tokens.held().last().map_or(0, |token| token.order.saturating_add(1));
+        machine.link.state = snapshot.state.filter(|_| machine.tokens.in_force_id().is_some());
         machine.attempts.restore(snapshot.next.min(GREATEST).max(newest), snapshot.spans);
         machine.renewal.paces = snapshot.paces;
         for pace in machine.renewal.paces.all() {

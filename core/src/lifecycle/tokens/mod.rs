@@ -4,9 +4,9 @@ pub(crate) mod token;
 
 use alloc::vec::Vec;
 
-use crate::lifecycle::clock::At;
-use crate::lifecycle::tokens::token::{Inspection, Kind, Token};
-use crate::lifecycle::{Generation, TokenId};
+use crate::lifecycle::clock::{At, Clock};
+use crate::lifecycle::tokens::token::{Heard, Inspection, Kind, Noted, Saved, Token, Word};
+use crate::lifecycle::{Generation, Policy, Statement, TokenId};
 use crate::time::Millis;
 
 /// Most tokens that are held at once.
@@ -16,26 +16,48 @@ const MOST_HELD: usize = 6;
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Tokens {
     /// Asked for first: first.
-    pub(crate) held: Vec<Token>,
+    held: Vec<Token>,
     /// What the server last accepted.
-    pub(crate) in_force: Option<TokenId>,
+    in_force: Option<TokenId>,
     /// Counts acceptances; it only grows.
-    pub(crate) generation: Generation,
+    generation: Generation,
     /// What was asked for before this is shown to no fresh connect: the application has brought another (R15).
-    pub(crate) floor: u64,
+    floor: u64,
     /// How long tokens have really lasted whose end was only assumed: of bases, of bound ones (R8).
-    pub(crate) assumed: [Option<Millis>; 2],
+    assumed: [Option<Millis>; 2],
     /// A bound token of such a life, of which nobody had named the end, was refused its renewal at this age: what it says
     /// counts once another one has been accepted.
-    pub(crate) suspect: Option<Millis>,
+    suspect: Option<Millis>,
 }
 
 impl Tokens {
+    /// Asked for first: first.
+    pub(crate) fn held(&self) -> &[Token] {
+        &self.held
+    }
+
+    pub(crate) const fn are_none(&self) -> bool {
+        self.held.is_empty()
+    }
+
+    pub(crate) fn is_in_force(&self, id: TokenId) -> bool {
+        self.in_force == Some(id)
+    }
+
+    pub(crate) const fn in_force_id(&self) -> Option<TokenId> {
+        self.in_force
+    }
+
+    /// Counts acceptances; it only grows.
+    pub(crate) const fn generation(&self) -> Generation {
+        self.generation
+    }
+
     pub(crate) fn get(&self, id: TokenId) -> Option<&Token> {
         self.held.iter().find(|token| token.id == id)
     }
 
-    pub(crate) fn get_mut(&mut self, id: TokenId) -> Option<&mut Token> {
+    fn get_mut(&mut self, id: TokenId) -> Option<&mut Token> {
         self.held.iter_mut().find(|token| token.id == id)
     }
 
@@ -48,7 +70,7 @@ impl Tokens {
         self.held.iter().rev().find(|token| !token.is_bound())
     }
 
-    pub(crate) fn newest_base_mut(&mut self) -> Option<&mut Token> {
+    fn newest_base_mut(&mut self) -> Option<&mut Token> {
         self.held.iter_mut().rev().find(|token| !token.is_bound())
     }
 
@@ -87,6 +109,197 @@ impl Tokens {
             }
         }
         last
+    }
+
+    // ---- What is known of them ----
+
+    /// The application starts, with this provider or another: who has said "no" may have thought better of it.
+    pub(crate) fn ask_anew(&mut self) {
+        for base in self.held.iter_mut().filter_map(Token::base_mut) {
+            (base.rejected, base.told_no_mechanism) = (false, false);
+        }
+    }
+
+    /// The provider says that it will not bring another, or is asked all the same.
+    pub(crate) fn reject(&mut self, rejected: bool) {
+        if let Some(base) = self.newest_base_mut().and_then(Token::base_mut) {
+            base.rejected = rejected;
+        }
+    }
+
+    /// The application is told that nobody renews.
+    pub(crate) fn tell_no_mechanism(&mut self) {
+        if let Some(base) = self.newest_base_mut().and_then(Token::base_mut) {
+            base.told_no_mechanism = true;
+        }
+    }
+
+    /// What each was refused for is forgotten: at rest the world has gone on.
+    pub(crate) fn forgive(&mut self) {
+        for token in &mut self.held {
+            token.refused = false;
+        }
+    }
+
+    /// A server has told its time: what was read by the local clock is read by that.
+    pub(crate) fn date(&mut self, clock: &Clock, policy: &Policy) {
+        for token in &mut self.held {
+            token.date(clock, policy);
+        }
+    }
+
+    /// Each came so much later than the clock of then showed, at least and at most.
+    pub(crate) fn move_by(&mut self, by: impl Fn(At) -> (Millis, Millis)) {
+        for token in &mut self.held {
+            token.move_by(by(token.received));
+        }
+    }
+
+    /// Those that are `from` in the record are `to` in it.
+    pub(crate) fn save(&mut self, from: Saved, to: Saved) {
+        for token in self.held.iter_mut().filter(|token| token.saved == from) {
+            token.saved = to;
+        }
+    }
+
+    /// Takes in what an answer says of a token; `None`: it is not held.
+    pub(crate) fn note(
+        &mut self,
+        id: TokenId,
+        says: &Statement,
+        heard: Heard,
+        clock: &Clock,
+        policy: &Policy,
+    ) -> Option<Noted> {
+        let token = self.get_mut(id)?;
+        let noted = token.note(says, heard, clock, policy);
+        let base = token.base_id();
+        self.compare_bound_lives(id, says, heard.exchange);
+        if let (Some(base), Some(scope)) = (base, says.scope)
+            && let Some(facts) = self.get_mut(base).and_then(Token::base_mut)
+        {
+            facts.scope.get_or_insert(scope);
+        }
+        Some(noted)
+    }
+
+    /// Bound tokens that grow shorter have met their base's end: that is renewed. Lives are compared with lives that
+    /// the same kind of answer has told, each token's once (R8).
+    fn compare_bound_lives(&mut self, id: TokenId, says: &Statement, exchange: bool) {
+        let at = usize::from(exchange);
+        let Some(token) = self.get_mut(id).filter(|token| token.word == Word::Told) else { return };
+        let told = says.expires_in.is_some() || says.expires_at.is_some();
+        let Some(known) = token.life_told.get_mut(at).filter(|known| told && !**known) else { return };
+        *known = true;
+        let (Some(of), Some(life)) =
+            (token.base_id(), token.ends.map(|end| end.saturating_sub(token.received)))
+        else {
+            return;
+        };
+        let Some(base) = self.get_mut(of).and_then(Token::base_mut) else { return };
+        let Some(longest) = base.longest_bound.get_mut(at) else { return };
+        let most = longest.map_or(life, |longest| longest.max(life));
+        *longest = Some(most);
+        // With each token it is open again.
+        base.limits_bound = life < most - most / 4 || (base.limits_bound && !exchange);
+    }
+
+    /// This one is of no use: bound to another key, or of a kind that the server does not take. Whether that is news.
+    pub(crate) fn find_useless(&mut self, id: TokenId) -> bool {
+        let found = self.get_mut(id).filter(|token| !token.barren);
+        found.map(|token| token.barren = true).is_some()
+    }
+
+    /// The first bound token of this base is in force; whether it is the first.
+    pub(crate) fn bind(&mut self, base: TokenId) -> bool {
+        let unbound = self.get_mut(base).and_then(Token::base_mut).filter(|base| !base.has_been_bound);
+        unbound.map(|base| base.has_been_bound = true).is_some()
+    }
+
+    /// Somebody is asked what this base can do.
+    pub(crate) fn inspect(&mut self, base: TokenId) {
+        if let Some(facts) = self.get_mut(base).and_then(Token::base_mut) {
+            facts.inspection = Inspection::Asked;
+        }
+    }
+
+    /// A fresh connect with it was refused. How old it is, if it shows how long its kind lasts (R8).
+    pub(crate) fn refuse(&mut self, id: TokenId, now: At, least: Millis) {
+        let Some(token) = self.get_mut(id) else { return };
+        token.refused = true;
+        let age = now.saturating_sub(token.received);
+        let learns = token.word == Word::Assumed && token.accepted && age >= least;
+        let bound = usize::from(token.is_bound());
+        if learns && let Some(life) = self.assumed.get_mut(bound) {
+            *life = Some(age);
+        }
+    }
+
+    /// The renewal of one whose life is assumed was refused at this age: that may be its life (R8).
+    pub(crate) fn suspect(&mut self, age: Millis, least: Millis) {
+        self.suspect = Some(age - age / 8).filter(|age| *age >= least);
+    }
+
+    /// How long tokens of this kind have really lasted whose end was only assumed (R8).
+    pub(crate) fn learned(&self, bound: bool) -> Option<Millis> {
+        self.assumed.get(usize::from(bound)).copied().flatten()
+    }
+
+    // ---- The application's own (R15) ----
+
+    /// What was asked for before this is shown to no fresh connect: the application has brought another.
+    pub(crate) const fn raise_floor(&mut self, order: u64) {
+        self.floor = order;
+    }
+
+    /// What was there before is shown again.
+    pub(crate) const fn drop_floor(&mut self) {
+        self.floor = 0;
+    }
+
+    /// The application's own is being tried.
+    pub(crate) const fn has_floor(&self) -> bool {
+        self.floor > 0
+    }
+
+    /// The server has accepted this one. If that is the application's own, what is of before is another user's, and goes;
+    /// whether that is so.
+    pub(crate) fn pass_floor(&mut self, id: TokenId, order: u64) -> bool {
+        let (floor, passes) = (self.floor, order >= self.floor);
+        if passes && floor > 0 {
+            let base = self.get(id).and_then(Token::base_id);
+            self.held.retain(|token| token.order >= floor || Some(token.id) == base);
+        }
+        if passes {
+            self.floor = 0;
+        }
+        passes && floor > 0
+    }
+
+    // ---- Held ----
+
+    /// Holds on to those that are `of_use` and to the bases of what came of them.
+    pub(crate) fn keep(&mut self, of_use: impl Fn(&Token) -> bool) {
+        let bases: Vec<TokenId> =
+            self.held.iter().filter(|it| of_use(it)).filter_map(Token::base_id).collect();
+        self.held.retain(|token| of_use(token) || bases.contains(&token.id));
+        self.in_force = self.in_force.filter(|id| self.get(*id).is_some());
+    }
+
+    /// As the process before had them; what it cannot have had is brought within bounds.
+    pub(crate) fn restore(
+        &mut self,
+        in_force: Option<TokenId>,
+        generation: Generation,
+        assumed: [Option<Millis>; 2],
+    ) {
+        self.in_force = in_force.filter(|id| self.get(*id).is_some());
+        self.hold_no_more_than_possible();
+        (self.generation, self.assumed) = (generation, assumed);
+    }
+
+    pub(crate) const fn assumed(&self) -> [Option<Millis>; 2] {
+        self.assumed
     }
 
     /// Holds a token, in its place. Of what is held already the place changes, if it was asked for again.
@@ -132,6 +345,13 @@ impl Tokens {
         if let Some(token) = self.get_mut(id) {
             (token.accepted, token.refused, token.barren) = (true, false, false);
         }
+        if changed
+            && self.get(id).is_some_and(Token::is_bound)
+            && let Some(age) = self.suspect.take()
+        {
+            let [_, assumed] = &mut self.assumed;
+            *assumed = Some(age);
+        }
         changed
     }
 
@@ -146,7 +366,7 @@ impl Tokens {
     }
 
     /// Lets go of the first of what no machine holds at once; what is in force stays.
-    pub(crate) fn hold_no_more_than_possible(&mut self) {
+    fn hold_no_more_than_possible(&mut self) {
         while self.held.len() > MOST_HELD + 2 {
             let gone = self.held.iter().position(|token| Some(token.id) != self.in_force).unwrap_or(0);
             self.held.remove(gone);
@@ -174,6 +394,16 @@ impl Tokens {
             let Some(gone) = gone.or_else(|| (self.held.len() > MOST_HELD + 2).then_some(0)) else { return };
             self.held.remove(gone);
         }
+    }
+}
+
+/// What `canonical` is made of.
+#[cfg(feature = "model")]
+impl Tokens {
+    /// The floor, and the life that is suspected.
+    pub(crate) const fn facts(&self) -> (u64, Option<Millis>) {
+        let Self { held: _, in_force: _, generation: _, floor, assumed: _, suspect } = self;
+        (*floor, *suspect)
     }
 }
 

@@ -55,7 +55,7 @@ impl Lifecycle {
 
     /// Deadlines at which something is decided or said rather than asked for.
     fn offer_judgements(&self, look: &Look<'_>, agenda: &mut Earliest) {
-        let hopeless = self.is_hopeless(look) && !self.is_unsure() && !self.tokens.held.is_empty();
+        let hopeless = self.is_hopeless(look) && !self.is_unsure() && !self.tokens.are_none();
         agenda.offer_if(hopeless && (!self.hope.is_lost() || !self.hope.was_told()), Wake::Hopeless);
         agenda.offer(self.give_up_at(look), Wake::GiveUp);
         agenda.offer_if(self.some_wait_in_vain(look), Wake::Vain);
@@ -78,7 +78,7 @@ impl Lifecycle {
 
     /// When `credential_expiring` is due for the token in force.
     fn next_expiring(&self, look: &Look<'_>) -> Option<At> {
-        if self.told.of_expiring(self.tokens.generation) || self.hope.is_lost() {
+        if self.told.of_expiring(self.tokens.generation()) || self.hope.is_lost() {
             return None;
         }
         // What has ended when it is accepted is not about to end.

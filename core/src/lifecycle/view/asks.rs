@@ -15,16 +15,16 @@ impl Lifecycle {
     pub(in crate::lifecycle) fn is_in_vain(&self, waiter: &Waiter, look: &Look<'_>) -> bool {
         match waiter.kind {
             WaitFor::Renewal { order } => {
-                !self.tokens.held.is_empty()
+                !self.tokens.are_none()
                     && !self.can_be_brought(look)
                     && !self.is_undecided(look)
                     && !self.attempts.iter().any(Attempt::is_exchange)
-                    && !self.tokens.held.iter().any(|token| token.order >= order)
+                    && !self.tokens.held().iter().any(|token| token.order >= order)
             }
             WaitFor::Update(token) => {
                 let is_it = |held: &&Token| held.id == token || held.base_id() == Some(token);
                 let may_be = |held: &Token| held.lasts(look.now) && (!held.barren || self.is_judged(held.id));
-                !self.tokens.held.iter().filter(is_it).any(may_be)
+                !self.tokens.held().iter().filter(is_it).any(may_be)
             }
         }
     }

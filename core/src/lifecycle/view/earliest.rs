@@ -38,7 +38,7 @@ impl Earliest {
         }
     }
 
-    fn keep(&mut self, at: At, wake: Wake, token: Option<TokenId>) {
+    pub(in crate::lifecycle) fn keep(&mut self, at: At, wake: Wake, token: Option<TokenId>) {
         let at = at.max(self.now);
         if self.best.is_none_or(|best| at < best.at) {
             self.best = Some(Due { at, wake, token, since: self.since });

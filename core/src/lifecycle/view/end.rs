@@ -9,8 +9,8 @@ use crate::lifecycle::{Action, Lifecycle, TokenId};
 impl Lifecycle {
     /// Without a good token: somebody can still bring one, or what was refused may be accepted after all.
     fn can_still_be_served(&self, look: &Look<'_>) -> bool {
-        let asked = self.tokens.held.is_empty() && !self.attempts.is_empty();
-        let refused = self.tokens.held.iter().any(|token| token.lasts(look.now));
+        let asked = self.tokens.are_none() && !self.attempts.is_empty();
+        let refused = self.tokens.held().iter().any(|token| token.lasts(look.now));
         // Who was never asked for a first token can bring one.
         let first = !self.renewal.has_minted() || self.first_mint_is_left(look);
         look.provider_can || first || asked || (refused && self.hope.ever_live())
@@ -45,7 +45,7 @@ impl Lifecycle {
             let stop = end.saturating_sub(token.margin(&self.policy));
             Some(if stop > now { stop } else { end }).filter(|at| *at > now)
         };
-        self.tokens.held.iter().filter_map(stops).min()
+        self.tokens.held().iter().filter_map(stops).min()
     }
 
     /// While there is no hope somebody far away is asked at least now and then: else nobody would know whether it is the

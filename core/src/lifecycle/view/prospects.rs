@@ -53,7 +53,7 @@ impl Lifecycle {
         let asked =
             |attempt: &crate::lifecycle::attempts::Attempt| attempt.is_exchange() && attempt.id.0 >= order;
         !self.attempts.iter().any(|attempt| asked(attempt) && !attempt.late)
-            && !self.tokens.held.iter().any(|token| token.order >= order)
+            && !self.tokens.held().iter().any(|token| token.order >= order)
     }
 
     /// The base that the application or a renewal has brought waits for its activation: not it but what comes of it is to

@@ -16,9 +16,9 @@ impl Lifecycle {
         let in_force = look.in_force;
         let order = in_force.map_or(0, |token| token.order);
         let ended = in_force.and_then(Token::sure_end).filter(|end| *end <= look.now);
-        let behind = serving.known != self.tokens.generation;
+        let behind = serving.known != self.tokens.generation();
         let due = |token: &Token| {
-            if Some(token.id) == self.tokens.in_force {
+            if self.tokens.is_in_force(token.id) {
                 return behind.then_some(0);
             }
             if token.order > order {

@@ -15,8 +15,8 @@ impl Lifecycle {
         let tick = |at| self.clock.tick_of(at);
         let session_ends = self.tokens.end(now, true);
         let mut status = Status::new(self.phase(), self.mechanism(&self.look()));
-        status.generation = self.tokens.generation;
-        status.in_force = self.tokens.in_force;
+        status.generation = self.tokens.generation();
+        status.in_force = self.tokens.in_force_id();
         status.bound = token.is_some_and(Token::is_bound);
         status.token_ends = token.and_then(|token| token.ends).map(tick);
         status.session_ends = session_ends.map(tick);
@@ -39,13 +39,13 @@ impl Lifecycle {
 
     fn phase(&self) -> Phase {
         let now = self.clock.now();
-        let ended = || !self.tokens.held.iter().any(|token| token.lasts(now));
+        let ended = || !self.tokens.held().iter().any(|token| token.lasts(now));
         match self.mode {
             Mode::Idle => Phase::Idle,
             Mode::Suspended => Phase::Suspended,
             Mode::Ending(..) => Phase::Ending,
             Mode::Over(reason) => Phase::Over(reason),
-            Mode::Running if self.tokens.held.is_empty() => Phase::Minting,
+            Mode::Running if self.tokens.are_none() => Phase::Minting,
             Mode::Running if self.is_served() => Phase::Live,
             Mode::Running if ended() && (!self.is_unsure() || self.hope.is_lost()) => Phase::Expired,
             Mode::Running if self.link.is_live() && self.is_unsure() && !self.hope.is_lost() => Phase::Live,
@@ -98,7 +98,7 @@ impl Lifecycle {
     /// # Errors
     /// A sentence naming the broken invariant.
     pub fn check(&self) -> Result<(), &'static str> {
-        let held = &self.tokens.held;
+        let held = &self.tokens.held();
         let twice = |id: TokenId| held.iter().filter(|token| token.id == id).count() > 1;
         if held.iter().any(|token| twice(token.id)) {
             return Err("a token is held twice");

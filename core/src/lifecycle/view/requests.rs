@@ -20,7 +20,7 @@ impl Lifecycle {
         let again = endpoint == Endpoint::Activate && pace.failures == 0;
         let wait = if again || look.demanded { self.policy.wait_served } else { 0 };
         // A base that is brought does not wait for its own coming.
-        let came = self.tokens.held.iter().filter(|_| look.demanded).map(|token| token.received).max();
+        let came = self.tokens.held().iter().filter(|_| look.demanded).map(|token| token.received).max();
         let since = if pace.sent > 0 { pace.sent.max(came.unwrap_or(0)).saturating_add(wait) } else { 0 };
         pace.ready().max(place).max(look.budget).max(since)
     }
@@ -41,7 +41,7 @@ impl Lifecycle {
     pub(in crate::lifecycle) fn exchange_period(&self) -> Millis {
         // As long as it may be: what a slow answer leaves to renew it by is no life.
         let life = |token: &Token| Some(token.ends?.saturating_sub(token.sent));
-        let life = self.tokens.held.last().and_then(life).unwrap_or(Millis::MAX);
+        let life = self.tokens.held().last().and_then(life).unwrap_or(Millis::MAX);
         (life / 12).max(self.policy.exchange_refill_min).min(self.policy.exchange_refill_max)
     }
 
@@ -87,7 +87,7 @@ impl Lifecycle {
         if !self.renewal.has_minted() && !look.any_good {
             return agenda.offer(Some(self.budget(0)), Wake::Mint);
         }
-        if self.tokens.held.is_empty() {
+        if self.tokens.are_none() {
             if self.renewal.provider().can_mint_again && look.provider_can {
                 agenda.offer(Some(self.route(Endpoint::Mint, look)), Wake::Mint);
             }

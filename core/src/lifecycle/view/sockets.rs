@@ -69,7 +69,7 @@ impl Lifecycle {
 
     /// The newest token that was refused and has not ended.
     pub(in crate::lifecycle) fn shown_again(&self, look: &Look<'_>) -> Option<TokenId> {
-        let last = self.tokens.held.iter().rev().find(|token| {
+        let last = self.tokens.held().iter().rev().find(|token| {
             token.order >= look.floor && (token.lasts(look.now) || token.barren) && self.ever_offered(token)
         })?;
         Some(last.id)

@@ -59,7 +59,7 @@ impl Line<'_> {
             if due != *asked {
                 self.say(format_args!(" due{:+}", self.span(due)));
             }
-            let newer = self.machine.tokens.held.iter().filter(|token| token.order > id.0).count();
+            let newer = self.machine.tokens.held().iter().filter(|token| token.order > id.0).count();
             if newer > 0 {
                 self.say(format_args!(" #-{newer}"));
             }

@@ -53,7 +53,7 @@ impl Line<'_> {
             }
         }
         self.flag(state.is_some(), "state");
-        self.flag(state.is_some_and(|of| of != self.machine.tokens.generation), "by-an-older");
+        self.flag(state.is_some_and(|of| of != self.machine.tokens.generation()), "by-an-older");
         self.counted("failed-resumes", *failed_resumes, MOST_RESUMES);
         self.counted("resumes", *resumes, MOST_RESUMES);
         self.pace("sockets", pace);
@@ -104,7 +104,7 @@ impl Line<'_> {
             call_refused,
             unsure,
         } = serving;
-        let generation = self.machine.tokens.generation;
+        let generation = self.machine.tokens.generation();
         let policy = &self.machine.policy;
         if *stable {
             self.text.push_str(" LIVE");
@@ -113,12 +113,15 @@ impl Line<'_> {
         }
         // What it took to get a socket is nobody's latency.
         let look = self.machine.look();
-        let held = self.machine.tokens.held.iter().filter(|token| !token.accepted).map(|token| token.due);
+        let held = self.machine.tokens.held().iter().filter(|token| !token.accepted).map(|token| token.due);
         let heard = self.machine.attempts.iter().filter(|it| !it.late || self.view.late_answers);
         let asked = heard.map(|attempt| attempt.due);
         let old = held.chain(asked).chain(look.due).any(|due| due < *since);
         self.flag(old, &format!("since{:+}", self.span(*since)));
-        self.flag(Some(*shown) != self.machine.tokens.in_force, &format!("shown:{}", self.place(*shown)));
+        self.flag(
+            Some(*shown) != self.machine.tokens.in_force_id(),
+            &format!("shown:{}", self.place(*shown)),
+        );
         self.flag(*known != generation, "known-is-older");
         self.flag(!*stated && *began != generation, "began-older");
         self.flag(*stated, "stated");

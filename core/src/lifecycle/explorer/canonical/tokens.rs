@@ -11,15 +11,15 @@ use crate::lifecycle::tokens::token::{Base, Inspection, Kind, Saved, Token, Unda
 
 impl Line<'_> {
     pub(super) fn tokens(&mut self, tokens: &Tokens) {
-        let Tokens { held, in_force, generation, floor, assumed, suspect } = tokens;
-        for token in held {
+        let (assumed, (floor, suspect)) = (tokens.assumed(), tokens.facts());
+        for token in tokens.held() {
             self.token(token);
         }
-        let place = in_force.map_or_else(|| "none".to_owned(), |token| self.place(token));
+        let place = tokens.in_force_id().map_or_else(|| "none".to_owned(), |token| self.place(token));
         self.say(format_args!(" force={place}"));
-        self.flag(generation.0 > 0, "acked");
-        if *floor > 0 {
-            self.say(format_args!(" floor#{}", self.rank(*floor)));
+        self.flag(tokens.generation().0 > 0, "acked");
+        if floor > 0 {
+            self.say(format_args!(" floor#{}", self.rank(floor)));
         }
         for (name, life) in
             [("base", assumed.first().copied().flatten()), ("bound", assumed.last().copied().flatten())]
@@ -110,7 +110,7 @@ impl Line<'_> {
     fn ended(&self, token: &Token) -> Option<usize> {
         let ended = |token: &Token| token.sure_end().filter(|at| *at <= self.now);
         let end = ended(token)?;
-        let mut ends: Vec<At> = self.machine.tokens.held.iter().filter_map(ended).collect();
+        let mut ends: Vec<At> = self.machine.tokens.held().iter().filter_map(ended).collect();
         ends.sort_unstable();
         ends.dedup();
         ends.iter().position(|other| *other == end)
