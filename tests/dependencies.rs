@@ -3,6 +3,8 @@
 //! `cargo deny` reads the same file and more of it (`.ci/full`), but takes minutes to install; these two are looked at on each
 //! push.
 
+#![allow(clippy::print_stderr, reason = "says what was skipped")]
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::process::Command;
 

@@ -1,76 +1,38 @@
 //! The sockets: the one that serves, and perhaps one that is coming (R21).
 
-use crate::lifecycle::clock::At;
-use crate::lifecycle::limits::pace::Pace;
-use crate::lifecycle::{Cause, CommandId, Generation, SocketId, TokenId};
+pub(crate) mod reconnect;
+pub(crate) mod refusals;
+pub(crate) mod resumption;
+pub(crate) mod serving;
 
-/// See the [module](self).
+use reconnect::Reconnect;
+use refusals::Refusals;
+use resumption::Resumption;
+use serving::Serving;
+
+use crate::lifecycle::clock::At;
+use crate::lifecycle::{CommandId, Generation, SocketId, TokenId};
+
+/// See the [module](self). A socket is at most one of: serving, coming, parting.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Link {
-    pub(crate) serving: Option<Serving>,
-    pub(crate) coming: Option<Coming>,
+    serving: Option<Serving>,
+    coming: Option<Coming>,
     /// A state has come on this socket before its connect was answered.
-    pub(crate) coming_stated: Option<SocketId>,
+    coming_stated: Option<SocketId>,
     /// One that was replaced: read until then (R22).
-    pub(crate) parting: Option<Parting>,
-    pub(crate) next_socket: u32,
-    /// The generation that the newest `authorization_state` was made for, if there is one to resume with.
-    pub(crate) state: Option<Generation>,
-    /// Resumes in a row that failed in a way that keeps the state.
-    pub(crate) failed_resumes: u32,
-    /// Resumes in a row without stability after them.
-    pub(crate) resumes: u32,
-    /// How sockets have fared.
-    pub(crate) pace: Pace,
-    /// When the outage began.
-    pub(crate) down_since: Option<At>,
-    /// The first reconnect after the server has ended many is put off until then (R19).
-    pub(crate) spread_until: At,
-    /// A push of this token has cost the socket so often.
-    pub(crate) cut_by: Option<(TokenId, u32)>,
+    parting: Option<Parting>,
+    next_socket: u32,
+    /// What there is to resume with.
+    pub(crate) resumption: Resumption,
+    /// When a socket may be opened.
+    pub(crate) reconnect: Reconnect,
+    /// What fresh connects were refused for.
+    pub(crate) refusals: Refusals,
     /// Pushes cost this server's sockets: nothing is pushed any more but shown to a fresh connect in its time.
-    pub(crate) pushes_cut: bool,
-
+    pushes_cut: bool,
     /// When a token was last shown to a fresh connect because a call was refused (R23).
-    pub(crate) shown: Option<At>,
-    /// Refusals of fresh connects since the last acceptance, and when tokens may be shown again (R10).
-    pub(crate) round: u32,
-    pub(crate) next_round: At,
-    /// The provider has been asked since the first of them.
-    pub(crate) asked: bool,
-    /// What was refused last.
-    pub(crate) cause: Option<Cause>,
-    /// A proof was signed anew for its time.
-    pub(crate) resigned: bool,
-    /// The token in force was shown once more after its refusal.
-    pub(crate) looked_twice: bool,
-}
-
-/// The socket that serves.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Serving {
-    pub(crate) socket: SocketId,
-    /// The connect that it serves since.
-    pub(crate) command: CommandId,
-    /// The token that was shown with it: with a resume perhaps a newer one than that in force.
-    pub(crate) token: TokenId,
-    pub(crate) since: At,
-    pub(crate) stable: bool,
-    /// The generation that the server goes on with; after a resume perhaps an older one than that in force.
-    pub(crate) known: Generation,
-    /// That of when the socket went live: the first state is made for it.
-    pub(crate) began: Generation,
-    pub(crate) stated: bool,
-    /// Pushes on this socket.
-    pub(crate) push: Pace,
-    /// They are refused for their credential, again and again.
-    pub(crate) in_vain: bool,
-    /// The last one, and when.
-    pub(crate) pushed: Option<(TokenId, At)>,
-    /// A call of the application's was refused for its credential at this time, and nothing has been accepted since.
-    pub(crate) call_refused: Option<At>,
-    /// The host has slept, or a push went unanswered: nothing ends before the probe has been answered.
-    pub(crate) unsure: bool,
+    shown: Option<At>,
 }
 
 /// One that was replaced, or is about to be.
@@ -104,24 +66,184 @@ impl Link {
         self.serving.is_some()
     }
 
-    /// The server has been reached and has accepted: nothing is held against sockets any more, but for stability.
-    pub(crate) const fn accepted(&mut self) {
-        (self.round, self.next_round, self.asked) = (0, 0, false);
-        (self.failed_resumes, self.resigned, self.looked_twice) = (0, false, false);
+    pub(crate) const fn serving(&self) -> Option<Serving> {
+        self.serving
     }
 
-    /// The connection counts as stable: nothing of before is held against sockets. What was put off meanwhile, beside it,
-    /// comes when it was announced for.
+    /// To be told what happens on it.
+    pub(crate) const fn serving_mut(&mut self) -> Option<&mut Serving> {
+        self.serving.as_mut()
+    }
+
+    pub(crate) const fn coming(&self) -> Option<Coming> {
+        self.coming
+    }
+
+    pub(crate) const fn parting(&self) -> Option<Parting> {
+        self.parting
+    }
+
+    pub(crate) fn is_serving(&self, socket: SocketId) -> bool {
+        self.serving.is_some_and(|serving| serving.socket() == socket)
+    }
+
+    pub(crate) fn is_coming(&self, socket: SocketId) -> bool {
+        self.coming.is_some_and(|coming| coming.socket == socket)
+    }
+
+    /// Pushes cost this server's sockets.
+    pub(crate) const fn pushes_cut(&self) -> bool {
+        self.pushes_cut
+    }
+
+    /// When a token was last shown to a fresh connect because a call was refused.
+    pub(crate) const fn shown(&self) -> Option<At> {
+        self.shown
+    }
+
+    /// A socket is opened.
+    pub(crate) const fn begin(&mut self, Offer { token, resume }: Offer) -> SocketId {
+        let socket = SocketId(self.next_socket);
+        self.next_socket = self.next_socket.saturating_add(1);
+        self.coming = Some(Coming { socket, token, resume });
+        socket
+    }
+
+    /// The one that is coming is used for this.
+    pub(crate) const fn offer(&mut self, Offer { token, resume }: Offer) {
+        if let Some(coming) = &mut self.coming {
+            (coming.token, coming.resume) = (token, resume);
+        }
+    }
+
+    /// None is coming any more.
+    pub(crate) const fn take_coming(&mut self) -> Option<Coming> {
+        self.coming.take()
+    }
+
+    /// None serves any more.
+    pub(crate) const fn take_serving(&mut self) -> Option<Serving> {
+        self.serving.take()
+    }
+
+    /// None is parting any more.
+    pub(crate) const fn take_parting(&mut self) -> Option<Parting> {
+        self.parting.take()
+    }
+
+    /// This one is read until then.
+    pub(crate) const fn part(&mut self, parting: Parting) {
+        self.parting = Some(parting);
+    }
+
+    /// Another serves: the one that was doubted is read until then, and does not serve again.
+    pub(crate) const fn replace_doubted(&mut self, until: At) {
+        if let Some(parting) = &mut self.parting {
+            (parting.until, parting.was) = (until, None);
+        }
+    }
+
+    /// This one serves again, with all that is known of it.
+    pub(crate) fn serve_again(&mut self, was: Serving) {
+        self.parting = None;
+        self.serving = Some(was.alive());
+    }
+
+    /// The one that was coming serves; the server goes on with its state, or with what is in force.
+    pub(crate) fn go_live(
+        &mut self,
+        offer: (SocketId, TokenId),
+        command: CommandId,
+        known: Generation,
+        now: At,
+    ) {
+        self.coming = None;
+        let (socket, token) = offer;
+        self.serving = Some(Serving::new(socket, command, token, known, now));
+    }
+
+    /// Whether a state came on this socket before its connect was answered.
+    pub(crate) fn take_stated(&mut self, socket: SocketId) -> bool {
+        self.coming_stated.take() == Some(socket)
+    }
+
+    /// A state has come on this socket; which generation it was made for is known where that serves.
+    pub(crate) fn state_came(&mut self, socket: SocketId) {
+        match self.serving.as_mut().filter(|serving| serving.socket() == socket) {
+            Some(serving) => self.resumption.keep(serving.state_came()),
+            None => {
+                self.coming_stated = Some(socket);
+                self.resumption.keep_unknown();
+            }
+        }
+    }
+
+    /// A push of this token has cost the socket.
+    pub(crate) fn cut(&mut self, token: TokenId) {
+        self.pushes_cut |= self.resumption.cut(token);
+    }
+
+    /// A push was accepted after all.
+    pub(crate) const fn pushes_again(&mut self) {
+        self.pushes_cut = false;
+    }
+
+    /// A token is shown because a call was refused.
+    pub(crate) const fn show(&mut self, now: At) {
+        self.shown = Some(now);
+    }
+
+    /// The server has been reached and has accepted: nothing is held against sockets any more, but for stability. The cause
+    /// of refusals stays while what was `refused` is held.
+    pub(crate) fn accepted(&mut self, refused: bool) {
+        self.refusals.accepted(refused);
+        self.resumption.accepted();
+    }
+
+    /// The connection counts as stable.
     pub(crate) fn settle(&mut self, now: At) {
-        if self.pace.not_before > now {
-            self.pace.failures = 0;
-        } else {
-            self.pace.forgive();
-        }
-        self.resumes = 0;
-        self.down_since = None;
+        self.reconnect.settle(now);
+        self.resumption.settle();
         if let Some(serving) = &mut self.serving {
-            serving.stable = true;
+            serving.settle();
         }
+    }
+
+    /// After a rest nothing is left but the state to resume with.
+    pub(crate) fn rest(&mut self) {
+        let resumption = self.resumption.rested();
+        *self = Self { resumption, next_socket: self.next_socket, ..Self::default() };
+    }
+
+    /// What must hold after every step.
+    pub(crate) fn check(&self) -> Result<(), &'static str> {
+        match (self.serving, self.coming) {
+            (Some(serving), Some(coming)) if serving.socket() == coming.socket => {
+                Err("a socket is serving and coming")
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
+/// What `canonical` is made of.
+#[cfg(feature = "model")]
+impl Link {
+    /// A state has come on this socket before its connect was answered. All else is seen from outside; sockets' numbers
+    /// only grow.
+    pub(crate) const fn facts(&self) -> Option<SocketId> {
+        let Self {
+            serving: _,
+            coming: _,
+            coming_stated,
+            parting: _,
+            next_socket: _,
+            resumption: _,
+            reconnect: _,
+            refusals: _,
+            pushes_cut: _,
+            shown: _,
+        } = self;
+        *coming_stated
     }
 }

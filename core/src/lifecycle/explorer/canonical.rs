@@ -75,7 +75,7 @@ impl<'a> Line<'a> {
             WaitFor::Renewal { .. } => None,
         });
         let asked = machine.attempts.iter().filter_map(|attempt| attempt.action.token());
-        let coming = machine.link.coming.map(|coming| coming.token);
+        let coming = machine.link.coming().map(|coming| coming.token);
         for token in held.filter_map(|token| token.base_id()).chain(wanted).chain(asked).chain(coming) {
             if !places.contains(&token) {
                 places.push(token);

@@ -178,13 +178,13 @@ impl Lifecycle {
     /// The socket that is coming.
     #[must_use]
     pub fn coming(&self) -> Option<SocketId> {
-        self.link.coming.map(|coming| coming.socket)
+        self.link.coming().map(|coming| coming.socket)
     }
 
     /// The socket that was replaced, or is about to be, and is still read.
     #[must_use]
     pub fn parting(&self) -> Option<SocketId> {
-        self.link.parting.map(|parting| parting.socket)
+        self.link.parting().map(|parting| parting.socket)
     }
 
     /// Somebody else holds the session.

@@ -9,12 +9,11 @@ impl Lifecycle {
     /// as that is held.
     pub(super) fn server_accepts(&mut self) {
         self.renewal.accepted();
-        self.link.accepted();
-        self.link.cause = self.link.cause.filter(|_| self.tokens.held().iter().any(|token| token.refused));
+        self.link.accepted(self.tokens.held().iter().any(|token| token.refused));
     }
 
     /// The server has accepted this token.
-    pub(super) fn accepted(&mut self, id: TokenId) {
+    pub(in crate::lifecycle) fn accepted(&mut self, id: TokenId) {
         let now = self.clock.now();
         let Some(token) = self.tokens.get(id) else { return };
         let (order, due) = (token.order, token.due);
@@ -25,7 +24,7 @@ impl Lifecycle {
             attempts.any(|action| matches!(action, Action::Activate { base: of, .. } if *of == base))
         });
         self.server_accepts();
-        self.link.cut_by = None;
+        self.link.resumption.uncut();
         let hopeless = self.hope.is_lost();
         self.hope.regain();
         if changed {
@@ -34,7 +33,7 @@ impl Lifecycle {
                 self.renewal.pace(endpoint).is_accepted();
             }
             // What it took to get a socket is nobody's latency.
-            let served = self.link.serving.is_some_and(|serving| serving.since <= due);
+            let served = self.link.serving().is_some_and(|serving| serving.since() <= due);
             // One that comes into force once more took no longer than it did then.
             if brought_by.is_some() && !hopeless && served {
                 self.attempts.learn(now.saturating_sub(due));
@@ -42,7 +41,7 @@ impl Lifecycle {
         }
         if self.tokens.pass_floor(id, order) {
             // So is the state of before.
-            self.link.state = None;
+            self.link.resumption.forget();
         }
         if changed && before.is_some() {
             self.tell_renewed(id);

@@ -27,7 +27,7 @@ impl Lifecycle {
                 }
                 Output::Tell(Event::Warn(Warning::ConnectionLost { next, .. })) => {
                     // One that is coming has been announced already.
-                    let alone = self.link.coming.is_none();
+                    let alone = self.link.coming().is_none();
                     let attempt = || if alone { self.next_attempt() } else { None };
                     *next = tried.or_else(|| self.announced(attempt()));
                 }

@@ -36,7 +36,11 @@ impl Lifecycle {
                 if outcome.result.as_ref().err().is_none_or(|it| Class::of(*it) == Class::Refusal) {
                     if matches!(outcome.result, Err(Failure::Http { .. })) && !counts_when_asked(&attempt) {
                         // A built-in provider: it has asked the API, as its answer shows.
-                        self.hope.asked(self.clock.now(), self.policy.patience, self.link.round > 0);
+                        self.hope.asked(
+                            self.clock.now(),
+                            self.policy.patience,
+                            self.link.refusals.round() > 0,
+                        );
                     }
                     self.hope.reach.answered(self.clock.now());
                 }
@@ -154,7 +158,7 @@ impl Lifecycle {
             return;
         }
         self.renewal.paces.wake(now);
-        self.link.pace.wake(now);
+        self.link.reconnect.wake(now);
     }
 
     fn written(&mut self) {

@@ -99,7 +99,7 @@ impl Lifecycle {
             self.renewal.pace(endpoint).failures = 0;
         }
         if !self.link.is_live() {
-            self.link.pace.wake(now);
+            self.link.reconnect.wake(now);
         }
     }
 

@@ -46,14 +46,14 @@ impl Lifecycle {
             return self.tell(Event::Recovered { ask, generation: self.tokens.generation() });
         }
         let now = self.clock.now();
-        if let Some(serving) = &mut self.link.serving {
-            serving.call_refused.get_or_insert(now);
+        if let Some(serving) = self.link.serving_mut() {
+            serving.refuses_calls(now);
         }
         // The server may not have accepted the newest token yet: that is under way.
         let in_force = self.tokens.in_force().map(|token| token.order);
         let newest = self.tokens.good(now).map(|token| token.order).next();
         let newest = newest.filter(|order| Some(*order) > in_force);
-        let behind = self.link.serving.is_some_and(|serving| serving.known != self.tokens.generation());
+        let behind = self.link.serving().is_some_and(|serving| serving.known() != self.tokens.generation());
         match newest.or(in_force.filter(|_| behind)) {
             Some(order) => {
                 self.wait(ask, WaitFor::Renewal { order });
@@ -93,7 +93,7 @@ impl Lifecycle {
     }
 
     /// A token is in force: those who waited for it have what they wanted.
-    pub(super) fn settle(&mut self, id: TokenId) {
+    pub(in crate::lifecycle) fn settle(&mut self, id: TokenId) {
         let Some(token) = self.tokens.get(id) else { return };
         let (order, generation) = (token.order, self.tokens.generation());
         let base = match token.kind {

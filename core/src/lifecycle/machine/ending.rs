@@ -16,7 +16,7 @@ impl Lifecycle {
         let lasting = self.tokens.held().iter().any(|token| token.lasts(now));
         if !lasting {
             // What was refused has ended as well: that is the reason.
-            self.link.cause = None;
+            self.link.refusals.forget_cause();
             let look = self.look();
             let renewing = self.can_be_brought(&look) || self.attempts.awaits(now, Millis::MAX).is_some();
             self.told.expiring(self.tokens.generation());
@@ -28,7 +28,7 @@ impl Lifecycle {
             } else if let Some(cause) = self.hope.cause() {
                 self.tell_failed_connect(cause);
             }
-        } else if let Some(cause) = self.link.cause {
+        } else if let Some(cause) = self.link.refusals.cause() {
             // What served has ended, or its socket is gone, and what else is there was refused.
             self.tell_failed_connect(cause);
         }
@@ -57,7 +57,7 @@ impl Lifecycle {
         } else {
             TeardownReason::Expired
         };
-        let cause = self.link.cause.or(self.hope.cause());
+        let cause = self.link.refusals.cause().or(self.hope.cause());
         self.end(reason, cause);
     }
 
@@ -97,7 +97,7 @@ impl Lifecycle {
             Mode::Ending(..) | Mode::Over(_) => self.out_of_place(),
             Mode::Idle | Mode::Running | Mode::Suspended => {
                 if reason != TeardownReason::Left {
-                    self.link.state = None;
+                    self.link.resumption.forget();
                 }
                 self.end(reason, None);
             }

@@ -2,8 +2,7 @@
 
 use crate::lifecycle::attempts::{Attempt, Endpoint};
 use crate::lifecycle::{
-    AskError, Cause, Event, Failure, Input, Lifecycle, Link, Mechanism, Mode, ProviderFacts, Start,
-    TeardownReason,
+    AskError, Cause, Event, Failure, Input, Lifecycle, Mechanism, Mode, ProviderFacts, Start, TeardownReason,
 };
 
 impl Lifecycle {
@@ -50,7 +49,7 @@ impl Lifecycle {
         if !self.tokens.are_none() {
             self.spread_work();
         } else {
-            self.link.state = None;
+            self.link.resumption.forget();
             self.hope.regain();
         }
     }
@@ -67,11 +66,11 @@ impl Lifecycle {
         }
         self.network_hint = Some(now);
         self.renewal.paces.wake(now);
-        self.link.pace.wake(now);
+        self.link.reconnect.wake(now);
         // What has been on its way for long was sent on the network of before.
         let old = self.policy.reconnect_early;
         let stuck = |attempt: &Attempt| attempt.asked.saturating_add(old) <= now;
-        if let Some(coming) = self.link.coming
+        if let Some(coming) = self.link.coming()
             && let Some(attempt) =
                 self.attempts.iter().find(|it| it.socket() == Some(coming.socket) && stuck(it)).copied()
         {
@@ -117,7 +116,7 @@ impl Lifecycle {
         }
         let now = self.clock.now();
         self.mode = Mode::Running;
-        self.link = Link { state: self.link.state, next_socket: self.link.next_socket, ..Link::default() };
+        self.link.rest();
         // Time at rest was nobody's to reach anybody in (R5).
         self.hope.regain();
         self.hope.reach.reached(now);

@@ -1,60 +1,49 @@
 //! The end of sockets: lost, doubted, restarted by the server; and what the server says on them meanwhile (R21, R22).
 
-use crate::lifecycle::connection::Serving;
-use crate::lifecycle::limits::pace::Pace;
 use crate::lifecycle::limits::random::Domain;
-use crate::lifecycle::{
-    Action, Cause, Event, Failure, Generation, Ignored, Lifecycle, Mode, SocketId, Warning,
-};
+use crate::lifecycle::{Action, Cause, Event, Failure, Ignored, Lifecycle, Mode, SocketId, Warning};
 
 impl Lifecycle {
     /// A socket is gone, whoever says so; `doubt`: it may still be open (R22).
     pub(super) fn socket_gone(&mut self, socket: SocketId, doubt: bool, failure: Failure) {
         if self.is_parting(socket) {
             if !doubt {
-                self.link.parting = None;
+                self.link.take_parting();
             }
             return;
         }
         if self.mode != Mode::Running {
             return self.tell(Event::Ignored(Ignored::StaleSocket));
         }
-        if self.link.coming.is_some_and(|coming| coming.socket == socket) {
+        if self.link.is_coming(socket) {
             let attempt = self.attempts.iter().find(|attempt| attempt.socket() == Some(socket)).copied();
             if let Some(attempt) = attempt {
                 self.coming_failed(socket, &attempt, Failure::Transport, None);
             }
             return;
         }
-        let Some(serving) = self.link.serving.filter(|serving| serving.socket == socket) else {
+        let Some(serving) = self.link.serving().filter(|serving| serving.socket() == socket) else {
             return self.tell(Event::Ignored(Ignored::StaleSocket));
         };
         let now = self.clock.now();
         let pushing = self.attempts.any(|action| matches!(action, Action::Reauthenticate { .. }));
-        if let Some((token, at)) = serving.pushed.filter(|_| pushing && !doubt)
+        if let Some((token, at)) = serving.pushed().filter(|_| pushing && !doubt)
             && now.saturating_sub(at) <= self.policy.cut_by_push
         {
-            // Of whichever tokens: where lives are short each push is another's.
-            let times = self.link.cut_by.map_or(0, |(_, times)| times);
-            self.link.cut_by = Some((token, times.saturating_add(1)));
-            self.link.pushes_cut |= times > 0;
+            self.link.cut(token);
         }
         self.attempts.retire(|attempt| attempt.socket() == Some(socket));
-        self.link.serving = None;
+        self.link.take_serving();
         self.hope.reach.reached(now);
-        if serving.stable {
-            // What has befallen others that were shown something beside it is nothing to wait for (R19).
-            self.link.pace.forgive();
-            self.link.down_since = Some(now);
-        } else {
-            self.link.down_since.get_or_insert(now);
+        self.link.reconnect.lost(serving.is_stable(), now);
+        if !serving.is_stable() {
             self.back_off(now, Failure::Transport);
         }
         if doubt {
             // It is read until another serves, for as long as the way to it is likely to be kept.
             self.replace_parting(socket, now.saturating_add(self.policy.early_outage), Some(serving));
         }
-        let cause = Cause { command: serving.command, failure };
+        let cause = Cause { command: serving.command(), failure };
         self.warn(Warning::ConnectionLost { cause, next: None });
     }
 
@@ -62,7 +51,7 @@ impl Lifecycle {
     /// has shown itself to the server already (R22).
     pub(super) fn socket_answers(&mut self, socket: SocketId) {
         let shown = self.attempts.any(|action| matches!(action, Action::Authenticate { .. }));
-        let doubted = self.link.parting.filter(|parting| parting.socket == socket && !shown);
+        let doubted = self.link.parting().filter(|parting| parting.socket == socket && !shown);
         let Some(was) = doubted.and_then(|parting| parting.was) else { return };
         // With a token that has ended nothing is served.
         let now = self.clock.now();
@@ -71,11 +60,9 @@ impl Lifecycle {
             return;
         }
         self.give_up_coming();
-        self.link.parting = None;
-        self.link.serving = Some(Serving { unsure: false, ..was });
-        if was.stable {
-            // No other socket was needed.
-            self.link.pace = Pace::default();
+        self.link.serve_again(was);
+        if was.is_stable() {
+            self.link.reconnect.forget();
             self.link.settle(now);
         }
         // Whatever a fresh connect has said meanwhile: here its token has been accepted.
@@ -85,17 +72,17 @@ impl Lifecycle {
 
     /// The server ends many at once: who comes back does so in turn (R19).
     pub(super) fn server_restarts(&mut self, socket: SocketId, wipe: bool) {
-        let serving = self.link.serving.is_some_and(|serving| serving.socket == socket);
+        let serving = self.link.is_serving(socket);
         // A doubted one speaks for the session until another serves.
         let doubted = self.is_parting(socket) && !self.link.is_live();
         if (serving || doubted) && wipe {
-            self.link.state = None;
+            self.link.resumption.forget();
         }
         if serving && self.mode == Mode::Running {
-            let range =
-                if self.link.state.is_some() { self.policy.herd_resume } else { self.policy.herd_fresh };
+            let resumes = self.link.resumption.state().is_some();
+            let range = if resumes { self.policy.herd_resume } else { self.policy.herd_fresh };
             let spread = if self.policy.jitter { self.random.below(Domain::Spread, range) } else { 0 };
-            self.link.spread_until = self.clock.now().saturating_add(spread);
+            self.link.reconnect.spread(self.clock.now().saturating_add(spread));
         }
         let parting = self.is_parting(socket);
         self.socket_gone(socket, false, Failure::Transport);
@@ -105,24 +92,13 @@ impl Lifecycle {
     }
 
     /// A new `authorization_state` has been received and kept.
-    pub(super) fn state_came(&mut self, socket: SocketId) {
-        let serving = self.link.serving.as_mut().filter(|serving| serving.socket == socket);
-        let coming = self.link.coming.is_some_and(|coming| coming.socket == socket);
-        let anothers = serving.is_some() && self.tokens.has_floor();
-        if self.mode != Mode::Running || (serving.is_none() && !coming) || anothers {
+    pub(in crate::lifecycle) fn state_came(&mut self, socket: SocketId) {
+        let serving = self.link.is_serving(socket);
+        let anothers = serving && self.tokens.has_floor();
+        if self.mode != Mode::Running || !(serving || self.link.is_coming(socket)) || anothers {
             return self.tell(Event::Ignored(Ignored::StaleSocket));
         }
-        self.link.state = match serving {
-            Some(serving) => {
-                let first = !core::mem::replace(&mut serving.stated, true);
-                Some(if first { serving.began } else { serving.known })
-            }
-            // What it is made for is not known before the answer.
-            None => {
-                self.link.coming_stated = Some(socket);
-                self.link.state.or(Some(Generation(0)))
-            }
-        };
+        self.link.state_came(socket);
         self.record.note();
     }
 }

@@ -41,8 +41,8 @@ impl Lifecycle {
         self.attempts.retire(|attempt| attempt.is_exchange());
         let order = self.attempts.number();
         self.tokens.raise_floor(order);
-        self.link.state = None;
-        self.link.cut_by = None;
+        self.link.resumption.forget();
+        self.link.resumption.uncut();
         self.give_up_coming();
         self.attempts.retire(|attempt| matches!(attempt.action, Action::Reauthenticate { .. }));
         self.renewal.own_token_came();
@@ -61,7 +61,7 @@ impl Lifecycle {
         let heard = Heard { sent: now, told: None, exchange: true };
         self.hold(token, &facts.statement, heard);
         if !self.link.is_live() {
-            self.link.pace.wake(now);
+            self.link.reconnect.wake(now);
         }
     }
 }

@@ -1,18 +1,18 @@
 //! A newer token on its way to the socket that serves, and what is done where it is not accepted there (R23).
 
-use crate::lifecycle::limits::pace::{Class, Pace};
+use crate::lifecycle::limits::pace::Class;
 use crate::lifecycle::{Action, Cause, CommandId, Failure, Lifecycle, SocketId, TokenId, Warning};
 use crate::time::Millis;
 
 impl Lifecycle {
     pub(in crate::lifecycle) fn push(&mut self, token: Option<TokenId>) {
-        let (Some(serving), Some(token)) = (self.link.serving, token) else { return };
+        let (Some(serving), Some(token)) = (self.link.serving(), token) else { return };
         let now = self.clock.now();
-        let socket = serving.socket;
+        let socket = serving.socket();
         let lead = self.tokens.in_force().and_then(|token| self.lead(token)).unwrap_or(Millis::MAX);
         let span = self.policy.push.min(lead / 3).max(self.policy.attempt_min);
-        if let Some(serving) = &mut self.link.serving {
-            serving.pushed = Some((token, now));
+        if let Some(serving) = self.link.serving_mut() {
+            serving.push(token, now);
         }
         let offset = self.clock.offset();
         self.command(Action::Reauthenticate { socket, token, offset }, span);
@@ -20,14 +20,14 @@ impl Lifecycle {
 
     pub(super) fn show(&mut self, token: Option<TokenId>) {
         let Some(token) = token else { return };
-        if self.link.serving.is_some_and(|serving| serving.call_refused.is_some()) {
-            self.link.shown = Some(self.clock.now());
+        if self.link.serving().is_some_and(|serving| serving.call_refused().is_some()) {
+            self.link.show(self.clock.now());
         }
         self.come(token, false);
     }
 
     /// The server has accepted a push.
-    pub(super) fn pushed(&mut self, socket: SocketId, token: TokenId) {
+    pub(in crate::lifecycle) fn pushed(&mut self, socket: SocketId, token: TokenId) {
         let now = self.clock.now();
         if self.tokens.get(token).is_none_or(|token| !token.lasts(now)) {
             // It is not held any more, the host has slept, or the answer says so: it is no news.
@@ -35,14 +35,11 @@ impl Lifecycle {
         }
         self.accepted(token);
         let generation = self.tokens.generation();
-        if let Some(serving) = self.link.serving.as_mut().filter(|serving| serving.socket == socket) {
-            serving.known = generation;
-            serving.push = Pace::default();
-            serving.in_vain = false;
-            (serving.pushed, serving.call_refused) = (None, None);
+        if let Some(serving) = self.link.serving_mut().filter(|serving| serving.socket() == socket) {
+            serving.accepts(generation);
         }
-        self.link.pushes_cut = false;
-        if self.link.coming.is_some_and(|coming| self.is_pointless(coming)) {
+        self.link.pushes_again();
+        if self.link.coming().is_some_and(|coming| self.is_pointless(coming)) {
             self.give_up_coming();
         }
     }
@@ -65,7 +62,7 @@ impl Lifecycle {
         let now = self.clock.now();
         let most = self.ceiling(Class::of(failure));
         let asked = self.retry_after(failure.retry_after());
-        if let Some(serving) = &mut self.link.serving {
+        if let Some(serving) = self.link.serving_mut() {
             serving.push.failed(
                 now,
                 Class::of(failure),
@@ -75,12 +72,12 @@ impl Lifecycle {
             );
             if failure != Failure::Timeout {
                 // Silence is no word of the server's: it makes no refusal, and takes none back.
-                serving.in_vain = refused && serving.push.failures > 1;
+                serving.answers(refused);
             }
             if refused && self.tokens.is_in_force(token) {
                 // The server goes on with what it resumed with: no reason to put that at risk. Who waited for it wants
                 // another.
-                serving.known = self.tokens.generation();
+                serving.knows(self.tokens.generation());
                 let order = self.tokens.in_force().map_or(0, |token| token.order);
                 self.waiters.ask_anew(order, self.attempts.next());
             }

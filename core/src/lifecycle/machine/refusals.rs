@@ -3,7 +3,6 @@
 use crate::lifecycle::attempts::Attempt;
 use crate::lifecycle::limits::pace::Class;
 use crate::lifecycle::limits::random::Domain;
-use crate::lifecycle::view::sockets::MOST_RESUMES;
 use crate::lifecycle::{Action, Cause, Failure, Lifecycle, SocketId, TeardownReason, TokenId};
 use crate::time::UnixMillis;
 
@@ -19,8 +18,8 @@ impl Lifecycle {
         failure: Failure,
         signed_at: Option<UnixMillis>,
     ) {
-        let Some(coming) = self.link.coming.filter(|coming| coming.socket == socket) else { return };
-        self.link.coming = None;
+        let Some(coming) = self.link.coming().filter(|coming| coming.socket == socket) else { return };
+        self.link.take_coming();
         self.attempts.retire(|attempt| attempt.socket() == Some(socket));
         self.command(Action::Close { socket }, self.policy.local);
         let connecting = matches!(attempt.action, Action::Authenticate { .. });
@@ -36,7 +35,7 @@ impl Lifecycle {
             if !self.hope.ever_live() {
                 return self.end(TeardownReason::Incompatible, Some(cause));
             }
-            self.link.pace.not_before = self.clock.now().saturating_add(self.policy.incompatible);
+            self.link.reconnect.put_off(self.clock.now().saturating_add(self.policy.incompatible));
         }
         self.tell_failed_connect(cause);
     }
@@ -47,29 +46,22 @@ impl Lifecycle {
         match failure {
             Failure::Rpc { code: -32_000 | -32_004, .. } => {
                 // Once more at once; the third is a fresh connect.
-                self.link.failed_resumes = self.link.failed_resumes.saturating_add(1);
-                if self.link.failed_resumes > 1 {
-                    self.link.state = None;
-                }
-                self.link.pace.not_before = now;
+                self.link.resumption.refused();
+                self.link.reconnect.put_off(now);
                 self.tell_failed_connect(cause);
             }
             Failure::Rpc { code: -32_005, .. } | Failure::Transport | Failure::Http { .. } => {
-                // A server that drops each resume has perhaps no good state.
-                let dropped = failure == Failure::Transport;
-                self.link.failed_resumes = self.link.failed_resumes.saturating_add(u32::from(dropped));
-                if self.link.failed_resumes > MOST_RESUMES {
-                    self.link.state = None;
-                }
+                self.link.resumption.failed(failure == Failure::Transport);
                 self.back_off(attempt.asked, failure);
                 self.tell_failed_connect(cause);
             }
             // No verdict on the token, and no failure that the application need know of. What a fresh connect refuses
             // after that has been refused twice.
             _ => {
-                self.link.state = None;
+                self.link.resumption.forget();
                 let refused = matches!(failure, Failure::Rpc { credential: true, .. });
-                self.link.looked_twice |= refused && (self.provider_can() || self.renewal.is_unasked());
+                let looked = refused && (self.provider_can() || self.renewal.is_unasked());
+                self.link.refusals.look_again(looked);
             }
         }
     }
@@ -79,18 +71,18 @@ impl Lifecycle {
         let now = self.clock.now();
         let off = signed_at.is_some_and(|signed| self.clock.is_off(signed, &self.policy));
         let untold = signed_at.is_some() && !self.clock.is_told();
-        if (off || untold) && !self.link.resigned {
+        if (off || untold) && !self.link.refusals.resigned() {
             // Perhaps for its time alone: signed anew, once.
-            self.link.resigned = true;
-            self.link.pace.not_before = now.saturating_add(if off { 0 } else { self.policy.wait_min });
+            self.link.refusals.sign_anew();
+            self.link.reconnect.put_off(now.saturating_add(if off { 0 } else { self.policy.wait_min }));
             return self.tell_failed_connect(cause);
         }
-        if self.tokens.is_in_force(id) && !self.link.looked_twice && !self.link.is_live() {
+        if self.tokens.is_in_force(id) && !self.link.refusals.looked_twice() && !self.link.is_live() {
             // What was good until now is shown once more.
-            self.link.looked_twice = true;
+            self.link.refusals.look_again(true);
             let look = self.policy.second_look;
             let wait = look.saturating_add(self.random.below(Domain::Reconnect, look));
-            self.link.pace.not_before = now.saturating_add(wait);
+            self.link.reconnect.put_off(now.saturating_add(wait));
             return self.tell_failed_connect(cause);
         }
         let new = self.tokens.get(id).is_some_and(|token| token.by.is_some() && !token.accepted);
@@ -110,11 +102,11 @@ impl Lifecycle {
         // A result with a code of HTTP's is perhaps no verdict: it is looked at again sooner.
         let vague = matches!(cause.failure, Failure::Rpc { code: 400..=599, .. });
         if others {
-            self.link.next_round = now;
+            self.link.refusals.show_now(now);
         } else {
             self.next_round(vague);
         }
-        self.link.cause = Some(cause);
+        self.link.refusals.blame(cause);
         let brought = self.fail_update(id, cause);
         if brought.is_some() {
             self.tokens.drop_floor();

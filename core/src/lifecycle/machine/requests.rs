@@ -30,13 +30,14 @@ impl Lifecycle {
         self.renewal.pace(endpoint).sent = now;
         let span = if endpoint.mechanism() == Mechanism::Bound {
             // Whether the application's provider has reached anybody nobody knows.
-            self.hope.asked(now, self.policy.patience, self.link.round > 0);
+            self.hope.asked(now, self.policy.patience, self.link.refusals.round() > 0);
             self.own_span()
         } else {
             // From the first look on.
-            let refused = self.link.looked_twice || self.tokens.in_force().is_some_and(|token| token.refused);
-            self.link.asked |= refused;
-            if self.link.round > 1 && self.shown_again(&self.look()).is_none() {
+            let refused = self.link.refusals.looked_twice()
+                || self.tokens.in_force().is_some_and(|token| token.refused);
+            self.link.refusals.ask(refused);
+            if self.link.refusals.round() > 1 && self.shown_again(&self.look()).is_none() {
                 // Everything was refused, and nothing is left to be shown: who brings tokens is asked round by round.
                 self.next_round(false);
             }
@@ -73,7 +74,7 @@ impl Lifecycle {
 
     pub(super) fn reach_out(&mut self, base: Option<TokenId>) {
         let Some(base) = base else { return };
-        self.hope.asked(self.clock.now(), self.policy.patience, self.link.round > 0);
+        self.hope.asked(self.clock.now(), self.policy.patience, self.link.refusals.round() > 0);
         self.command(Action::Inspect { base }, self.policy.network);
     }
 }

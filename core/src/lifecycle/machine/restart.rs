@@ -47,7 +47,7 @@ impl Lifecycle {
             held: self.tokens.held().iter().map(dated).collect(),
             in_force: self.tokens.in_force_id(),
             generation: self.tokens.generation(),
-            state: self.link.state,
+            state: self.link.resumption.state(),
             next: self.attempts.next(),
             assumed: self.tokens.assumed(),
             spans: self.attempts.spans(),
@@ -60,7 +60,7 @@ impl Lifecycle {
             key: self.renewal.key,
             ever_live: self.hope.ever_live(),
             hopeless: self.hope.since().map(|_| self.hope.reach.shown()),
-            round: self.link.round,
+            round: self.link.refusals.round(),
         }
     }
 
@@ -107,7 +107,7 @@ impl Lifecycle {
         let assumed = snapshot.assumed.map(|life| life.filter(|life| *life >= policy.attempt_max));
         tokens.restore(snapshot.in_force, generation, assumed);
         let newest = tokens.held().last().map_or(0, |token| token.order.saturating_add(1));
-        machine.link.state = snapshot.state.filter(|_| machine.tokens.in_force_id().is_some());
+        machine.link.resumption.restore(snapshot.state.filter(|_| machine.tokens.in_force_id().is_some()));
         machine.attempts.restore(snapshot.next.min(GREATEST).max(newest), snapshot.spans);
         machine.renewal.paces = snapshot.paces;
         for pace in machine.renewal.paces.all() {
@@ -118,7 +118,7 @@ impl Lifecycle {
         }
         machine.renewal.key = snapshot.key.restored();
         machine.hope.restore(snapshot.ever_live, snapshot.hopeless, now);
-        machine.link.round = snapshot.round;
+        machine.link.refusals.restore(snapshot.round);
         machine
     }
 }

@@ -21,29 +21,22 @@ impl Lifecycle {
     }
 
     /// Puts off what is shown, and who is asked, after a refusal: 5, 10, 20, 40 and then 60 s, less a tenth at random.
-    pub(super) fn next_round(&mut self, vague: bool) {
+    pub(in crate::lifecycle) fn next_round(&mut self, vague: bool) {
         let most = if vague { self.policy.shown_again_max / 2 } else { self.policy.shown_again_max };
-        let wait = doubled(self.policy.shown_again, self.link.round).min(most);
-        self.link.round = self.link.round.saturating_add(1);
+        let wait = doubled(self.policy.shown_again, self.link.refusals.round()).min(most);
         let drawn = self.random.below(Domain::Reconnect, wait / 10);
-        self.link.next_round = self.clock.now().saturating_add(wait).saturating_sub(drawn);
+        self.link.refusals.put_off(self.clock.now(), wait, drawn);
     }
 
-    /// Waits before the next socket: equal jitter, doubling, up to 3 s in the first minute, then 30 s.
+    /// Waits before the next socket.
     pub(super) fn back_off(&mut self, asked_at: At, failure: Failure) {
         let now = self.clock.now();
-        let since = *self.link.down_since.get_or_insert(now);
-        let most = match now.saturating_sub(since) {
-            age if age < self.policy.early_outage => self.policy.reconnect_early,
-            age if age < self.policy.middle_outage => self.policy.reconnect_middle,
-            _ => self.policy.reconnect,
-        };
         let asked = self.retry_after(failure.retry_after());
         let from = if failure == Failure::Timeout { asked_at } else { now };
         let class = match Class::of(failure) {
             Class::Refusal => Class::Refusal,
             _ => Class::Unanswered,
         };
-        self.link.pace.failed(from, class, (self.policy.wait_min, most), asked, &mut self.random);
+        self.link.reconnect.failed(now, (from, class), asked, &self.policy, &mut self.random);
     }
 }

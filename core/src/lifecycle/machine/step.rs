@@ -47,8 +47,8 @@ impl Lifecycle {
         // What came meanwhile comes now: it is not late before it could be heard.
         let heard = self.clock.now().saturating_add(self.policy.local);
         self.attempts.spare(heard);
-        if let Some(serving) = &mut self.link.serving {
-            serving.unsure = true;
+        if let Some(serving) = self.link.serving_mut() {
+            serving.doubt();
         }
         self.probe(self.policy.local);
         self.spread_work();

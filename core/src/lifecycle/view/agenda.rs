@@ -60,10 +60,10 @@ impl Lifecycle {
         agenda.offer(self.give_up_at(look), Wake::GiveUp);
         agenda.offer_if(self.some_wait_in_vain(look), Wake::Vain);
         agenda.offer(self.waiters.patience(self.policy.ask_patience), Wake::Pending);
-        if let Some(serving) = self.link.serving.filter(|serving| !serving.stable) {
-            agenda.offer(Some(serving.since.saturating_add(self.policy.stable)), Wake::Stable);
+        if let Some(serving) = self.link.serving().filter(|serving| !serving.is_stable()) {
+            agenda.offer(Some(serving.since().saturating_add(self.policy.stable)), Wake::Stable);
         }
-        agenda.offer(self.link.parting.map(|parting| parting.until), Wake::Part);
+        agenda.offer(self.link.parting().map(|parting| parting.until), Wake::Part);
         agenda.offer(self.next_expiring(look), Wake::Expiring);
         let fallback = self.fallback_reason(look).is_some_and(|reason| !self.told.of_fallback(reason));
         agenda.offer_if(fallback, Wake::Fallback);

@@ -53,7 +53,7 @@ impl Lifecycle {
     pub(in crate::lifecycle) fn reaches_out(&self, look: &Look<'_>) -> Option<(At, TokenId)> {
         let since = self.hope.since().filter(|_| !look.any_good && self.can_still_be_served(look))?;
         let asking = self.attempts.any(|action| matches!(action, Action::Inspect { .. }));
-        let base = look.base.filter(|_| !asking && self.link.coming.is_none())?;
+        let base = look.base.filter(|_| !asking && self.link.coming().is_none())?;
         let last = self.hope.reach.last_asked().max(since);
         Some((last.saturating_add(self.policy.awaited), base.id))
     }

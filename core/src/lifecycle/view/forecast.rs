@@ -73,7 +73,8 @@ impl Lifecycle {
         let resumes = |action| matches!(action, Action::Authenticate { resume: true, .. });
         let at = self.attempts.iter().find(|attempt| resumes(attempt.action))?.deadline;
         let mut then = self.clone();
-        (then.link.coming, then.link.state) = (None, None);
+        then.link.take_coming();
+        then.link.resumption.forget();
         then.pass_to(at);
         then.next_open(&then.look()).map(|(opens, _)| opens.max(at))
     }

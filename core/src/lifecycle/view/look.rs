@@ -41,7 +41,7 @@ impl Lifecycle {
         let provider_can = self.provider_can();
         let bindable = base.is_some_and(|base| self.is_bindable(base, provider_can));
         // What is pushed again and again without being accepted puts nothing off.
-        let vain = self.link.serving.is_some_and(|serving| serving.in_vain);
+        let vain = self.link.serving().is_some_and(|serving| serving.is_in_vain());
         let counts = |token: &&Token| token.accepted || !vain;
         // Of those before the one in force, what counts is what somebody has said of their ends.
         let in_force = self.tokens.in_force();

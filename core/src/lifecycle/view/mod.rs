@@ -11,4 +11,4 @@ mod pushes;
 mod report;
 mod requests;
 mod service;
-pub(in crate::lifecycle) mod sockets;
+mod sockets;

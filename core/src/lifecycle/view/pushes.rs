@@ -8,15 +8,16 @@ use crate::lifecycle::{Action, Lifecycle, TokenId};
 impl Lifecycle {
     /// The token to push to the serving socket and when.
     pub(in crate::lifecycle) fn next_push(&self, look: &Look<'_>) -> Option<(At, TokenId)> {
-        let serving = self.link.serving?;
-        if self.link.pushes_cut || self.attempts.any(|action| matches!(action, Action::Reauthenticate { .. }))
+        let serving = self.link.serving()?;
+        if self.link.pushes_cut()
+            || self.attempts.any(|action| matches!(action, Action::Reauthenticate { .. }))
         {
             return None;
         }
         let in_force = look.in_force;
         let order = in_force.map_or(0, |token| token.order);
         let ended = in_force.and_then(Token::sure_end).filter(|end| *end <= look.now);
-        let behind = serving.known != self.tokens.generation();
+        let behind = serving.known() != self.tokens.generation();
         let due = |token: &Token| {
             if self.tokens.is_in_force(token.id) {
                 return behind.then_some(0);
@@ -44,17 +45,17 @@ impl Lifecycle {
         let written = self.record.holds_up_nothing() || token.saved == Saved::Yes;
         // A wait of when the session was served is for no time like that after its end (R16).
         // What was shown with a resume may have served for longer than what was in force.
-        let shown = self.tokens.get(serving.token).filter(|_| ended.is_some());
+        let shown = self.tokens.get(serving.token()).filter(|_| ended.is_some());
         let end = ended.max(shown.and_then(Token::sure_end).filter(|end| *end <= look.now));
-        let before = end.zip(serving.pushed).is_some_and(|(end, (_, pushed))| pushed < end);
+        let before = end.zip(serving.pushed()).is_some_and(|(end, (_, pushed))| pushed < end);
         let ready = if before { serving.push.asked } else { serving.push.ready() };
         written.then(|| (at.max(ready), token.id))
     }
 
     /// The token that the serving socket does not accept, and when it is shown to a fresh connect beside it (R23).
     pub(in crate::lifecycle) fn next_show(&self, look: &Look<'_>) -> Option<(At, TokenId)> {
-        let serving = self.link.serving?;
-        if self.link.coming.is_some() || (serving.push.failures == 0 && !self.link.pushes_cut) {
+        let serving = self.link.serving()?;
+        if self.link.coming().is_some() || (serving.push.failures == 0 && !self.link.pushes_cut()) {
             return None;
         }
         // Once the one in force has ended, any that is good will do, but nobody of before.
@@ -63,9 +64,9 @@ impl Lifecycle {
         let newer = |token: &&Token| (in_force.is_none() || token.order > order) && token.order >= look.floor;
         let token = self.tokens.good(look.now).find(newer)?;
         let last_call = look.last_call.unwrap_or(At::MAX);
-        let interval = self.link.shown.map_or(0, |at| at.saturating_add(self.policy.show_interval));
+        let interval = self.link.shown().map_or(0, |at| at.saturating_add(self.policy.show_interval));
         let call = serving
-            .call_refused
+            .call_refused()
             .map_or(At::MAX, |at| at.saturating_add(self.policy.show_after_call).max(interval));
         // Who brought it waits for it.
         let awaits = |id| self.waiters.awaits(id);
@@ -73,6 +74,6 @@ impl Lifecycle {
         let brought = if brought { token.received.saturating_add(self.policy.network) } else { At::MAX };
         let permit = self.sockets.ready(0, self.policy.socket_refill);
         let at = last_call.min(call).min(brought);
-        (at < At::MAX).then(|| (at.max(self.link.pace.ready()).max(permit), token.id))
+        (at < At::MAX).then(|| (at.max(self.link.reconnect.pace().ready()).max(permit), token.id))
     }
 }

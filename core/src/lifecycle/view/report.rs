@@ -28,7 +28,7 @@ impl Lifecycle {
     /// The socket that serves, if one does.
     #[must_use]
     pub fn socket(&self) -> Option<SocketId> {
-        self.link.serving.map(|serving| serving.socket)
+        self.link.serving().map(|serving| serving.socket())
     }
 
     /// A third of the lead before the end of the token in force: what has not come by then is late (R16).
@@ -69,7 +69,7 @@ impl Lifecycle {
             Wake::Expiring => (self.tokens.in_force(), 0),
             Wake::Push => {
                 let pushed = self.next_push(&look).and_then(|(_, token)| self.tokens.get(token));
-                (pushed, self.link.serving.map_or(0, |serving| serving.push.failures))
+                (pushed, self.link.serving().map_or(0, |serving| serving.push.failures))
             }
             _ => (None, 0),
         };
@@ -118,12 +118,8 @@ impl Lifecycle {
         if self.mode == Mode::Running && self.wake.is_none() && self.attempts.is_empty() && !self.rests() {
             return Err("nothing is awaited and nothing is due");
         }
-        if let (Some(serving), Some(coming)) = (self.link.serving, self.link.coming)
-            && serving.socket == coming.socket
-        {
-            return Err("a socket is serving and coming");
-        }
-        if let Some(coming) = self.link.coming
+        self.link.check()?;
+        if let Some(coming) = self.link.coming()
             && !self.attempts.iter().any(|attempt| attempt.socket() == Some(coming.socket))
         {
             return Err("a socket is coming that nobody waits for");

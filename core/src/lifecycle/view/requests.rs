@@ -103,19 +103,22 @@ impl Lifecycle {
         }
         if !look.any_good {
             // Refused: a new one at once, then with each round; at its own pace who has not answered (R10).
-            let again = self.link.round > 1 || self.link.asked;
+            let again = self.link.refusals.round() > 1 || self.link.refusals.asked();
             let is_silent = |it: &Attempt| match it.action {
                 Action::Mint { .. } => it.late && self.renewal.paces.mint.last == Some(Class::Unanswered),
                 Action::Refresh => it.late && self.renewal.paces.refresh.last == Some(Class::Unanswered),
                 _ => false,
             };
             let silent = self.attempts.iter().any(is_silent);
-            return offer_provider(Some(if again && !silent { self.link.next_round } else { 0 }), 0);
+            return offer_provider(
+                Some(if again && !silent { self.link.refusals.next_round() } else { 0 }),
+                0,
+            );
         }
         // At the first refusal, too, where older ones are left, which have yet to be shown: the rounds begin after them.
         let in_force = look.in_force.filter(|token| token.refused && !self.link.is_live());
         let older = in_force.is_some_and(|it| self.tokens.good(look.now).all(|token| token.order < it.order));
-        offer_provider((older && !self.link.asked).then_some(0), 0);
+        offer_provider((older && !self.link.refusals.asked()).then_some(0), 0);
         let limits = look.base.and_then(Token::base).is_some_and(|base| base.limits_bound);
         offer_provider((limits || (self.renewal.mints_again() && self.renewal.is_rekeyed())).then_some(0), 0);
         // Somebody waits: it is due now.
@@ -125,7 +128,7 @@ impl Lifecycle {
         };
         let activate = || self.route(Endpoint::Activate, look);
         // While connects are refused the base is shown; what comes of it has to wait.
-        let bindable = look.bindable && (self.link.is_live() || self.link.round == 0);
+        let bindable = look.bindable && (self.link.is_live() || self.link.refusals.round() == 0);
         let Some(bound) = look.bound.filter(|_| self.renewal.key.is_ready()) else {
             offer_provider(due, half);
             agenda.offer(bindable.then(|| activate().max(self.renewal.spread())), Wake::Activate);

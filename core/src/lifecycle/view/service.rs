@@ -12,7 +12,7 @@ impl Lifecycle {
     /// that has not ended.
     pub(in crate::lifecycle) fn is_served(&self) -> bool {
         let now = self.clock.now();
-        let shown = self.link.serving.and_then(|serving| self.tokens.get(serving.token));
+        let shown = self.link.serving().and_then(|serving| self.tokens.get(serving.token()));
         let lasts = |token: &Token| token.lasts(now);
         // What a fresh connect has refused meanwhile serves nobody once what came after it has ended.
         let shown = shown.filter(|shown| !shown.refused);
@@ -21,7 +21,7 @@ impl Lifecycle {
 
     /// The host has slept, and the socket has not yet shown that it lives: nothing ends (R1).
     pub(in crate::lifecycle) fn is_unsure(&self) -> bool {
-        self.link.serving.is_some_and(|serving| serving.unsure)
+        self.link.serving().is_some_and(|serving| serving.is_unsure())
     }
 
     /// Without a good token (R25). Where a doubted socket has answered, its token serves there, whatever a fresh connect has

@@ -6,23 +6,20 @@ use crate::lifecycle::tokens::token::{Token, Word};
 use crate::lifecycle::view::look::Look;
 use crate::lifecycle::{Lifecycle, SocketId, TokenId};
 
-/// Resumes in a row that may fail, or not last, before a fresh connect.
-pub(in crate::lifecycle) const MOST_RESUMES: u32 = 3;
-
 impl Lifecycle {
     /// When a socket is opened, and what for.
     pub(in crate::lifecycle) fn next_open(&self, look: &Look<'_>) -> Option<(At, Offer)> {
         // What is shown is shown with a key.
-        if self.link.is_live() || self.link.coming.is_some() || self.renewal.key.is_wanted() {
+        if self.link.is_live() || self.link.coming().is_some() || self.renewal.key.is_wanted() {
             return None;
         }
         let (at, offer) = self.offer(look)?;
         // The last one is kept for when the network is said to have changed.
-        let pace = self.link.pace;
+        let pace = self.link.reconnect.pace();
         let woken = self.network_hint.is_some_and(|hint| pace.not_before <= hint);
         let reserve = u32::from(pace.failures > 0 && !woken);
         let permit = self.sockets.ready(reserve, self.policy.socket_refill);
-        Some((at.max(pace.ready()).max(self.link.spread_until).max(permit), offer))
+        Some((at.max(self.link.reconnect.ready()).max(permit), offer))
     }
 
     /// What the next connect is made with: with the state if there is one; else the newest token that is good, a bound
@@ -37,8 +34,7 @@ impl Lifecycle {
                 })
         };
         let fresh = || {
-            let cut =
-                self.link.cut_by.filter(|(_, times)| *times >= 2).and_then(|(id, _)| self.tokens.get(id));
+            let cut = self.link.resumption.cuts().and_then(|id| self.tokens.get(id));
             cut.filter(|token| token.is_good(look.now) && opens(token)).or_else(|| {
                 let newest = self.tokens.good(look.now).find(opens)?;
                 let waits = self.awaits_activation(look, newest);
@@ -46,9 +42,7 @@ impl Lifecycle {
             })
         };
         if let Some(token) = fresh() {
-            let resumes = self.link.state.is_some()
-                && self.link.resumes < MOST_RESUMES
-                && self.link.cut_by.is_none_or(|(_, times)| times < 2);
+            let resumes = self.link.resumption.is_wanted();
             let in_force = look.in_force.filter(|it| it.is_good(look.now) && opens(it));
             let token = in_force.filter(|_| resumes).unwrap_or(token).id;
             return Some((0, Offer { token, resume: resumes }));
@@ -61,9 +55,9 @@ impl Lifecycle {
         let asked = self.attempts.awaits(look.now, self.policy.network);
         let soon = self.next_provider(look, 0, 0).map(|(at, _)| at).filter(|at| *at <= look.now);
         // One request after the other that nobody answers puts the round off no further than one.
-        let latest = self.link.next_round.saturating_add(self.policy.network);
+        let latest = self.link.refusals.next_round().saturating_add(self.policy.network);
         let wait = asked.or(soon.map(|at| at.saturating_add(1))).unwrap_or(0).min(latest);
-        let at = self.link.next_round.max(wait);
+        let at = self.link.refusals.next_round().max(wait);
         Some((at, Offer { token: last, resume: false }))
     }
 
@@ -90,12 +84,12 @@ impl Lifecycle {
 
     /// Whether this one was replaced, or is about to be, and is still read.
     pub(in crate::lifecycle) fn is_parting(&self, socket: SocketId) -> bool {
-        self.link.parting.is_some_and(|parting| parting.socket == socket)
+        self.link.parting().is_some_and(|parting| parting.socket == socket)
     }
 
     /// Whether this one is about to be replaced: a reply of its own on it would make that needless.
     #[must_use]
     pub fn is_doubted(&self, socket: SocketId) -> bool {
-        self.link.parting.is_some_and(|parting| parting.socket == socket && parting.was.is_some())
+        self.link.parting().is_some_and(|parting| parting.socket == socket && parting.was.is_some())
     }
 }
