@@ -243,6 +243,17 @@ impl Attempts {
     pub(crate) fn longest(&self) -> Millis {
         self.spans.iter().copied().max().unwrap_or(0)
     }
+
+    /// What must hold after every step.
+    pub(crate) fn check(&self) -> Result<(), &'static str> {
+        if self.list.iter().any(|attempt| attempt.id.0 >= self.next) {
+            return Err("an attempt has a number that is yet to come");
+        }
+        if self.list.iter().filter(|attempt| attempt.late).count() > MOST_LATE {
+            return Err("too many late attempts are listened to");
+        }
+        Ok(())
+    }
 }
 
 /// What `canonical` is made of.

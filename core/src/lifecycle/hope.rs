@@ -118,6 +118,12 @@ impl Hope {
     pub(crate) const fn regain(&mut self) {
         (self.since, self.told, self.cause, self.spent) = (None, false, None, None);
     }
+
+    /// What must hold after every step.
+    pub(crate) fn check(&self) -> Result<(), &'static str> {
+        let lost = self.since.is_some() || (!self.told && self.spent.is_none());
+        if lost { Ok(()) } else { Err("a loss of hope is told that is none") }
+    }
 }
 
 /// What `canonical` is made of.

@@ -34,6 +34,16 @@ impl Told {
     pub(crate) fn forget_fallback(&mut self) {
         self.fallback.clear();
     }
+
+    /// What must hold after every step.
+    pub(crate) fn check(&self) -> Result<(), &'static str> {
+        let twice = |reason| self.fallback.iter().filter(|told| **told == reason).count() > 1;
+        if self.fallback.iter().any(|reason| twice(*reason)) {
+            Err("a fallback is told twice")
+        } else {
+            Ok(())
+        }
+    }
 }
 
 /// What `canonical` is made of.

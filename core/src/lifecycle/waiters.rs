@@ -103,6 +103,11 @@ impl Waiters {
         self.list = stay;
         gone
     }
+
+    /// What must hold after every step.
+    pub(crate) fn check(&self) -> Result<(), &'static str> {
+        if self.list.len() > MOST_WAITERS { Err("too many wait") } else { Ok(()) }
+    }
 }
 
 /// What `canonical` is made of.

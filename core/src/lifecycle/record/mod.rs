@@ -69,6 +69,15 @@ impl Writing {
     pub(crate) const fn begin(&mut self, now: At) {
         (self.unsaved, self.urgent, self.last) = (false, false, now);
     }
+
+    /// What must hold after every step.
+    pub(crate) fn check(&self) -> Result<(), &'static str> {
+        if self.urgent && !self.unsaved {
+            Err("something is urgent to write that is written")
+        } else {
+            Ok(())
+        }
+    }
 }
 
 /// What `canonical` is made of.

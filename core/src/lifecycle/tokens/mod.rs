@@ -1,12 +1,13 @@
 //! The tokens that are held, by the order in which they were asked for, and which of them is in force (R6).
 
+mod known;
 pub(crate) mod token;
 
 use alloc::vec::Vec;
 
-use crate::lifecycle::clock::{At, Clock};
-use crate::lifecycle::tokens::token::{Heard, Inspection, Kind, Noted, Saved, Token, Word};
-use crate::lifecycle::{Generation, Policy, Statement, TokenId};
+use crate::lifecycle::clock::At;
+use crate::lifecycle::tokens::token::{Kind, Token};
+use crate::lifecycle::{Generation, TokenId};
 use crate::time::Millis;
 
 /// Most tokens that are held at once.
@@ -111,142 +112,6 @@ impl Tokens {
         last
     }
 
-    // ---- What is known of them ----
-
-    /// The application starts, with this provider or another: who has said "no" may have thought better of it.
-    pub(crate) fn ask_anew(&mut self) {
-        for base in self.held.iter_mut().filter_map(Token::base_mut) {
-            (base.rejected, base.told_no_mechanism) = (false, false);
-        }
-    }
-
-    /// The provider says that it will not bring another, or is asked all the same.
-    pub(crate) fn reject(&mut self, rejected: bool) {
-        if let Some(base) = self.newest_base_mut().and_then(Token::base_mut) {
-            base.rejected = rejected;
-        }
-    }
-
-    /// The application is told that nobody renews.
-    pub(crate) fn tell_no_mechanism(&mut self) {
-        if let Some(base) = self.newest_base_mut().and_then(Token::base_mut) {
-            base.told_no_mechanism = true;
-        }
-    }
-
-    /// What each was refused for is forgotten: at rest the world has gone on.
-    pub(crate) fn forgive(&mut self) {
-        for token in &mut self.held {
-            token.refused = false;
-        }
-    }
-
-    /// A server has told its time: what was read by the local clock is read by that.
-    pub(crate) fn date(&mut self, clock: &Clock, policy: &Policy) {
-        for token in &mut self.held {
-            token.date(clock, policy);
-        }
-    }
-
-    /// Each came so much later than the clock of then showed, at least and at most.
-    pub(crate) fn move_by(&mut self, by: impl Fn(At) -> (Millis, Millis)) {
-        for token in &mut self.held {
-            token.move_by(by(token.received));
-        }
-    }
-
-    /// Those that are `from` in the record are `to` in it.
-    pub(crate) fn save(&mut self, from: Saved, to: Saved) {
-        for token in self.held.iter_mut().filter(|token| token.saved == from) {
-            token.saved = to;
-        }
-    }
-
-    /// Takes in what an answer says of a token; `None`: it is not held.
-    pub(crate) fn note(
-        &mut self,
-        id: TokenId,
-        says: &Statement,
-        heard: Heard,
-        clock: &Clock,
-        policy: &Policy,
-    ) -> Option<Noted> {
-        let token = self.get_mut(id)?;
-        let noted = token.note(says, heard, clock, policy);
-        let base = token.base_id();
-        self.compare_bound_lives(id, says, heard.exchange);
-        if let (Some(base), Some(scope)) = (base, says.scope)
-            && let Some(facts) = self.get_mut(base).and_then(Token::base_mut)
-        {
-            facts.scope.get_or_insert(scope);
-        }
-        Some(noted)
-    }
-
-    /// Bound tokens that grow shorter have met their base's end: that is renewed. Lives are compared with lives that
-    /// the same kind of answer has told, each token's once (R8).
-    fn compare_bound_lives(&mut self, id: TokenId, says: &Statement, exchange: bool) {
-        let at = usize::from(exchange);
-        let Some(token) = self.get_mut(id).filter(|token| token.word == Word::Told) else { return };
-        let told = says.expires_in.is_some() || says.expires_at.is_some();
-        let Some(known) = token.life_told.get_mut(at).filter(|known| told && !**known) else { return };
-        *known = true;
-        let (Some(of), Some(life)) =
-            (token.base_id(), token.ends.map(|end| end.saturating_sub(token.received)))
-        else {
-            return;
-        };
-        let Some(base) = self.get_mut(of).and_then(Token::base_mut) else { return };
-        let Some(longest) = base.longest_bound.get_mut(at) else { return };
-        let most = longest.map_or(life, |longest| longest.max(life));
-        *longest = Some(most);
-        // With each token it is open again.
-        base.limits_bound = life < most - most / 4 || (base.limits_bound && !exchange);
-    }
-
-    /// This one is of no use: bound to another key, or of a kind that the server does not take. Whether that is news.
-    pub(crate) fn find_useless(&mut self, id: TokenId) -> bool {
-        let found = self.get_mut(id).filter(|token| !token.barren);
-        found.map(|token| token.barren = true).is_some()
-    }
-
-    /// The first bound token of this base is in force; whether it is the first.
-    pub(crate) fn bind(&mut self, base: TokenId) -> bool {
-        let unbound = self.get_mut(base).and_then(Token::base_mut).filter(|base| !base.has_been_bound);
-        unbound.map(|base| base.has_been_bound = true).is_some()
-    }
-
-    /// Somebody is asked what this base can do.
-    pub(crate) fn inspect(&mut self, base: TokenId) {
-        if let Some(facts) = self.get_mut(base).and_then(Token::base_mut) {
-            facts.inspection = Inspection::Asked;
-        }
-    }
-
-    /// A fresh connect with it was refused. How old it is, if it shows how long its kind lasts (R8).
-    pub(crate) fn refuse(&mut self, id: TokenId, now: At, least: Millis) {
-        let Some(token) = self.get_mut(id) else { return };
-        token.refused = true;
-        let age = now.saturating_sub(token.received);
-        let learns = token.word == Word::Assumed && token.accepted && age >= least;
-        let bound = usize::from(token.is_bound());
-        if learns && let Some(life) = self.assumed.get_mut(bound) {
-            *life = Some(age);
-        }
-    }
-
-    /// The renewal of one whose life is assumed was refused at this age: that may be its life (R8).
-    pub(crate) fn suspect(&mut self, age: Millis, least: Millis) {
-        self.suspect = Some(age - age / 8).filter(|age| *age >= least);
-    }
-
-    /// How long tokens of this kind have really lasted whose end was only assumed (R8).
-    pub(crate) fn learned(&self, bound: bool) -> Option<Millis> {
-        self.assumed.get(usize::from(bound)).copied().flatten()
-    }
-
-    // ---- The application's own (R15) ----
-
     /// What was asked for before this is shown to no fresh connect: the application has brought another.
     pub(crate) const fn raise_floor(&mut self, order: u64) {
         self.floor = order;
@@ -275,8 +140,6 @@ impl Tokens {
         }
         passes && floor > 0
     }
-
-    // ---- Held ----
 
     /// Holds on to those that are `of_use` and to the bases of what came of them.
     pub(crate) fn keep(&mut self, of_use: impl Fn(&Token) -> bool) {
@@ -307,13 +170,6 @@ impl Tokens {
         let at = self.held.partition_point(|held| held.order <= token.order);
         self.held.reserve_exact(1);
         self.held.insert(at, token);
-    }
-
-    /// What this base can do has been asked, whatever was answered.
-    pub(crate) fn inspected(&mut self, base: TokenId) {
-        if let Some(facts) = self.get_mut(base).and_then(Token::base_mut) {
-            facts.inspection = Inspection::Over;
-        }
     }
 
     pub(crate) fn remove(&mut self, id: TokenId) -> Option<Token> {
@@ -394,6 +250,25 @@ impl Tokens {
             let Some(gone) = gone.or_else(|| (self.held.len() > MOST_HELD + 2).then_some(0)) else { return };
             self.held.remove(gone);
         }
+    }
+
+    /// What must hold after every step.
+    pub(crate) fn check(&self) -> Result<(), &'static str> {
+        let held = &self.held;
+        let twice = |id: TokenId| held.iter().filter(|token| token.id == id).count() > 1;
+        if held.iter().any(|token| twice(token.id)) {
+            return Err("a token is held twice");
+        }
+        if held.iter().zip(held.iter().skip(1)).any(|(one, next)| one.order > next.order) {
+            return Err("tokens are not in the order of asking");
+        }
+        if held.len() > MOST_HELD + 3 {
+            return Err("too many tokens are held");
+        }
+        if self.in_force.is_some_and(|id| self.get(id).is_none()) {
+            return Err("what is in force is not held");
+        }
+        Ok(())
     }
 }
 

@@ -93,22 +93,18 @@ impl Lifecycle {
         &self.policy
     }
 
-    /// What must hold after every step; the first thing that does not, if any.
+    /// What must hold after every step, in each part and between them; the first thing that does not, if any.
     ///
     /// # Errors
     /// A sentence naming the broken invariant.
     pub fn check(&self) -> Result<(), &'static str> {
-        let held = &self.tokens.held();
-        let twice = |id: TokenId| held.iter().filter(|token| token.id == id).count() > 1;
-        if held.iter().any(|token| twice(token.id)) {
-            return Err("a token is held twice");
-        }
-        if held.iter().zip(held.iter().skip(1)).any(|(one, next)| one.order > next.order) {
-            return Err("tokens are not in the order of asking");
-        }
-        if held.len() > 9 {
-            return Err("too many tokens are held");
-        }
+        self.tokens.check()?;
+        self.attempts.check()?;
+        self.link.check()?;
+        self.hope.check()?;
+        self.waiters.check()?;
+        self.record.check()?;
+        self.told.check()?;
         if let Some((at, _)) = self.wake
             && at <= self.clock.now()
             && self.mode != Mode::Idle
@@ -118,7 +114,6 @@ impl Lifecycle {
         if self.mode == Mode::Running && self.wake.is_none() && self.attempts.is_empty() && !self.rests() {
             return Err("nothing is awaited and nothing is due");
         }
-        self.link.check()?;
         if let Some(coming) = self.link.coming()
             && !self.attempts.iter().any(|attempt| attempt.socket() == Some(coming.socket))
         {
