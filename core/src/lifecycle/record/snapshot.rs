@@ -9,7 +9,7 @@ use crate::lifecycle::tokens::token::Token;
 use crate::lifecycle::{Generation, TokenId};
 use crate::time::{Millis, UnixMillis};
 
-/// What of a [`Lifecycle`] outlives its process: tokens by their numbers, what is known of them and of the server, how
+/// What of a [`Lifecycle`](crate::lifecycle::Lifecycle) outlives its process: tokens by their numbers, what is known of them and of the server, how
 /// many draws were made. No secret, nothing of sockets, of commands under way, of who waits.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Snapshot {
