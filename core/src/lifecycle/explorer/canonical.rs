@@ -199,7 +199,7 @@ impl<'a> Line<'a> {
         self.hope(hope);
         self.tokens(tokens);
         self.flag(expiring == Some(tokens.generation()), "told-expiring");
-        let mut reasons: Vec<&str> = fallback.iter().map(|reason| reason.name()).collect();
+        let mut reasons: Vec<&str> = fallback.map(|reason| reason.name()).collect();
         reasons.sort_unstable();
         for reason in reasons {
             self.say(format_args!(" told:{reason}"));
