@@ -46,6 +46,26 @@ fn the_documents_are_complete() {
     assert_eq!(failures(), failed.into_iter().flat_map(|(letter, last)| numbered(letter, last)).collect());
 }
 
+/// Who looks for a rule's code greps for its number: outside tests, in a comment that is none of a test's.
+#[test]
+fn every_rule_is_named_in_code() {
+    let of_code = |path: &String| path.contains("/src/") && !path.contains("/tests") && path.ends_with(".rs");
+    let mut named = BTreeSet::new();
+    for path in sources::texts("core").iter().chain(&sources::texts("adapters")).filter(|path| of_code(path))
+    {
+        let text = read(path);
+        let code = text.split("#[cfg(test)]\nmod ").next().unwrap_or_default();
+        named.extend(
+            code.lines()
+                .filter(|line| claims::claimed(line).next().is_none())
+                .flat_map(ids)
+                .map(str::to_owned),
+        );
+    }
+    let unnamed: Vec<String> = numbered('R', 38).filter(|rule| !named.contains(rule)).collect();
+    assert!(unnamed.is_empty(), "no code names {unnamed:?}");
+}
+
 #[test]
 fn every_clause_has_its_source() {
     let failures = failures();

@@ -41,7 +41,7 @@ pub fn credential(printed: &[u8]) -> Result<Credential, ProviderError> {
     Ok(match (absolute(at, Unit::Milliseconds).ms, at) {
         (Some(ms), _) => credential.expiring_at(UnixMillis(ms)),
         (None, None | Some(Value::Null)) => credential,
-        // No time at all: the session says so, and goes by what others say (R31).
+        // No time at all: the session says so, and goes by what others say (R7).
         (None, Some(_)) => credential.expiring_at(UnixMillis(0)),
     })
 }

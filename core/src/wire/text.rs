@@ -1,4 +1,4 @@
-//! Text from servers, made fit for errors and logs; JSON out and JSON errors without their values.
+//! Text from servers, made fit for errors and logs; JSON out and JSON errors without their values (R36).
 
 use alloc::borrow::{Cow, ToOwned};
 use alloc::format;

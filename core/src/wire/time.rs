@@ -1,4 +1,4 @@
-//! Times and lifetimes as servers, providers and HTTP headers write them (R31).
+//! Times and lifetimes as servers, providers and HTTP headers write them (R2).
 
 mod calendar;
 
@@ -9,7 +9,7 @@ use alloc::format;
 use serde_json::Value;
 
 /// A number below this is seconds, from it on milliseconds: seconds would be in the year 10209, milliseconds
-/// in 1978 (R31).
+/// in 1978 (R2).
 pub const MILLISECONDS_FROM: u64 = 260_000_000_000;
 
 /// The last millisecond of the year 9999; nothing later is represented (R2).

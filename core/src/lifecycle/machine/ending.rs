@@ -1,4 +1,4 @@
-//! Hope lost, found again and given up: the only end (R25); and what the application ends.
+//! Hope lost, found again and given up: the only end (R25); and what the application ends (R33).
 
 use crate::lifecycle::{Action, AskError, Cause, CommandId, Event, Failure, Lifecycle, Mode, TeardownReason};
 use crate::time::Millis;

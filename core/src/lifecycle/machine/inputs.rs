@@ -1,4 +1,4 @@
-//! What the application and the driver bring: every input but answers.
+//! What the application and the driver bring: every input but answers (R15, R33).
 
 use crate::lifecycle::attempts::{Attempt, Endpoint};
 use crate::lifecycle::{

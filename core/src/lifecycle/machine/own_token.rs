@@ -1,4 +1,4 @@
-//! A token that the application brings itself (R15).
+//! A token that the application brings itself (`update_token`; R15, R27).
 
 use crate::lifecycle::limits::random::Domain;
 use crate::lifecycle::tokens::token::{Base, Heard, Kind, Token};

@@ -1,4 +1,5 @@
-//! One look at the state: what is held, who renews, and for which token. Everything else in this room asks for little else.
+//! One look at the state: what is held, who renews, and for which token. When renewal is due is
+//! computed here (R16). Everything else in this room asks for little else.
 
 use crate::lifecycle::clock::At;
 use crate::lifecycle::tokens::token::{Inspection, Token};

@@ -1,4 +1,4 @@
-//! Who can bring a token, and what is known of that.
+//! Who can bring a token, and what is known of that; how long renewal may take (R16, R17).
 
 use crate::lifecycle::renewal::key::KeyState;
 use crate::lifecycle::tokens::token::{Base, Inspection, Token};

@@ -1,4 +1,4 @@
-//! Who the subscriber is: `subscriber/info`, asked for the application, one request at a time for all who wait.
+//! Who the subscriber is: `subscriber/info`, asked for the application, one request at a time for all who wait (R38).
 
 use alloc::sync::Arc;
 use alloc::vec::Vec;

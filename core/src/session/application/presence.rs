@@ -1,4 +1,4 @@
-//! Keeps the subscriber reachable (`subscriber.online`), where the application wants that: said anew whenever the
+//! Keeps the subscriber reachable (`subscriber.online`, R38), where the application wants that: said anew whenever the
 //! session is live, since no source tells whether it survives a restored session and the official client does so; and
 //! again after failures.
 

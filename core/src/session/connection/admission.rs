@@ -1,4 +1,4 @@
-//! How a socket was let in, and what of the time before is still there: told when the lifecycle has accepted it.
+//! How a socket was let in, and what of the time before is still there: told when the lifecycle has accepted it (R38).
 
 use alloc::boxed::Box;
 

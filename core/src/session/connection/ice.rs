@@ -1,5 +1,5 @@
 //! Credentials for ICE that end before the session does: got anew while they last, in the one way that the protocol
-//! offers, or the application is told in time.
+//! offers, or the application is told in time (R38).
 //!
 //! New servers come in the results of connects, resumes and, perhaps, reauthenticates (protocol.md 3.3, 8: not known).
 //! So, some time before the end, the session reauthenticates with the token that is in force already; the lifecycle

@@ -126,7 +126,7 @@ impl Session {
         }
     }
 
-    /// The provider's `expiry_at`: milliseconds, or, told by magnitude, seconds (R31).
+    /// The provider's `expiry_at`: milliseconds, or, told by magnitude, seconds (R2, R7).
     fn hint(&mut self, turn: &mut Turn, at: Option<UnixMillis>) -> Option<UnixMillis> {
         const FIELD: &str = "expiry_at";
         let parsed = match at?.0 {

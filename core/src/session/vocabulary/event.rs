@@ -53,7 +53,7 @@ pub enum SessionNews {
         /// How many since it was told last.
         count: u64,
     },
-    /// A time that a server or a provider stated was odd, and how it was read; once for each field (R31).
+    /// A time that a server or a provider stated was odd, and how it was read; once for each field (R2).
     OddTime {
         /// Which field.
         field: &'static str,
