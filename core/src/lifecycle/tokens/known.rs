@@ -117,7 +117,7 @@ impl Tokens {
         }
     }
 
-    /// A fresh connect with it was refused. How old it is, if it shows how long its kind lasts (R8).
+    /// A fresh connect with it was refused. One whose life was assumed shows by its age how long its kind lasts (R8).
     pub(crate) fn refuse(&mut self, id: TokenId, now: At, least: Millis) {
         let Some(token) = self.get_mut(id) else { return };
         token.refused = true;
